@@ -1,0 +1,195 @@
+"""The command line: python -m inference_server {serve,stop,doctor,models,segment,remove,fill,replace}."""
+
+import argparse
+import logging
+import logging.handlers
+import os
+import sys
+from collections.abc import Sequence
+
+from . import __version__, places
+from .errors import UserError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0 done, 1 refused with a sentence, 130 interrupted."""
+    try:
+        chosen = _parser().parse_args(arguments)
+        return chosen.run(chosen)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Cancelled.", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="inference_server", description="Inpaint Anything: find, remove, fill, replace."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    serve = commands.add_parser("serve", help="answer the GIMP plug-in (it starts this by itself)")
+    serve.add_argument("--address", help="ipc://PATH or tcp://HOST:PORT (default: this user's private socket)")
+    serve.add_argument("--idle", type=float, default=900, metavar="SECONDS", help="leave after so long without work")
+    serve.set_defaults(run=_serve)
+
+    stop = commands.add_parser("stop", help="end this user's running server")
+    stop.set_defaults(run=_stop)
+
+    doctor = commands.add_parser("doctor", help="say what works here and what does not")
+    doctor.set_defaults(run=_doctor)
+
+    models = commands.add_parser("models", help="list, fetch, verify or import models")
+    actions = models.add_subparsers(required=True, metavar="ACTION")
+    listing = actions.add_parser("list", help="the models known and whether they are here")
+    listing.set_defaults(run=_models_list)
+    fetch = actions.add_parser("fetch", help="download models")
+    fetch.add_argument("names", nargs="+", metavar="NAME")
+    fetch.add_argument("--again", action="store_true", help="download damaged files again too")
+    fetch.set_defaults(run=_models_fetch)
+    verify = actions.add_parser("verify", help="compare the checksums of models that are here")
+    verify.add_argument("names", nargs="+", metavar="NAME")
+    verify.set_defaults(run=_models_verify)
+    bring = actions.add_parser("import", help="take model files that were downloaded by hand")
+    bring.add_argument("name", metavar="NAME")
+    bring.add_argument("files", nargs="+", metavar="FILE")
+    bring.set_defaults(run=_models_import)
+
+    def pictures(arguments: argparse.Namespace) -> int:
+        from .files import run
+
+        return run(arguments)
+
+    for job, text in (
+        ("segment", "write the mask of the object that clicks point at"),
+        ("remove", "remove an object from photos"),
+        ("fill", "put something else in an object's place"),
+        ("replace", "put another world around an object"),
+    ):
+        command = commands.add_parser(job, help=text, description=text[0].upper() + text[1:] + ".")
+        command.add_argument("photos", nargs="+", metavar="PHOTO")
+        command.add_argument("--click", action="append", default=[], metavar="X,Y", help="a pixel of the object")
+        command.add_argument(
+            "--not", action="append", default=[], metavar="X,Y", dest="exclude", help="a pixel to leave out"
+        )
+        command.add_argument("--box", metavar="X0,Y0,X1,Y1", help="a box around the object")
+        command.add_argument(
+            "-o", "--output", required=True, metavar="OUT", help="a file, or a folder if there are several photos"
+        )
+        if job != "segment":
+            command.add_argument("--mask", metavar="FILE", help="a ready mask instead of clicks, white = the object")
+        if job == "remove":
+            command.add_argument(
+                "--grow", type=int, metavar="PIXELS", help="grow the mask (default: by the photo's size)"
+            )
+            command.add_argument("--feather", type=int, metavar="PIXELS", help="soften its edge")
+            command.add_argument("--seed", type=int, default=0)
+        if job in ("fill", "replace"):
+            command.add_argument("--prompt", default="", help="what to paint")
+        command.set_defaults(run=pictures, job=job)
+    return parser
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from . import server
+
+    home = places.private_folder(places.home())
+    # Photos' names and prompts are nobody's business: the log holds what was done and how long it took.
+    handler = logging.handlers.RotatingFileHandler(
+        home / "server.log", maxBytes=1 << 20, backupCount=1, encoding="utf-8"
+    )
+    logging.basicConfig(level=logging.INFO, handlers=[handler], format="%(asctime)s %(levelname)s %(message)s")
+    engine = None
+
+    def perform(*request):
+        # The engine and its libraries come with the first job, in the worker: hello must be answered within a second.
+        nonlocal engine
+        from . import jobs
+        from .engine import Engine
+
+        engine = engine or Engine()
+        return jobs.perform(engine, *request)
+
+    try:
+        status = server.run(perform, arguments.address, arguments.idle)
+    except UserError as error:
+        logging.getLogger("inference_server").error("%s", error)
+        raise
+    logging.shutdown()
+    os._exit(status)  # a model in the middle of a long call must not keep a stopped server alive
+
+
+def _stop(_: argparse.Namespace) -> int:
+    from . import client
+
+    found = client.endpoint()
+    if found is None:
+        print("No server is running.")
+        return 0
+    with client.Client(found) as connection:
+        connection.stop_server()
+    print("The server was asked to stop.")
+    return 0
+
+
+def _doctor(_: argparse.Namespace) -> int:
+    from .doctor import report
+
+    return report()
+
+
+def _models_list(_: argparse.Namespace) -> int:
+    from .models.catalogue import MODELS
+    from .models.store import Store
+
+    store = Store()
+    for model in MODELS.values():
+        state = "not installed" if store.missing(model.name) else "installed"
+        size = f"{sum(f.size for f in model.files) / 1e6:.0f} MB"
+        print(f"{model.name:12} {model.job:8} {size:>8}  {model.licence:6} {state:14} {model.title}")
+    return 0
+
+
+def _models_fetch(arguments: argparse.Namespace) -> int:
+    from .models.store import Store
+    from .terminal import Bar
+
+    for name in _known(arguments.names):
+        with Bar(name) as bar:
+            Store().fetch(name, bar, again=arguments.again)
+    return 0
+
+
+def _models_verify(arguments: argparse.Namespace) -> int:
+    from .models.store import Store
+
+    for name in _known(arguments.names):
+        Store().verify(name)
+        print(f"{name}: every file is what the catalogue says.")
+    return 0
+
+
+def _models_import(arguments: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from .models.store import Store
+
+    (name,) = _known([arguments.name])
+    print(f"{name}: took {', '.join(Store().bring(name, map(Path, arguments.files)))}.")
+    return 0
+
+
+def _known(names: Sequence[str]) -> Sequence[str]:
+    from .models.catalogue import MODELS
+
+    for name in names:
+        if name not in MODELS:
+            raise UserError("wrong-input", f"There is no model {name}.", f"Known are: {', '.join(MODELS)}.")
+    return names
+
+
+if __name__ == "__main__":
+    sys.exit(main())

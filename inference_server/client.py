@@ -1,0 +1,230 @@
+"""Talking to the server: find it, start it if need be, ask, wait, cancel.  Standard library and pyzmq only.
+
+    with connect(waiting=show) as client:
+        reply, frames = client.request(Locate(...), frames, progress=show, cancelled=asked_to_stop)
+
+Every failure comes out as a `UserError`.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import typing
+import uuid
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import zmq
+from zmq.utils import monitor
+
+from . import places, protocol
+from .errors import UserError, cancelled_by_user
+
+STARTING_SECONDS = 30  # a cold disk and a virus scanner in the way
+SILENCE_SECONDS = 20  # the server reports twice a second while it works on a request
+POLL_MS = 50
+
+Report = Callable[[float, str], None]
+
+
+class Client:
+    """One conversation with a running server.  Not to be shared between threads."""
+
+    def __init__(self, endpoint: dict):
+        self._context = zmq.Context()
+        self._socket = self._context.socket(zmq.DEALER)
+        self._socket.linger = 500
+        self._socket.connect_timeout = 3000
+        self._socket.reconnect_ivl = -1  # a server that comes back has forgotten the request: better to say so
+        if endpoint.get("server_key"):
+            self._use_curve(endpoint["server_key"])
+        # Without the monitor a killed server would look like one that thinks for long.
+        self._events = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED | zmq.EVENT_CLOSED)
+        self._socket.connect(endpoint["address"])
+        self._poller = zmq.Poller()
+        self._poller.register(self._socket, zmq.POLLIN)
+        self._poller.register(self._events, zmq.POLLIN)
+        self.bytes_sent = self.bytes_received = 0
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._socket.disable_monitor()
+        self._events.close(0)
+        self._socket.close()
+        self._context.term()
+
+    def hello(self, timeout: float = 5.0) -> protocol.Welcome:
+        """Check that a server of this version answers.  Raises UserError."""
+        welcome, _ = self.request(protocol.Hello(client="inpaint-anything"), silence=timeout)
+        assert isinstance(welcome, protocol.Welcome)
+        return welcome
+
+    def stop_server(self) -> None:
+        self._send(uuid.uuid4().hex, protocol.Stop())
+
+    def request(
+        self,
+        message: protocol.Message,
+        frames: Sequence[bytes] = (),
+        progress: Report | None = None,
+        cancelled: Callable[[], bool] | None = None,
+        silence: float = SILENCE_SECONDS,
+    ) -> tuple[protocol.Message, list[bytes]]:
+        """Send a request and wait for its result: (result message, its frames).
+
+        progress(share, word) is called with share from 0 to 1; cancelled() is asked every `POLL_MS`.
+        Raises UserError: the server's own Failure, or what became of the server.
+        """
+        request_id = uuid.uuid4().hex
+        self._send(request_id, message, frames)
+        heard, cancel_sent = time.monotonic(), False
+        try:
+            while True:
+                answer = self._receive(request_id)
+                if answer is None:
+                    if time.monotonic() - heard > silence:
+                        raise UserError(
+                            "silent",
+                            "The inference server does not answer.",
+                            f"End the process named in {places.home() / 'server.json'} and try again.",
+                        )
+                    if cancelled and not cancel_sent and cancelled():
+                        self._send(request_id, protocol.Cancel())
+                        cancel_sent = True
+                    continue
+                heard = time.monotonic()
+                reply, reply_frames = answer
+                if isinstance(reply, protocol.Failure):
+                    raise UserError(reply.code, reply.sentence, reply.remedy)
+                if not isinstance(reply, protocol.Progress):
+                    return reply, reply_frames
+                if progress:
+                    progress(reply.share, reply.word)
+        except KeyboardInterrupt:
+            self._send(request_id, protocol.Cancel())
+            raise cancelled_by_user() from None
+
+    def _send(self, request_id: str, message: protocol.Message, frames: Sequence[bytes] = ()) -> None:
+        parts = protocol.encode(request_id, message, frames)
+        self.bytes_sent += sum(map(len, parts))
+        self._socket.send_multipart(parts, copy=False)
+
+    def _receive(self, request_id: str) -> tuple[protocol.Message, list[bytes]] | None:
+        """The next message that belongs to the request, or None if there is none yet."""
+        ready = dict(self._poller.poll(POLL_MS))
+        if self._socket in ready:
+            parts = self._socket.recv_multipart()
+            self.bytes_received += sum(map(len, parts))
+            try:
+                answered, reply, frames = protocol.decode(parts)
+            except protocol.ProtocolError as error:
+                raise UserError(
+                    "version",
+                    f"The inference server speaks another version ({error}).",
+                    "Run install.py again, so that both sides are of one version.",
+                ) from None
+            return (reply, frames) if answered == request_id else None
+        if self._events in ready:
+            monitor.recv_monitor_message(self._events)
+            raise UserError(
+                "server-gone",
+                "The inference server stopped while it was working. Nothing was changed.",
+                f"Try again; it is started anew. What happened is in {places.home() / 'server.log'}.",
+            )
+        return None
+
+    def _use_curve(self, server_key: str) -> None:
+        from zmq.auth import load_certificate
+
+        secret_file = places.home() / "keys" / "client.key_secret"
+        try:
+            public, secret = load_certificate(secret_file)
+        except (OSError, ValueError):
+            raise UserError(
+                "no-key", f"The key {secret_file} is missing or damaged.", "Run install.py again."
+            ) from None
+        self._socket.curve_publickey, self._socket.curve_secretkey = public, secret
+        self._socket.curve_serverkey = server_key.encode()
+
+
+def endpoint() -> dict | None:
+    """How to reach the running server, or None where none runs."""
+    if not places.server_runs():
+        return None
+    try:
+        found = json.loads((places.home() / "server.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and isinstance(found.get("address"), str) else None
+
+
+def connect(start_with: Sequence[str] | None = None, waiting: Callable[[str], None] | None = None) -> Client:
+    """A client of this user's server, which is started first where none runs.
+
+    start_with: the command that starts a server; by default this Python's own `inference_server serve`.
+    waiting(sentence) is called while the server is being started.  Raises UserError.
+    """
+    found = endpoint()
+    if found is None:
+        found = _start(start_with or [sys.executable, "-m", "inference_server", "serve"], waiting or (lambda _: None))
+    client = Client(found)
+    try:
+        client.hello()
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+def _start(command: Sequence[str], waiting: Callable[[str], None]) -> dict:
+    """Start a server that outlives this process, and wait until it can be reached."""
+    home = places.private_folder(places.home())
+    apart: dict[str, typing.Any] = {"start_new_session": True}
+    if sys.platform == "win32":
+        apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS}
+    environment = {**os.environ, places.HOME_VARIABLE: str(home)}
+    environment.pop("PYTHONPATH", None)  # GIMP sets one for its own Python
+    environment.pop("PYTHONHOME", None)
+    output = home / "server.start"
+    try:
+        with output.open("wb") as file:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, cwd=home, env=environment, **apart
+            )
+    except OSError as error:
+        raise UserError(
+            "no-server",
+            f"The inference server could not be started: {command[0]}: {error.strerror}.",
+            "Run install.py again.",
+        ) from None
+    begun = time.monotonic()
+    while time.monotonic() - begun < STARTING_SECONDS:
+        waiting("Starting the inference server…")
+        found = endpoint()
+        if found is not None:
+            return found
+        # A server that finds another one running leaves with 0: then that one is the one to wait for.
+        if process.poll():
+            raise UserError(
+                "no-server",
+                f"The inference server could not be started: {_last_line(output)}",
+                f"More about it is in {home / 'server.log'}.",
+            )
+        time.sleep(0.02)
+    raise UserError(
+        "no-server",
+        f"The inference server did not start within {STARTING_SECONDS} seconds.",
+        f"What it did is in {home / 'server.log'}.",
+    )
+
+
+def _last_line(file: Path) -> str:
+    lines = file.read_text("utf-8", "replace").strip().splitlines()
+    return lines[-1] if lines else "it left without a word."

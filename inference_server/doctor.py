@@ -1,0 +1,45 @@
+"""What works here and what does not, a line each, for a person and for a bug report."""
+
+import importlib.metadata
+import platform
+
+from . import __version__, client, places
+from .errors import UserError
+from .models.catalogue import MODELS
+from .models.store import Store
+
+CORE = ("numpy", "opencv-python-headless", "onnxruntime", "onnx", "pypatchmatch", "pyzmq")
+FULL = ("torch", "segment-anything", "diffusers", "transformers")
+
+
+def report() -> int:
+    """Print it; returns 1 when something the starter needs is missing."""
+    print(f"Inpaint Anything {__version__}, Python {platform.python_version()}, {platform.platform()}")
+    print(f"folder       {places.home()}")
+    healthy = True
+    for name in CORE + FULL:
+        try:
+            state = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            state = "MISSING: run install.py again" if name in CORE else "not installed (only Fill and Replace need it)"
+            healthy &= name in FULL
+        print(f"{name:24} {state}")
+    for model in MODELS.values():
+        try:
+            Store().verify(model.name)
+            state = "installed"
+        except UserError as error:
+            state, healthy = str(error), False
+        print(f"model {model.name:18} {state}")
+    found = client.endpoint()
+    if found is None:
+        print("server       not running (the plug-in starts it when it needs it)")
+        return 0 if healthy else 1
+    try:
+        with client.Client(found) as connection:
+            welcome = connection.hello()
+        print(f"server       version {welcome.server} answers at {found['address']}, process {welcome.pid}")
+    except UserError as error:
+        print(f"server       {error}")
+        healthy = False
+    return 0 if healthy else 1

