@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import time
+import urllib.request
 import venv
 import zipfile
 from collections.abc import Sequence
@@ -33,13 +34,12 @@ sys.path[:0] = [str(HERE), str(HERE / "tests" / "gimp")]
 
 from sandbox import INSIDE, SUITES, NoSandbox, Sandbox  # noqa: E402
 
-from inference_server import places  # noqa: E402
+from inference_server import gimps, places  # noqa: E402
 from inference_server.errors import UserError  # noqa: E402
 from inference_server.models.catalogue import STARTERS  # noqa: E402
 from inference_server.models.store import Store  # noqa: E402
 from inference_server.terminal import Bar  # noqa: E402
 
-PLUG_IN = "inpaint-anything"
 SHARED_WITH_SERVER = ("__init__.py", "errors.py", "places.py", "protocol.py", "client.py")
 TORCH_INDEX = "https://download.pytorch.org/whl/"  # PyTorch's own builds, for CPU or one GPU maker
 PHOTO_PACKAGE, PHOTO = "scikit-image==0.26.0", "skimage/data/rocket.jpg"
@@ -80,7 +80,7 @@ def main() -> int:
 
 def install(arguments: argparse.Namespace) -> int:
     """Put the plug-in into every GIMP 3 profile, the server into its own environment, the starter models beside it."""
-    profiles = gimp_profiles()
+    profiles = gimps.profiles()
     if not profiles:
         print("No GIMP 3 was found.  The server is installed; start GIMP 3 once and run this again for the plug-in.")
     home = places.private_folder(places.home())
@@ -98,7 +98,7 @@ def uninstall(_: argparse.Namespace) -> int:
     python = venv_python(home / "venv")
     if python.exists():
         run([python, "-m", "inference_server", "stop"], quiet=True)
-    for folder in (*(profile / "plug-ins" / PLUG_IN for profile in gimp_profiles()), home, cache()):
+    for folder in (*(profile / "plug-ins" / gimps.PLUG_IN for profile in gimps.profiles()), home, cache()):
         if folder.exists():
             shutil.rmtree(folder)
             print(f"removed      {folder}")
@@ -106,34 +106,9 @@ def uninstall(_: argparse.Namespace) -> int:
     return 0
 
 
-def gimp_profiles() -> list[Path]:
-    """The profile folders of every GIMP 3 this user has: they are there once GIMP was started, or it is on the path."""
-    user, roaming = Path.home(), os.environ.get("APPDATA")
-    configuration = Path(os.environ.get("XDG_CONFIG_HOME") or user / ".config")
-    bases = [
-        configuration / "GIMP",
-        user / ".var/app/org.gimp.GIMP/config/GIMP",
-        user / "Library/Application Support/GIMP",
-        *([Path(roaming) / "GIMP"] if roaming else []),
-    ]
-    found = [profile for base in bases for profile in sorted(base.glob("3.*")) if profile.is_dir()]
-    own = os.environ.get("GIMP3_DIRECTORY")
-    if own:
-        return [Path(own)]
-    gimp = find_gimp()
-    if gimp and not found:
-        found = [default_profile(configuration / "GIMP", gimp)]
-    return found
-
-
-def default_profile(base: Path, gimp: str) -> Path:
-    series = gimp_series(gimp)
-    return base / f"{series}"
-
-
 def put_plug_in(profile: Path, python: Path, home: Path) -> Path:
     """Copy the plug-in, the two modules it shares with the server, and pyzmq into a profile; returns the folder."""
-    place = profile / "plug-ins" / PLUG_IN
+    place = profile / "plug-ins" / gimps.PLUG_IN
     vendor = pyzmq_for_gimp(python)
     shutil.rmtree(place, ignore_errors=True)
     shutil.copytree(HERE / "gimp_plugin", place, ignore=shutil.ignore_patterns("__pycache__"))
@@ -142,7 +117,7 @@ def put_plug_in(profile: Path, python: Path, home: Path) -> Path:
         shutil.copy(HERE / "inference_server" / name, place / "inference_server" / name)
     if vendor:
         shutil.copytree(vendor, place / "vendor")
-    (place / f"{PLUG_IN}.py").chmod(0o755)
+    (place / f"{gimps.PLUG_IN}.py").chmod(0o755)
     (place / "installation.json").write_text(json.dumps({"python": str(python), "home": str(home)}), "utf-8")
     return place
 
@@ -200,7 +175,7 @@ def environment(folder: Path, extras: Sequence[str], product: bool = False) -> P
     print(f"environment  {folder}, about {size} to download")
     if not python.exists():
         make_venv(folder)
-    pip(python, [*torch_options(extras), *wanted])
+    pip(python, [*torch_packages(extras), *wanted])
     if product:
         pip(python, ["--no-deps", "--force-reinstall", str(HERE)])
     else:
@@ -224,17 +199,25 @@ def venv_python(folder: Path) -> Path:
     return folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 
 
-def torch_options(extras: Sequence[str]) -> list[str]:
-    """Where pip finds the torch that fits this machine's GPU, or the small one where there is none."""
-    if "full" not in extras or sys.platform == "darwin":
-        return []  # macOS: the usual build runs on Apple's GPU
+def torch_packages(extras: Sequence[str]) -> list[str]:
+    """What makes pip take the torch that fits this machine's GPU, or the small one where there is none.
+
+    torchvision must be of torch's own build, so it is asked for only where both come from one place.
+    """
+    if "full" not in extras:
+        return []
     nvidia = shutil.which("nvidia-smi") and subprocess.run(["nvidia-smi", "-L"], capture_output=True).returncode == 0
-    if nvidia:
-        build = None if sys.platform == "linux" else "cu128"  # the usual Linux build has CUDA in it
-    else:
-        build = "rocm6.4" if sys.platform == "linux" and shutil.which("rocminfo") else "cpu"
-    print(f"torch        the build for {build or 'CUDA'}")
-    return ["--extra-index-url", TORCH_INDEX + build] if build else []
+    if sys.platform == "darwin" or (nvidia and sys.platform == "linux"):
+        return ["torchvision"]  # the usual build has Metal, or CUDA, in it
+    amd = sys.platform == "linux" and shutil.which("rocminfo")
+    index = TORCH_INDEX + ("cu128" if nvidia else "rocm6.4" if amd else "cpu")
+    print(f"torch        the build for {index.rsplit('/', 1)[1]}")
+    try:
+        urllib.request.urlopen(index + "/torch/", timeout=15).close()
+    except OSError:
+        print(f"             {index} cannot be reached: the usual build, which is larger and fits any machine")
+        return []
+    return ["--extra-index-url", index, "torchvision"]
 
 
 def pip(python: Path, arguments: Sequence[str]) -> None:
@@ -285,33 +268,9 @@ def cache() -> Path:
     return Path(base or Path.home() / ".cache") / "inpaint-anything"
 
 
-def find_gimp() -> str | None:
-    """The program of a GIMP 3 that runs without windows, if this machine has one."""
-    names = [
-        "gimp-console-3.2",
-        "gimp-console-3.0",
-        "gimp-console-3",
-        "gimp-console",
-        "/Applications/GIMP.app/Contents/MacOS/gimp-console",
-        r"C:\Program Files\GIMP 3\bin\gimp-console-3.exe",
-    ]
-    for name in names:
-        program = shutil.which(name)
-        if program and gimp_series(program).startswith("3."):
-            return program
-    return None
-
-
-def gimp_series(program: str) -> str:
-    """ "3.0" of a GIMP 3.0.4."""
-    told = subprocess.run([program, "--version"], capture_output=True, text=True).stdout
-    found = re.search(r"(\d+\.\d+)\.\d+", told)
-    return found[1] if found else ""
-
-
 def inside_gimp(series: str, command: Sequence[str]) -> int | None:
     """Run this script again in a sandbox that has GIMP of `series`; None where the machine has one of its own."""
-    if os.environ.get(INSIDE) or find_gimp():
+    if os.environ.get(INSIDE) or gimps.program():
         return None
     sandbox = Sandbox(cache() / "sandbox", series)
     sandbox.build()
@@ -323,10 +282,10 @@ def workshop(extras: Sequence[str] = ()) -> tuple[Path, Path]:
 
     The person's own profile and installation are not touched: all of it is in the cache.
     """
-    gimp = find_gimp()
+    gimp = gimps.program()
     if gimp is None:
         raise UserError("no-gimp", "There is no GIMP 3 here.", "Install it, or run this on a Debian-like machine.")
-    series = gimp_series(gimp)
+    series = gimps.series(gimp)
     os.environ[places.HOME_VARIABLE] = str(cache() / "home")
     places.private_folder(places.home())
     python = environment(
@@ -351,7 +310,7 @@ def demo(arguments: argparse.Namespace) -> int:
         raise UserError("wrong-input", f"There is no file {arguments.image}.")
     begun = time.monotonic()
     os.environ[places.HOME_VARIABLE] = str(cache() / "home")
-    if not os.environ.get(INSIDE) and (shutil.which("npm") or find_gimp()):
+    if not os.environ.get(INSIDE) and (shutil.which("npm") or gimps.program()):
         fetch_models()
     own = ["--image", str(arguments.image.resolve()), "--click", arguments.click] if arguments.image else []
     status = inside_gimp("3.0", ["demo", *own])
@@ -398,7 +357,7 @@ def test(arguments: argparse.Namespace) -> int:
     """ruff, the type checker, and pytest; the tests inside GIMP in every series that can be had here."""
     os.environ[places.HOME_VARIABLE] = str(cache() / "home")
     chosen = [*arguments.pytest, *arguments.rest]
-    if not os.environ.get(INSIDE) and not find_gimp():
+    if not os.environ.get(INSIDE) and not gimps.program():
         if shutil.which("npm"):
             fetch_models()
         for series in SUITES:

@@ -3,9 +3,9 @@
 import importlib.metadata
 import platform
 
-from . import __version__, client, places
+from . import __version__, client, gimps, places
 from .errors import UserError
-from .models.catalogue import MODELS
+from .models.catalogue import MODELS, STARTERS
 from .models.store import Store
 
 CORE = ("numpy", "opencv-python-headless", "onnxruntime", "onnx", "pypatchmatch", "pyzmq")
@@ -25,12 +25,19 @@ def report() -> int:
             healthy &= name in FULL
         print(f"{name:24} {state}")
     for model in MODELS.values():
+        if Store().missing(model.name):
+            print(f"model {model.name:18} not installed")
+            healthy &= model.name not in STARTERS
+            continue
         try:
             Store().verify(model.name)
             state = "installed"
         except UserError as error:
             state, healthy = str(error), False
         print(f"model {model.name:18} {state}")
+    for profile in gimps.profiles():
+        there = (profile / "plug-ins" / gimps.PLUG_IN / "installation.json").is_file()
+        print(f"GIMP         {profile}: plug-in {'installed' if there else 'not installed'}")
     found = client.endpoint()
     if found is None:
         print("server       not running (the plug-in starts it when it needs it)")

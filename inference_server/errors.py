@@ -1,5 +1,7 @@
 """The one exception that is meant for a person.  Standard library only: the plug-in uses it too."""
 
+import sys
+
 
 class UserError(Exception):
     """Something a person can understand and act on; shown as it is, never with a traceback.
@@ -12,6 +14,12 @@ class UserError(Exception):
     def __init__(self, code: str, sentence: str, remedy: str = ""):
         super().__init__(f"{sentence} {remedy}".strip())
         self.code, self.sentence, self.remedy = code, sentence, remedy
+
+
+def command(words: str) -> str:
+    """How to run this program's command line from any terminal: with the Python that runs now."""
+    python = f'"{sys.executable}"' if " " in sys.executable else sys.executable
+    return f"{python} -m inference_server {words}"
 
 
 def cancelled_by_user() -> UserError:

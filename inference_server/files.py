@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -23,26 +24,35 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError("wrong-input", "Clicks and a ready mask were both given.", "Give one or the other.")
     if not ready and not points and not box:
         raise UserError("wrong-input", "Nothing says which object is meant.", "Give --click X,Y (or --box, or --mask).")
-    output = Path(arguments.output)
-    several = len(arguments.photos) > 1 or output.is_dir()
+    work = _plan([Path(name) for name in arguments.photos], Path(arguments.output), arguments.job)
     engine = Engine()
     engine.demand("select" if arguments.job == "segment" else arguments.job)
-    for name in arguments.photos:
-        photo = Path(name)
-        if several:
-            output.mkdir(parents=True, exist_ok=True)
-        ending = ".png" if arguments.job == "segment" else photo.suffix
-        target = output / (photo.stem + ending) if several else output
-        if target.exists() and target.samefile(photo):
-            raise UserError(
-                "wrong-input", f"{photo} would be overwritten.", "Choose another name or folder for the result."
-            )
+    for photo, target in work:
         with Bar(photo.name) as bar:
-            image = read(photo)
+            image, profile = read(photo)
             mask = _read_mask(Path(ready), image) if ready else engine.segment(image, points, labels, box, bar)[0].alpha
             result = mask if arguments.job == "segment" else _paint(engine, arguments, image, mask, bar)
-            write(target, result)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write(target, result, None if arguments.job == "segment" else profile)
     return 0
+
+
+def _plan(photos: Sequence[Path], output: Path, job: str) -> list[tuple[Path, Path]]:
+    """(photo, where its result goes) for each; raises UserError before anything is done if one cannot be."""
+    several = len(photos) > 1 or output.is_dir()
+    work = [(p, output / (p.stem + (".png" if job == "segment" else p.suffix)) if several else output) for p in photos]
+    for photo, target in work:
+        if not photo.is_file():
+            raise UserError("wrong-input", f"There is no file {photo}.")
+        if target.exists() and target.samefile(photo):
+            raise UserError("wrong-input", f"{photo} would be overwritten.", "Choose another place for the result.")
+        if not cv2.haveImageWriter(str(target)):
+            raise UserError(
+                "wrong-input", f"A picture cannot be saved as {target.name}.", "End the name in .png, .jpg or .tif."
+            )
+    if len({target for _, target in work}) < len(work):
+        raise UserError("wrong-input", "Two of the photos have the same name.", "Work on them one after the other.")
+    return work
 
 
 def _paint(engine: Engine, arguments: argparse.Namespace, image: np.ndarray, mask: np.ndarray, bar: Bar) -> np.ndarray:
@@ -52,34 +62,48 @@ def _paint(engine: Engine, arguments: argparse.Namespace, image: np.ndarray, mas
     return paint(image, mask, arguments.prompt)
 
 
-def read(path: Path) -> np.ndarray:
-    """A photo as (H, W, 3|4) RGB or RGBA, uint8, uint16 or float32; grey becomes RGB.  Raises UserError."""
+def read(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """A photo and its ICC profile: (H, W, 3|4) RGB or RGBA, uint8, uint16 or float32; grey becomes RGB.
+
+    Raises UserError for what is no picture or not a whole one.
+    """
     try:
         data = np.fromfile(path, np.uint8)  # not imread: that cannot open every name on Windows
     except OSError as error:
         raise UserError("wrong-input", f"{path} cannot be read: {error.strerror}.") from None
-    image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
-    if image is None:
+    jpeg = data[:2].tobytes() == b"\xff\xd8"
+    # Of a JPEG the camera's orientation is applied: clicks are meant as the photo is shown.
+    flags = cv2.IMREAD_COLOR if jpeg else cv2.IMREAD_UNCHANGED
+    image, kinds, chunks = cv2.imdecodeWithMetadata(data, flags) if data.size else (None, (), ())
+    if image is None or (jpeg and _is_cut_off(data.tobytes())):
         raise UserError(
             "wrong-input",
             f"{path} is not a picture this program can read, or is cut off.",
             "PNG, JPEG, TIFF and WebP are fine.",
         )
     image = to_rgb(np.atleast_3d(image))
-    return np.ascontiguousarray(image[..., [2, 1, 0, 3][: image.shape[2]]])
+    profile = next((chunk for kind, chunk in zip(kinds, chunks, strict=True) if kind == cv2.IMAGE_METADATA_ICCP), None)
+    return np.ascontiguousarray(image[..., [2, 1, 0, 3][: image.shape[2]]]), profile
 
 
-def write(path: Path, image: np.ndarray) -> None:
-    """Save a picture in the format of the name's ending.  Raises UserError; nothing half-written stays."""
-    lossy = path.suffix.lower() in (".jpg", ".jpeg")
+def _is_cut_off(jpeg: bytes) -> bool:
+    """Whether a JPEG has no end after its last scan: OpenCV would give the rest as grey without a word."""
+    return jpeg.rfind(b"\xff\xd9") < jpeg.rfind(b"\xff\xda")
+
+
+def write(path: Path, image: np.ndarray, profile: np.ndarray | None = None) -> None:
+    """Save a picture in the format of the name's ending, with its ICC profile where the format's writer takes one.
+
+    Raises UserError; nothing half-written stays.
+    """
+    ending = path.suffix.lower()
+    lossy = ending in (".jpg", ".jpeg")
     if image.ndim == 3:
         image = image[..., [2, 1, 0, 3][: 3 if lossy else image.shape[2]]]
-    try:
-        encoded = cv2.imencode(path.suffix, image, [cv2.IMWRITE_JPEG_QUALITY, 95] if lossy else [])[1]
-    except cv2.error:
-        raise UserError(
-            "wrong-input", f"A picture cannot be saved as {path.name}.", "End the name in .png, .jpg or .tif."
-        ) from None
+    keep = ending in (".jpg", ".jpeg", ".png", ".webp")
+    kinds, chunks = ([cv2.IMAGE_METADATA_ICCP], [profile]) if keep and profile is not None else ([], [])
+    settings = [cv2.IMWRITE_JPEG_QUALITY, 95] if lossy else []
+    encoded = cv2.imencodeWithMetadata(ending, image, kinds, chunks, settings)[1]
     unfinished = path.with_name(path.name + ".part")
     try:
         encoded.tofile(unfinished)
@@ -92,7 +116,7 @@ def write(path: Path, image: np.ndarray) -> None:
 
 
 def _read_mask(path: Path, image: np.ndarray) -> np.ndarray:
-    mask = read(path)
+    mask, _ = read(path)
     if mask.shape[:2] != image.shape[:2]:
         (h, w), (height, width) = mask.shape[:2], image.shape[:2]
         raise UserError(

@@ -23,7 +23,7 @@ def default_feather(grow: int) -> int:
     return max(1, grow // 3) if grow else 0
 
 
-def fill_holes(logits: np.ndarray, largest: float = 0.02) -> np.ndarray:
+def fill_holes(logits: np.ndarray, largest: float = 0.005) -> np.ndarray:
     """logits (h, w) float32 with the holes made positive that are smaller than `largest` of the object's cells.
 
     A doughnut keeps its hole; the gaps SAM leaves inside an object go.

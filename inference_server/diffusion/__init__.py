@@ -1,19 +1,20 @@
-"""Models that paint from a prompt: Stable Diffusion and its kin.  None is in the catalogue yet."""
+"""Models that paint from a prompt: Stable Diffusion and its kin."""
 
 from typing import NoReturn
 
-from ..errors import UserError
+from ..errors import UserError, command
+from ..models.catalogue import TITLES
 from ..models.store import Store
 
-DEFAULT = "sd15-inpainting"
-
-JOB_WORDS = {"fill": "Fill", "replace": "Replace Background"}
+MODEL = "sd15-inpainting"
 
 
 def load(store: Store, job: str) -> NoReturn:
-    """Raise the UserError that says which model `job` needs and what brings it."""
-    raise UserError(
-        "no-model",
-        f"{JOB_WORDS[job]} needs the model {DEFAULT}, which is not installed.",
-        f"Run: python -m inference_server models fetch {DEFAULT}",
-    )
+    """Raise the UserError that says what `job` ("fill" or "replace") lacks."""
+    if store.missing(MODEL):
+        raise UserError(
+            "no-model",
+            f"{TITLES[job]} needs the model {MODEL}, which is not installed.",
+            f"Run: {command(f'models fetch {MODEL}')}",
+        )
+    raise UserError("no-model", f"{TITLES[job]} is not part of this version yet.", "Update Inpaint Anything.")

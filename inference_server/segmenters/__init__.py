@@ -1,6 +1,6 @@
 """Models that find an object from clicks.  One file a family; each offers the same three things:
 
-    segmenter = load(store)                     # reads the weights
+    segmenter = load(store, progress, cancelled)        # reads the weights
     embedding = segmenter.encode(proxy)         # slow, once a photo: (h, w, 3) uint8 RGB -> Embedding
     logits, scores = segmenter.decode(embedding, points, labels, box, previous)         # fast, once a click
 

@@ -3,6 +3,7 @@
 Method: Kirillov et al. 2023, "Segment Anything", section 3.  Interface: see the package.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -10,7 +11,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from ..errors import UserError
+from ..errors import UserError, command
 from ..models.store import Store
 
 SIDE = 1024  # the encoder's input, in pixels
@@ -82,9 +83,9 @@ class MiniSam:
         return logits[0], scores[0]
 
 
-def load(store: Store) -> MiniSam:
-    """Raises UserError where the weights are missing or damaged."""
-    files = store.need("minisam")
+def load(store: Store, progress: Callable[[float, str], None], cancelled: Callable[[], bool]) -> MiniSam:
+    """Raises UserError where the weights cannot be had or are damaged."""
+    files = store.need("minisam", progress, cancelled)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     try:
@@ -98,6 +99,6 @@ def load(store: Store) -> MiniSam:
         raise UserError(
             "model-corrupt",
             f"The model minisam could not be loaded ({type(error).__name__}).",
-            "Run: python -m inference_server models fetch minisam --again",
+            f"Run: {command('models fetch minisam --again')}",
         ) from error
     return MiniSam(encoder, decoder)
