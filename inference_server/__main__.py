@@ -48,7 +48,6 @@ def _parser() -> argparse.ArgumentParser:
     listing.set_defaults(run=_models_list)
     fetch = actions.add_parser("fetch", help="download models")
     fetch.add_argument("names", nargs="+", metavar="NAME")
-    fetch.add_argument("--again", action="store_true", help="download damaged files again too")
     fetch.set_defaults(run=_models_fetch)
     verify = actions.add_parser("verify", help="compare the checksums of models that are here")
     verify.add_argument("names", nargs="+", metavar="NAME")
@@ -159,7 +158,7 @@ def _models_fetch(arguments: argparse.Namespace) -> int:
 
     for name in _known(arguments.names):
         with Bar(name) as bar:
-            Store().fetch(name, bar, again=arguments.again)
+            Store().fetch(name, bar)
     return 0
 
 

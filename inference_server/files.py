@@ -1,6 +1,7 @@
 """segment, remove, fill and replace on picture files: the command line's side of the engine."""
 
 import argparse
+import contextlib
 import errno
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,7 +33,6 @@ def run(arguments: argparse.Namespace) -> int:
             image, profile = read(photo)
             mask = _read_mask(Path(ready), image) if ready else engine.segment(image, points, labels, box, bar)[0].alpha
             result = mask if arguments.job == "segment" else _paint(engine, arguments, image, mask, bar)
-            target.parent.mkdir(parents=True, exist_ok=True)
             write(target, result, None if arguments.job == "segment" else profile)
     return 0
 
@@ -106,10 +106,12 @@ def write(path: Path, image: np.ndarray, profile: np.ndarray | None = None) -> N
     encoded = cv2.imencodeWithMetadata(ending, image, kinds, chunks, settings)[1]
     unfinished = path.with_name(path.name + ".part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         encoded.tofile(unfinished)
         unfinished.replace(path)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
         if error.errno == errno.ENOSPC:
             raise disk_full(path) from None
         raise UserError("wrong-input", f"{path} cannot be written: {error.strerror}.") from None

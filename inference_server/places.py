@@ -64,9 +64,11 @@ def only_instance(path: Path):
 
 
 def server_runs() -> bool:
-    """Whether some process holds the server's lock."""
+    """Whether some process holds the server's lock.  If none does, what a killed one left behind is removed."""
     lock = home() / "server.lock"
     if not lock.exists():
         return False
     with only_instance(lock) as free:
+        if free:
+            (home() / "server.json").unlink(missing_ok=True)
         return not free

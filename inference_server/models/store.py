@@ -40,17 +40,23 @@ class Store:
         return self.folder / model.name / file.name
 
     def missing(self, name: str) -> list[File]:
-        """The files of a model that are not here, or not at their full size."""
+        """The files of a model that are not here at all."""
         model = MODELS[name]
-        return [file for file in model.files if not self._has_size(self.path(model, file), file.size)]
+        return [file for file in model.files if not self.path(model, file).exists()]
+
+    def damaged(self, name: str) -> list[File]:
+        """The files of a model that are here, but not as the catalogue has them; reads them all."""
+        model = MODELS[name]
+        here = [file for file in model.files if self.path(model, file).exists()]
+        return [file for file in here if not _is(file, self.path(model, file))]
 
     def need(
         self, name: str, progress: Report = _quiet, cancelled: Callable[[], bool] = lambda: False
     ) -> dict[str, Path]:
-        """Paths of a model's files by name, for loading.
+        """Paths of a model's files by name, for loading; each is what the catalogue says.
 
         A starter that is not here is fetched: it is small, and nothing works without it.  Raises UserError where
-        another is missing.
+        another is missing, or one is damaged.
         """
         model = MODELS[name]
         if self.missing(name):
@@ -61,34 +67,27 @@ class Store:
                     f"Run: {command(f'models fetch {name}')}",
                 )
             self.fetch(name, progress, cancelled)
+        self.verify(name)
         return {file.name: self.path(model, file) for file in model.files}
 
     def verify(self, name: str) -> None:
-        """Read every file of a model and compare its SHA-256.  Raises UserError, naming the damaged file."""
-        for file in MODELS[name].files:
-            path = self.path(MODELS[name], file)
-            if not self._has_size(path, file.size) or _sha256(path) != file.sha256:
-                raise UserError(
-                    "model-corrupt",
-                    f"The model file {path} is damaged.",
-                    f"Run: {command(f'models fetch {name} --again')}",
-                )
+        """Raise UserError, naming it, if a file of the model is damaged."""
+        for file in self.damaged(name):
+            raise UserError(
+                "model-corrupt",
+                f"The model file {self.path(MODELS[name], file)} is damaged.",
+                f"Run: {command(f'models fetch {name}')}",
+            )
 
-    def fetch(
-        self, name: str, progress: Report = _quiet, cancelled: Callable[[], bool] = lambda: False, again: bool = False
-    ) -> None:
-        """Download what is missing of a model; with `again`, what is damaged too.  Raises UserError."""
+    def fetch(self, name: str, progress: Report = _quiet, cancelled: Callable[[], bool] = lambda: False) -> None:
+        """Download what is missing or damaged of a model.  Raises UserError; what was there before then still is."""
         model = MODELS[name]
-        if again:
-            for file in model.files:
-                path = self.path(model, file)
-                if path.exists() and _sha256(path) != file.sha256:
-                    path.unlink()
         folder = self.folder / model.name
         try:
+            wanted = [*self.missing(name), *self.damaged(name)]
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=folder) as scratch:
-                for file in self.missing(name):
+                for file in wanted:
                     self._download(file, Path(scratch), progress, cancelled).replace(self.path(model, file))
         except OSError as error:
             if error.errno == errno.ENOSPC:
@@ -102,9 +101,7 @@ class Store:
         """
         model, taken = MODELS[name], []
         for source in files:
-            match = next(
-                (f for f in model.files if self._has_size(source, f.size) and _sha256(source) == f.sha256), None
-            )
+            match = next((file for file in model.files if _is(file, source)), None)
             if match is None:
                 raise UserError(
                     "wrong-input",
@@ -138,7 +135,7 @@ class Store:
             ) as error:
                 reasons.append(f"{source}: {getattr(error, 'reason', error)}")
                 continue
-            if self._has_size(target, file.size) and _sha256(target) == file.sha256:
+            if _is(file, target):
                 return target
             reasons.append(f"{source}: not the file the catalogue describes")
         raise UserError(
@@ -147,18 +144,17 @@ class Store:
             f"Check the network, or bring the file by hand: {command('models import --help')}",
         )
 
-    @staticmethod
-    def _has_size(path: Path, size: int) -> bool:
-        return path.is_file() and path.stat().st_size == size
 
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _is(file: File, path: Path) -> bool:
+    """Whether `path` holds what the catalogue describes as `file`."""
+    if not path.is_file() or path.stat().st_size != file.size:
+        return False
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest() == file.sha256
 
 
 def _from_url(url: str, target: Path, file: File, progress: Report, cancelled: Callable[[], bool]) -> None:
-    with urllib.request.urlopen(url, timeout=CONNECT_SECONDS) as response, target.open("wb") as out:  # noqa: S310  the catalogue's
+    with urllib.request.urlopen(url, timeout=CONNECT_SECONDS) as response, target.open("wb") as out:
         done = 0
         while chunk := response.read(CHUNK):
             if cancelled():

