@@ -17,6 +17,8 @@ from inference_server import protocol  # noqa: E402
 from inference_server.errors import UserError  # noqa: E402
 
 TITLES = {"select": "Select Object", "remove": "Remove Object", "fill": "Fill", "replace": "Replace Background"}
+Gegl.init(None)  # without it a scaled read is black, and says nothing
+
 PARASITE = "inpaint-anything-job"
 
 HOW_TO_POINT = "Click on the object with the Paths tool (B), one anchor a click, or select it, and try again."
@@ -155,10 +157,10 @@ def insert(photo: Photo, result: Result) -> Gimp.GroupLayer:
     image.undo_group_start()
     try:
         image.insert_layer(group, parent, position)
-        _blend_as_computed(group)
+        _blend_as_computed(group, image)
         image.insert_layer(mask, group, 0)
         if shown:
-            image.insert_layer(shown, group, 1)
+            image.insert_layer(shown, group, 0)
         group.attach_parasite(parasite)
         if chosen:
             image.insert_channel(chosen, None, 0)
@@ -176,7 +178,7 @@ def _result_layer(photo: Photo, result: Result) -> Gimp.Layer:
         photo, result, "Result", photo.layer.type_with_alpha() if photo.layer.has_alpha() else photo.layer.type()
     )
     _paint(layer, result, photo.format, result.pixels)
-    _blend_as_computed(layer)
+    _blend_as_computed(layer, photo.image)
     mask = layer.create_mask(Gimp.AddMaskType.BLACK)
     _paint(mask, result, "Y u8", result.alpha)
     layer.add_mask(mask)
@@ -219,10 +221,15 @@ def _paint(drawable: Gimp.Drawable, result: Result, pixel_format: str, pixels: b
     drawable.update(0, 0, width, height)
 
 
-def _blend_as_computed(layer: Gimp.Layer) -> None:
-    """Mix along the soft edge in the non-linear values the server computed with; GIMP's own choice may be linear."""
-    layer.set_blend_space(Gimp.LayerColorSpace.RGB_NON_LINEAR)
-    layer.set_composite_space(Gimp.LayerColorSpace.RGB_NON_LINEAR)
+def _blend_as_computed(layer: Gimp.Layer, image: Gimp.Image) -> None:
+    """Mix in the values the image holds, which need no conversion, so that what the mask hides is shown bit for bit.
+
+    The server mixes in non-linear values; in a linear image the soft edge differs by a hair, and only there.
+    """
+    linear = not image.get_precision().value_nick.endswith("non-linear")
+    space = Gimp.LayerColorSpace.RGB_LINEAR if linear else Gimp.LayerColorSpace.RGB_NON_LINEAR
+    layer.set_blend_space(space)
+    layer.set_composite_space(space)
 
 
 # -- paths ------------------------------------------------------------------------------------------------------------

