@@ -4,9 +4,10 @@
     python3 install.py              for the GIMP 3 you have: the plug-in into its profile, the server beside it
     python3 install.py uninstall    take all of that away again
     python3 install.py demo         remove an object from a real photo in a real GIMP 3; look into demo/
+    python3 install.py bench        measure what is published about speed and size
     python3 install.py test         run the test suite, in a real GIMP 3 too
 
-Needs nothing but Python 3.11.  demo and test unpack a GIMP 3 into your cache where the machine has none.
+Needs nothing but Python 3.11.  demo, bench and test unpack a GIMP 3 into your cache where the machine has none.
 """
 
 import argparse
@@ -58,6 +59,7 @@ def main() -> int:
     show.add_argument("--image", type=Path, help="your own photo")
     show.add_argument("--click", help="X,Y of a pixel on the object in it")
     show.set_defaults(run=demo)
+    commands.add_parser("bench", help="measure speed and size").set_defaults(run=bench)
     check = commands.add_parser("test", help="run the tests")
     check.add_argument("pytest", nargs="*", help="arguments for pytest")
     check.set_defaults(run=test)
@@ -277,8 +279,9 @@ def inside_gimp(series: str, command: Sequence[str]) -> int | None:
     return subprocess.run(sandbox.command(["python3", str(HERE / "install.py"), *command])).returncode
 
 
-def workshop(extras: Sequence[str] = ()) -> tuple[Path, Path]:
-    """What demo and test need: (Python with the packages, a GIMP profile of its own with the plug-in in it).
+def workshop(extras: Sequence[str] = ()) -> Path:
+    """Make what demo, bench and test need: a Python with the packages, which is returned, and a GIMP profile of its own
+    with the plug-in in it, which GIMP and they find in the environment.
 
     The person's own profile and installation are not touched: all of it is in the cache.
     """
@@ -297,7 +300,7 @@ def workshop(extras: Sequence[str] = ()) -> tuple[Path, Path]:
     os.environ["GIMP3_DIRECTORY"] = str(profile)
     os.environ["GIMP_CONSOLE"] = gimp
     print(f"GIMP         {gimp}, series {series}")
-    return python, profile
+    return python
 
 
 def demo(arguments: argparse.Namespace) -> int:
@@ -315,7 +318,7 @@ def demo(arguments: argparse.Namespace) -> int:
     own = ["--image", str(arguments.image.resolve()), "--click", arguments.click] if arguments.image else []
     status = inside_gimp("3.0", ["demo", *own])
     if status is None:
-        python, _ = workshop()
+        python = workshop()
         photo = arguments.image or demo_photo(python)
         print(f"ready        after {time.monotonic() - begun:.1f} s")
         run([python, HERE / "docs" / "demo" / "demo.py", photo, arguments.click or PHOTO_CLICK, Path.cwd() / "demo"])
@@ -353,6 +356,17 @@ def demo_photo(python: Path) -> Path:
     return photo
 
 
+def bench(_: argparse.Namespace) -> int:
+    """Every figure that is published, measured again."""
+    os.environ[places.HOME_VARIABLE] = str(cache() / "home")
+    status = inside_gimp("3.0", ["bench"])
+    if status is None:
+        python = workshop()
+        run([python, HERE / "bench" / "run.py"])
+        return 0
+    return status
+
+
 def test(arguments: argparse.Namespace) -> int:
     """ruff, the type checker, and pytest; the tests inside GIMP in every series that can be had here."""
     os.environ[places.HOME_VARIABLE] = str(cache() / "home")
@@ -366,7 +380,7 @@ def test(arguments: argparse.Namespace) -> int:
             if status:
                 return status
         return 0
-    python, _ = workshop(["test"])
+    python = workshop(["test"])
     os.environ["INPAINT_ANYTHING_PHOTO"] = str(demo_photo(python))
     only_gimp = os.environ.get(INSIDE) not in (None, *list(SUITES)[:1])  # the rest does not depend on GIMP's series
     if not only_gimp and not chosen:

@@ -71,7 +71,11 @@ class Photo:
         return bytes(self.layer.get_buffer().get(Gegl.Rectangle.new(*window), 1.0, self.format, Gegl.AbyssPolicy.CLAMP))
 
     def proxy(self) -> tuple[int, int, bytes]:
-        """Width, height and sRGB bytes of the photo scaled to at most 1024 pixels; GEGL does the scaling."""
+        """Width, height and sRGB bytes of the photo scaled to `protocol.proxy_size`; GEGL does the scaling.
+
+        Not GIMP's own thumbnails, which would be quicker: GIMP 3.0 gives wrong colours for them, and they are a
+        picture of an icon where previews are switched off.
+        """
         width, height = protocol.proxy_size(self.width, self.height)
         scale = max(width, height) / max(self.width, self.height)
         rectangle = Gegl.Rectangle.new(0, 0, width, height)

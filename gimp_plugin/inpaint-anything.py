@@ -116,14 +116,15 @@ def run(procedure, run_mode, image, drawables, config, job):
         return refuse(procedure, "Inpaint Anything is not completely installed. Run install.py again.")
     try:
         import canvas
-        import dialog
         import session
 
         photo = canvas.Photo.of(image, drawables)
         pointed = canvas.pointed_at(photo, job)
-        asks = run_mode == Gimp.RunMode.INTERACTIVE and job != "select"
-        if asks and not dialog.ask(procedure, config, pointed.in_words):
-            return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, None)
+        if run_mode == Gimp.RunMode.INTERACTIVE and job != "select":
+            import dialog  # brings GTK with it: a script need not wait for that
+
+            if not dialog.ask(procedure, config, pointed.in_words):
+                return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, None)
         settings = {
             name: config.get_property(name)
             for name in ("prompt", "grow", "feather", "seed")

@@ -109,9 +109,8 @@ def _look(engine: Engine, photo: protocol.Photo, frames, progress, cancelled) ->
         raise UserError("unknown-photo", "The server has not seen this photo.", "Send its proxy.")
     data = extract(photo.proxy, frames)
     shape = photo.proxy.height, photo.proxy.width, 3
-    right_size = (photo.proxy.width, photo.proxy.height) == protocol.proxy_size(*_size(photo))
-    if photo.proxy.depth != "uint8" or photo.proxy.channels != 3 or not right_size:
-        raise ProtocolError("a proxy is 8-bit RGB of the proxy's size")
+    if photo.proxy.depth != "uint8" or photo.proxy.channels != 3 or max(shape) > protocol.PROXY:
+        raise ProtocolError(f"a proxy is 8-bit RGB of at most {protocol.PROXY} pixels")
     if protocol.photo_key(photo.proxy.width, photo.proxy.height, data) != photo.key:
         raise ProtocolError("the proxy is not the photo it says it is")
     return engine.look(np.frombuffer(data, np.uint8).reshape(shape), progress, cancelled)

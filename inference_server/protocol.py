@@ -56,8 +56,8 @@ class Raster:
 class Photo:
     """The photograph clicks refer to: its size and the `photo_key` of its proxy.
 
-    proxy: the whole photograph, scaled to `proxy_size`, uint8 RGB.  Needed the first time only; a server that
-    does not know the key without it answers Failure("unknown-photo").
+    proxy: the whole photograph, scaled down to at most PROXY pixels, uint8 RGB.  Needed the first time only; a server
+    that does not know the key without it answers Failure("unknown-photo").
     """
 
     width: int

@@ -76,7 +76,8 @@ class Worker:
         kind = type(job.message).__name__
         try:
             answer, frames = self._perform(job.message, job.frames, job.progress, job.cancel.is_set)
-            log.info("%s done in %.2f s", kind, time.monotonic() - begun)
+            taken, sent = (sum(map(len, some)) / 1e6 for some in (job.frames, frames))
+            log.info("%s done in %.3f s, %.2f MB in, %.2f MB out", kind, time.monotonic() - begun, taken, sent)
             return answer, frames
         except UserError as error:
             log.info("%s refused: %s", kind, error)

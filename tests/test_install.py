@@ -1,0 +1,155 @@
+"""The installer: where it finds GIMP, what it puts there, and that it takes everything away again."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from inference_server import gimps, places
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(REPOSITORY))
+
+import install  # noqa: E402
+
+
+@pytest.fixture
+def user(tmp_path, monkeypatch):
+    """A person with an empty home folder."""
+    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "APPDATA", "LOCALAPPDATA", "GIMP3_DIRECTORY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv(places.HOME_VARIABLE, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.setattr(gimps, "program", lambda: None)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        ".config/GIMP/3.0",
+        ".config/GIMP/3.2",
+        ".var/app/org.gimp.GIMP/config/GIMP/3.0",
+        "Library/Application Support/GIMP/3.0",
+    ],
+)
+def test_profiles_are_found_where_each_platform_has_them(user, profile):
+    (user / profile).mkdir(parents=True)
+    assert gimps.profiles() == [user / profile]
+
+
+def test_profiles_are_found_on_windows(user, monkeypatch):
+    monkeypatch.setenv("APPDATA", str(user / "AppData" / "Roaming"))
+    (user / "AppData/Roaming/GIMP/3.0").mkdir(parents=True)
+    assert gimps.profiles() == [user / "AppData/Roaming/GIMP/3.0"]
+
+
+def test_gimp_2_is_left_alone(user):
+    (user / ".config/GIMP/2.10").mkdir(parents=True)
+    assert gimps.profiles() == []
+
+
+def test_every_profile_is_served_and_a_gimp_never_started_gets_its_own(user, monkeypatch):
+    monkeypatch.setattr(gimps, "program", lambda: "/usr/bin/gimp-console")
+    monkeypatch.setattr(gimps, "series", lambda gimp: "3.2")
+    assert gimps.profiles() == [user / ".config/GIMP/3.2"]
+    for series in ("3.0", "3.2"):
+        (user / ".config/GIMP" / series).mkdir(parents=True)
+    assert gimps.profiles() == [user / ".config/GIMP/3.0", user / ".config/GIMP/3.2"]
+
+
+def test_the_private_folder_follows_the_platform(user, monkeypatch):
+    assert places.home() == user / ".local/share/inpaint-anything"
+    monkeypatch.setenv("XDG_DATA_HOME", str(user / "data"))
+    assert places.home() == user / "data/inpaint-anything"
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert places.home() == user / "Library/Application Support/Inpaint Anything"
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setenv("LOCALAPPDATA", str(user / "Local"))
+    assert places.home() == user / "Local" / "Inpaint Anything"
+
+
+@pytest.fixture
+def with_pyzmq(user, monkeypatch):
+    """pyzmq as it was brought before, so that no package index is asked."""
+    vendor = install.cache() / "pyzmq" / "zmq"
+    vendor.mkdir(parents=True)
+    (vendor / "__init__.py").touch()
+
+
+def test_the_plug_in_is_complete_and_executable_and_replaces_an_older_one(user, with_pyzmq):
+    profile = user / ".config/GIMP/3.0"
+    old = profile / "plug-ins/inpaint-anything/older.py"
+    old.parent.mkdir(parents=True)
+    old.touch()
+    place = install.put_plug_in(profile, Path("/somewhere/python"), Path("/somewhere"))
+    assert not old.exists()
+    program = place / "inpaint-anything.py"
+    assert os.access(program, os.X_OK) and program.read_bytes().startswith(b"#!/usr/bin/env python3\n")
+    assert {path.name for path in place.iterdir()} == {
+        "inpaint-anything.py",
+        "canvas.py",
+        "dialog.py",
+        "session.py",
+        "inference_server",
+        "vendor",
+        "installation.json",
+    }
+    record = json.loads((place / "installation.json").read_text())
+    assert record == {"python": "/somewhere/python", "home": "/somewhere"}
+
+
+def test_what_the_plug_in_brings_needs_only_the_standard_library_and_pyzmq(user, with_pyzmq):
+    """-I -S: a Python that has nothing but itself, like GIMP's."""
+    place = install.put_plug_in(user / "profile", Path("/python"), Path("/home"))
+    code = (
+        f"import sys; sys.path[:0] = [{str(place)!r}, {str(place / 'vendor')!r}]\n"
+        "import inference_server.errors, inference_server.places, inference_server.protocol\n"
+        "print(*sorted(m for m in sys.modules if m.split('.')[0] in ('numpy', 'cv2', 'torch', 'onnxruntime')))"
+    )
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "\n"), done.stderr
+
+
+def test_uninstalling_takes_everything_and_nothing_else(user, with_pyzmq, capsys):
+    profile = user / ".config/GIMP/3.0"
+    profile.mkdir(parents=True)
+    neighbour = profile / "plug-ins/other/other.py"
+    neighbour.parent.mkdir(parents=True)
+    neighbour.touch()
+    install.put_plug_in(profile, Path("/python"), places.private_folder(places.home()))
+    assert install.uninstall(None) == 0
+    left = {str(path.relative_to(user)) for path in user.rglob("*") if path.is_file()}
+    assert left == {".config/GIMP/3.0/plug-ins/other/other.py"}
+    assert install.uninstall(None) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["demo", "--image", "nothing.jpg", "--click", "1,2"], "There is no file nothing.jpg"),
+        (["demo", "--click", "1,2"], "--image and --click belong together"),
+        (["demo", "--image", "install.py"], "--image and --click belong together"),
+        (["demmo"], "invalid choice"),
+        (["--fast"], "what is --fast"),
+    ],
+)
+def test_wrong_use_is_told_in_a_sentence(user, arguments, says):
+    done = subprocess.run([sys.executable, "install.py", *arguments], cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.returncode in (1, 2) and says in done.stderr and "Traceback" not in done.stderr
+
+
+def test_no_file_is_longer_than_400_lines():
+    tracked = [
+        REPOSITORY / "install.py",
+        *(
+            f
+            for room in ("gimp_plugin", "inference_server", "tests", "bench", "docs")
+            for f in (REPOSITORY / room).rglob("*.py")
+        ),
+    ]
+    assert {f.name: n for f in tracked if (n := len(f.read_text("utf-8").splitlines())) > 400} == {}
