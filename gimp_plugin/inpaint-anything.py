@@ -83,26 +83,14 @@ def add_arguments(procedure, job):
     flags = GObject.ParamFlags.READWRITE
     if job in ("fill", "replace"):
         procedure.add_string_argument("prompt", "_Prompt", "What to paint, in a few words", "", flags)
+    edges = [("feather", "_Feather (-1: automatic)", "Pixels of soft edge; -1: what suits the photo's size")]
     if job in ("remove", "fill"):
-        procedure.add_int_argument(
-            "grow",
-            "_Grow",
-            "Pixels to grow the mask by; -1: what suits the photo",
-            AUTOMATIC,
-            FURTHEST,
-            AUTOMATIC,
-            flags,
+        edges.insert(
+            0, ("grow", "_Grow (-1: automatic)", "Pixels to grow the mask by; -1: what suits the photo's size")
         )
     if job != "select":
-        procedure.add_int_argument(
-            "feather",
-            "_Feather",
-            "Pixels of soft edge; -1: what suits the photo",
-            AUTOMATIC,
-            FURTHEST,
-            AUTOMATIC,
-            flags,
-        )
+        for name, label, blurb in edges:
+            procedure.add_int_argument(name, label, blurb, AUTOMATIC, FURTHEST, AUTOMATIC, flags)
         procedure.add_int_argument(
             "seed", "_Variation", "Another number gives another result; the same one the same", 0, 2**31 - 1, 0, flags
         )

@@ -30,6 +30,7 @@ log = logging.getLogger("inference_server")
 
 REPORT_SECONDS = 0.5
 TICK_MS = 50
+HANDOVER_SECONDS = 10
 LONGEST_SOCKET_PATH = 100  # sun_path holds 104 bytes on macOS, 108 on Linux
 INBOX = "inproc://finished"
 
@@ -291,13 +292,15 @@ def run(perform: Perform, address: str | None, idle_seconds: float) -> int:
     home = places.private_folder(places.home())
     endpoint_file = home / "server.json"
     begun = time.monotonic()
-    # Try again for a moment: a client that asks whether a server runs holds the lock for an instant, and a server
-    # that is leaving has withdrawn its endpoint but may still wait for its worker.
-    while time.monotonic() - begun < (0.5 if endpoint_file.exists() else 10):
+    # Whoever holds the lock without an endpoint is a client asking whether a server runs, for an instant, or a server
+    # that is leaving and still waits for its worker, or one that is just starting: wait and see.
+    while time.monotonic() - begun < HANDOVER_SECONDS:
         with places.only_instance(home / "server.lock") as alone:
             if alone:
                 return _run_alone(endpoint_file, Server(address or default_address(), perform, idle_seconds))
-        time.sleep(0.05)
+        if endpoint_file.exists():
+            break
+        time.sleep(0.02)
     print("A server of this user runs already.")
     return 0
 
