@@ -1,5 +1,6 @@
 """The command line on real picture files."""
 
+import os
 import subprocess
 import sys
 
@@ -78,6 +79,16 @@ def test_many_photos_go_into_a_folder(run, tmp_path, photo):
     status, said = run("remove", *sources, "--click", AT, "-o", tmp_path / "clean")
     assert status == 0 and "one.png: done" in said and "two.png: done" in said
     assert sorted(file.name for file in (tmp_path / "clean").iterdir()) == ["one.png", "two.png"]
+
+
+def test_nothing_is_left_in_the_persons_home_and_nothing_reported(home, tmp_path, photo):
+    """onnxruntime keeps a device id there and reports its use, unless it is told not to before it is imported."""
+    source, persons_home = save(tmp_path / "photo.png", photo), tmp_path / "person"
+    persons_home.mkdir()
+    command = [sys.executable, "-m", "inference_server", "segment", source, "--click", AT, "-o", tmp_path / "mask.png"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
+    subprocess.run(command, env={**environment, "HOME": str(persons_home)}, check=True)
+    assert list(persons_home.rglob("*")) == []
 
 
 def test_a_colour_profile_is_kept(run, tmp_path, photo):

@@ -3,12 +3,15 @@
 Method: Kirillov et al. 2023, "Segment Anything", section 3.  Interface: see the package.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import onnx
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # or onnxruntime reports its use to its maker; it reads this when imported
 import onnxruntime
 
 from ..models.store import Store
