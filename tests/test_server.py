@@ -140,43 +140,39 @@ def test_progress_is_reported_while_a_job_runs(serving):
     assert heard[-1][1] == "Removing the object" and 0 <= heard[0][0] <= heard[-1][0] <= 1
 
 
-def test_a_job_waits_for_another_clients_and_says_so(serving, photo):
+@pytest.fixture
+def busy(serving):
+    """The server at work on another client's long job; gives the event that ends it."""
     message, frames = long_job()
-    first, second, heard = serving(), serving(), []
-    done = threading.Event()
+    other, done = serving(), threading.Event()
 
     def occupy() -> None:
         with pytest.raises(UserError, match="Cancelled"):
-            first.request(message, frames, cancelled=done.is_set)
+            other.request(message, frames, cancelled=done.is_set)
 
     thread = threading.Thread(target=occupy)
     thread.start()
-    wait_until(lambda: second.hello().jobs_waiting == 1)
+    wait_until(lambda: serving().hello().jobs_waiting == 1)
+    yield done
+    done.set()
+    thread.join(10)
+
+
+def test_a_job_waits_for_another_clients_and_says_so(serving, busy, photo):
+    heard = []
 
     def progress(share: float, word: str) -> None:
         heard.append(word)
-        done.set()
+        busy.set()
 
-    assert locate(second, photo, progress=progress).score > 0.5
-    thread.join(10)
+    assert locate(serving(), photo, progress=progress).score > 0.5
     assert heard[0] == "Waiting for 1 other"
 
 
-def test_a_waiting_job_can_be_cancelled(serving, photo):
-    message, frames = long_job()
-    first, second, done = serving(), serving(), threading.Event()
-
-    def occupy() -> None:
-        with pytest.raises(UserError, match="Cancelled"):
-            first.request(message, frames, cancelled=done.is_set)
-
-    thread = threading.Thread(target=occupy)
-    thread.start()
-    wait_until(lambda: second.hello().jobs_waiting == 1)
+def test_a_waiting_job_can_be_cancelled(serving, busy, photo):
     with pytest.raises(UserError, match="Cancelled"):
-        locate(second, photo, cancelled=lambda: True)
-    done.set()
-    thread.join(10)
+        locate(serving(), photo, cancelled=lambda: True)
+    assert serving().hello().jobs_waiting == 1, "the other client's job goes on"
 
 
 @needs_posix
