@@ -25,6 +25,7 @@ from .errors import UserError, cancelled_by_user
 STARTING_SECONDS = 30  # a cold disk and a virus scanner in the way
 SILENCE_SECONDS = 20  # the server reports twice a second while it works on a request
 POLL_MS = 50
+LEAVING_SECONDS = 3  # a server that leaves, or was killed, may hold its lock for longer than its socket
 
 Report = Callable[[float, str], None]
 
@@ -171,16 +172,19 @@ def connect(start_with: Sequence[str] | None = None, waiting: Callable[[str], No
     start_with: the command that starts a server; by default this Python's own `inference_server serve`.
     waiting(sentence) is called while the server is being started.  Raises UserError.
     """
-    found = endpoint()
-    if found is None:
-        found = _start(start_with or [sys.executable, "-m", "inference_server", "serve"], waiting or (lambda _: None))
-    client = Client(found)
-    try:
-        client.hello()
-    except BaseException:
-        client.close()
-        raise
-    return client
+    command = start_with or [sys.executable, "-m", "inference_server", "serve"]
+    give_up = time.monotonic() + LEAVING_SECONDS
+    while True:
+        client = Client(endpoint() or _start(command, waiting or (lambda _: None)))
+        try:
+            client.hello()
+            return client
+        except BaseException as error:
+            client.close()
+            gone = isinstance(error, UserError) and error.code == "server-gone"
+            if not gone or time.monotonic() > give_up:
+                raise
+        time.sleep(POLL_MS / 1000)
 
 
 def _start(command: Sequence[str], waiting: Callable[[str], None]) -> dict:
