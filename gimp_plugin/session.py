@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from canvas import Photo, Pointed, Result, selection_mask
@@ -39,55 +40,53 @@ def _converse(client, job: str, photo: Photo, pointed: Pointed, settings: dict) 
     grow, feather = (
         None if settings.get(name, AUTOMATIC) == AUTOMATIC else settings[name] for name in ("grow", "feather")
     )
-    width, height, proxy = photo.proxy() if pointed.clicks else (1, 1, b"\0\0\0")
-    described = protocol.Photo(photo.width, photo.height, protocol.photo_key(width, height, proxy))
-    question = Locate(job, described, pointed.clicks, pointed.bounds, (grow or 0) + (feather or 0))
-    try:
-        located, _ = client.request(question, progress=_show)
-    except UserError as error:
-        if error.code != "unknown-photo":
-            raise
-        frames: list[bytes] = []
-        raster = attach(frames, width, height, 3, "uint8", proxy)
-        seen = protocol.Photo(photo.width, photo.height, described.key, raster)
-        located, _ = client.request(
-            Locate(job, seen, pointed.clicks, pointed.bounds, question.margin), frames, progress=_show
-        )
+    proxy = photo.proxy() if pointed.clicks else (1, 1, b"\0\0\0")
+    described = protocol.Photo(photo.width, photo.height, protocol.photo_key(*proxy))
+    where = Locate(job, described, pointed.clicks, pointed.bounds, margin=(grow or 0) + (feather or 0))
+    located, _ = _ask(client, where, [], proxy)
     window = located.window
     if job == "select":
-        segmented, frames = client.request(Segment(described, pointed.clicks, window), progress=_show)
-        return Result(job, window, segmented.score, extract(segmented.mask, frames), clicks=pointed.clicks)
+        segmented, answer = _ask(client, Segment(described, pointed.clicks, window), [], proxy)
+        return Result(job, window, segmented.score, extract(segmented.mask, answer), clicks=pointed.clicks)
 
-    frames = []
+    frames: list[bytes] = []
     _, _, w, h = window
-    pixels = attach(frames, w, h, photo.channels, photo.depth, photo.pixels(window))
-    mask = None if pointed.clicks else attach(frames, w, h, 1, "uint8", selection_mask(photo, window), pack=True)
-    painted, frames = client.request(
-        Inpaint(
-            job,
-            described,
-            window,
-            pixels,
-            pointed.clicks,
-            mask,
-            settings.get("prompt", ""),
-            grow,
-            feather,
-            settings["seed"],
-        ),
-        frames,
-        progress=_show,
+    request = Inpaint(
+        job,
+        described,
+        window,
+        pixels=attach(frames, w, h, photo.channels, photo.depth, photo.pixels(window)),
+        clicks=pointed.clicks,
+        mask=None if pointed.clicks else attach(frames, w, h, 1, "uint8", selection_mask(photo, window), pack=True),
+        prompt=settings.get("prompt", ""),
+        grow=grow,
+        feather=feather,
+        seed=settings["seed"],
     )
+    painted, answer = _ask(client, request, frames, proxy)
     return Result(
         job,
         painted.window,
         painted.score,
-        extract(painted.mask, frames),
-        extract(painted.pixels, frames),
-        extract(painted.alpha, frames),
-        settings,
-        pointed.clicks,
+        mask=extract(painted.mask, answer),
+        pixels=extract(painted.pixels, answer),
+        alpha=extract(painted.alpha, answer),
+        settings=settings,
+        clicks=pointed.clicks,
     )
+
+
+def _ask(client, message, frames: list[bytes], proxy: tuple[int, int, bytes]):
+    """The answer to a request about a photo; the photo's proxy is sent only to a server that asks for it."""
+    try:
+        return client.request(message, frames, progress=_show)
+    except UserError as error:
+        if error.code != "unknown-photo":
+            raise
+    width, height, pixels = proxy
+    frames = [*frames]
+    seen = replace(message.photo, proxy=attach(frames, width, height, 3, "uint8", pixels))
+    return client.request(replace(message, photo=seen), frames, progress=_show)
 
 
 def _waiting(sentence: str) -> None:

@@ -25,7 +25,7 @@ def main(photo: str, click: str, folder: str) -> int:
     except ValueError:
         print(f"{click!r} is not of the form X,Y.", file=sys.stderr)
         return 1
-    out = Path(folder)
+    out = Path(folder).resolve()
     out.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
     try:
