@@ -24,6 +24,11 @@ def main(scenario, **arguments):
     return globals()[scenario](**arguments)
 
 
+def each(scenario_of_each, variants, photo):
+    """One scenario in several variants, one after the other in the same GIMP: starting one takes seconds."""
+    return [main(scenario_of_each, photo=photo, **variant) for variant in variants]
+
+
 # -- what a person does
 
 
