@@ -120,6 +120,11 @@ class Sandbox:
         for entry in sorted(Path("/").iterdir()):
             if entry.name not in SYSTEM and entry.is_dir() and not entry.is_symlink():
                 line += ["--bind", str(entry), str(entry)]
+        # Our own folders too, where they lie inside a system folder: /var/lib/ci/checkout, say.
+        beside_checkout = Path(__file__).resolve().parents[3]
+        for folder in (beside_checkout, Path.cwd(), Path.home(), self._folder):
+            if folder.parts[1:2] and folder.parts[1] in SYSTEM:
+                line += ["--bind", str(folder), str(folder)]
         for path in ("/sys", *NETWORK_SETTINGS):
             if Path(path).exists():
                 line += ["--ro-bind", os.path.realpath(path), path]
