@@ -155,17 +155,18 @@ def insert(photo: Photo, result: Result) -> Gimp.GroupLayer:
         "clicks": asdict(result.clicks) if result.clicks else None,
     }
     flags = Gimp.PARASITE_PERSISTENT | Gimp.PARASITE_UNDOABLE
-    parasite = Gimp.Parasite.new(PARASITE, flags, list(json.dumps(job).encode()))
+    # Before the group is in the image: GIMP undoes attaching to one that is with a critical error of its own.
+    group.attach_parasite(Gimp.Parasite.new(PARASITE, flags, list(json.dumps(job).encode())))
 
     parent, position = photo.layer.get_parent(), image.get_item_position(photo.layer)
     image.undo_group_start()
     try:
-        image.insert_layer(group, parent, position)
+        if not image.insert_layer(group, parent, position):
+            raise UserError("wrong-input", f"GIMP does not take the result: {Gimp.get_pdb().get_last_error()}")
         _blend_as_computed(group, image)
         image.insert_layer(mask, group, 0)
         if shown:
             image.insert_layer(shown, group, 0)
-        group.attach_parasite(parasite)
         if chosen:
             image.insert_channel(chosen, None, 0)
             image.select_item(Gimp.ChannelOps.REPLACE, chosen)

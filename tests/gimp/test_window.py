@@ -97,10 +97,9 @@ def window(home, photo, tmp_path, monkeypatch):
             places.HOME_VARIABLE: str(home),
         }
         batch = ["--batch-interpreter", "python-fu-eval", "-b", f"exec(open({str(PREPARE)!r}).read())"]
-        for command in (["openbox"], [gimp, "-n", "--no-splash", *batch, str(file)]):
-            processes.append(
-                subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            )
+        with (tmp_path / "said").open("wb") as said:
+            for command in (["openbox"], [gimp, "-n", "--no-splash", *batch, str(file)]):
+                processes.append(subprocess.Popen(command, env=environment, stdout=said, stderr=said))
         wait_for(ready.exists, 90, "GIMP does not open the photo")
         return Window(environment)
 
@@ -111,7 +110,7 @@ def window(home, photo, tmp_path, monkeypatch):
     stop_server(home)
 
 
-def test_one_undo_takes_everything_back_and_redo_brings_it_again(window):
+def test_one_undo_takes_everything_back_and_redo_brings_it_again(window, tmp_path):
     gimp = window("click")
     assert gimp.layers() == 1
     gimp.start("Remove Object")
@@ -120,6 +119,7 @@ def test_one_undo_takes_everything_back_and_redo_brings_it_again(window):
     wait_for(lambda: gimp.layers() == 1, 10, "one undo does not bring back the former layers")
     gimp.press("ctrl+y")
     wait_for(lambda: gimp.layers() == 4, 10, "redo does not bring the result again")
+    assert "undo" not in (tmp_path / "said").read_text(), "GIMP has complaints about the undo steps"
 
 
 def test_gimps_cancel_button_frees_the_server_and_leaves_the_image_alone(window, home):
