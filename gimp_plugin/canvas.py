@@ -16,7 +16,6 @@ from gi.repository import Babl, Gegl, Gimp  # noqa: E402  gi wants the versions 
 from inference_server import protocol  # noqa: E402
 from inference_server.errors import UserError  # noqa: E402
 
-TITLES = {"select": "Select Object", "remove": "Remove Object", "fill": "Fill", "replace": "Replace Background"}
 Gegl.init(None)  # without it a scaled read is black, and says nothing
 
 PARASITE = "inpaint-anything-job"
@@ -143,7 +142,7 @@ def insert(photo: Photo, result: Result) -> Gimp.GroupLayer:
     Everything that can fail happens before the image is changed.
     """
     image = photo.image
-    group = Gimp.GroupLayer.new(image, TITLES[result.job])
+    group = Gimp.GroupLayer.new(image, protocol.TITLES[result.job])
     shown = _result_layer(photo, result) if result.pixels is not None else None
     mask = _mask_layer(photo, result)
     chosen = _selection_channel(photo, result) if result.job == "select" else None
@@ -210,7 +209,7 @@ def _selection_channel(photo: Photo, result: Result) -> Gimp.Channel:
     """A channel of the image's size that holds the mask at its place."""
     image, (x, y, width, height) = photo.image, result.window
     channel = Gimp.Channel.new(
-        image, TITLES["select"], image.get_width(), image.get_height(), 100, Gegl.Color.new("black")
+        image, protocol.TITLES["select"], image.get_width(), image.get_height(), 100, Gegl.Color.new("black")
     )
     buffer = channel.get_buffer()
     buffer.set(Gegl.Rectangle.new(photo.offset[0] + x, photo.offset[1] + y, width, height), "Y u8", result.mask)

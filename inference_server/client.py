@@ -47,7 +47,6 @@ class Client:
         self._poller = zmq.Poller()
         self._poller.register(self._socket, zmq.POLLIN)
         self._poller.register(self._events, zmq.POLLIN)
-        self.bytes_sent = self.bytes_received = 0
 
     def __enter__(self) -> "Client":
         return self
@@ -113,16 +112,13 @@ class Client:
             raise cancelled_by_user() from None
 
     def _send(self, request_id: str, message: protocol.Message, frames: Sequence[bytes] = ()) -> None:
-        parts = protocol.encode(request_id, message, frames)
-        self.bytes_sent += sum(map(len, parts))
-        self._socket.send_multipart(parts, copy=False)
+        self._socket.send_multipart(protocol.encode(request_id, message, frames), copy=False)
 
     def _receive(self, request_id: str) -> tuple[protocol.Message, list[bytes]] | None:
         """The next message that belongs to the request, or None if there is none yet."""
         ready = dict(self._poller.poll(POLL_MS))
         if self._socket in ready:
             parts = self._socket.recv_multipart()
-            self.bytes_received += sum(map(len, parts))
             try:
                 answered, reply, frames = protocol.decode(parts)
             except protocol.ProtocolError as error:

@@ -151,5 +151,5 @@ def _pixels(raster: Raster, frames, window: Window) -> np.ndarray:
 
 
 def _check_job(job: str) -> None:
-    if job not in protocol.JOBS:
+    if job not in protocol.TITLES:
         raise ProtocolError(f"there is no job {job[:20]!r}")

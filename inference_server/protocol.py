@@ -26,7 +26,7 @@ PROXY = 1024  # pixels on the long side, all that a segmenter looks at
 MAX_HEADER = 1 << 20
 MAX_PIXELS = 1 << 30
 DEPTHS = {"uint8": 1, "uint16": 2, "float32": 4}
-JOBS = ("select", "remove", "fill", "replace")
+TITLES = {"select": "Select Object", "remove": "Remove Object", "fill": "Fill", "replace": "Replace Background"}
 
 Window = tuple[int, int, int, int]
 Point = tuple[float, float]

@@ -11,8 +11,6 @@ from inference_server.segmenters.minisam import MiniSam
 
 from .conftest import CLICK
 
-WHOLE = np.s_[0:427, 0:640]
-
 
 def overlap(a: np.ndarray, b: np.ndarray) -> float:
     return float(((a > 0) & (b > 0)).sum() / ((a > 0) | (b > 0)).sum())

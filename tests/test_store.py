@@ -13,6 +13,7 @@ from inference_server import UserError
 from inference_server.models import catalogue, store
 from inference_server.models.catalogue import File, Model
 from inference_server.models.store import Store
+from inference_server.protocol import TITLES
 
 DATA = bytes(range(256)) * 8192  # 2 MB: several chunks
 
@@ -200,7 +201,7 @@ def test_without_npm_that_is_what_is_said(offer, monkeypatch, tmp_path):
 
 def test_the_catalogue_is_complete():
     for name, model in catalogue.MODELS.items():
-        assert model.name == name and model.job in catalogue.TITLES and model.licence and model.memory
+        assert model.name == name and model.job in TITLES and model.licence and model.memory
         for file in model.files:
             assert file.size > 0 and len(file.sha256) == 64 and file.sources
             assert all(source.startswith(("https://", "npm:")) for source in file.sources)

@@ -2,19 +2,14 @@
 
 from typing import NoReturn
 
-from ..errors import UserError, command
-from ..models.catalogue import TITLES
+from ..errors import UserError
 from ..models.store import Store
+from ..protocol import TITLES
 
 MODEL = "sd15-inpainting"
 
 
 def load(store: Store, job: str) -> NoReturn:
     """Raise the UserError that says what `job` ("fill" or "replace") lacks."""
-    if store.missing(MODEL):
-        raise UserError(
-            "no-model",
-            f"{TITLES[job]} needs the model {MODEL}, which is not installed.",
-            f"Run: {command(f'models fetch {MODEL}')}",
-        )
+    store.demand(MODEL, job)
     raise UserError("no-model", f"{TITLES[job]} is not part of this version yet.", "Update Inpaint Anything.")

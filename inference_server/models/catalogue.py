@@ -7,8 +7,6 @@ A source is tried after the other:
 
 from dataclasses import dataclass
 
-TITLES = {"select": "Select Object", "remove": "Remove Object", "fill": "Fill", "replace": "Replace Background"}
-
 
 @dataclass(frozen=True)
 class File:
@@ -21,7 +19,7 @@ class File:
 @dataclass(frozen=True)
 class Model:
     name: str
-    job: str  # a key of TITLES
+    job: str  # a key of protocol.TITLES
     title: str
     licence: str
     memory: int  # bytes needed to run it, about

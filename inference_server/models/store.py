@@ -19,7 +19,8 @@ from pathlib import Path, PurePosixPath
 
 from .. import places
 from ..errors import UserError, cancelled_by_user, command, disk_full
-from .catalogue import MODELS, STARTERS, TITLES, File, Model
+from ..protocol import TITLES
+from .catalogue import MODELS, STARTERS, File, Model
 
 Report = Callable[[float, str], None]
 CHUNK = 1 << 20
@@ -50,6 +51,15 @@ class Store:
         here = [file for file in model.files if self.path(model, file).exists()]
         return [file for file in here if not _is(file, self.path(model, file))]
 
+    def demand(self, name: str, job: str) -> None:
+        """Raise UserError, saying what brings it, if a model that `job` needs is not here."""
+        if self.missing(name):
+            raise UserError(
+                "no-model",
+                f"{TITLES[job]} needs the model {name}, which is not installed.",
+                f"Run: {command(f'models fetch {name}')}",
+            )
+
     def need(
         self, name: str, progress: Report = _quiet, cancelled: Callable[[], bool] = lambda: False
     ) -> dict[str, Path]:
@@ -61,11 +71,7 @@ class Store:
         model = MODELS[name]
         if self.missing(name):
             if name not in STARTERS:
-                raise UserError(
-                    "no-model",
-                    f"{TITLES[model.job]} needs the model {name}, which is not installed.",
-                    f"Run: {command(f'models fetch {name}')}",
-                )
+                self.demand(name, model.job)
             self.fetch(name, progress, cancelled)
         self.verify(name)
         return {file.name: self.path(model, file) for file in model.files}
