@@ -25,7 +25,7 @@ from headless import run_in_gimp  # noqa: E402
 from inference_server import client, jobs, places  # noqa: E402
 from inference_server.engine import Engine  # noqa: E402
 from inference_server.inpainters import patchmatch  # noqa: E402
-from inference_server.segmenters.minisam import MiniSam  # noqa: E402
+from inference_server.segmenters.onnx_pair import OnnxPair  # noqa: E402
 
 ROUNDS = 5
 SERVE = [sys.executable, "-m", "inference_server", "serve"]
@@ -147,7 +147,7 @@ def share_of_glue() -> float:
 
         return call
 
-    MiniSam.encode, MiniSam.decode = timed(MiniSam.encode), timed(MiniSam.decode)
+    OnnxPair.encode, OnnxPair.decode = timed(OnnxPair.encode), timed(OnnxPair.decode)
     patchmatch.inpaint = timed(patchmatch.inpaint)
     picture = np.ascontiguousarray(large_photo((3300, 1900))[..., ::-1])
     size = proxy_size(6000, 4000)

@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     verify.set_defaults(run=_models_verify)
     bring = actions.add_parser("import", help="take model files that were downloaded by hand")
     bring.add_argument("name", metavar="NAME")
-    bring.add_argument("files", nargs="+", metavar="FILE")
+    bring.add_argument("files", nargs="+", metavar="FILE", help="a file, or a folder with the model's files")
     bring.set_defaults(run=_models_import)
 
     def pictures(arguments: argparse.Namespace) -> int:
@@ -148,7 +148,7 @@ def _models_list(_: argparse.Namespace) -> int:
     for model in MODELS.values():
         state = "not installed" if store.missing(model.name) else "installed"
         size = f"{sum(f.size for f in model.files) / 1e6:.0f} MB"
-        print(f"{model.name:12} {model.job:8} {size:>8}  {model.licence:6} {state:14} {model.title}")
+        print(f"{model.name:17} {model.job:8} {size:>8}  {model.licence:12} {state:14} {model.title}")
     return 0
 
 

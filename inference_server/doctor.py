@@ -21,7 +21,7 @@ def report() -> int:
         try:
             state = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
-            state = "MISSING: run install.py again" if name in CORE else "not installed (only Fill and Replace need it)"
+            state = "MISSING: run install.py again" if name in CORE else "not installed (only the large models need it)"
             healthy &= name in FULL
         print(f"{name:24} {state}")
     for model in MODELS.values():

@@ -24,8 +24,8 @@ from .models.store import Store
 from .protocol import photo_key
 from .region import Window
 
-if TYPE_CHECKING:  # brings onnxruntime with it: only when a job needs it
-    from .segmenters.minisam import Embedding, MiniSam
+if TYPE_CHECKING:
+    from .segmenters import Embedding, Segmenter
 
 Report = Callable[[float, str], None]
 Box = tuple[float, float, float, float]
@@ -88,7 +88,7 @@ class Engine:
 
     def __init__(self, store: Store | None = None):
         self._store = store or Store()
-        self._segmenter: MiniSam | None = None
+        self._segmenter: Segmenter | None = None
         self._photos: OrderedDict[str, Photo] = OrderedDict()
 
     # -- selecting ------------------------------------------------------------------------------------------------
@@ -182,12 +182,13 @@ class Engine:
         assert answer is not None
         return answer
 
-    def _load_segmenter(self, progress: Report, cancelled: Callable[[], bool]) -> "MiniSam":
+    def _load_segmenter(self, progress: Report, cancelled: Callable[[], bool]) -> "Segmenter":
         if self._segmenter is None:
             progress(0.0, "Loading the model that finds objects")
-            from .segmenters import minisam
+            from . import segmenters
 
-            self._segmenter = minisam.load(self._store, progress, cancelled)
+            name = segmenters.choose(self._store)
+            self._segmenter = segmenters.load(self._store, name, progress, cancelled)
         return self._segmenter
 
     # -- painting -------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import pytest
 
 from inference_server import Engine, UserError
 from inference_server.models.store import Store
-from inference_server.segmenters.minisam import MiniSam
+from inference_server.segmenters.onnx_pair import OnnxPair
 
 from .conftest import CLICK
 
@@ -54,8 +54,8 @@ def test_the_answer_depends_on_the_clicks_alone(photo, models):
 
 
 def test_a_click_on_a_known_photo_does_not_run_the_encoder_again(photo, models, monkeypatch):
-    encoded, encode = [], MiniSam.encode
-    monkeypatch.setattr(MiniSam, "encode", lambda self, proxy: encoded.append(1) or encode(self, proxy))
+    encoded, encode = [], OnnxPair.encode
+    monkeypatch.setattr(OnnxPair, "encode", lambda self, proxy: encoded.append(1) or encode(self, proxy))
     engine = Engine(Store(models))
     for click in (CLICK, (150, 300), (5, 5)):
         engine.segment(photo.copy(), [click], [1])
@@ -65,8 +65,8 @@ def test_a_click_on_a_known_photo_does_not_run_the_encoder_again(photo, models, 
 
 
 def test_one_more_click_costs_one_decoder_pass_however_many_there_were(photo, models, monkeypatch):
-    decoded, decode = [], MiniSam.decode
-    monkeypatch.setattr(MiniSam, "decode", lambda self, *question: decoded.append(1) or decode(self, *question))
+    decoded, decode = [], OnnxPair.decode
+    monkeypatch.setattr(OnnxPair, "decode", lambda self, *question: decoded.append(1) or decode(self, *question))
     engine = Engine(Store(models))
     clicks = [(320 + k % 5, 150 + 9 * k) for k in range(20)]
     for k in range(1, 21):

@@ -203,7 +203,7 @@ def test_the_catalogue_is_complete():
     for name, model in catalogue.MODELS.items():
         assert model.name == name and model.job in TITLES and model.licence and model.memory
         for file in model.files:
-            assert file.size > 0 and len(file.sha256) == 64 and file.sources
+            assert file.size > 0 and len(file.sha256) == 64 and bool(file.sources) != bool(model.page)
             assert all(source.startswith(("https://", "npm:")) for source in file.sources)
     assert set(catalogue.STARTERS) <= set(catalogue.MODELS)
 

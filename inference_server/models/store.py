@@ -57,7 +57,7 @@ class Store:
             raise UserError(
                 "no-model",
                 f"{TITLES[job]} needs the model {name}, which is not installed.",
-                f"Run: {command(f'models fetch {name}')}",
+                _by_hand(MODELS[name]) or f"Run: {command(f'models fetch {name}')}",
             )
 
     def need(
@@ -91,6 +91,8 @@ class Store:
         folder = self.folder / model.name
         try:
             wanted = [*self.missing(name), *self.damaged(name)]
+            if wanted and model.page:
+                raise UserError("no-model", f"{name} is given only to those who accept its licence.", _by_hand(model))
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=folder) as scratch:
                 for file in wanted:
@@ -103,10 +105,11 @@ class Store:
     def bring(self, name: str, files: Iterable[Path]) -> list[str]:
         """Take files a person brought by hand, recognised by size and SHA-256.  Returns the names they got.
 
-        Raises UserError for a file that is not one of this model's.
+        A folder stands for the files in it that are named as the model's.  Raises UserError for a file that is not one
+        of this model's.
         """
         model, taken = MODELS[name], []
-        for source in files:
+        for source in (found for given in files for found in _inside(given, model)):
             match = next((file for file in model.files if _is(file, source)), None)
             if match is None:
                 raise UserError(
@@ -149,6 +152,21 @@ class Store:
             f"{file.name} could not be downloaded ({'; '.join(reasons)}).",
             f"Check the network, or bring the file by hand: {command('models import --help')}",
         )
+
+
+def _by_hand(model: Model) -> str:
+    """What to do for a model that only its maker hands out; empty for any other."""
+    names = " ".join(file.name for file in model.files)
+    return model.page and (
+        f"Accept its licence at {model.page}, download {names.replace(' ', ', ')} there, "
+        f"and run: {command(f'models import {model.name} {names}')}"
+    )
+
+
+def _inside(given: Path, model: Model) -> list[Path]:
+    if not given.is_dir():
+        return [given]
+    return [given / file.name for file in model.files if (given / file.name).is_file()]
 
 
 def _is(file: File, path: Path) -> bool:

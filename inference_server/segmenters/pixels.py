@@ -1,0 +1,21 @@
+"""An image as the torch families want it: scaled the way Pillow and torchvision scale, without needing either."""
+
+import numpy as np
+import torch
+
+
+def scaled(image: np.ndarray, height: int, width: int) -> torch.Tensor:
+    """image (h, w, 3) uint8 at another size: (1, 3, height, width) uint8, bilinear, smoothed where it shrinks."""
+    pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None]
+    return torch.nn.functional.interpolate(pixels, (height, width), mode="bilinear", antialias=True)
+
+
+def squashed(
+    image: np.ndarray, side: int, mean: tuple[float, float, float], std: tuple[float, float, float], device: str
+) -> torch.Tensor:
+    """image (h, w, 3) uint8 squashed to a square: (1, 3, side, side) float32 on `device`, normalised.
+
+    mean, std: of each channel, where 1 is the brightest.
+    """
+    middle, spread = (torch.tensor(channels).view(1, 3, 1, 1) * 255 for channels in (mean, std))
+    return ((scaled(image, side, side) - middle) / spread).to(device)
