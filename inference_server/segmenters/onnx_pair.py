@@ -54,9 +54,8 @@ class OnnxPair:
         scale = min(room[0] / height, room[1] / width)
         w, h = max(1, round(width * scale)), max(1, round(height * scale))
         scaled = cv2.resize(image, (w, h), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-        padded = np.empty((*(side if isinstance(side, int) else n for side, n in zip(sides, (h, w), strict=True)), 3))
-        padded = padded.astype(np.float32)
-        padded[:] = MEAN  # is 0 once normalised
+        taken = [side if isinstance(side, int) else n for side, n in zip(sides, (h, w), strict=True)]
+        padded = np.tile(MEAN, (*taken, 1))  # the mean is 0 once normalised
         padded[:h, :w] = scaled
         picture = padded if raw else ((padded - MEAN) / STD).transpose(2, 0, 1)[None]
         features = self._encoder.run(None, {self._picture.name: picture})[0]

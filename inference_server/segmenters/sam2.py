@@ -53,7 +53,7 @@ class Sam2:
             image_embeddings=embedding.features,
             input_points=self._tensor(np.asarray(points) * scale) if some else None,
             input_labels=self._tensor(labels).int() if some else None,
-            input_boxes=None if box is None else self._tensor(np.array(box) * np.tile(scale, 2))[0],
+            input_boxes=None if box is None else self._tensor(np.array(box) * np.tile(scale, 2)),
             input_masks=None if previous is None else self._tensor(previous.clip(-STRONGEST, STRONGEST)),
             multimask_output=False,
         )
