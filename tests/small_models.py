@@ -81,11 +81,10 @@ def segment_anything():
 
 def small_sam(side: int = 64):
     """A `segment_anything` Sam for `side` pixels, the rest of it as in ViT-B."""
+    segment_anything()
     from functools import partial
 
     import torch
-
-    segment_anything()
     from segment_anything import modeling
 
     cells = (side // 16, side // 16)

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from inference_server import UserError
+from inference_server import UserError, segmenters
 
 from . import small_models
-from .test_segmenters import CLICKS, LABELS, assert_answers_as, assert_same, looking_at, reference
+from .test_segmenters import CLICKS, LABELS, assert_answers_as, assert_same, looking_at, put, reference
 
 torch = pytest.importorskip("torch", reason="torch is not installed (the extra `full`)")
 
@@ -19,6 +19,14 @@ def on_the_cpu(monkeypatch):
     """A GPU's 16 bits would not agree with the library to what float32 leaves."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+
+
+def test_the_device_is_found_out_where_it_makes_a_difference(tmp_path, monkeypatch):
+    monkeypatch.setattr(segmenters, "find_spec", lambda name: name)
+    store = put(tmp_path, "sam2.1-large", "mobilesam")
+    assert segmenters.choose(store) == "mobilesam"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert segmenters.choose(store) == "sam2.1-large"
 
 
 # -- Segment Anything, ViT-B, L and H

@@ -140,6 +140,18 @@ def test_files_brought_by_hand_are_recognised_by_what_is_in_them(offer, tmp_path
     assert weights(kept) == DATA and only_the_weights_are_there(kept)
 
 
+def test_a_folder_stands_for_the_models_files_in_it(offer, tmp_path):
+    kept, folder = offer(), tmp_path / "snapshot"
+    folder.mkdir()
+    (folder / "README.md").write_text("not a model's")
+    assert kept.bring("small", [folder]) == []
+    (folder / "weights.bin").write_bytes(DATA)
+    assert kept.bring("small", [folder]) == ["weights.bin"] and weights(kept) == DATA
+    (folder / "weights.bin").write_bytes(DATA[:-1])
+    with pytest.raises(UserError, match="is not a file of small"):
+        kept.bring("small", [folder])
+
+
 def test_files_that_are_something_else_are_refused(offer, tmp_path):
     kept, brought = offer(), tmp_path / "weights.bin"
     brought.write_bytes(DATA[:-1])

@@ -100,13 +100,13 @@ def load(files: dict[str, Path]) -> OnnxPair:
         encoder = onnxruntime.InferenceSession(str(files["encoder.onnx"]), options, providers=["CPUExecutionProvider"])
         model = onnx.load(str(files["decoder.onnx"]))
         declared = {tensor.name for tensor in model.graph.output}
-        if len(encoder.get_inputs()) != 1 or {tensor.name for tensor in model.graph.input} != INPUTS:
-            raise ValueError("its inputs are not those of a SAM encoder and decoder")
         if not declared.issuperset(OUTPUTS):
             raise ValueError("its decoder gives no low_res_masks")
         read = (*(_source(model.graph, name) for name in OUTPUTS), *OUTPUTS)
         model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in {*read} - declared)
         decoder = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        if len(encoder.get_inputs()) != 1 or {tensor.name for tensor in decoder.get_inputs()} != INPUTS:
+            raise ValueError("its inputs are not those of a SAM encoder and decoder")
     except Exception as error:  # onnxruntime and protobuf have a kind of their own for each thing that can be wrong
         raise no_such_model(files["encoder.onnx"].parent, "SAM in two ONNX graphs", error) from None
     return OnnxPair(encoder, decoder, read)

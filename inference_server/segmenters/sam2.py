@@ -16,7 +16,7 @@ from .pixels import squashed
 from .pretrained import read
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-STRONGEST = 32.0  # a mask that is fed back is clipped to this, as in training
+STRONGEST = 32.0  # a mask that is fed back is clipped to this, as its makers' own predictor does
 
 
 class Sam2:
@@ -69,7 +69,7 @@ def load(files: dict[str, Path]) -> Sam2:
     device = best()
     model = read(Sam2Model, files["config.json"].parent, device)
     # The decoder computes four masks and then gives three, or one: the single mask, or the best of the three where that
-    # one is not stable.  All four are wanted, and in one pass: let it "choose" them all.
+    # one is not stable.  All four are wanted, and the decoder is what a click waits for: let it "choose" them all.
     model.mask_decoder.dynamic_multimask_via_stability = True
     model.mask_decoder._dynamic_multimask_via_stability = lambda masks, scores: (masks, scores)
     return Sam2(model, device)
