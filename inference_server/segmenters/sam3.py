@@ -71,5 +71,5 @@ def load(files: dict[str, Path]) -> Sam3:
     try:
         tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # as with the model itself
-        raise no_such_model(folder, "CLIPTokenizer", error) from None
+        raise no_such_model(folder, "CLIPTokenizer", error, "transformers") from None
     return Sam3(read(Sam3Model, folder, device), tokenizer, device)

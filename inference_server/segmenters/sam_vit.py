@@ -81,7 +81,7 @@ def load(files: dict[str, Path]) -> SamVit:
             sam = _library().sam_model_registry[kind]()
         sam.load_state_dict(weights, assign=True)
     except Exception as error:  # torch has a kind of its own for each way in which a file can be wrong
-        raise no_such_model(path, "Sam", error) from None
+        raise no_such_model(path, "Sam", error, "torch segment-anything") from None
     # These two are in no checkpoint.
     sam.pixel_mean = torch.tensor([123.675, 116.28, 103.53]).view(3, 1, 1)
     sam.pixel_std = torch.tensor([58.395, 57.12, 57.375]).view(3, 1, 1)
