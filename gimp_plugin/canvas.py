@@ -83,11 +83,15 @@ class Photo:
 
 @dataclass(frozen=True)
 class Pointed:
-    """What the person pointed at, in the photo's own pixels: clicks, or a ready mask (the selection) within bounds."""
+    """What the person pointed at, in the photo's own pixels: clicks, or the selection within bounds.
+
+    rough: whether the selection is only a hint at what is meant, which `clicks` then frame, and not the mask itself.
+    """
 
     in_words: str
     clicks: protocol.Clicks | None = None
     bounds: protocol.Window | None = None
+    rough: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,7 +128,7 @@ def pointed_at(photo: Photo, job: str) -> Pointed:
             "wrong-input", "The selection is outside the layer.", "Select part of the layer, or another layer."
         )
     if job == "select":
-        return Pointed("a box around the selection", protocol.Clicks(box=(x, y, x + width, y + height)))
+        return Pointed("what is roughly selected", protocol.Clicks(box=(x, y, x + width, y + height)), rough=True)
     return Pointed("the selection", bounds=(x, y, width, height))
 
 
@@ -133,6 +137,16 @@ def selection_mask(photo: Photo, window: protocol.Window) -> bytes:
     x, y, width, height = window
     rectangle = Gegl.Rectangle.new(x + photo.offset[0], y + photo.offset[1], width, height)
     return bytes(photo.image.get_selection().get_buffer().get(rectangle, 1.0, "Y u8", Gegl.AbyssPolicy.NONE))
+
+
+def rough_selection(photo: Photo) -> tuple[int, int, bytes]:
+    """Width, height and bytes of the selection over the photo, scaled to `protocol.proxy_size`."""
+    width, height = protocol.proxy_size(photo.width, photo.height)
+    scale = max(width, height) / max(photo.width, photo.height)
+    left, top = (round(offset * scale) for offset in photo.offset)
+    rectangle = Gegl.Rectangle.new(left, top, width, height)
+    buffer = photo.image.get_selection().get_buffer()
+    return width, height, bytes(buffer.get(rectangle, scale, "Y u8", Gegl.AbyssPolicy.NONE))
 
 
 def insert(photo: Photo, result: Result) -> Gimp.GroupLayer:

@@ -81,6 +81,8 @@ class InpaintAnything(Gimp.PlugIn):
 def add_arguments(procedure, job):
     """Declare a procedure's settings: the one list that the dialog, scripts and the last values use."""
     flags = GObject.ParamFlags.READWRITE
+    if job == "select":
+        procedure.add_boolean_argument("soft-edge", "_Soft edge", "Follow hair and fur with soft values", False, flags)
     if job in ("fill", "replace"):
         procedure.add_string_argument("prompt", "_Prompt", "What to paint, in a few words", "", flags)
     edges = [("feather", "_Feather (-1: automatic)", "Pixels of soft edge; -1: what suits the photo's size")]
@@ -109,13 +111,15 @@ def run(procedure, run_mode, image, drawables, config, job):
         photo = canvas.Photo.of(image, drawables)
         pointed = canvas.pointed_at(photo, job)
         if run_mode == Gimp.RunMode.INTERACTIVE and job != "select":
+            if pointed.clicks:
+                session.look_ahead(photo)
             import dialog  # brings GTK with it: a script need not wait for that
 
             if not dialog.ask(procedure, config, pointed.in_words):
                 return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, None)
         settings = {
             name: config.get_property(name)
-            for name in ("prompt", "grow", "feather", "seed")
+            for name in ("prompt", "soft_edge", "grow", "feather", "seed")
             if config.find_property(name)
         }
         result = session.perform(job, photo, pointed, settings)

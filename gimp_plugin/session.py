@@ -1,16 +1,18 @@
 """The plug-in's conversation with the server, from what was pointed at to the result.  Changes nothing in GIMP."""
 
+import contextlib
 import json
 import os
+import threading
 from dataclasses import replace
 from pathlib import Path
 
-from canvas import Photo, Pointed, Result, selection_mask
+from canvas import Photo, Pointed, Result, rough_selection, selection_mask
 from gi.repository import Gimp
 
 from inference_server import places, protocol
 from inference_server.errors import UserError
-from inference_server.protocol import Inpaint, Locate, Segment, attach, extract
+from inference_server.protocol import Inpaint, Locate, Look, Segment, attach, extract
 
 AUTOMATIC = -1
 WORDS = {
@@ -21,19 +23,41 @@ WORDS = {
 }
 
 
+def look_ahead(photo: Photo) -> None:
+    """Have the server start, and look at the photo, while the person still thinks.  Returns at once.
+
+    Whatever goes wrong is said when the job itself is asked for.
+    """
+    proxy = photo.proxy()  # GIMP is asked from its own thread
+
+    def look() -> None:
+        with contextlib.suppress(UserError, OSError), _connect(lambda sentence: None) as client:
+            _ask(client, Look(_described(photo, proxy)), [], proxy, lambda share, word: None)
+
+    threading.Thread(target=look, daemon=True).start()
+
+
 def perform(job: str, photo: Photo, pointed: Pointed, settings: dict) -> Result:
     """Have the server find the object and paint.  Shows progress in GIMP.  Raises UserError."""
-    client_module = _client_module()
-    python = _installation()
     Gimp.progress_init(WORDS[job])
-    start_with = [python, "-m", "inference_server", "serve"]
-    if Path("/.flatpak-info").exists():  # the server lives outside GIMP's Flatpak
-        start_with = ["flatpak-spawn", "--host", f"--env={places.HOME_VARIABLE}={places.home()}", *start_with]
-    with client_module.connect(start_with, _waiting) as client:
+    with _connect(_waiting) as client:
         try:
             return _converse(client, job, photo, pointed, settings)
         finally:
             Gimp.progress_end()
+
+
+def _connect(waiting):
+    """A connection to the server, which is started where none runs."""
+    client_module = _client_module()
+    start_with = [_installation(), "-m", "inference_server", "serve"]
+    if Path("/.flatpak-info").exists():  # the server lives outside GIMP's Flatpak
+        start_with = ["flatpak-spawn", "--host", f"--env={places.HOME_VARIABLE}={places.home()}", *start_with]
+    return client_module.connect(start_with, waiting)
+
+
+def _described(photo: Photo, proxy: tuple[int, int, bytes]) -> protocol.Photo:
+    return protocol.Photo(photo.width, photo.height, protocol.photo_key(*proxy))
 
 
 def _converse(client, job: str, photo: Photo, pointed: Pointed, settings: dict) -> Result:
@@ -41,17 +65,26 @@ def _converse(client, job: str, photo: Photo, pointed: Pointed, settings: dict) 
         None if settings.get(name, AUTOMATIC) == AUTOMATIC else settings[name] for name in ("grow", "feather")
     )
     proxy = photo.proxy() if pointed.clicks else (1, 1, b"\0\0\0")
-    described = protocol.Photo(photo.width, photo.height, protocol.photo_key(*proxy))
-    where = Locate(job, described, pointed.clicks, pointed.bounds, margin=(grow or 0) + (feather or 0))
-    located, _ = _ask(client, where, [], proxy)
+    described = _described(photo, proxy)
+    hint: list[bytes] = []
+    rough = None
+    if pointed.rough:
+        wide, high, covered = rough_selection(photo)
+        rough = attach(hint, wide, high, 1, "uint8", covered, pack=True)
+    margin = (grow or 0) + (feather or 0)
+    located, _ = _ask(client, Locate(job, described, pointed.clicks, pointed.bounds, margin, rough), hint, proxy)
     window = located.window
+    frames: list[bytes] = [*hint]
     if job == "select":
-        segmented, answer = _ask(client, Segment(described, pointed.clicks, window), [], proxy)
-        return Result(job, window, segmented.score, extract(segmented.mask, answer), clicks=pointed.clicks)
+        pixels = attach(frames, *window[2:], photo.channels, photo.depth, photo.pixels(window))
+        request = Segment(described, pointed.clicks, window, pixels, rough, settings["soft_edge"])
+        found, answer = _ask(client, request, frames, proxy)
+        return Result(
+            job, found.window, found.score, extract(found.mask, answer), settings=settings, clicks=pointed.clicks
+        )
 
-    frames: list[bytes] = []
     _, _, w, h = window
-    request = Inpaint(
+    painting = Inpaint(
         job,
         described,
         window,
@@ -63,7 +96,7 @@ def _converse(client, job: str, photo: Photo, pointed: Pointed, settings: dict) 
         feather=feather,
         seed=settings["seed"],
     )
-    painted, answer = _ask(client, request, frames, proxy)
+    painted, answer = _ask(client, painting, frames, proxy)
     return Result(
         job,
         painted.window,
@@ -76,17 +109,17 @@ def _converse(client, job: str, photo: Photo, pointed: Pointed, settings: dict) 
     )
 
 
-def _ask(client, message, frames: list[bytes], proxy: tuple[int, int, bytes]):
+def _ask(client, message, frames: list[bytes], proxy: tuple[int, int, bytes], progress=None):
     """The answer to a request about a photo; the photo's proxy is sent only to a server that asks for it."""
     try:
-        return client.request(message, frames, progress=_show)
+        return client.request(message, frames, progress=progress or _show)
     except UserError as error:
         if error.code != "unknown-photo":
             raise
     width, height, pixels = proxy
     frames = [*frames]
     seen = replace(message.photo, proxy=attach(frames, width, height, 3, "uint8", pixels))
-    return client.request(replace(message, photo=seen), frames, progress=_show)
+    return client.request(replace(message, photo=seen), frames, progress=progress or _show)
 
 
 def _waiting(sentence: str) -> None:

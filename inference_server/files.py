@@ -21,17 +21,25 @@ def run(arguments: argparse.Namespace) -> int:
     labels = [1] * len(arguments.click) + [0] * len(arguments.exclude)
     box = _box(arguments.box) if arguments.box else None
     ready = getattr(arguments, "mask", None)
-    if ready and (points or box):
+    pointed = bool(points or box or arguments.text)
+    if ready and pointed:
         raise UserError("wrong-input", "Clicks and a ready mask were both given.", "Give one or the other.")
-    if not ready and not points and not box:
-        raise UserError("wrong-input", "Nothing says which object is meant.", "Give --click X,Y (or --box, or --mask).")
+    if not ready and not pointed:
+        raise UserError(
+            "wrong-input", "Nothing says which object is meant.", "Give --click X,Y (or --box, --text or --mask)."
+        )
+    soft = getattr(arguments, "soft_edge", False)
     work = _plan([Path(name) for name in arguments.photos], Path(arguments.output), arguments.job)
     engine = Engine()
     engine.demand("select" if arguments.job == "segment" else arguments.job)
     for photo, target in work:
         with Bar(photo.name) as bar:
             image, profile = read(photo)
-            mask = _read_mask(Path(ready), image) if ready else engine.segment(image, points, labels, box, bar)[0].alpha
+            if ready:
+                mask = _read_mask(Path(ready), image)
+            else:
+                found = engine.segment(image, points, labels, box, text=arguments.text, soft_edge=soft, progress=bar)
+                mask = found[0].alpha
             result = mask if arguments.job == "segment" else _paint(engine, arguments, image, mask, bar)
             write(target, result, None if arguments.job == "segment" else profile)
     return 0

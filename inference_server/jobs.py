@@ -8,11 +8,25 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from . import masks, protocol, region
-from .engine import Engine, Mask, Photo
+from . import edges, masks, protocol, region
+from .engine import Engine
 from .errors import UserError
-from .protocol import Inpaint, Inpainted, Locate, Located, ProtocolError, Raster, Segment, Segmented, attach, extract
+from .protocol import (
+    Inpaint,
+    Inpainted,
+    Locate,
+    Located,
+    Look,
+    Looked,
+    ProtocolError,
+    Raster,
+    Segment,
+    Segmented,
+    attach,
+    extract,
+)
 from .region import Window
+from .selecting import Mask, Photo, checked
 
 Report = Callable[[float, str], None]
 Answer = tuple[protocol.Message, list[bytes]]
@@ -23,6 +37,9 @@ def perform(
 ) -> Answer:
     """Do what a request asks.  Raises UserError, and ProtocolError for a request that contradicts itself."""
     match message:
+        case Look():
+            _look(engine, message.photo, frames, progress, cancelled)
+            return Looked(), []
         case Locate():
             return _locate(engine, message, frames, progress, cancelled)
         case Segment():
@@ -38,7 +55,8 @@ def _locate(engine, message: Locate, frames, progress, cancelled) -> Answer:
     width, height = _size(message.photo)
     score = 1.0
     if message.clicks:
-        best = _best_mask(engine, message.photo, message.clicks, frames, progress, cancelled)
+        photo = _look(engine, message.photo, frames, progress, cancelled)
+        best = _best_mask(engine, photo, message, frames)
         bounds, score = _bounds(best), best.score
     elif message.bounds:
         bounds = Window(*message.bounds)
@@ -49,7 +67,7 @@ def _locate(engine, message: Locate, frames, progress, cancelled) -> Answer:
     hole = bounds.grown(message.margin, message.margin, width, height)
     match message.job:
         case "select":
-            window = bounds
+            window = edges.window_for(bounds, (width, height))
         case "replace":
             window = Window(0, 0, width, height)
         case _:
@@ -59,10 +77,16 @@ def _locate(engine, message: Locate, frames, progress, cancelled) -> Answer:
 
 def _segment(engine, message: Segment, frames, progress, cancelled) -> Answer:
     window = _window(message.window, message.photo)
-    best = _best_mask(engine, message.photo, message.clicks, frames, progress, cancelled)
+    pixels = region.to_rgb(_pixels(message.pixels, frames, window))
+    photo = _look(engine, message.photo, frames, progress, cancelled)
+    best = _best_mask(engine, photo, message, frames, message.soft_edge)
+    progress(0.5, "Following the edge")
+    mask = best.inside(window, pixels)
+    taken = region.bounds(mask) or _bounds(best)  # which says that nothing was found
     answer: list[bytes] = []
-    raster = attach(answer, window.width, window.height, 1, "uint8", best.inside(window).tobytes(), pack=True)
-    return Segmented(raster, best.score), answer
+    part = np.ascontiguousarray(mask[taken.slices])
+    raster = attach(answer, taken.width, taken.height, 1, "uint8", part.tobytes(), pack=True)
+    return Segmented((window.x + taken.x, window.y + taken.y, taken.width, taken.height), raster, best.score), answer
 
 
 def _inpaint(engine, message: Inpaint, frames, progress, cancelled) -> Answer:
@@ -74,8 +98,9 @@ def _inpaint(engine, message: Inpaint, frames, progress, cancelled) -> Answer:
     if message.mask:
         mask = _pixels(message.mask, frames, window)[..., 0]
     elif message.clicks:
-        best = _best_mask(engine, message.photo, message.clicks, frames, progress, cancelled)
-        mask, score = best.inside(window), best.score
+        photo = _look(engine, message.photo, frames, progress, cancelled)
+        best = _best_mask(engine, photo, message, frames)
+        mask, score = best.inside(window, region.to_rgb(pixels)), best.score
     else:
         raise ProtocolError("neither clicks nor a mask")
     grow = masks.default_grow(*_size(message.photo)) if message.grow is None else message.grow
@@ -93,16 +118,18 @@ def _inpaint(engine, message: Inpaint, frames, progress, cancelled) -> Answer:
     ), answer
 
 
-def _best_mask(engine: Engine, photo: protocol.Photo, clicks: protocol.Clicks, frames, progress, cancelled) -> Mask:
-    size = _size(photo)
-    return engine.segment_photo(
-        _look(engine, photo, frames, progress, cancelled), size, clicks.points, clicks.labels, clicks.box
-    )[0]
+def _best_mask(engine: Engine, photo: Photo, message: Locate | Segment | Inpaint, frames, soft_edge=False) -> Mask:
+    size, clicks, rough = _size(message.photo), message.clicks or protocol.Clicks(), None
+    if isinstance(message, Locate | Segment) and message.rough:
+        height, width = photo.proxy.shape[:2]
+        rough = _pixels(message.rough, frames, Window(0, 0, width, height))[..., 0]
+    prompt = checked(clicks.points, clicks.labels, clicks.box, rough, clicks.text, size)
+    return engine.selector.select(photo, size, prompt, soft_edge=soft_edge)[0]
 
 
 def _look(engine: Engine, photo: protocol.Photo, frames, progress, cancelled) -> Photo:
     """The photo as the engine knows it; its proxy is looked at only when the engine does not."""
-    known = engine.known(photo.key)
+    known = engine.selector.known(photo.key)
     if known:
         return known
     if photo.proxy is None:
@@ -113,21 +140,16 @@ def _look(engine: Engine, photo: protocol.Photo, frames, progress, cancelled) ->
         raise ProtocolError(f"a proxy is 8-bit RGB of at most {protocol.PROXY} pixels")
     if protocol.photo_key(photo.proxy.width, photo.proxy.height, data) != photo.key:
         raise ProtocolError("the proxy is not the photo it says it is")
-    return engine.look(np.frombuffer(data, np.uint8).reshape(shape), progress, cancelled)
+    return engine.selector.look(np.frombuffer(data, np.uint8).reshape(shape), progress, cancelled)
 
 
 def _bounds(mask: Mask) -> Window:
-    """The exact bounds of a mask in photo pixels, found without making the mask of the whole photo."""
-    coarse = region.bounds(mask.logits > 0)
-    if coarse:
-        (cx, cy), (width, height) = mask.cells, mask.size
-        x0, y0 = int((coarse.x - 1) / cx), int((coarse.y - 1) / cy)
-        x1, y1 = int((coarse.x + coarse.width + 1) / cx) + 1, int((coarse.y + coarse.height + 1) / cy) + 1
-        around = Window(x0, y0, x1 - x0, y1 - y0).grown(0, 0, width, height)
-        exact = region.bounds(mask.inside(around)) if around.inside(width, height) else None
-        if exact:
-            return Window(around.x + exact.x, around.y + exact.y, exact.width, exact.height)
-    raise UserError("wrong-input", "No object was found there.", "Click on the middle of the object, or draw a box.")
+    """Where the object is.  Raises UserError where the mask is empty."""
+    if mask.bounds is None:
+        raise UserError(
+            "wrong-input", "No object was found there.", "Click on the middle of the object, or draw a box."
+        )
+    return mask.bounds
 
 
 def _size(photo: protocol.Photo) -> tuple[int, int]:

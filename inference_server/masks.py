@@ -35,22 +35,33 @@ def fill_holes(logits: np.ndarray, largest: float = 0.005) -> np.ndarray:
     return np.where(small[labels[1:-1, 1:-1]], np.abs(logits) + np.float32(0.5), logits)
 
 
-def render(logits: np.ndarray, cells: tuple[float, float], window: Window) -> np.ndarray:
-    """The mask (height, width) uint8, 0 or 255, of a window of the photo.
+def resample(
+    logits: np.ndarray, cells: tuple[float, float], window: Window, size: tuple[int, int] | None = None
+) -> np.ndarray:
+    """The logits float32 of a window of the photo, at `size` (width, height) or in the photo's own pixels.
 
-    logits: (h, w) float32 on the segmenter's grid; cells: grid cells per photo pixel, in x and y.  The logits, not the
-    mask, are interpolated, so the edge comes out smooth at any size.
+    logits: (h, w) float32 on the segmenter's grid; cells: grid cells per photo pixel, in x and y.
     """
-    x_offset, y_offset = ((start + 0.5) * c - 0.5 for start, c in zip(window[:2], cells, strict=True))
-    transform = np.array([[cells[0], 0, x_offset], [0, cells[1], y_offset]])
-    shown = cv2.warpAffine(
+    size = size or (window.width, window.height)
+    steps = [c * n / m for c, n, m in zip(cells, window[2:], size, strict=True)]
+    offsets = [start * c + 0.5 * step - 0.5 for start, c, step in zip(window[:2], cells, steps, strict=True)]
+    transform = np.array([[steps[0], 0, offsets[0]], [0, steps[1], offsets[1]]])
+    return cv2.warpAffine(
         logits,
         transform,
-        (window.width, window.height),
+        size,
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    return np.where(shown > 0, np.uint8(255), np.uint8(0))
+
+
+def render(logits: np.ndarray, cells: tuple[float, float], window: Window) -> np.ndarray:
+    """The mask (height, width) uint8, 0 or 255, of a window of the photo.
+
+    logits, cells: as in `resample`.  The logits, not the mask, are interpolated, so the edge comes out smooth at any
+    size.
+    """
+    return np.where(resample(logits, cells, window) > 0, np.uint8(255), np.uint8(0))
 
 
 def grow_and_feather(mask: np.ndarray, grow: int, feather: int) -> np.ndarray:

@@ -6,7 +6,7 @@ A message is a JSON header, described by one dataclass below, followed by any nu
 
 A request gets any number of `Progress`, then exactly one result or one `Failure`, all with the request's id:
 
-    Hello -> Welcome        Locate -> Located        Segment -> Segmented        Inpaint -> Inpainted
+    Hello -> Welcome    Look -> Looked    Locate -> Located    Segment -> Segmented    Inpaint -> Inpainted
     Cancel and Stop get no answer of their own: the cancelled request is answered with Failure("cancelled").
 
 All coordinates are pixels of the photograph at full resolution, x to the right, y down, origin top left.  A window is
@@ -68,11 +68,15 @@ class Photo:
 
 @dataclass(frozen=True)
 class Clicks:
-    """What the person pointed at.  labels: 1 this, 0 not this, one a point.  box: (x0, y0, x1, y1)."""
+    """What the person pointed at.  labels: 1 this, 0 not this, one a point.  box: (x0, y0, x1, y1).
+
+    text: what the object is called, instead of the others.
+    """
 
     points: tuple[Point, ...] = ()
     labels: tuple[int, ...] = ()
     box: tuple[float, float, float, float] | None = None
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,11 +92,24 @@ class Welcome:
 
 
 @dataclass(frozen=True)
+class Look:
+    """A photo that will be asked about: look at it while the person still thinks."""
+
+    photo: Photo
+
+
+@dataclass(frozen=True)
+class Looked:
+    pass
+
+
+@dataclass(frozen=True)
 class Locate:
     """Where is the object, and which window of the photograph does `job` need?
 
-    The object is either what `clicks` point at or, with a ready mask, what lies in `bounds`.  margin: how many pixels
-    the mask will be grown and feathered, where that is known.
+    The object is either what `clicks` point at, what `rough` covers (uint8, of the proxy's size; clicks may be beside
+    it) or, with a ready mask, what lies in `bounds`.  margin: how many pixels the mask will be grown and feathered,
+    where that is known.
     """
 
     job: str
@@ -100,6 +117,7 @@ class Locate:
     clicks: Clicks | None = None
     bounds: Window | None = None
     margin: int = 0
+    rough: Raster | None = None
 
 
 @dataclass(frozen=True)
@@ -111,15 +129,24 @@ class Located:
 
 @dataclass(frozen=True)
 class Segment:
-    """The object's mask at full resolution, inside `window`."""
+    """The object's mask at full resolution.  `pixels` is `window`, as in `Inpaint`; clicks and rough as in `Locate`.
+
+    soft_edge: with soft values for hair and fur, instead of 0 and 255.
+    """
 
     photo: Photo
     clicks: Clicks
     window: Window
+    pixels: Raster
+    rough: Raster | None = None
+    soft_edge: bool = False
 
 
 @dataclass(frozen=True)
 class Segmented:
+    """The mask of `window`, which is the part of the window sent that the object takes."""
+
+    window: Window
     mask: Raster
     score: float
 
@@ -185,12 +212,12 @@ class Stop:
 
 
 MESSAGES = (
-    *(Hello, Welcome, Locate, Located, Segment, Segmented, Inpaint, Inpainted),
+    *(Hello, Welcome, Look, Looked, Locate, Located, Segment, Segmented, Inpaint, Inpainted),
     *(Progress, Failure, Cancel, Stop),
 )
 KINDS = {kind.__name__.lower(): kind for kind in MESSAGES}
-Request = Locate | Segment | Inpaint
-Message = Hello | Welcome | Request | Located | Segmented | Inpainted | Progress | Failure | Cancel | Stop
+Request = Look | Locate | Segment | Inpaint
+Message = Hello | Welcome | Request | Looked | Located | Segmented | Inpainted | Progress | Failure | Cancel | Stop
 
 
 def proxy_size(width: int, height: int) -> tuple[int, int]:

@@ -39,6 +39,12 @@ class Window(NamedTuple):
         x1, y1 = max(self.x + self.width, other.x + other.width), max(self.y + self.height, other.y + other.height)
         return Window(x, y, x1 - x, y1 - y)
 
+    def intersection(self, other: "Window") -> "Window | None":
+        """What both have in common, or None."""
+        x, y = max(self.x, other.x), max(self.y, other.y)
+        x1, y1 = min(self.x + self.width, other.x + other.width), min(self.y + self.height, other.y + other.height)
+        return Window(x, y, x1 - x, y1 - y) if x < x1 and y < y1 else None
+
     def inside(self, width: int, height: int) -> bool:
         """Whether it is not empty and lies within a photo of this size."""
         return (

@@ -1,11 +1,24 @@
 """A request and its frames give what the engine gives for the whole photo."""
 
+import cv2
 import numpy as np
 import pytest
 
-from inference_server import UserError, protocol, region
+from inference_server import Engine, UserError, protocol, region
 from inference_server.jobs import perform
-from inference_server.protocol import Clicks, Inpaint, Locate, Photo, ProtocolError, Segment, attach, extract
+from inference_server.models.store import Store
+from inference_server.protocol import (
+    Clicks,
+    Inpaint,
+    Locate,
+    Look,
+    Looked,
+    Photo,
+    ProtocolError,
+    Segment,
+    attach,
+    extract,
+)
 
 from .conftest import CLICK
 
@@ -26,10 +39,35 @@ def described(photo):
     return Photo(640, 427, protocol.photo_key(width, height, proxy.tobytes()), raster), frames
 
 
-def test_the_object_is_located_with_exact_bounds(engine, described, rocket):
+def test_the_object_is_located_as_well_as_the_proxy_shows_it(engine, described, rocket):
     located, _ = ask(engine, Locate("remove", described[0], POINTED), described[1])
-    assert located.bounds == region.bounds(rocket)
-    assert located.window == region.context_window(region.bounds(rocket), 640, 427)
+    assert np.abs(np.subtract(located.bounds, region.bounds(rocket))).max() <= 8
+    assert located.window == region.context_window(region.Window(*located.bounds), 640, 427)
+
+
+def test_a_photo_can_be_looked_at_ahead(models, described, rocket):
+    engine = Engine(Store(models))
+    looked, _ = ask(engine, Look(described[0]), described[1])
+    assert looked == Looked()
+    located, _ = ask(engine, Locate("select", Photo(640, 427, described[0].key), POINTED))  # no proxy this time
+    assert np.abs(np.subtract(located.bounds, region.bounds(rocket))).max() <= 8
+
+
+def test_a_rough_mask_is_a_hint(engine, described, rocket):
+    """Half the rocket, with a margin: all of the rocket is meant."""
+    description, frames = described
+    stroke = cv2.dilate(rocket, np.ones((9, 9), np.uint8))
+    stroke[:200] = 0
+    hint = [*frames]
+    rough = attach(hint, 640, 427, 1, "uint8", stroke.tobytes(), pack=True)
+    located, _ = ask(engine, Locate("select", description, Clicks((CLICK,), (1,)), rough=rough), hint)
+    assert located.bounds[3] > 150
+    with pytest.raises(ProtocolError):
+        ask(engine, Locate("select", description, POINTED, rough=protocol.Raster(640, 426, 1, "uint8", 1)), hint)
+    nothing = [*frames]
+    empty = attach(nothing, 640, 427, 1, "uint8", bytes(640 * 427), pack=True)
+    with pytest.raises(UserError, match="rough mask is empty"):
+        ask(engine, Locate("select", description, Clicks(), rough=empty), nothing)
 
 
 def test_a_photo_the_server_has_not_seen_is_asked_for(engine):
@@ -38,16 +76,22 @@ def test_a_photo_the_server_has_not_seen_is_asked_for(engine):
     assert refused.value.code == "unknown-photo"
 
 
-def test_a_photo_once_seen_needs_only_its_key(engine, described):
+def test_a_photo_once_seen_needs_only_its_key(engine, described, photo, rocket):
     ask(engine, Locate("select", described[0], POINTED), described[1])
     known = Photo(640, 427, described[0].key)
     located, _ = ask(engine, Locate("select", known, POINTED))
-    segmented, frames = ask(engine, Segment(known, POINTED, located.window))
-    assert np.frombuffer(extract(segmented.mask, frames), np.uint8).any()
+    sent = []
+    _, _, w, h = located.window
+    pixels = np.ascontiguousarray(photo[region.Window(*located.window).slices])
+    request = Segment(known, POINTED, located.window, attach(sent, w, h, 3, "uint8", pixels.tobytes()))
+    segmented, frames = ask(engine, request, sent)
+    at = region.Window(*segmented.window)
+    mask = np.frombuffer(extract(segmented.mask, frames), np.uint8).reshape(at.height, at.width)
+    assert (mask == rocket[at.slices]).all() and mask.sum() == rocket.sum(dtype=int)
 
 
 @pytest.mark.parametrize("depth", [np.uint8, np.uint16, np.float32])
-def test_the_window_alone_gives_the_same_pixels_as_the_whole_photo(engine, described, photo, rocket, depth):
+def test_a_window_gives_what_the_engine_gives_for_its_pixels(engine, described, photo, rocket, depth):
     image = photo.astype(depth) * (257 if depth == np.uint16 else 1)
     image = image / np.float32(255) if depth == np.float32 else image
     description, frames = described
@@ -60,7 +104,9 @@ def test_the_window_alone_gives_the_same_pixels_as_the_whole_photo(engine, descr
     at = region.Window(*painted.window)
     new = np.frombuffer(extract(painted.pixels, got), depth).reshape(at.height, at.width, 3)
     alpha = np.frombuffer(extract(painted.alpha, got), np.uint8).reshape(at.height, at.width)
-    assert (region.blend(image, new, alpha, at) == engine.remove(image, rocket)).all()
+    whole = image.copy()
+    whole[window.slices] = engine.remove(pixels, np.ascontiguousarray(rocket[window.slices]))
+    assert (region.blend(image, new, alpha, at) == whole).all()
 
 
 @pytest.mark.parametrize("channels", [1, 2, 4])
@@ -104,7 +150,8 @@ WINDOW = (5, 5, 30, 20)
         Locate("remove", Photo(0, 0, "key"), bounds=(0, 0, 1, 1)),
         Locate("remove", Photo(640, 427, "key", protocol.Raster(1025, 1, 3, "uint8", 0)), POINTED),
         Locate("remove", Photo(640, 427, "key", protocol.Raster(30, 20, 4, "uint8", 0)), POINTED),
-        Segment(PHOTO, POINTED, (0, 0, 5000, 10)),
+        Segment(PHOTO, POINTED, (0, 0, 5000, 10), RASTER),
+        Segment(PHOTO, POINTED, (5, 5, 20, 30), RASTER),
         Inpaint("remove", PHOTO, WINDOW, RASTER),
         Inpaint("remove", PHOTO, (5, 5, 20, 30), RASTER, POINTED),
         Inpaint("remove", PHOTO, (-5, 5, 30, 20), RASTER, POINTED),

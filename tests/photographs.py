@@ -1,0 +1,108 @@
+"""Photos of any size with an object whose outline is known to the pixel.  The same arguments give the same photo."""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+TILE = 1024  # pixels after which the grain repeats
+LENS = 0.8  # how far lens and sensor spread an edge, as the standard deviation in pixels
+
+
+class Composed(NamedTuple):
+    """image: (H, W, 3) uint8; alpha: (H, W) uint8, 255 = the object; click: (x, y), its deepest pixel."""
+
+    image: np.ndarray
+    alpha: np.ndarray
+    click: tuple[int, int]
+
+
+def outline(kind: str, diameter: float, seed: int) -> np.ndarray:
+    """The corners (n, 2) float of a shape around (0, 0) whose longer side is `diameter`.
+
+    kind: "smooth" (a pebble), "star" (sharp corners in and out), or "rounded" (a rectangle with round corners).
+    """
+    random = np.random.default_rng(seed)
+    angle = np.linspace(0, 2 * np.pi, 720, endpoint=False)
+    if kind == "smooth":
+        waves = [random.uniform(-0.5, 0.5) / k * np.cos(k * angle + random.uniform(0, 6)) for k in range(2, 7)]
+        radius = 1 + np.sum(waves, axis=0)
+        corners = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+    elif kind == "star":
+        count = int(random.integers(5, 9))
+        angle = np.arange(2 * count) * np.pi / count + random.uniform(0, 1)
+        radius = np.where(np.arange(2 * count) % 2, random.uniform(0.45, 0.6), 1)
+        corners = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+    else:
+        x, y = np.cos(angle), np.sin(angle)
+        corners = np.stack([np.sign(x) * abs(x) ** 0.4, random.uniform(0.5, 0.8) * np.sign(y) * abs(y) ** 0.4], axis=1)
+        turn = random.uniform(0, np.pi)
+        corners = corners @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    return (corners - (low + high) / 2) / (high - low).max() * diameter
+
+
+def drawn(corners: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The shape with these corners as alpha (H, W) uint8 with an antialiased edge."""
+    twice = np.zeros((2 * size[1], 2 * size[0]), np.uint8)
+    cv2.fillPoly(twice, [np.rint((2 * corners + 0.5) * 16).astype(np.int32)], 255, shift=4)
+    return cv2.GaussianBlur(cv2.resize(twice, size, interpolation=cv2.INTER_AREA), (0, 0), LENS)
+
+
+def landscape(photo: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """photo (h, w, 3) uint8 enlarged to size, with detail of its own scale laid over it: what enlarging cannot give."""
+    large = cv2.resize(photo, size, interpolation=cv2.INTER_CUBIC)
+    soft = cv2.GaussianBlur(photo, (0, 0), 6)
+    more, less = (cv2.resize(part, None, fx=2, fy=2) for part in (cv2.subtract(photo, soft), cv2.subtract(soft, photo)))
+    repeats = [-(-large.shape[k] // more.shape[k]) for k in (0, 1)]
+    more, less = (np.tile(part, (*repeats, 1))[: size[1], : size[0]] for part in (more, less))
+    return cv2.subtract(cv2.add(large, more), less)
+
+
+def grainy(image: np.ndarray, seed: int, fine: float = 3, coarse: float = 3) -> np.ndarray:
+    """image (H, W, 3) uint8 with grain from pixel to pixel and with softer grain; fine, coarse: their strengths."""
+    random = np.random.default_rng(seed)
+    noise = random.normal(0, fine, (TILE, TILE, 3))
+    noise += cv2.GaussianBlur(random.normal(0, coarse * 5, (TILE, TILE, 1)), (0, 0), 1.5)[..., None]
+    more, less = (np.rint(part.clip(0, 255)).astype(np.uint8) for part in (noise, -noise))
+    for y in range(0, image.shape[0], TILE):
+        for x in range(0, image.shape[1], TILE):
+            part = image[y : y + TILE, x : x + TILE]
+            h, w = part.shape[:2]
+            part[:] = cv2.subtract(cv2.add(part, more[:h, :w]), less[:h, :w])
+    return image
+
+
+def laid_over(image: np.ndarray, pixels: np.ndarray, alpha: np.ndarray, seed: int) -> Composed:
+    """pixels (H, W, 3) uint8 over image (H, W, 3) uint8 through alpha (H, W) uint8, with one grain over both."""
+    rows, columns = np.flatnonzero(alpha.any(axis=1)), np.flatnonzero(alpha.any(axis=0))
+    there = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    share = np.repeat(alpha[there][..., None].astype(np.float32) / 255, 3, axis=2)
+    image = image.copy()
+    image[there] = cv2.blendLinear(pixels[there], image[there], share[..., 0].copy(), 1 - share[..., 0])
+    depth = cv2.distanceTransform(np.pad((alpha[there] > 127).astype(np.uint8), 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
+    y, x = np.unravel_index(depth.argmax(), depth.shape)
+    return Composed(grainy(image, seed), alpha, (int(x + columns[0]), int(y + rows[0])))
+
+
+def with_shape(
+    photo: np.ndarray, size: tuple[int, int], kind: str, diameter: float, contrast: float, seed: int
+) -> Composed:
+    """photo enlarged to size with one textured shape on it (`outline`).
+
+    contrast: how far its colour lies from that of what it covers, in levels of 255.
+    """
+    random = np.random.default_rng(seed)
+    image = landscape(photo, size)
+    room = (np.array(size) - diameter) / 2
+    centre = np.array(size) / 2 + random.uniform(-0.7, 0.7, 2) * room
+    alpha = drawn(outline(kind, diameter, seed) + centre, size)
+    behind = np.array(cv2.mean(image, (alpha > 127).astype(np.uint8))[:3])
+    away = random.uniform(0.5, 1, 3) * np.where(behind < 128, 1, -1)
+    colour = behind + contrast * away / np.abs(away).mean()
+    # Its surface is another piece of the photo, much weakened.
+    surface = cv2.resize(photo[::-1, ::-1], size, interpolation=cv2.INTER_LINEAR)
+    offset = (colour - 0.15 * surface.reshape(-1, 3)[::997].mean(axis=0)).tolist()
+    pixels = cv2.addWeighted(surface, 0.15, cv2.merge([np.full(size[::-1], 1, np.uint8)] * 3), 0, 0)
+    pixels = cv2.subtract(cv2.add(pixels, (*np.maximum(offset, 0), 0)), (*np.maximum(np.negative(offset), 0), 0))
+    return laid_over(image, pixels, alpha, seed)
