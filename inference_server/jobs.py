@@ -80,8 +80,7 @@ def _segment(engine, message: Segment, frames, progress, cancelled) -> Answer:
     pixels = region.to_rgb(_pixels(message.pixels, frames, window))
     photo = _look(engine, message.photo, frames, progress, cancelled)
     best = _best_mask(engine, photo, message, frames, message.soft_edge)
-    progress(0.5, "Following the edge")
-    mask = best.inside(window, pixels)
+    mask = best.inside(window, pixels, progress, cancelled)
     taken = region.bounds(mask) or _bounds(best)  # which says that nothing was found
     answer: list[bytes] = []
     part = np.ascontiguousarray(mask[taken.slices])
@@ -100,7 +99,7 @@ def _inpaint(engine, message: Inpaint, frames, progress, cancelled) -> Answer:
     elif message.clicks:
         photo = _look(engine, message.photo, frames, progress, cancelled)
         best = _best_mask(engine, photo, message, frames)
-        mask, score = best.inside(window, region.to_rgb(pixels)), best.score
+        mask, score = best.inside(window, region.to_rgb(pixels), progress, cancelled), best.score
     else:
         raise ProtocolError("neither clicks nor a mask")
     grow = masks.default_grow(*_size(message.photo)) if message.grow is None else message.grow

@@ -109,22 +109,23 @@ class Mask:
         return masks.render(self.logits, cells, Window(0, 0, width, height))
 
     @cached_property
-    def settled(self) -> tuple[np.ndarray, tuple[float, float]]:
-        """The logits after the colours' word, and the cells per photo pixel of their finer grid."""
+    def settled(self) -> edges.Coarse:
+        """The mask after the colours' word, on a finer grid."""
         height, width = self._photo.proxy.shape[:2]
         scale = min(1.0, SETTLED_SIDE / max(width, height))
         w, h = max(1, round(width * scale)), max(1, round(height * scale))
         cells = w / self.size[0], h / self.size[1]
-        fine = masks.resample(self.logits, self.cells, Window(0, 0, *self.size), (w, h))
+        whole, step = Window(0, 0, *self.size), (1 / cells[0], 1 / cells[1])
+        fine = masks.sampled(self.logits, self.cells, whole, (w, h), step)
         pixels = cv2.resize(self._photo.proxy, (w, h), interpolation=cv2.INTER_AREA)
         points = [(x * cells[0], y * cells[1]) for x, y in self._prompt.points]
-        return masks.fill_holes(colours.settle(pixels, fine, points, self._prompt.labels)), cells
+        logits = masks.fill_holes(colours.settle(pixels, fine, points, self._prompt.labels))
+        return edges.Coarse(logits, cells, self.size)
 
     @cached_property
     def bounds(self) -> Window | None:
         """The object's bounds in photo pixels, as well as the proxy shows them; None for an empty mask."""
-        logits, (cx, cy) = self.settled
-        found = region.bounds(logits > 0)
+        found, (cx, cy) = region.bounds(self.settled.logits > 0), self.settled.cells
         if found is None:
             return None
         x0, y0 = int(found.x / cx), int(found.y / cy)
@@ -137,27 +138,21 @@ class Mask:
         assert self._image is not None, "alpha is for masks of a whole photo; inside() takes a window's pixels"
         return self.inside(Window(0, 0, *self.size), self._image)
 
-    def inside(self, window: Window, pixels: np.ndarray) -> np.ndarray:
+    def inside(
+        self, window: Window, pixels: np.ndarray, progress: Report = quiet, cancelled: Callable[[], bool] = never
+    ) -> np.ndarray:
         """`alpha` in a window (H, W) of the photo, from the window's own pixels (h, w, 3|4).
 
         It is the whole `alpha`'s part wherever the window holds the object and its surroundings.
         """
         alpha = np.zeros((window.height, window.width), np.uint8)
-        if self.bounds is None:
-            return alpha
-        near = edges.window_for(self.bounds, self.size).intersection(window)
-        if near is None:
-            return alpha
-        part = Window(near.x - window.x, near.y - window.y, near.width, near.height).slices
-        alpha[part] = edges.refine(
-            self._segmenter,
-            pixels[part],
-            near,
-            *self.settled,
-            self._prompt.points,
-            self._prompt.labels,
-            self._soft_edge,
-        )
+        near = self.bounds and edges.window_for(self.bounds, self.size).intersection(window)
+        if near:
+            part = Window(near.x - window.x, near.y - window.y, near.width, near.height).slices
+            clicks = self._prompt.points, self._prompt.labels
+            alpha[part] = edges.refine(
+                self._segmenter, pixels[part], near, self.settled, *clicks, self._soft_edge, progress, cancelled
+            )
         return alpha
 
 

@@ -73,20 +73,24 @@ def grainy(image: np.ndarray, seed: int, fine: float = 3, coarse: float = 3) -> 
     return image
 
 
-def laid_over(image: np.ndarray, pixels: np.ndarray, alpha: np.ndarray, seed: int) -> Composed:
-    """pixels (H, W, 3) uint8 over image (H, W, 3) uint8 through alpha (H, W) uint8, with one grain over both."""
-    rows, columns = np.flatnonzero(alpha.any(axis=1)), np.flatnonzero(alpha.any(axis=0))
-    there = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    share = np.repeat(alpha[there][..., None].astype(np.float32) / 255, 3, axis=2)
-    image = image.copy()
-    image[there] = cv2.blendLinear(pixels[there], image[there], share[..., 0].copy(), 1 - share[..., 0])
-    depth = cv2.distanceTransform(np.pad((alpha[there] > 127).astype(np.uint8), 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
-    y, x = np.unravel_index(depth.argmax(), depth.shape)
-    return Composed(grainy(image, seed), alpha, (int(x + columns[0]), int(y + rows[0])))
+def laid_over(image: np.ndarray, pixels: np.ndarray, alpha: np.ndarray, corner: tuple[int, int], seed: int) -> Composed:
+    """An object, pixels (h, w, 3) and alpha (h, w) uint8, laid over image (H, W, 3) uint8, which is changed.
+
+    corner: x and y of the object's top left in the image.  Both get the same grain.
+    """
+    x, y = corner
+    there = slice(y, y + alpha.shape[0]), slice(x, x + alpha.shape[1])
+    share = alpha.astype(np.float32) / 255
+    image[there] = cv2.blendLinear(pixels, np.ascontiguousarray(image[there]), share, 1 - share)
+    whole = np.zeros(image.shape[:2], np.uint8)
+    whole[there] = alpha
+    depth = cv2.distanceTransform(np.pad((alpha > 127).astype(np.uint8), 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
+    row, column = np.unravel_index(depth.argmax(), depth.shape)
+    return Composed(grainy(image, seed), whole, (int(x + column), int(y + row)))
 
 
 def with_shape(
-    photo: np.ndarray, size: tuple[int, int], kind: str, diameter: float, contrast: float, seed: int
+    photo: np.ndarray, size: tuple[int, int], kind: str, diameter: int, contrast: float, seed: int
 ) -> Composed:
     """photo enlarged to size with one textured shape on it (`outline`).
 
@@ -94,15 +98,16 @@ def with_shape(
     """
     random = np.random.default_rng(seed)
     image = landscape(photo, size)
-    room = (np.array(size) - diameter) / 2
-    centre = np.array(size) / 2 + random.uniform(-0.7, 0.7, 2) * room
-    alpha = drawn(outline(kind, diameter, seed) + centre, size)
-    behind = np.array(cv2.mean(image, (alpha > 127).astype(np.uint8))[:3])
+    side = diameter + 16
+    room = np.array(size) - side
+    x, y = (int(n) for n in room * random.uniform(0.15, 0.85, 2))
+    alpha = drawn(outline(kind, diameter, seed) + side / 2, (side, side))
+    behind = np.array(cv2.mean(image[y : y + side, x : x + side], (alpha > 127).astype(np.uint8))[:3])
     away = random.uniform(0.5, 1, 3) * np.where(behind < 128, 1, -1)
-    colour = behind + contrast * away / np.abs(away).mean()
     # Its surface is another piece of the photo, much weakened.
-    surface = cv2.resize(photo[::-1, ::-1], size, interpolation=cv2.INTER_LINEAR)
-    offset = (colour - 0.15 * surface.reshape(-1, 3)[::997].mean(axis=0)).tolist()
-    pixels = cv2.addWeighted(surface, 0.15, cv2.merge([np.full(size[::-1], 1, np.uint8)] * 3), 0, 0)
-    pixels = cv2.subtract(cv2.add(pixels, (*np.maximum(offset, 0), 0)), (*np.maximum(np.negative(offset), 0), 0))
-    return laid_over(image, pixels, alpha, seed)
+    enlarged = size[0] / photo.shape[1]
+    reach = [min(n, round(side / enlarged)) for n in photo.shape[:2]]
+    surface = cv2.resize(photo[-reach[0] :, -reach[1] :][::-1, ::-1], (side, side)).astype(np.float32)
+    surface -= surface.mean(axis=(0, 1))
+    pixels = behind + contrast * away / np.abs(away).mean() + 0.15 * surface
+    return laid_over(image, np.rint(pixels.clip(0, 255)).astype(np.uint8), alpha, (x, y), seed)

@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -73,6 +74,77 @@ def test_a_window_of_a_mask_is_that_part_of_the_whole(logits, window):
     part = masks.render(logits, cells, Window(x, y, width, height))
     # The interpolation counts in 32nds of a cell, so an edge may fall one pixel aside.
     assert (part != whole[y : y + height, x : x + width]).mean() <= 0.1
+
+
+@given(
+    hnp.arrays(np.float32, (12, 12), elements=st.floats(-8, 8, width=32)),
+    st.integers(0, 30),
+    st.integers(0, 30),
+    st.integers(1, 12),
+)
+def test_points_further_apart_are_the_middles_of_as_many_pixels(logits, x, y, step):
+    cells = 12 / 60, 12 / 50
+    step = 2 * step - 1  # so that a pixel lies in the middle
+    fine = masks.sampled(logits, cells, Window(x, y, 3 * step, 2 * step), (3 * step, 2 * step))
+    far = masks.sampled(logits, cells, Window(x, y, 3 * step, 2 * step), (3, 2), (step, step))
+    # The interpolation counts in 32nds of a cell, half of one in x and in y, and a cell rises by 16.
+    assert far == pytest.approx(fine[step // 2 :: step, step // 2 :: step], abs=16 / 32)
+
+
+SPECKLED = np.zeros((300, 300), np.uint8)
+SPECKLED[50:250, 50:250] = 255  # the object,
+SPECKLED[80:140, 80:140] = 0  # a hole that is its own,
+SPECKLED[100:106, 100:106] = 255  # a speck in it,
+SPECKLED[200:206, 200:206] = 0  # a small hole,
+SPECKLED[10:16, 10:16] = 255  # a speck,
+SPECKLED[12:14, 12:14] = 0  # and a hole in that
+
+
+@pytest.mark.parametrize(
+    ("click", "label", "kept"),
+    [
+        (None, None, []),
+        ((203, 203), 0, [(203, 203)]),
+        ((203, 203), 1, []),
+        ((11, 11), 1, [(11, 11)]),
+        ((103, 103), 1, [(103, 103)]),
+        ((103, 103), 0, []),
+    ],
+)
+def test_specks_go_and_small_holes_are_filled_unless_a_click_says_otherwise(click, label, kept):
+    tidied = masks.tidy(SPECKLED, *(([], []) if click is None else ([click], [label])))
+    places = [(11, 11), (103, 103), (203, 203)]
+    assert [place for place in places if tidied[place] == SPECKLED[place]] == kept
+    untouched = np.ones(SPECKLED.shape, bool)
+    untouched[8:18, 8:18] = untouched[98:108, 98:108] = untouched[198:208, 198:208] = False
+    assert (tidied[untouched] == SPECKLED[untouched]).all()
+
+
+@given(
+    hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=20)),
+    st.integers(1, 3),
+)
+def test_tidying_changes_small_pieces_only(mask, coarseness):
+    mask = np.kron(mask, np.full((coarseness, coarseness), 255, np.uint8))
+    tidied = masks.tidy(mask)
+    assert np.isin(tidied, (0, 255)).all()
+    changed = (tidied != mask).astype(np.uint8)
+    _, _, stats, _ = cv2.connectedComponentsWithStats(changed, connectivity=4)
+    assert (stats[1:, cv2.CC_STAT_AREA] < masks.SPECK * np.count_nonzero(mask)).all()
+
+
+def test_a_thin_object_is_no_speck():
+    line = np.zeros((9, 2000), np.uint8)
+    line[4, 10:1990] = 255
+    assert (masks.tidy(line) == line).all()
+
+
+@given(MASKS)
+def test_a_crisp_edge_is_soft_within_two_pixels_only_and_cut_at_half_the_same(mask):
+    alpha = masks.antialiased(mask)
+    assert ((alpha > 127) == (mask > 127)).all()
+    far = cv2.dilate(mask, np.ones((3, 3), np.uint8)) == cv2.erode(mask, np.ones((3, 3), np.uint8))
+    assert (alpha[far] == mask[far]).all()
 
 
 def test_the_edge_lies_where_the_logits_cross_zero():
