@@ -376,9 +376,9 @@ def test(arguments: argparse.Namespace) -> int:
             if status:
                 return status
         return 0
-    python = workshop(["test"])
-    os.environ["INPAINT_ANYTHING_PHOTO"] = str(demo_photo(python))
     only_gimp = os.environ.get(INSIDE) not in (None, *list(SUITES)[:1])  # the rest does not depend on GIMP's series
+    python = workshop(["test"] if only_gimp else ["full", "test"])
+    os.environ["INPAINT_ANYTHING_PHOTO"] = str(demo_photo(python))
     if not only_gimp and not chosen:
         for check in (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]):
             run([python, "-m", *check], cwd=HERE)
