@@ -75,10 +75,13 @@ def _parser() -> argparse.ArgumentParser:
             "--not", action="append", default=[], metavar="X,Y", dest="exclude", help="a pixel to leave out"
         )
         command.add_argument("--box", metavar="X0,Y0,X1,Y1", help="a box around the object")
+        command.add_argument("--text", default="", metavar="WORDS", help="what it is called (needs the model sam3)")
         command.add_argument(
             "-o", "--output", required=True, metavar="OUT", help="a file, or a folder if there are several photos"
         )
-        if job != "segment":
+        if job == "segment":
+            command.add_argument("--soft-edge", action="store_true", help="soft values for hair and fur")
+        else:
             command.add_argument("--mask", metavar="FILE", help="a ready mask instead of clicks, white = the object")
         if job == "remove":
             command.add_argument(

@@ -7,7 +7,7 @@ The steps and their constants are named at the top of `masks`.  Here is how each
 2. The edge is pulled onto the photo's own edge by a guided filter with colour guide (He, Sun, Tang 2010, "Guided Image
    Filtering", section 3), coarse to fine: at four pixels a mask cell first, then at twice the size each time.  Only
    tiles that hold an edge are filtered, so time follows the edge's length and memory the tile.
-3. Specks go, holes are filled, and the edge is made crisp, or soft for hair and fur (ibid., section 4, "matting").
+3. Specks go, holes are filled, and the edge is made crisp, or soft for hair and fur (ibid., section 4, feathering).
 """
 
 from collections.abc import Callable, Sequence
@@ -109,7 +109,8 @@ def follow(
     first = masks.sampled(logits, cells, window, (w, h), (width / w, height / h))
     share = np.rint(255 / (1 + np.exp(-first.clip(-30, 30)))).astype(np.uint8)
     radius = max(1, round(masks.FIRST_RADIUS * per_cell / 2**halvings))
-    rounds = masks.FIRST_ROUNDS
+    # Corners that a coarse cell cuts off take more rounds; in a photo that has no more to show they cost IoU.
+    rounds = masks.FIRST_ROUNDS if halvings else masks.ROUNDS
     while levels:
         share = _followed(levels.pop(), share, radius, rounds, cancelled)
         radius, rounds = masks.FINE_RADIUS, masks.ROUNDS

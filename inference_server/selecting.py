@@ -89,8 +89,9 @@ class Photo:
 class Mask:
     """One answer to the question which object is meant.
 
-    score: how well the mask is expected to fit, IoU from 0 to 1.  logits: (h, w) float32 on the segmenter's own grid,
-    positive inside; cells: grid cells per photo pixel, in x and y.  size: the photo's (width, height).
+    score: the segmenter's estimate of how well the mask fits, 0 to 1; it does not say which one is meant.  logits:
+    (h, w) float32 on the segmenter's own grid, positive inside; cells: grid cells per photo pixel, in x and y.  size:
+    the photo's (width, height).
     """
 
     score: float
@@ -292,7 +293,7 @@ def _decode(
     if box is not None:  # the mask's own box, as a further hint, makes it more complete
         again, _ = ask(box, logits[order[0]])
         logits[order[0]] = (logits[order[0]] + again[0]) / 2
-    return logits[order], expected[order]
+    return logits[order], scores[order].clip(0, 1)
 
 
 def _as_logits(rough: np.ndarray, photo: Photo) -> np.ndarray:

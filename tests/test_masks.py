@@ -87,7 +87,7 @@ def test_points_further_apart_are_the_middles_of_as_many_pixels(logits, x, y, st
     step = 2 * step - 1  # so that a pixel lies in the middle
     fine = masks.sampled(logits, cells, Window(x, y, 3 * step, 2 * step), (3 * step, 2 * step))
     far = masks.sampled(logits, cells, Window(x, y, 3 * step, 2 * step), (3, 2), (step, step))
-    # The interpolation counts in 32nds of a cell, half of one in x and in y, and a cell rises by 16.
+    # The interpolation counts in 32nds of a cell: half of one off in x and in y, where a cell rises by 16.
     assert far == pytest.approx(fine[step // 2 :: step, step // 2 :: step], abs=16 / 32)
 
 

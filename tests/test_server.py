@@ -80,7 +80,7 @@ def long_job() -> tuple[Inpaint, list[bytes]]:
 
 def test_a_server_is_started_and_finds_the_object(serving, photo, rocket):
     located = locate(serving(), photo)
-    assert located.bounds == region.bounds(rocket)
+    assert np.abs(np.subtract(located.bounds, region.bounds(rocket))).max() <= 8
 
 
 def test_while_it_starts_the_person_is_told(home, serving):
@@ -260,7 +260,7 @@ def test_what_is_no_message_is_answered_with_a_failure_and_harms_nobody(serving,
 
 def test_an_answer_sent_as_a_request_is_refused(serving):
     with pytest.raises(UserError, match="not a request"):
-        serving().request(protocol.Segmented(protocol.Raster(1, 1, 1, "uint8", 0), 1.0))
+        serving().request(protocol.Segmented((0, 0, 1, 1), protocol.Raster(1, 1, 1, "uint8", 0), 1.0))
 
 
 def test_a_malformed_request_is_refused_and_the_server_goes_on(serving):
