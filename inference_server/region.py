@@ -80,7 +80,13 @@ def to_proxy(image: np.ndarray) -> np.ndarray:
     """The proxy (h, w, 3) uint8 of image (H, W, 3|4) uint8, uint16 or float32."""
     height, width = image.shape[:2]
     size = proxy_size(width, height)
-    small = image if size == (width, height) else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    small = image
+    # By halves as far as that goes: an even factor is many times faster than an odd one.
+    while min(width / size[0], height / size[1]) >= 2 and width % 2 == height % 2 == 0:
+        width, height = width // 2, height // 2
+        small = cv2.resize(small, (width, height), interpolation=cv2.INTER_AREA)
+    if size != (width, height):
+        small = cv2.resize(small, size, interpolation=cv2.INTER_AREA)
     return to_uint8(small[..., :3])
 
 

@@ -36,7 +36,7 @@ def test_a_click_that_says_not_this_takes_its_part_away(engine, photo, rocket):
     both = engine.segment(photo, [CLICK, tower], [1, 1])[0].alpha
     one = engine.segment(photo, [CLICK, tower], [1, 0])[0].alpha
     assert both[300, 150] == 255 and one[300, 150] == 0
-    assert overlap(one, rocket) > 0.9
+    assert overlap(one, rocket) > 0.95
 
 
 def test_a_box_finds_what_is_in_it_whichever_corner_comes_first(engine, photo, rocket):
@@ -81,14 +81,11 @@ def test_a_photo_of_more_depth_gives_the_same_mask(engine, photo, rocket, depth)
 
 
 def test_a_mask_keeps_its_place_at_any_resolution(engine, photo, rocket):
-    """The same photo four times as large: the same object, four times as large.
-
-    Not quite the same edge: there the segmenter looks again.  A pixel to either side of this one is .93.
-    """
+    """The same photo four times as large: the same object, four times as large; a pixel off all around is .91."""
     large = photo.repeat(4, axis=0).repeat(4, axis=1)
     mask = engine.segment(large, [(CLICK[0] * 4 + 2, CLICK[1] * 4 + 2)], [1])[0]
     assert mask.alpha.shape == large.shape[:2]
-    assert overlap(mask.alpha[2::4, 2::4], rocket) > 0.9
+    assert overlap(mask.alpha[2::4, 2::4], rocket) > 0.95
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (3, 2)])
