@@ -33,8 +33,8 @@ def expected_overlap(logits: np.ndarray, click: tuple[float, float]) -> np.ndarr
     for k, mask in enumerate(logits):
         inside = masks.fill_holes(mask, GAPS) > 0
         depth = cv2.distanceTransform(np.pad(inside, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
-        deepest_y, deepest_x = np.unravel_index(depth.argmax(), depth.shape)
-        away = min(np.hypot(deepest_x - x, deepest_y - y) / (depth.max() + 1), 5)
+        _, deepest, _, (deepest_x, deepest_y) = cv2.minMaxLoc(depth)
+        away = min(np.hypot(deepest_x - x, deepest_y - y) / (deepest + 1), 5)
         border = np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]]).mean()
         head = HEADS[k] if k < len(HEADS) else 0.0
         expected[k] = BASE + head - CENTRED * np.log(CLOSE + away) - BORDER * border
@@ -56,8 +56,8 @@ def three(logits: np.ndarray, expected: np.ndarray) -> list[int]:
 
 def overlap(a: np.ndarray, b: np.ndarray) -> float:
     """Intersection over union of two masks (h, w) bool; 1 where both are empty."""
-    either = np.count_nonzero(a | b)
-    return np.count_nonzero(a & b) / either if either else 1.0
+    either = int(np.count_nonzero(a | b))
+    return int(np.count_nonzero(a & b)) / either if either else 1.0
 
 
 def after_click(answer: np.ndarray, before: np.ndarray, click: tuple[float, float], label: int) -> np.ndarray:
