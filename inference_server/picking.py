@@ -20,6 +20,8 @@ CLOSE = 0.03  # distances below this share of the depth are as good as none
 BORDER = 0.374
 GAPS = 0.1  # holes of up to this share of the object are no reason to call its middle its edge
 
+STROKE_CLICKS = 3
+
 OLD = 0.2  # how much of the mask before a further click stays in the one after it
 
 
@@ -52,6 +54,26 @@ def three(logits: np.ndarray, expected: np.ndarray) -> list[int]:
         twin = max(range(1, len(order)), key=lambda k: overlap(inside[0], inside[k]))
         order.remove(twin if order.index(0) < order.index(twin) else 0)
     return order[:3]
+
+
+def clicks_in(rough: np.ndarray) -> list[tuple[float, float]]:
+    """Up to STROKE_CLICKS points (x, y) deep inside a rough mask (h, w) uint8 and far from each other.
+
+    What a brush stroke or a rough selection says as clicks: the segmenter makes more of these than of the mask itself
+    (mean IoU of GrabCut and COCO: a loose cover .81 and .74, a stroke within the object .66 and .25).
+    """
+    inside = (rough > 127).astype(np.uint8)
+    room = cv2.distanceTransform(np.pad(inside, 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    found: list[tuple[float, float]] = []
+    while len(found) < STROKE_CLICKS:
+        _, deepest, _, (x, y) = cv2.minMaxLoc(room)
+        if deepest <= 0:
+            break
+        found.append((float(x), float(y)))
+        elsewhere = np.ones_like(inside)
+        elsewhere[y, x] = 0
+        room = np.minimum(room, cv2.distanceTransform(elsewhere, cv2.DIST_L2, 5))
+    return found
 
 
 def overlap(a: np.ndarray, b: np.ndarray) -> float:

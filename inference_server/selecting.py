@@ -31,7 +31,6 @@ MEMORY = 256 << 20  # bytes of embeddings kept; the starter's are 4 MB each
 FEEDBACK_STEPS = 20
 ANSWERS_KEPT = FEEDBACK_STEPS + 4  # for each photo, 1 MB each: one row of clicks must fit
 SETTLED_SIDE = 640  # pixels on the long side that colours are looked at in
-ROUGH = 8.0  # logits that a rough mask is given to the segmenter as
 
 
 def quiet(share: float, word: str) -> None:
@@ -46,18 +45,17 @@ def never() -> bool:
 @dataclass(frozen=True)
 class Prompt:
     """What was pointed at.  points: (x, y), box: (x0, y0, x1, y1), both in pixels of the photo; labels: 1 this, 0 not
-    this; rough: a rough mask, uint8 of the proxy's size, as bytes; text: what the object is called."""
+    this; text: what the object is called."""
 
     points: tuple[tuple[float, float], ...] = ()
     labels: tuple[int, ...] = ()
     box: Box | None = None
-    rough: bytes | None = None
     text: str = ""
 
     @property
     def definite(self) -> bool:
         """Whether it leaves little doubt about which part is meant."""
-        return self.box is not None or self.rough is not None or self.labels != (1,)
+        return self.box is not None or self.labels != (1,)
 
     def scaled(self, sx: float, sy: float) -> "Prompt":
         """The same for the photo at another size."""
@@ -224,7 +222,7 @@ class Selector:
         return everything.find(self._load(progress, cancelled), photo.embedding, size, progress, cancelled)
 
     def _answer(self, segmenter: Segmenter, photo: Photo, prompt: Prompt) -> tuple[np.ndarray, np.ndarray]:
-        """Logits (N, h, w) without padding and scores (N,), best first, for all the clicks.
+        """Logits (N, gh, gw) on the segmenter's grid and scores (N,), best first, for all the clicks.
 
         The clicks are replayed in order and the mask after each is fed back with the next, as SAM was trained
         (Kirillov et al. 2023, appendix A).  Replaying keeps the answer a function of the clicks alone; what was
@@ -266,19 +264,14 @@ class Selector:
 def _decode(
     segmenter: Segmenter, photo: Photo, prompt: Prompt, before: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Logits (N, h, w) without padding and scores (N,), best first; before: the mask of the clicks but the last."""
+    """Logits (N, gh, gw) and scores (N,), best first; before: the mask of all clicks but the last."""
     points, labels = np.array(prompt.points, float).reshape(-1, 2), np.array(prompt.labels)
 
     def ask(box: Box | None, previous: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         return segmenter.decode(photo.embedding, points, labels, box, previous)
 
     cx, cy = photo.embedding.cells
-    box = prompt.box
-    if prompt.rough is not None:
-        rough = np.frombuffer(prompt.rough, np.uint8).reshape(photo.proxy.shape[:2])
-        box = box or _around(rough)
-        before = _as_logits(rough, photo) if before is None else before
-    logits, scores = ask(box, before)
+    logits, scores = ask(prompt.box, before)
     valid = logits[(slice(None), *photo.grid)]
     if prompt.definite:
         order = [0, *(1 + np.argsort(-scores[1:], kind="stable"))]
@@ -289,35 +282,17 @@ def _decode(
     ((x, y),) = prompt.points
     expected = picking.expected_overlap(valid, (x * cx - 0.5, y * cy - 0.5))
     order = picking.three(valid, expected)
-    box = _around_cells(valid[order[0]], photo)
+    box = _around(valid[order[0]], photo)
     if box is not None:  # the mask's own box, as a further hint, makes it more complete
         again, _ = ask(box, logits[order[0]])
         logits[order[0]] = (logits[order[0]] + again[0]) / 2
     return logits[order], scores[order].clip(0, 1)
 
 
-def _as_logits(rough: np.ndarray, photo: Photo) -> np.ndarray:
-    """A rough mask (h, w) uint8 of the proxy's size as logits on the segmenter's padded grid."""
-    height, width = rough.shape
-    rows, columns = photo.grid
-    small = cv2.resize(rough, (columns.stop, rows.stop), interpolation=cv2.INTER_AREA).reshape(rows.stop, columns.stop)
-    side = round(max(width * photo.embedding.cells[0], height * photo.embedding.cells[1]))
-    logits = np.full((side, side), -ROUGH, np.float32)
-    logits[photo.grid] = (small / np.float32(127.5) - 1) * ROUGH
-    return logits
-
-
-def _around(rough: np.ndarray) -> Box | None:
-    """The box of a rough mask, in its own pixels."""
-    found = region.bounds(rough > 127)
-    return found and (float(found.x), float(found.y), float(found.x + found.width), float(found.y + found.height))
-
-
-def _around_cells(logits: np.ndarray, photo: Photo) -> Box | None:
+def _around(logits: np.ndarray, photo: Photo) -> Box | None:
     """The box of a mask on the segmenter's grid, in pixels of the proxy; None where the mask is empty."""
-    found = _around(np.where(logits > 0, np.uint8(255), np.uint8(0)))
-    (cx, cy) = photo.embedding.cells
-    return found and (found[0] / cx, found[1] / cy, found[2] / cx, found[3] / cy)
+    found, (cx, cy) = region.bounds(logits > 0), photo.embedding.cells
+    return found and (found.x / cx, found.y / cy, (found.x + found.width) / cx, (found.y + found.height) / cy)
 
 
 def stop_if(cancelled: Callable[[], bool]) -> None:
@@ -329,7 +304,7 @@ def stop_if(cancelled: Callable[[], bool]) -> None:
 def checked(
     points: Sequence, labels: Sequence, box: Box | None, rough: np.ndarray | None, text: str, size: tuple[int, int]
 ) -> Prompt:
-    """The prompt for a photo of this (width, height).  rough: (h, w) uint8 of the proxy's size.
+    """The prompt for a photo of this (width, height).  rough: (h, w) uint8 of the proxy's size, taken as clicks.
 
     Raises UserError, saying what is wrong, for what points at nothing in the photo.
     """
@@ -349,8 +324,14 @@ def checked(
         raise UserError("wrong-input", "An object is either named or pointed at, not both.", "Leave one of them out.")
     if not text and box is None and rough is None and 1 not in labels:
         raise UserError("wrong-input", "No click says what is meant.", "Click on the object, or draw a box around it.")
-    if rough is not None and rough.max() < 128:
-        raise UserError("wrong-input", "The rough mask is empty.", "Paint over the object.")
+    if rough is not None:
+        hints = [
+            ((x + 0.5) * width / rough.shape[1], (y + 0.5) * height / rough.shape[0])
+            for x, y in picking.clicks_in(rough)
+        ]
+        if not hints:
+            raise UserError("wrong-input", "The rough mask is empty.", "Paint over the object.")
+        points, labels = [*hints, *points], [1] * len(hints) + [*labels]
     for x, y in points:
         if not (0 <= x < width and 0 <= y < height):
             raise UserError(
@@ -369,7 +350,6 @@ def checked(
         tuple((float(x), float(y)) for x, y in points),
         tuple(int(label) for label in labels),
         box,
-        None if rough is None else rough.tobytes(),
         text,
     )
 

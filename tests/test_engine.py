@@ -283,3 +283,40 @@ def test_cancel_ends_the_work_within_a_second(engine, photo):
 def test_painting_from_a_prompt_says_which_model_is_missing_and_what_brings_it(engine, photo, rocket, job):
     with pytest.raises(UserError, match=r"needs the model sd15-inpainting.*models fetch sd15-inpainting"):
         getattr(engine, job)(photo, rocket, prompt="a teddy bear")
+
+
+# -- other ways to say what is meant
+
+
+def test_a_rough_stroke_means_the_object_under_it(engine, photo, rocket):
+    stroke = np.zeros(photo.shape[:2], np.uint8)
+    stroke[150:390, 312:332] = 255
+    assert overlap(engine.segment(photo, mask=stroke)[0].alpha, rocket) > 0.8
+    with pytest.raises(UserError, match="rough mask is empty"):
+        engine.segment(photo, mask=np.zeros(photo.shape[:2], np.uint8))
+    with pytest.raises(UserError, match="mask must be"):
+        engine.segment(photo, mask=stroke[:-1])
+
+
+def test_a_name_needs_the_model_that_reads_and_nothing_beside_it(engine, photo):
+    with pytest.raises(UserError, match="sam3"):
+        engine.segment(photo, text="the rocket")
+    with pytest.raises(UserError, match="either named or pointed at"):
+        engine.segment(photo, [CLICK], [1], text="the rocket")
+
+
+def test_a_soft_edge_has_soft_values(engine, photo, rocket):
+    soft = engine.segment(photo, [CLICK], [1], soft_edge=True)[0].alpha
+    assert overlap(soft, rocket) > 0.8
+    assert np.count_nonzero((soft > 0) & (soft < 255)) > np.count_nonzero((rocket > 0) & (rocket < 255))
+
+
+def test_embeddings_are_bounded_in_memory_and_the_last_used_stay(models, photo, monkeypatch):
+    monkeypatch.setattr("inference_server.selecting.MEMORY", 10 << 20)  # two of the starter's
+    engine, encoded, encode = Engine(Store(models)), [], OnnxPair.encode
+    monkeypatch.setattr(OnnxPair, "encode", lambda self, image: encoded.append(1) or encode(self, image))
+    for shift in (0, 1, 0, 2, 0):
+        engine.segment(np.roll(photo, shift, axis=1), [CLICK], [1])
+    assert len(encoded) == 3
+    engine.segment(np.roll(photo, 1, axis=1), [CLICK], [1])
+    assert len(encoded) == 4
