@@ -53,8 +53,8 @@ class Window:
         self.do("windowactivate", "--sync", self._id)
         self.do("key", keys)
 
-    def start(self, action: str) -> None:
-        """Start an action through GIMP's search (the slash key), and confirm its dialog."""
+    def start(self, action: str, meanwhile=lambda: None) -> None:
+        """Start an action through GIMP's search (the slash key); confirm its dialog after what happens meanwhile."""
         self.press("slash")
         wait_for(lambda: self.shows("Search Actions"), 10, "GIMP's search does not open")
         time.sleep(1)
@@ -64,6 +64,7 @@ class Window:
         self.do("key", "Return")
         wait_for(lambda: self.shows(f"^{action}$"), 15, f"no dialog {action}")
         time.sleep(1)
+        meanwhile()
         self.do("key", "Return")
 
 
@@ -110,10 +111,14 @@ def window(home, photo, tmp_path, monkeypatch):
     stop_server(home)
 
 
-def test_one_undo_takes_everything_back_and_redo_brings_it_again(window, tmp_path):
-    gimp = window("click")
+def test_the_photo_is_looked_at_while_the_dialog_is_open_and_one_undo_takes_all_back(window, home, tmp_path):
+    gimp, log = window("click"), home / "server.log"
+
+    def looked() -> None:
+        wait_for(lambda: log.exists() and "Look done" in log.read_text(), 30, "nobody looks at the photo ahead")
+
     assert gimp.layers() == 1
-    gimp.start("Remove Object")
+    gimp.start("Remove Object", looked)
     wait_for(lambda: gimp.layers() == 4, 60, "no result")  # the photo, the group and the two in it
     gimp.press("ctrl+z")
     wait_for(lambda: gimp.layers() == 1, 10, "one undo does not bring back the former layers")
