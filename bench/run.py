@@ -37,8 +37,8 @@ def main() -> int:
         server_start()
         from_gimp(Path(scratch))
         stop()
-    print("selecting")
-    return subprocess.run([sys.executable, HERE / "select"]).returncode
+        print("selecting", flush=True)
+        return subprocess.run([sys.executable, HERE / "select"]).returncode
 
 
 def fresh_home(scratch: Path) -> Path:
