@@ -1,7 +1,7 @@
 """Where the segmenter is unsure, the photo's colours decide: GrabCut (Rother, Kolmogorov and Blake 2004).  Pure.
 
 SAM's logits say what is surely the object and what surely is not; colours, edges and the clicks themselves settle the
-rest.  Mean IoU after five clicks: GrabCut .943 without, .959 with; clicks to .90: 2.3 less on the hardest of COCO.
+rest (mean IoU on GrabCut after five clicks: .943 without, .959 with; on COCO .911 and .915).
 """
 
 from collections.abc import Sequence

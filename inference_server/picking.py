@@ -3,7 +3,7 @@
 The segmenter's own scores choose among part, subpart and whole hardly better than chance would (mean IoU of the first
 mask: GrabCut .68, COCO .60, where the best of three has .86 and .78).  What the person did says more: whoever clicks
 once clicks the middle of what is meant, so a mask is the likelier the nearer its deepest point lies to the click, and
-the less of the photo's border it takes (.81 and .73).  The weights below are a ridge regression of IoU on 130 photos,
+the less of the photo's border it takes (.80 and .72).  The weights below are a ridge regression of IoU on 130 photos,
 50 of GrabCut and 80 of COCO; their cross-validated figures differ from the fitted ones by less than .01.
 """
 
