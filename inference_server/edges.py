@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from . import masks, region
-from .errors import cancelled_by_user
+from .errors import stop_if
 from .protocol import proxy_size
 from .region import Window
 
@@ -244,8 +244,7 @@ def _by_tiles(
     height, width = mask.shape
     result = np.empty_like(mask)
     for y in range(0, height, TILE):
-        if cancelled():
-            raise cancelled_by_user()
+        stop_if(cancelled)
         for x in range(0, width, TILE):
             tile = Window(x, y, min(TILE, width - x), min(TILE, height - y))
             wide = tile.grown(reach, reach, width, height)

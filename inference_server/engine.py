@@ -18,10 +18,10 @@ import cv2
 import numpy as np
 
 from . import diffusion, masks, region
-from .errors import UserError
+from .errors import UserError, stop_if
 from .models.store import Store
 from .region import Window
-from .selecting import Box, Mask, Report, Selector, checked, never, quiet, stop_if
+from .selecting import Box, Mask, Report, Selector, checked, never, quiet
 
 if TYPE_CHECKING:
     from .everything import Objects

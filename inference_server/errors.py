@@ -1,6 +1,7 @@
 """The one exception that is meant for a person.  Standard library only: the plug-in uses it too."""
 
 import sys
+from collections.abc import Callable
 
 
 class UserError(Exception):
@@ -18,12 +19,22 @@ class UserError(Exception):
 
 def command(words: str) -> str:
     """How to run this program's command line from any terminal: with the Python that runs now."""
-    python = f'"{sys.executable}"' if " " in sys.executable else sys.executable
-    return f"{python} -m inference_server {words}"
+    return f"{this_python()} -m inference_server {words}"
+
+
+def this_python() -> str:
+    """The Python that runs now, as a terminal takes it."""
+    return f'"{sys.executable}"' if " " in sys.executable else sys.executable
 
 
 def cancelled_by_user() -> UserError:
     return UserError("cancelled", "Cancelled.", "Nothing was changed.")
+
+
+def stop_if(cancelled: Callable[[], bool]) -> None:
+    """Raise what ends a job that was cancelled."""
+    if cancelled():
+        raise cancelled_by_user()
 
 
 def disk_full(path: object) -> UserError:

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from . import masks
-from .errors import cancelled_by_user
+from .errors import stop_if
 from .region import Window
 
 if TYPE_CHECKING:
@@ -87,8 +87,7 @@ def find(
 
     def look(points: list[tuple[float, float]], start: float, share: float) -> None:
         for k, point in enumerate(points):
-            if cancelled():
-                raise cancelled_by_user()
+            stop_if(cancelled)
             progress(start + share * k / len(points), "Finding all objects")
             found.extend(_click(segmenter, embedding, point, len(clicks)))
             clicks.append(point)

@@ -93,17 +93,17 @@ def _inpaint(engine, message: Inpaint, frames, progress, cancelled) -> Answer:
     engine.demand(message.job)
     window = _window(message.window, message.photo)
     pixels = _pixels(message.pixels, frames, window)
-    score = 1.0
+    rgb, score = region.to_rgb(pixels), 1.0
     if message.mask:
         mask = _pixels(message.mask, frames, window)[..., 0]
     elif message.clicks:
         photo = _look(engine, message.photo, frames, progress, cancelled)
         best = _best_mask(engine, photo, message, frames)
-        mask, score = best.inside(window, region.to_rgb(pixels), progress, cancelled), best.score
+        mask, score = best.inside(window, rgb, progress, cancelled), best.score
     else:
         raise ProtocolError("neither clicks nor a mask")
     grow = masks.default_grow(*_size(message.photo)) if message.grow is None else message.grow
-    patch = engine.remove_patch(region.to_rgb(pixels), mask, grow, message.feather, message.seed, progress, cancelled)
+    patch = engine.remove_patch(rgb, mask, grow, message.feather, message.seed, progress, cancelled)
     answer: list[bytes] = []
     channels = pixels.shape[2]
     new = np.ascontiguousarray(region.from_rgb(patch.pixels, channels))

@@ -106,6 +106,7 @@ def tidy(mask: np.ndarray, points: Sequence[tuple[float, float]] = (), labels: S
         cv2.contourArea(contour) + 1 + (0.5 if parent < 0 else -0.5) * len(contour) < limit
         for contour, parent in zip(contours, parents, strict=True)
     ]
+    # Holes last: there may be specks in them.
     for k in sorted(np.flatnonzero(small).tolist(), key=lambda k: parents[k] >= 0):
         hole = parents[k] >= 0
         if hole and small[parents[k]]:

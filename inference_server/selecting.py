@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from . import colours, edges, everything, masks, picking, region, segmenters
-from .errors import UserError, cancelled_by_user
+from .errors import UserError, stop_if
 from .models.store import Store
 from .protocol import photo_key
 from .region import Window
@@ -293,12 +293,6 @@ def _around(logits: np.ndarray, photo: Photo) -> Box | None:
     """The box of a mask on the segmenter's grid, in pixels of the proxy; None where the mask is empty."""
     found, (cx, cy) = region.bounds(logits > 0), photo.embedding.cells
     return found and (found.x / cx, found.y / cy, (found.x + found.width) / cx, (found.y + found.height) / cy)
-
-
-def stop_if(cancelled: Callable[[], bool]) -> None:
-    """Raise what ends a job that was cancelled."""
-    if cancelled():
-        raise cancelled_by_user()
 
 
 def checked(

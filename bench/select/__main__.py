@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from inference_server import Engine, region
-from inference_server.selecting import Prompt
+from inference_server.selecting import Prompt, never, quiet
 
 ROUNDS = 7
 HUGE = """
@@ -50,18 +50,18 @@ def measure(image: np.ndarray) -> dict[str, str]:
     middle = size[0] // 2, size[1] // 2
     proxy = region.to_proxy(image)
     photo = engine.selector.look(proxy)
-    segmenter = engine.selector._load(*[lambda *_: False] * 2)  # type: ignore[arg-type]
+    segmenter = engine.selector._load(quiet, never)
     point, yes = np.array([middle], float) * proxy.shape[1] / size[0], np.array([1])
     fresh = iter(range(1 << 30))
 
-    def first() -> object:
+    def first() -> float:
         changed = image.copy()
         changed[0, : next(fresh) + 2] = 0  # another photo each time
         begun = time.perf_counter()
         engine.segment(changed, [middle], [1])[0].preview(*proxy.shape[1::-1])
         return time.perf_counter() - begun
 
-    def later() -> object:
+    def later() -> float:
         clicks = (middle, (middle[0] + next(fresh) % 40, middle[1] + 5))
         prompt = Prompt(tuple((float(x), float(y)) for x, y in clicks), (1, 1))
         engine.selector.select(photo, size, Prompt(prompt.points[:1], (1,)))  # what was there before the click
@@ -69,7 +69,7 @@ def measure(image: np.ndarray) -> dict[str, str]:
         engine.selector.select(photo, size, prompt)[0].preview(*proxy.shape[1::-1])
         return time.perf_counter() - begun
 
-    def full() -> object:
+    def full() -> float:
         mask = engine.selector.select(photo, size, Prompt(((float(middle[0]), float(middle[1])),), (1,)), image)[0]
         begun = time.perf_counter()
         assert mask.alpha.any()
@@ -89,7 +89,7 @@ def measure(image: np.ndarray) -> dict[str, str]:
     }
 
 
-def timed(work: Callable[[], object]) -> Callable[[], object]:
+def timed(work: Callable[[], object]) -> Callable[[], float]:
     def call() -> float:
         begun = time.perf_counter()
         work()
@@ -98,10 +98,10 @@ def timed(work: Callable[[], object]) -> Callable[[], object]:
     return call
 
 
-def in_turn(one: Callable[[], object], other: Callable[[], object]) -> tuple[float, float]:
+def in_turn(one: Callable[[], float], other: Callable[[], float]) -> tuple[float, float]:
     """Median seconds of both, which measure themselves, taken alternately."""
     pairs = [(one(), other()) for _ in range(ROUNDS + 1)][1:]  # the first warms up
-    return tuple(statistics.median(column) for column in zip(*pairs, strict=True))  # type: ignore[return-value,arg-type]
+    return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs)
 
 
 def picture(width: int, height: int, diameter: int) -> np.ndarray:

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from .. import region
-from ..errors import UserError, cancelled_by_user
+from ..errors import UserError, stop_if
 
 PATCH_RADIUS = 3
 POLL_SECONDS = 0.05
@@ -65,8 +65,7 @@ def _run_apart(rgb, hole, unseen, seed, progress, cancelled) -> np.ndarray:
         helper.start()
     try:
         while helpers[1].is_alive():
-            if cancelled():
-                raise cancelled_by_user()
+            stop_if(cancelled)
             progress(share[0], "Removing the object")
             helpers[1].join(POLL_SECONDS)
     finally:

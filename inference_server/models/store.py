@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 
 from .. import places
-from ..errors import UserError, cancelled_by_user, command, disk_full
+from ..errors import UserError, command, disk_full, stop_if
 from ..protocol import TITLES
 from .catalogue import MODELS, STARTERS, File, Model
 
@@ -181,8 +181,7 @@ def _from_url(url: str, target: Path, file: File, progress: Report, cancelled: C
     with urllib.request.urlopen(url, timeout=CONNECT_SECONDS) as response, target.open("wb") as out:
         done = 0
         while chunk := response.read(CHUNK):
-            if cancelled():
-                raise cancelled_by_user()
+            stop_if(cancelled)
             done += len(chunk)
             if done > file.size:
                 return  # not our file; the size check says so

@@ -8,7 +8,6 @@ A family is loaded only when one of its models is: torch and onnxruntime take se
 exception to the interface: it finds things by name (`sam3.Sam3`).
 """
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -18,7 +17,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..errors import UserError
+from ..errors import UserError, this_python
 from ..models.catalogue import MODELS
 from ..models.store import Store
 
@@ -83,7 +82,7 @@ def load(store: Store, name: str, progress: Callable[[float, str], None], cancel
         raise UserError(
             "no-model",
             f"{name} needs {' and '.join(lacking)} in the server's Python, not installed there.",
-            f"Run: {_python()} -m pip install {' '.join(lacking)}",
+            f"Run: {this_python()} -m pip install {' '.join(lacking)}",
         )
     files = store.need(name, progress, cancelled)
     try:
@@ -93,7 +92,7 @@ def load(store: Store, name: str, progress: Callable[[float, str], None], cancel
         raise UserError(
             "no-model",
             f"{name} needs {' and '.join(PACKAGES[family])}, which cannot be loaded here: {error.__cause__ or error}.",
-            f"Run: {_python()} -m pip uninstall -y torchvision",
+            f"Run: {this_python()} -m pip uninstall -y torchvision",
         ) from None
     return module.load(files)
 
@@ -132,9 +131,5 @@ def no_such_model(place: Path, kind: str, error: Exception, packages: str) -> Us
     return UserError(
         "model-corrupt",
         f"{place} cannot be read as a {kind}: {reason}.",
-        f"Its checksums are right, so what reads it may be too old. Run: {_python()} -m pip install -U {packages}",
+        f"Its checksums are right, so what reads it may be too old. Run: {this_python()} -m pip install -U {packages}",
     )
-
-
-def _python() -> str:
-    return f'"{sys.executable}"' if " " in sys.executable else sys.executable
