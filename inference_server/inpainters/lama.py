@@ -20,12 +20,14 @@ from torch.nn import functional as F  # noqa: N812
 
 from ..devices import best
 from ..errors import UserError, command
+from .tensors import read
 
 State = dict[str, Any]  # arrays or tensors by name
 Pair = tuple[torch.Tensor, torch.Tensor]  # the local and the global part
 LOCAL, GLOBAL, MIDDLE = 128, 384, 192  # channels of the parts, and of the global one while it is transformed
 BLOCKS = range(5, 23)  # of the layers in the checkpoint
 CELL = 8  # pixels of the picture per position in the blocks, along each axis
+LANDMARK = "model.1.ffc.convl2l.weight"  # tells where in a file the generator's tensors are
 LEAST = 2 * CELL  # pixels, for the blocks must have something to reflect
 
 
@@ -52,7 +54,8 @@ class Half(NamedTuple):
     def __call__(self, near: torch.Tensor, far: torch.Tensor) -> Pair:
         """near: (1, 128, h, w), far: (1, 384, h, w); channels last in memory."""
         entered = self.enter(far).relu_()
-        left = self.leave(self._fourier(entered.permute(0, 2, 3, 1)[0]).permute(2, 0, 1)[None])
+        # None comes first: with strides in another order torch does not see that channels are last.
+        left = self.leave(self._fourier(entered.permute(0, 2, 3, 1)[0])[None].permute(0, 3, 1, 2))
         spread = self.spread(near)
         return self.gather(far).add_(spread[:, :LOCAL]).relu_(), left.add_(spread[:, LOCAL:]).relu_()
 
@@ -104,8 +107,10 @@ class Lama:
         self._down, self._blocks, self._up, self._last = down, blocks, up, last
 
     @torch.inference_mode()
-    def fill(self, rgb: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    def fill(self, rgb: np.ndarray, hole: np.ndarray, step: Callable[[float], None] = lambda share: None) -> np.ndarray:
         """rgb: (h, w, 3) float32 in 0..1, of any size; hole: (h, w) bool.
+
+        step: told the share that is done, 18 times; what it raises ends the work.
 
         Returns a new (h, w, 3) float32: the network's prediction in the hole, rgb outside it, bit for bit.
         """
@@ -121,14 +126,14 @@ class Lama:
         window = slice(top, rows[-1] // CELL + 3), slice(left, columns[-1] // CELL + 3)
         weight = self._last.weight
         x = torch.from_numpy(picture).permute(2, 0, 1)[None].to(weight.device, self._down[0].weight.dtype)
-        seen = self._network(x.contiguous(memory_format=torch.channels_last), window)
+        seen = self._network(x.contiguous(memory_format=torch.channels_last), window, step)
         seen = seen[rows[0] - top * CELL :, columns[0] - left * CELL :].cpu().numpy()
         inside = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
         part, cut = result[inside], hole[inside]
         part[cut] = seen[: cut.shape[0], : cut.shape[1]][cut]
         return result
 
-    def _network(self, x: torch.Tensor, window: tuple[slice, slice]) -> torch.Tensor:
+    def _network(self, x: torch.Tensor, window: tuple[slice, slice], step: Callable[[float], None]) -> torch.Tensor:
         """x: (1, 4, h, w); window: rows and columns of cells.  Returns its (8 rows, 8 columns, 3) float32.
 
         Towards the window's right and lower edge, where that is not the picture's, up to 10 pixels are not right;
@@ -137,14 +142,15 @@ class Lama:
         for number, conv in enumerate(self._down):
             x = conv(x, 2 if number else 1).relu_()
         near, far = (part.contiguous(memory_format=torch.channels_last) for part in x.split((LOCAL, GLOBAL), 1))
-        for first, second in self._blocks:
+        for done, (first, second) in enumerate(self._blocks, 1):
+            step(done / (len(self._blocks) + 2))
             new = second(*first(near, far))
             near += new[0]
             far += new[1]
         x = torch.cat((near, far), 1)[..., window[0], window[1]]
         for conv in self._up:
             x = F.conv_transpose2d(x, conv.weight, conv.bias, 2, 1, 1).relu_()
-        # Kernels one pixel wide that make 7 x 3 channels, then a sum across: three channels leave most of a vector empty.
+        # Its columns one by one, 7 x 3 channels, and then their sum: three channels alone leave vectors mostly empty.
         x = F.conv2d(F.pad(x, (3,) * 4, mode="reflect"), self._last.weight)[0].unflatten(0, (7, 3))
         width = x.shape[-1] - 6
         x = sum((x[k, :, :, k : k + width] for k in range(1, 7)), x[0, :, :, :width].float())
@@ -163,7 +169,7 @@ class _Checkpoint:
         found = torch.as_tensor(self.left.pop(name))
         if found.shape != shape:
             raise LookupError(f"its {name} is {tuple(found.shape)}, not {shape}")
-        return found.double()
+        return found.float()
 
     def conv(self, name: str, made: int, given: int, side: int) -> torch.Tensor:
         return self.take(f"{name}.weight", made, given, side, side)
@@ -171,11 +177,11 @@ class _Checkpoint:
     def norm(self, name: str, channels: int) -> tuple[torch.Tensor, torch.Tensor]:
         """What the norm multiplies each channel by (channels, 1, 1, 1), and what it then adds (channels,)."""
         weight, bias, mean, variance = (
-            self.take(f"{name}.{part}", channels) for part in ("weight", "bias", "running_mean", "running_var")
+            self.take(f"{name}.{part}", channels).double() for part in ("weight", "bias", "running_mean", "running_var")
         )
-        self.take(f"{name}.num_batches_tracked")
+        self.left.pop(f"{name}.num_batches_tracked", None)  # of use in training only
         scale = weight / (variance + 1e-5).sqrt()
-        return scale.view(-1, 1, 1, 1), bias - mean * scale
+        return scale.view(-1, 1, 1, 1).float(), (bias - mean * scale).float()
 
 
 def build(state: State, device: str, dtype: torch.dtype) -> Lama:
@@ -213,8 +219,10 @@ def build(state: State, device: str, dtype: torch.dtype) -> Lama:
         scale, bias = given.norm(f"{name}.fu.bn", 2 * MIDDLE)
         # There a channel's real and imaginary parts follow each other, in and out.
         mixing = (given.conv(f"{name}.fu.conv_layer", 2 * MIDDLE, 2 * MIDDLE, 1) * scale).view(MIDDLE, 2, MIDDLE, 2)
-        mixing, bias = mixing.permute(1, 3, 2, 0), bias.view(MIDDLE, 2).T
-        spectral = [(put(real), put(imaginary), put(offset)) for (real, imaginary), offset in zip(mixing, bias, strict=True)]
+        spectral = [
+            (put(mixing[:, part, :, 0].T), put(mixing[:, part, :, 1].T), put(bias.view(MIDDLE, 2)[:, part]))
+            for part in (0, 1)
+        ]
         return Half(both, gather, enter, spectral, conv(given.conv(f"{name}.conv2", GLOBAL, MIDDLE, 1) * broad))
 
     def up(index: int, channels: int) -> Conv:
@@ -232,3 +240,31 @@ def build(state: State, device: str, dtype: torch.dtype) -> Lama:
     if given.left:
         raise LookupError(f"it has a {next(iter(given.left))}")
     return Lama(downs, blocks, ups, last)
+
+
+def load(files: dict[str, Path], device: str | None = None) -> Lama:
+    """files: big-LaMa's weights, as a Lightning checkpoint, TorchScript or safetensors; device: None for the best here.
+
+    Raises UserError where they cannot be read as that.
+    """
+    (path,) = files.values()
+    device = device or best()
+    try:
+        return build(read(path, LANDMARK), device, precision(device))
+    except Exception as error:  # every library has kinds of its own for each way in which a file can be wrong
+        reason = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
+        raise UserError(
+            "model-corrupt", f"{path} cannot be read as big-LaMa: {reason}.", f"Run: {command('models fetch big-lama')}"
+        ) from None
+
+
+def precision(device: str) -> torch.dtype:
+    """16 bits where the device multiplies them faster, which costs the result 0.002 on average; else 32.
+
+    bfloat16 alone: the features keep growing from block to block, and float16 ends at 65504.
+    """
+    if device == "cuda":
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        fast = device == "cpu" and torch.cpu._is_avx512_bf16_supported()
+    return torch.bfloat16 if fast else torch.float32
