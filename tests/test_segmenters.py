@@ -60,7 +60,7 @@ def test_a_model_whose_packages_are_not_here_is_not_chosen(tmp_path, monkeypatch
 
 def test_only_models_that_find_objects_have_a_preference():
     assert set(segmenters.ON_GPU) == {m.name for m in MODELS.values() if m.job == "select" and m.family != "sam3"}
-    assert {model.family for model in MODELS.values() if model.family} == set(segmenters.PACKAGES)
+    assert {model.family for model in MODELS.values() if model.job == "select"} == set(segmenters.PACKAGES)
 
 
 def test_choosing_among_models_that_need_no_torch_does_not_import_it(tmp_path):

@@ -24,7 +24,7 @@ class Model:
     licence: str
     memory: int  # bytes needed to run it, about
     files: tuple[File, ...] = ()
-    family: str = ""  # the module of segmenters/ that reads it
+    family: str = ""  # the module of segmenters/ or inpainters/ that reads it
     page: str = ""  # where a person gets the files that nobody else may hand out: those without sources
 
 
@@ -186,6 +186,25 @@ MODELS = {
             title="PatchMatch (starter, no weights)",
             licence="MIT",
             memory=200 << 20,
+        ),
+        Model(
+            name="big-lama",
+            job="remove",
+            title="LaMa, large",
+            licence="Apache-2.0",
+            memory=1 << 30,
+            files=(
+                File(
+                    "big-lama.pt",
+                    205_669_692,
+                    "344c77bbcb158f17dd143070d1e789f38a66c04202311ae3a258ef66667a9ea9",
+                    (
+                        "https://github.com/Sanster/models/releases/download/add_big_lama/big-lama.pt",
+                        "https://huggingface.co/signature-ai/big-lama/resolve/main/big-lama.pt",
+                    ),
+                ),
+            ),
+            family="lama",
         ),
         Model(
             name="sd15-inpainting",
