@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NoReturn
 import cv2
 import numpy as np
 
-from . import diffusion, masks, region
+from . import diffusion, inpainters, masks, region, removing, shadows
 from .errors import UserError, stop_if
 from .models.store import Store
 from .region import Window
@@ -41,6 +41,7 @@ class Engine:
 
     def __init__(self, store: Store | None = None):
         self._store = store or Store()
+        self._inpainter: inpainters.Inpainter | None = None
         self.selector = Selector(self._store)
 
     # -- selecting ------------------------------------------------------------------------------------------------
@@ -91,16 +92,18 @@ class Engine:
         mask: np.ndarray,
         grow: int | None = None,
         feather: int | None = None,
+        include_shadow: bool = False,
         seed: int = 0,
         progress: Report = quiet,
         cancelled: Callable[[], bool] = never,
     ) -> np.ndarray:
-        """The photo without the object: an image of the same shape and dtype.
+        """The photo without the object, or the objects: an image of the same shape and dtype.
 
         grow, feather: pixels of the photo, None for what suits its size (`masks.default_grow`); 0 takes the mask as it
-        is.  Every pixel outside the grown and feathered mask comes back bit for bit.  Raises UserError.
+        is.  include_shadow: with the shadow it casts (`with_shadow`).  Every pixel outside the grown and feathered mask
+        comes back bit for bit.  The same seed gives the same pixels.  Raises UserError.
         """
-        patch = self.remove_patch(image, mask, grow, feather, seed, progress, cancelled)
+        patch = self.remove_patch(image, mask, grow, feather, include_shadow, seed, progress, cancelled)
         return region.blend(image, patch.pixels, patch.alpha, patch.window)
 
     def remove_patch(
@@ -109,6 +112,7 @@ class Engine:
         mask: np.ndarray,
         grow: int | None = None,
         feather: int | None = None,
+        include_shadow: bool = False,
         seed: int = 0,
         progress: Report = quiet,
         cancelled: Callable[[], bool] = never,
@@ -121,28 +125,43 @@ class Engine:
         feather = masks.default_feather(grow) if feather is None else feather
         if grow < 0 or feather < 0:
             raise UserError("wrong-input", "Grow and feather cannot be negative.")
+        if include_shadow:
+            mask = self.with_shadow(image, mask)
         alpha = masks.grow_and_feather(mask, grow, feather)
-        object_bounds, hole_bounds = region.bounds(mask), region.bounds(alpha)
-        if object_bounds is None or hole_bounds is None:
+        bounds = region.bounds(alpha)
+        if bounds is None or not mask.any():
             raise UserError("wrong-input", "The mask is empty: there is nothing to remove.", "Click on an object.")
-        # The object's own bounds decide the window, so that it does not depend on how far the mask is grown …
-        window = region.context_window(object_bounds, width, height)
-        # … unless it is grown past its surroundings.
-        window = window.union(hole_bounds)
-        source, hole = image[window.slices], alpha[window.slices] > 0
-        if hole.all():
-            raise UserError(
-                "wrong-input",
-                "The mask covers everything: nothing is left to fill it from.",
-                "Make it smaller, or let it grow less.",
-            )
         stop_if(cancelled)
-        progress(0.0, "Removing the object")
-        from .inpainters import patchmatch
+        if self._inpainter is None:
+            self._inpainter = inpainters.load(self._store, progress, cancelled)
+        pixels = image[bounds.slices].copy()
+        parts = removing.holes(mask, alpha)
+        for k, part in enumerate(parts):
+            words = "Removing the object" if len(parts) == 1 else f"Removing object {k + 1} of {len(parts)}"
 
-        filled = patchmatch.inpaint(source, hole, seed, progress, cancelled)
-        inner = Window(hole_bounds.x - window.x, hole_bounds.y - window.y, *hole_bounds[2:])
-        return Patch(hole_bounds, filled[inner.slices], alpha[hole_bounds.slices])
+            def step(share: float, k: int = k, words: str = words) -> None:
+                stop_if(cancelled)
+                progress((k + share) / len(parts), words)
+
+            step(0.0)
+            removing.fill_part(image, alpha, part, pixels, bounds, self._inpainter, seed, step)
+        return Patch(bounds, pixels, alpha[bounds.slices])
+
+    def with_shadow(self, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """mask with the shadow of the object added, where one is found; a doubtful one is left out.  Raises UserError.
+
+        Works on whichever part of a photo is given; it must show the object and its longer side again on each side.
+        """
+        _check_image(image)
+        _check_mask(mask, image)
+        bounds = region.bounds(mask)
+        if bounds is None:
+            return mask
+        reach = shadows.reach(bounds)
+        window = bounds.grown(reach, reach, image.shape[1], image.shape[0])
+        found = mask.copy()
+        found[window.slices] |= shadows.find(region.to_uint8(image[window.slices][..., :3]), mask[window.slices])
+        return found
 
     def fill(self, image: np.ndarray, mask: np.ndarray, prompt: str = "", seed: int = 0) -> NoReturn:
         """Something else in the object's place, from a prompt.  Raises UserError: no model for it is installed."""

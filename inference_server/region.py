@@ -27,6 +27,10 @@ class Window(NamedTuple):
         """Index of the window in an array (H, W, …)."""
         return slice(self.y, self.y + self.height), slice(self.x, self.x + self.width)
 
+    @property
+    def area(self) -> int:
+        return self.width * self.height
+
     def grown(self, dx: int, dy: int, width: int, height: int) -> "Window":
         """The window with dx more pixels left and right and dy above and below, as far as the photo goes."""
         x0, y0 = max(0, self.x - dx), max(0, self.y - dy)
@@ -107,22 +111,6 @@ def to_uint8(image: np.ndarray) -> np.ndarray:
     elif image.dtype == np.float32:
         image = np.clip(np.nan_to_num(image), 0, 1) * 255 + 0.5
     return np.ascontiguousarray(image, dtype=np.uint8)
-
-
-def from_uint8(filled: np.ndarray, like: np.dtype) -> np.ndarray:
-    """8-bit pixels at the depth `like`, without the steps that 8 bits leave in a soft sky.
-
-    Each sample may lie anywhere within half a step of its 8-bit value; it is put where a smooth surface through its
-    neighbours would have it.
-    """
-    if like == np.uint8:
-        return filled
-    exact = filled.astype(np.float32)
-    smooth = cv2.GaussianBlur(exact, (0, 0), 4)
-    value = np.clip(smooth, exact - 0.5, exact + 0.5).clip(0, 255)
-    if like == np.uint16:
-        return np.rint(value * 257).astype(np.uint16)
-    return value / np.float32(255)
 
 
 def blend(image: np.ndarray, patch: np.ndarray, alpha: np.ndarray, window: Window) -> np.ndarray:

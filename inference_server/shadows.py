@@ -89,8 +89,7 @@ def find(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
     bounds = region.bounds(mask > 127)
     if bounds is None:
         return shadow
-    reach = max(LEAST_REACH, round(REACH * max(bounds.width, bounds.height)))
-    window = bounds.grown(reach, reach, mask.shape[1], mask.shape[0])
+    window = bounds.grown(reach(bounds), reach(bounds), mask.shape[1], mask.shape[0])
     rgb, item = pixels[window.slices], mask[window.slices]
     fine, coarse = ([_reduced(part, side) for part in (rgb, item)] for side in (FINE_SIDE, SIDE))
     piece = _likeliest(*coarse)
@@ -102,6 +101,11 @@ def find(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
     share = cv2.resize(share, (window.width, window.height), interpolation=cv2.INTER_LINEAR)
     shadow[window.slices] = np.where((share > PENUMBRA) & (item <= 127), np.uint8(255), np.uint8(0))
     return shadow
+
+
+def reach(bounds: Window) -> int:
+    """How many pixels around an object with these bounds are looked at."""
+    return max(LEAST_REACH, round(REACH * max(bounds.width, bounds.height)))
 
 
 def _likeliest(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray | None:

@@ -1,7 +1,51 @@
-"""Models that continue the surroundings over a hole.  One file a family; each offers
+"""What continues the surroundings into a hole.  One file a family, and one interface: `Inpainter.fill`.
 
-    filled = inpaint(source, hole, seed, progress, cancelled)
+    inpainter = inpainters.load(store, progress, cancelled)         # the best that is installed
+    filled = inpainter.fill(rgb, hole, usable, seed, step)          # see `patches.fill`
 
-source: (h, w, 3|4) uint8, uint16 or float32; hole: (h, w) bool.  Returns an array like source whose pixels inside the
-hole are new; those outside are source's, bit for bit.  Raises UserError.
+It works on a picture of at most `side` pixels; `removing` brings the photo to that and the result back.
 """
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from ..models.store import Store
+from . import patches
+from .patches import Filled, Step
+
+if TYPE_CHECKING:
+    from .lama import Lama
+
+SIDES = {"cpu": 768, "mps": 1024, "cuda": 1024}  # LaMa was trained at 256 and is good to about four times that
+LOOKING = 0.8  # of the work of LaMa and the search after it together
+
+
+class Inpainter(NamedTuple):
+    """side: pixels of the long side, up to which it is worth its time."""
+
+    side: int
+    fill: Callable[[np.ndarray, np.ndarray, np.ndarray, int, Step], Filled]
+
+
+def load(store: Store, progress: Callable[[float, str], None], cancelled: Callable[[], bool]) -> Inpainter:
+    """big-LaMa where it is installed, else patches.  Raises UserError where LaMa's file is damaged."""
+    if store.missing("big-lama") or find_spec("torch") is None:
+        return Inpainter(patches.LONGEST, patches.fill)
+    files = store.need("big-lama", progress, cancelled)
+    from .. import devices
+    from . import lama
+
+    device = devices.best()
+    network = lama.load(files, device)
+    return Inpainter(SIDES[device], lambda *picture: _by_network(network, *picture))
+
+
+def _by_network(
+    network: "Lama", rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray, seed: int, step: Step
+) -> Filled:
+    painted = network.fill(rgb.clip(0, 1), hole, lambda share: step(share * LOOKING))
+    painted[~hole] = rgb[~hole]
+    return patches.match(painted, hole, usable, seed, lambda share: step(LOOKING + share * (1 - LOOKING)))

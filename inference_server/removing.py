@@ -1,0 +1,144 @@
+"""Removing: from a photo and a hole to a photo whose hole goes on as its surroundings do.
+
+1. Holes that lie apart get windows of their own, each with as much of its surroundings as it is large.
+2. The window is filled at a size that shows its structure and is quick to fill (`inpainters`).
+3. The photo's own detail and grain are brought in (`inpainters.detail`), so that a large hole is as sharp as a small
+   one and as deep, in bits, as the photo.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from . import region
+from .errors import UserError
+from .inpainters import Inpainter, detail, patches
+from .region import Window
+
+OVERVIEW = 1024  # pixels on the long side, in which holes are told apart
+SEVERAL = 64  # holes, from which they are one
+
+
+class Hole(NamedTuple):
+    """bounds: what is to be new; window: what is to be looked at for that."""
+
+    bounds: Window
+    window: Window
+
+
+def holes(mask: np.ndarray, alpha: np.ndarray) -> list[Hole]:
+    """The parts that alpha (H, W) uint8, which is not empty, is best filled in.
+
+    mask: (H, W) uint8, what alpha was grown from: its bounds decide how much is looked at, so that this does not depend
+    on how far it was grown.
+    """
+    height, width = alpha.shape
+    found = [_hole(mask, alpha, part, width, height) for part in _apart(alpha)]
+    if len(found) > SEVERAL:
+        found = [_hole(mask, alpha, Window(0, 0, width, height), width, height)]
+    while pair := _cheaper_as_one(found):
+        both = found[pair[0]].bounds.union(found[pair[1]].bounds)
+        found = [hole for k, hole in enumerate(found) if k not in pair]
+        found.append(_hole(mask, alpha, both, width, height))
+    return found
+
+
+def _apart(alpha: np.ndarray) -> Iterator[Window]:
+    """Windows around the pieces of alpha (H, W); in an overview, so a piece may be two that lie side by side."""
+    height, width = alpha.shape
+    step = max(1, -(-max(height, width) // OVERVIEW))
+    rows, columns = (-(-n // step) for n in (height, width))
+    padded = np.zeros((rows * step, columns * step), bool)
+    padded[:height, :width] = alpha > 0
+    any_there = padded.reshape(rows, step, columns, step).any(axis=(1, 3))
+    _, _, stats, _ = cv2.connectedComponentsWithStats(any_there.astype(np.uint8), connectivity=8)
+    for x, y, w, h, _ in stats[1:]:
+        yield Window(int(x) * step, int(y) * step, int(w) * step, int(h) * step).grown(0, 0, width, height)
+
+
+def _hole(mask: np.ndarray, alpha: np.ndarray, part: Window, width: int, height: int) -> Hole:
+    def within(image: np.ndarray) -> Window | None:
+        inner = region.bounds(image[part.slices])
+        return inner and Window(inner.x + part.x, inner.y + part.y, inner.width, inner.height)
+
+    bounds = within(alpha)
+    assert bounds is not None
+    return Hole(bounds, region.context_window(within(mask) or bounds, width, height).union(bounds))
+
+
+def _cheaper_as_one(found: list[Hole]) -> tuple[int, int] | None:
+    """Two holes whose windows together are no smaller than one around both."""
+    for k, one in enumerate(found):
+        for other in range(k):
+            both = one.window.union(found[other].window)
+            if both.area <= one.window.area + found[other].window.area:
+                return other, k
+    return None
+
+
+def fill_part(
+    image: np.ndarray,
+    alpha: np.ndarray,
+    part: Hole,
+    pixels: np.ndarray,
+    bounds: Window,
+    inpainter: Inpainter,
+    seed: int,
+    step: Callable[[float], None],
+) -> None:
+    """Put new pixels for one part of the hole into `pixels`, which are those of `bounds` of image (H, W, 3|4).
+
+    alpha: (H, W) uint8, over 0 in all parts.  Raises UserError where the part's window is all hole.
+    """
+    there, inner = part.window, part.bounds
+    hole = np.zeros((there.height, there.width), bool)
+    inside = inner.x - there.x, inner.y - there.y, inner.width, inner.height
+    hole[Window(*inside).slices] = alpha[inner.slices] > 0
+    new = filled(image[there.slices], hole, alpha[there.slices] == 0, inpainter, seed, step)
+    target = pixels[Window(inner.x - bounds.x, inner.y - bounds.y, inner.width, inner.height).slices]
+    target[alpha[inner.slices] > 0] = new
+
+
+def filled(
+    source: np.ndarray, hole: np.ndarray, inpainter: Inpainter, seed: int, step: Callable[[float], None]
+) -> np.ndarray:
+    """source (h, w, 3|4) uint8, uint16 or float32 with new pixels in the hole (h, w) bool; outside it, bit for bit.
+
+    What is transparent or not a number is not copied from, unless nothing else is there.  Raises UserError where the
+    hole is everything.
+    """
+    if hole.all():
+        raise UserError(
+            "wrong-input",
+            "The mask covers everything: nothing is left to fill it from.",
+            "Make it smaller, or let it grow less.",
+        )
+    photo, usable = source[..., :3], ~hole
+    if photo.dtype == np.float32:
+        numbers = np.isfinite(photo).all(axis=2)
+        usable &= numbers
+        photo = np.where(numbers[..., None], photo, np.float32(0))
+    if source.shape[2] == 4 and (usable & (source[..., 3] > 0)).any():
+        usable &= source[..., 3] > 0
+    known = usable if usable.any() else ~hole
+    # A photo with headroom, over 1, is brought into range, and its result out of it again.
+    white = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}.get(photo.dtype) or max(1.0, float(photo.max()))
+    picture, small_hole = detail.reduced(photo, hole, white, inpainter.side)
+    small_usable = _reduced_all(known | hole, picture.shape) & ~small_hole
+    found = inpainter.fill(picture, small_hole, small_usable, seed, step)
+    result = source.copy()
+    result[hole, :3] = detail.detailed(photo, hole, known, white, found)
+    if source.shape[2] == 4 and (source[..., 3] != source[0, 0, 3]).any():
+        coverage, _ = detail.reduced(source[..., 3:].repeat(3, axis=2), hole, white, inpainter.side)
+        smooth = patches.spread(coverage, ~small_hole)
+        still = patches.Filled(smooth, np.zeros_like(found.offsets))
+        opaque = detail.detailed(source[..., [3, 3, 3]], hole, np.zeros_like(hole), white, still)
+        result[hole, 3] = opaque[:, 0]
+    return result
+
+
+def _reduced_all(wanted: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """(H, W) bool at a smaller shape: true where all of it is."""
+    return cv2.resize(wanted.astype(np.uint8) * np.uint8(255), shape[1::-1], interpolation=cv2.INTER_AREA) == 255
