@@ -3,6 +3,8 @@
 import importlib.util
 import json
 import math
+import os
+import pickle
 import sys
 import zipfile
 import zlib
@@ -201,13 +203,14 @@ def lightning(state, path: Path, **more) -> None:
     torch.save({"epoch": 3, "state_dict": tensors, "optimizer_states": [{"state": {0: torch.ones(9)}}], **more}, path)
 
 
-def torchscript(plain, path: Path) -> None:
+def torchscript(plain, path: Path, beside: torch.nn.Module | None = None) -> None:
     class Wrapped(torch.nn.Module):
         def __init__(self):
             super().__init__()
             self.model = torch.nn.Module()
             self.model.generator = plain
             self.unrelated = torch.nn.Parameter(torch.ones(2))
+            self.beside = None if beside is None else torch.jit.script(beside)
 
         def forward(self, x):
             return self.model.generator(x)
@@ -232,11 +235,80 @@ def test_every_layout_is_read(plain, state, exact, tmp_path, monkeypatch, in_flo
     path.unlink()  # pytest would keep 200 MB
 
 
-def test_a_file_that_would_run_code_does_not(state, tmp_path, in_float32):
+class Call:
+    """What a pickle can have called when it is read as Python reads pickles."""
+
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+@pytest.mark.parametrize("kind", ["open", "exec", "system", "touch"])
+def test_a_checkpoint_that_would_run_code_does_not(state, tmp_path, in_float32, kind):
     path, harm = tmp_path / "evil.ckpt", tmp_path / "harm"
-    lightning(state, path, hyper_parameters=Attack(harm))
-    lama.load({path.name: path})
+    write = f"open({str(harm)!r}, 'w').close()"
+    evil = {
+        "open": Call(open, str(harm), "w"),
+        "exec": Call(exec, write),
+        "system": Call(os.system, f"echo > {harm}"),
+        "touch": Attack(harm),
+    }[kind]
+    lightning(state, path, hyper_parameters=evil)
+    if kind in ("open", "exec"):  # their names mean nothing here, so the tensors beside them are as good as ever
+        lama.load({path.name: path})
+    else:  # torch allows no name of os, and no call of what a call returned
+        with pytest.raises(UserError, match=r"evil\.ckpt cannot be read as big-LaMa: it holds more than tensors\."):
+            lama.load({path.name: path})
     assert not harm.exists()
+    # Nor does what stood in for those names do so for anybody else.
+    assert not any(isinstance(allowed, tuple) for allowed in torch.serialization.get_safe_globals())
+    path.unlink()
+
+
+@pytest.mark.parametrize("harmful", ["as a tensor", "as everything", "bare"])
+def test_a_pickle_that_is_no_checkpoint_is_not_run(tmp_path, in_float32, harmful):
+    path, harm = tmp_path / "evil.ckpt", tmp_path / "harm"
+    evil = Call(open, str(harm), "w")
+    if harmful == "bare":  # as plain pickle writes it, without torch's archive around
+        path.write_bytes(pickle.dumps(evil))
+    else:
+        torch.save({lama.LANDMARK: evil} if harmful == "as a tensor" else evil, path)
+    with pytest.raises(UserError, match=r"evil\.ckpt cannot be read as big-LaMa: "):
+        lama.load({path.name: path})
+    assert not harm.exists()
+
+
+class Wicked(torch.nn.Module):
+    """Writes a file when torch.jit.load reads it."""
+
+    def __init__(self, harm: str):
+        super().__init__()
+        self.harm = harm
+
+    def forward(self, x):
+        return x
+
+    @torch.jit.export
+    def __getstate__(self):
+        return self.harm, self.training
+
+    @torch.jit.export
+    def __setstate__(self, state: tuple[str, bool]):
+        self.harm = state[0]
+        self.training = state[1]
+        torch.save(torch.ones(1), state[0])
+
+
+def test_a_script_that_would_run_code_does_not(plain, exact, tmp_path, in_float32):
+    path, harm = tmp_path / "evil.pt", tmp_path / "harm"
+    torchscript(plain, path, Wicked(str(harm)))
+    rgb, hole = picture(24, 32)
+    assert np.array_equal(lama.load({path.name: path}).fill(rgb, hole), exact.fill(rgb, hole))
+    assert not harm.exists()
+    torch.jit.load(path)
+    assert harm.exists()  # so the script is as wicked as it should be
     path.unlink()
 
 

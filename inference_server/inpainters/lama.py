@@ -8,10 +8,13 @@ channels lie last in memory, and the Fourier transforms are products with small 
 sizes and keep that layout.  Only what the hole needs is brought back to full resolution.
 """
 
+import io
 import math
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +23,6 @@ from torch.nn import functional as F  # noqa: N812
 
 from ..devices import best
 from ..errors import UserError, command
-from .tensors import read
 
 State = dict[str, Any]  # arrays or tensors by name
 Pair = tuple[torch.Tensor, torch.Tensor]  # the local and the global part
@@ -236,10 +238,87 @@ def build(state: State, device: str, dtype: torch.dtype) -> Lama:
     blocks = [(half(f"model.{index}.conv1"), half(f"model.{index}.conv2")) for index in BLOCKS]
     ups = [up(24, 512), up(27, 256), up(30, 128)]
     last = put(given.conv("model.34", 3, 64, 7).permute(3, 0, 1, 2).reshape(21, 64, 7, 1))
-    last = Conv(last, given.take("model.34.bias", 3).to(device, torch.float32))
+    # A copy, for this alone would keep the whole file mapped.
+    last = Conv(last, given.take("model.34.bias", 3).to(device, torch.float32, copy=True))
     if given.left:
         raise LookupError(f"it has a {next(iter(given.left))}")
     return Lama(downs, blocks, ups, last)
+
+
+class _Inert:
+    """Stands for whatever a file names that is not torch's own: it takes everything and does nothing."""
+
+    state: Any = None
+
+    def __init__(self, *_: Any):
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+
+def _read(path: Path) -> State:
+    """The generator's tensors in a file.  Nothing that the file brings or names is run, not even a script's code.
+
+    Raises LookupError where there is not one generator, or any of the exceptions that come of a damaged file.
+    """
+    if not zipfile.is_zipfile(path):
+        from safetensors import safe_open
+
+        with safe_open(path, "pt") as opened:
+            return {new: opened.get_tensor(old) for old, new in _below(list(opened.keys()))}
+    script = _without_code(path)
+    # A checkpoint names classes of its trainer, and a script its own: torch would refuse both.
+    foreign = torch.serialization.get_unsafe_globals_in_checkpoint(script or path)
+    if script:
+        script.seek(0)
+    try:
+        with torch.serialization.safe_globals([(_Inert, name) for name in foreign]):
+            # Mapped, what lies beside the generator is not even read.
+            content = torch.load(script or path, map_location="cpu", weights_only=True, mmap=script is None)
+    except UnpicklingError:  # torch's message advises to run what is in the file
+        raise LookupError("it holds more than tensors") from None
+    found = dict(_within(content, ""))
+    return {new: found[old] for old, new in _below(list(found))}
+
+
+def _without_code(path: Path) -> io.BytesIO | None:
+    """A TorchScript archive as a plain one of tensors; None where it is plain.
+
+    torch.jit.load would run the script's __setstate__ and default arguments, and both may write files.
+    """
+    with zipfile.ZipFile(path) as archive:
+        # Each name starts with a folder that can be called anything.
+        names = {name: name.partition("/")[2].partition("/")[0] for name in archive.namelist()}
+        if "constants.pkl" not in names.values():  # as torch tells them apart
+            return None
+        plain = io.BytesIO()
+        with zipfile.ZipFile(plain, "w") as made:
+            for name, kind in names.items():
+                if kind in ("data.pkl", "data", "version", "byteorder"):
+                    made.writestr(name, archive.read(name))
+    plain.seek(0)
+    return plain
+
+
+def _within(value: Any, name: str) -> Iterator[tuple[str, torch.Tensor]]:
+    """The tensors in what was loaded, by attributes' names and keys, joined by dots."""
+    if isinstance(value, torch.Tensor):
+        yield name, value.detach()
+    if isinstance(value, _Inert):
+        value = value.state
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _within(inner, f"{name}.{key}" if name else str(key))
+
+
+def _below(names: list[str]) -> list[tuple[str, str]]:
+    """The names that start as the one that ends in LANDMARK does, each also without that start."""
+    starts = [name.removesuffix(LANDMARK) for name in names if name == LANDMARK or name.endswith(f".{LANDMARK}")]
+    if len(starts) != 1:
+        raise LookupError(f"{len(starts)} of its tensors are called {LANDMARK}")
+    first = starts[0] + LANDMARK.partition(".")[0] + "."
+    return [(name, name.removeprefix(starts[0])) for name in names if name.startswith(first)]
 
 
 def load(files: dict[str, Path], device: str | None = None) -> Lama:
@@ -250,7 +329,7 @@ def load(files: dict[str, Path], device: str | None = None) -> Lama:
     (path,) = files.values()
     device = device or best()
     try:
-        return build(read(path, LANDMARK), device, precision(device))
+        return build(_read(path), device, precision(device))
     except Exception as error:  # every library has kinds of its own for each way in which a file can be wrong
         reason = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
         raise UserError(
