@@ -22,9 +22,8 @@ sys.path.insert(0, str(HERE.parent / "tests" / "gimp"))
 
 from headless import run_in_gimp  # noqa: E402
 
-from inference_server import client, colours, edges, jobs, places  # noqa: E402
+from inference_server import client, colours, edges, jobs, places, removing  # noqa: E402
 from inference_server.engine import Engine  # noqa: E402
-from inference_server.inpainters import patchmatch  # noqa: E402
 from inference_server.segmenters.onnx_pair import OnnxPair  # noqa: E402
 
 ROUNDS = 5
@@ -152,7 +151,7 @@ def share_of_glue() -> float:
         return call
 
     OnnxPair.encode, OnnxPair.decode = timed(OnnxPair.encode), timed(OnnxPair.decode)
-    edges.refine, colours.settle, patchmatch.inpaint = map(timed, (edges.refine, colours.settle, patchmatch.inpaint))
+    edges.refine, colours.settle, removing.filled = map(timed, (edges.refine, colours.settle, removing.filled))
     picture = np.ascontiguousarray(large_photo((3300, 1900))[..., ::-1])
     size = proxy_size(6000, 4000)
     proxy = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).tobytes()

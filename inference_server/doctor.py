@@ -8,7 +8,7 @@ from .errors import UserError
 from .models.catalogue import MODELS, STARTERS
 from .models.store import Store
 
-CORE = ("numpy", "opencv-python-headless", "onnxruntime", "onnx", "pypatchmatch", "pyzmq")
+CORE = ("numpy", "opencv-python-headless", "onnxruntime", "onnx", "pyzmq")
 FULL = ("torch", "segment-anything", "diffusers", "transformers")
 
 

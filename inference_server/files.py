@@ -65,7 +65,7 @@ def _plan(photos: Sequence[Path], output: Path, job: str) -> list[tuple[Path, Pa
 
 def _paint(engine: Engine, arguments: argparse.Namespace, image: np.ndarray, mask: np.ndarray, bar: Bar) -> np.ndarray:
     if arguments.job == "remove":
-        return engine.remove(image, mask, arguments.grow, arguments.feather, arguments.seed, bar)
+        return engine.remove(image, mask, arguments.grow, arguments.feather, False, arguments.seed, bar)
     paint = engine.fill if arguments.job == "fill" else engine.replace
     return paint(image, mask, arguments.prompt)
 

@@ -52,8 +52,8 @@ def _apart(alpha: np.ndarray) -> Iterator[Window]:
     rows, columns = (-(-n // step) for n in (height, width))
     padded = np.zeros((rows * step, columns * step), bool)
     padded[:height, :width] = alpha > 0
-    any_there = padded.reshape(rows, step, columns, step).any(axis=(1, 3))
-    _, _, stats, _ = cv2.connectedComponentsWithStats(any_there.astype(np.uint8), connectivity=8)
+    overview: np.ndarray = padded.reshape(rows, step, columns, step).any(axis=(1, 3)).astype(np.uint8)
+    _, _, stats, _ = cv2.connectedComponentsWithStats(overview, connectivity=8)
     for x, y, w, h, _ in stats[1:]:
         yield Window(int(x) * step, int(y) * step, int(w) * step, int(h) * step).grown(0, 0, width, height)
 
@@ -102,12 +102,17 @@ def fill_part(
 
 
 def filled(
-    source: np.ndarray, hole: np.ndarray, inpainter: Inpainter, seed: int, step: Callable[[float], None]
+    source: np.ndarray,
+    hole: np.ndarray,
+    usable: np.ndarray,
+    inpainter: Inpainter,
+    seed: int,
+    step: Callable[[float], None],
 ) -> np.ndarray:
-    """source (h, w, 3|4) uint8, uint16 or float32 with new pixels in the hole (h, w) bool; outside it, bit for bit.
+    """New pixels (n, 3|4) for the True values of hole (h, w) bool in source (h, w, 3|4) uint8, uint16 or float32.
 
-    What is transparent or not a number is not copied from, unless nothing else is there.  Raises UserError where the
-    hole is everything.
+    usable: (h, w) bool, what may be copied from.  What is transparent or not a number is not copied either, unless
+    nothing else is there.  Raises UserError where the hole is everything.
     """
     if hole.all():
         raise UserError(
@@ -115,28 +120,34 @@ def filled(
             "The mask covers everything: nothing is left to fill it from.",
             "Make it smaller, or let it grow less.",
         )
-    photo, usable = source[..., :3], ~hole
+    photo = source[..., :3]
     if photo.dtype == np.float32:
         numbers = np.isfinite(photo).all(axis=2)
-        usable &= numbers
+        usable = usable & numbers
         photo = np.where(numbers[..., None], photo, np.float32(0))
-    if source.shape[2] == 4 and (usable & (source[..., 3] > 0)).any():
-        usable &= source[..., 3] > 0
-    known = usable if usable.any() else ~hole
+    if source.shape[2] == 4:
+        opaque = usable & (source[..., 3] > 0)
+        usable = opaque if opaque.any() else usable
     # A photo with headroom, over 1, is brought into range, and its result out of it again.
     white = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}.get(photo.dtype) or max(1.0, float(photo.max()))
     picture, small_hole = detail.reduced(photo, hole, white, inpainter.side)
-    small_usable = _reduced_all(known | hole, picture.shape) & ~small_hole
+    small_usable = _reduced_all(usable | hole, picture.shape) & ~small_hole
     found = inpainter.fill(picture, small_hole, small_usable, seed, step)
-    result = source.copy()
-    result[hole, :3] = detail.detailed(photo, hole, known, white, found)
-    if source.shape[2] == 4 and (source[..., 3] != source[0, 0, 3]).any():
-        coverage, _ = detail.reduced(source[..., 3:].repeat(3, axis=2), hole, white, inpainter.side)
-        smooth = patches.spread(coverage, ~small_hole)
-        still = patches.Filled(smooth, np.zeros_like(found.offsets))
-        opaque = detail.detailed(source[..., [3, 3, 3]], hole, np.zeros_like(hole), white, still)
-        result[hole, 3] = opaque[:, 0]
-    return result
+    pixels = detail.detailed(photo, hole, usable, white, found)
+    if source.shape[2] == 4:
+        pixels = np.concatenate((pixels, _opacity(source[..., 3:], hole, white, inpainter.side)), axis=1)
+    return pixels
+
+
+def _opacity(opacity: np.ndarray, hole: np.ndarray, white: float, side: int) -> np.ndarray:
+    """A smooth continuation (n, 1) of opacity (h, w, 1) into the True values of hole (h, w) bool."""
+    known = opacity[~hole]
+    if (known == known[0]).all():
+        return np.full((np.count_nonzero(hole), 1), known[0])
+    reduced, small_hole = detail.reduced(opacity.repeat(3, axis=2), hole, white, side)
+    smooth = patches.spread(reduced, ~small_hole)
+    nothing = patches.Filled(smooth, np.zeros((*small_hole.shape, 2), np.int32))
+    return detail.detailed(opacity.repeat(3, axis=2), hole, np.zeros_like(hole), white, nothing)[:, :1]
 
 
 def _reduced_all(wanted: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

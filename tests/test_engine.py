@@ -230,9 +230,11 @@ def test_transparent_pixels_are_not_copied_into_the_hole(engine):
 def test_masks_at_the_edges_are_filled(engine, photo, where):
     mask = np.zeros(photo.shape[:2], np.uint8)
     mask[where] = 255
-    clean = engine.remove(photo, mask)
+    spoilt = photo.copy()
+    spoilt[where] = (255, 0, 255)
+    clean = engine.remove(spoilt, mask)
     assert clean.shape == photo.shape
-    assert (clean[mask > 0] != photo[mask > 0]).any()
+    assert not (clean[where] == (255, 0, 255)).all(axis=-1).any()
 
 
 @pytest.mark.parametrize(
@@ -264,7 +266,7 @@ def test_progress_goes_up_and_says_what_happens(engine, photo, rocket):
 
 
 def test_cancel_ends_the_work_within_a_second(engine, photo):
-    """On a hole that takes PatchMatch many seconds."""
+    """On a hole that takes seconds."""
     large = photo.repeat(3, axis=0).repeat(3, axis=1)
     mask = np.zeros(large.shape[:2], np.uint8)
     mask[200:1000, 300:1500] = 255

@@ -39,18 +39,18 @@ def detailed(photo: np.ndarray, hole: np.ndarray, usable: np.ndarray, white: flo
     """
     height, width = hole.shape
     h, w = filled.offsets.shape[:2]
-    scale = np.array((height / h, width / w), np.float32)
+    scale = np.array((height / h, width / w))
     soft = cv2.GaussianBlur(filled.pixels, (0, 0), BLUR)
     rows, columns = np.nonzero(hole)
     result = np.empty((len(rows), 3), photo.dtype)
     for some in (slice(k, k + BATCH) for k in range(0, len(rows), BATCH)):
         at = np.stack((rows[some], columns[some]), 1)
-        small = (at + np.float32(0.5)) / scale
+        small = (at + 0.5) / scale
         cell = np.minimum(small.astype(np.int32), (h - 1, w - 1))
         source = at + np.rint(filled.offsets[cell[:, 0], cell[:, 1]] * scale).astype(np.int32)
         source = source.clip(0, (height - 1, width - 1))
         there = source[:, 0], source[:, 1]
-        value = photo[there].astype(np.float32) / np.float32(white) - _sampled(soft, (source + np.float32(0.5)) / scale)
+        value = photo[there].astype(np.float32) / np.float32(white) - _sampled(soft, (source + 0.5) / scale)
         value[~usable[there]] = 0
         value += _sampled(soft, small)
         result[some] = from_float(value, photo.dtype, white)
@@ -67,8 +67,8 @@ def from_float(value: np.ndarray, depth: np.dtype, white: float) -> np.ndarray:
 def _sampled(picture: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Colours (n, 3) of a picture (h, w, 3) at places (n, 2), row and column, where (0.5, 0.5) is the first pixel."""
     count = len(places)
-    table = np.resize(places - np.float32(0.5), (-(-count // COLUMNS), COLUMNS, 2))
-    found = cv2.remap(
-        picture, table[..., 1], table[..., 0], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    y, x = (
+        np.resize(places[:, k].astype(np.float32) - np.float32(0.5), (-(-count // COLUMNS), COLUMNS)) for k in (0, 1)
     )
+    found = cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return found.reshape(-1, 3)[:count]

@@ -25,7 +25,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from .. import region
 
-LONGEST = 600  # pixels on the long side of a picture, beyond which time goes into what nobody sees
+LONGEST = 800  # pixels on the long side of a picture, beyond which time goes into what nobody sees
 SIDE = 7  # pixels of a patch
 RADIUS = SIDE // 2
 NUMBERS = 24  # that stand for a patch's colours
@@ -134,7 +134,7 @@ def _pyramid(rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray, given: bool)
 
 def _patches(usable: np.ndarray) -> int:
     """How many whole patches there are."""
-    return np.count_nonzero(_whole(usable)) if min(usable.shape) >= SIDE else 0
+    return int(_whole(usable).sum()) if min(usable.shape) >= SIDE else 0
 
 
 def _whole(usable: np.ndarray) -> np.ndarray:

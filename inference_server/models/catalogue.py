@@ -183,7 +183,7 @@ MODELS = {
         Model(
             name="patchmatch",
             job="remove",
-            title="PatchMatch (starter, no weights)",
+            title="PatchMatch, copies from the photo itself (starter, no weights)",
             licence="MIT",
             memory=200 << 20,
         ),
