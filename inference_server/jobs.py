@@ -103,7 +103,7 @@ def _inpaint(engine, message: Inpaint, frames, progress, cancelled) -> Answer:
     else:
         raise ProtocolError("neither clicks nor a mask")
     grow = masks.default_grow(*_size(message.photo)) if message.grow is None else message.grow
-    patch = engine.remove_patch(rgb, mask, grow, message.feather, message.seed, progress, cancelled)
+    patch = engine.remove_patch(rgb, mask, grow, message.feather, False, message.seed, progress, cancelled)
     answer: list[bytes] = []
     channels = pixels.shape[2]
     new = np.ascontiguousarray(region.from_rgb(patch.pixels, channels))

@@ -52,8 +52,8 @@ def _apart(alpha: np.ndarray) -> Iterator[Window]:
     rows, columns = (-(-n // step) for n in (height, width))
     padded = np.zeros((rows * step, columns * step), bool)
     padded[:height, :width] = alpha > 0
-    overview: np.ndarray = padded.reshape(rows, step, columns, step).any(axis=(1, 3)).astype(np.uint8)
-    _, _, stats, _ = cv2.connectedComponentsWithStats(overview, connectivity=8)
+    overview = padded.reshape(rows, step, columns, step).any(axis=(1, 3))
+    _, _, stats, _ = cv2.connectedComponentsWithStats(np.asarray(overview, np.uint8), connectivity=8)
     for x, y, w, h, _ in stats[1:]:
         yield Window(int(x) * step, int(y) * step, int(w) * step, int(h) * step).grown(0, 0, width, height)
 
