@@ -14,7 +14,9 @@ import numpy as np
 
 from . import region
 from .errors import UserError
-from .inpainters import Inpainter, detail, patches
+from .inpainters import Inpainter, detail
+from .inpainters.patches import Filled
+from .inpainters.smooth import spread
 from .region import Window
 
 OVERVIEW = 1024  # pixels on the long side, in which holes are told apart
@@ -145,8 +147,8 @@ def _opacity(opacity: np.ndarray, hole: np.ndarray, white: float, side: int) -> 
     if (known == known[0]).all():
         return np.full((np.count_nonzero(hole), 1), known[0])
     reduced, small_hole = detail.reduced(opacity.repeat(3, axis=2), hole, white, side)
-    smooth = patches.spread(reduced, ~small_hole)
-    nothing = patches.Filled(smooth, np.zeros((*small_hole.shape, 2), np.int32))
+    smooth = spread(reduced, ~small_hole)
+    nothing = Filled(smooth, np.zeros((*small_hole.shape, 2), np.int32))
     return detail.detailed(opacity.repeat(3, axis=2), hole, np.zeros_like(hole), white, nothing)[:, :1]
 
 

@@ -42,7 +42,7 @@ def test_the_edge_falls_evenly():
     assert masks.grow_and_feather(mask, 2, 3)[0, :8].tolist() == [255, 255, 255, 191, 128, 64, 0, 0]
 
 
-@pytest.mark.parametrize(("size", "grow"), [((640, 427), 7), ((1792, 1000), 7), ((6000, 4000), 23), ((4000, 6000), 23)])
+@pytest.mark.parametrize(("size", "grow"), [((640, 427), 7), ((2800, 1000), 7), ((6000, 4000), 15), ((4000, 6000), 15)])
 def test_how_far_a_mask_grows_by_default(size, grow):
     assert masks.default_grow(*size) == grow
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from .patches import Filled
 
-BLUR = 0.7  # pixels of the reduced picture: what is finer comes from the photo
+BLUR = 1.0  # pixels of the reduced picture: what is finer comes from the photo
 COLUMNS = 1024  # of the tables that OpenCV looks pixels up by, which may have 32767 of each
 BATCH = 1 << 18  # pixels at once
 

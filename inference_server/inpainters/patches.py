@@ -24,6 +24,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from .. import region
+from .smooth import scaled, scattered, spread, surface
 
 LONGEST = 800  # pixels on the long side of a picture, beyond which time goes into what nobody sees
 SIDE = 7  # pixels of a patch
@@ -45,7 +46,6 @@ SURE, UNLIKE = 0.25, 40.0  # how much more say better matches have, and how bad 
 RING = 2  # pixels around the hole that show whether what is copied fits
 PAD = SIDE - 1  # places around the grid of patches, so that no step from one of them leads to another row's
 BATCH = 20_000  # patches that are taken apart at once
-SETTLE = 8  # rounds of smoothing at each size
 GIVEN_ROUNDS = 2  # of matching, where nothing changes in between
 BESIDE = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x]
 
@@ -53,8 +53,9 @@ Step = Callable[[float], None]
 
 
 class Filled(NamedTuple):
-    """pixels: (h, w, 3) float32, new in the hole; offsets: (h, w, 2) int32, by how much in y and x the place lies away
-    that the patch around a pixel is copied from, for pixels in or near the hole; 0 elsewhere."""
+    """pixels: (h, w, 3) float32, new in the hole, outside it as they were or without their grain; offsets: (h, w, 2)
+    int32, by how much in y and x the place lies away that the surroundings of a pixel are copied from, for pixels in or
+    near the hole."""
 
     pixels: np.ndarray
     offsets: np.ndarray
@@ -65,9 +66,11 @@ def fill(rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray, seed: int, step:
 
     step: told the share that is done, before each round; what it raises ends the work.
 
-    Outside the hole the pixels come back as they are.  Where there is too little to copy from, the hole is filled
-    smoothly.
+    Where the surroundings are smooth, or there is too little to copy from, the hole is filled smoothly.
     """
+    even = surface(rgb, hole, usable)
+    if even is not None:
+        return Filled(even, scattered(hole, usable & ~hole, seed))
     levels = _pyramid(rgb, hole, usable, given=False)
     return _solved(levels, seed, step) if levels else Filled(spread(rgb, ~hole), _nowhere(hole))
 
@@ -81,34 +84,8 @@ def match(rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray, seed: int, step
     return _solved(levels, seed, step) if levels else Filled(rgb, _nowhere(hole))
 
 
-def spread(values: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """values (h, w, C) float32 where `known` (h, w) bool, and smoothly continued elsewhere: about as heat would.
-
-    Coarse to fine: each size begins with what the one half as large has come to.  0 where nothing is known.
-    """
-    share = known.astype(np.float32)
-    sizes = [(values * share[..., None], share)]
-    while max(sizes[-1][1].shape) > 1 and sizes[-1][1].min() == 0:
-        width, height = ((n + 1) // 2 for n in sizes[-1][1].shape[::-1])
-        sizes.append((_scaled(sizes[-1][0], (width, height)), _scaled(sizes[-1][1], (width, height))))
-    now = np.zeros((1, 1, values.shape[2]), np.float32)
-    for sums, share in sizes[::-1]:
-        height, width = share.shape
-        now = _scaled(now, (width, height), cv2.INTER_LINEAR)
-        free = share <= 0
-        now[~free] = sums[~free] / share[~free][:, None]
-        for _ in range(SETTLE):
-            now[free] = cv2.blur(now, (3, 3)).reshape(now.shape)[free]
-    return now
-
-
 def _nowhere(hole: np.ndarray) -> np.ndarray:
     return np.zeros((*hole.shape, 2), np.int32)
-
-
-def _scaled(image: np.ndarray, size: tuple[int, int], how: int = cv2.INTER_AREA) -> np.ndarray:
-    """image (h, w) or (h, w, C) at another (width, height), whatever C is."""
-    return cv2.resize(image, size, interpolation=how).reshape(size[1], size[0], *image.shape[2:])
 
 
 def _pyramid(rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray, given: bool) -> list["_Level"]:
@@ -125,9 +102,9 @@ def _pyramid(rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray, given: bool)
             break
         size = round(hole.shape[1] / 2), round(hole.shape[0] / 2)
         seen = np.ones(hole.shape, np.float32) if given else (~hole).astype(np.float32)
-        rgb = _scaled(rgb * seen[..., None], size) / np.maximum(_scaled(seen, size), 1e-6)[..., None]
-        usable = _scaled((usable | hole).astype(np.float32), size) > 0.999
-        hole = _scaled(hole.astype(np.float32), size) > 0.5
+        rgb = scaled(rgb * seen[..., None], size) / np.maximum(scaled(seen, size), 1e-6)[..., None]
+        usable = scaled((usable | hole).astype(np.float32), size) > 0.999
+        hole = scaled(hole.astype(np.float32), size) > 0.5
         usable &= ~hole
     return levels
 

@@ -1,0 +1,75 @@
+"""Smooth filling: a hole continued from its rim, and what surrounds it taken for a smooth surface.  Pure functions."""
+
+import cv2
+import numpy as np
+
+SETTLE = 8  # rounds of smoothing at each size
+AVERAGE = 7  # pixels, over which grain is averaged out
+ENOUGH = 3000  # pixels to know a surface by
+LEAST_AROUND = 16  # pixels around a hole that say whether it is part of a smooth surface
+SMOOTH = 3 / 255  # how far such a surface may be off anywhere, grain averaged out …
+GRAINY, COARSEST = 5, 8 / 255  # … and how many times what is left of the grain more; grain that may be
+GRAIN = 16  # pixels of a square of such a surface's grain
+
+
+def scaled(image: np.ndarray, size: tuple[int, int], how: int = cv2.INTER_AREA) -> np.ndarray:
+    """image (h, w) or (h, w, C) at another (width, height), whatever C is."""
+    return cv2.resize(image, size, interpolation=how).reshape(size[1], size[0], *image.shape[2:])
+
+
+def spread(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """values (h, w, C) float32 where `known` (h, w) bool, and smoothly continued elsewhere: about as heat would.
+
+    Coarse to fine: each size begins with what the one half as large has come to.  0 where nothing is known.
+    """
+    share = known.astype(np.float32)
+    sizes = [(values * share[..., None], share)]
+    while max(sizes[-1][1].shape) > 1 and sizes[-1][1].min() == 0:
+        width, height = ((n + 1) // 2 for n in sizes[-1][1].shape[::-1])
+        sizes.append((scaled(sizes[-1][0], (width, height)), scaled(sizes[-1][1], (width, height))))
+    now = np.zeros((1, 1, values.shape[2]), np.float32)
+    for sums, share in sizes[::-1]:
+        height, width = share.shape
+        now = scaled(now, (width, height), cv2.INTER_LINEAR)
+        free = share <= 0
+        now[~free] = sums[~free] / share[~free][:, None]
+        for _ in range(SETTLE):
+            now[free] = cv2.blur(now, (3, 3)).reshape(now.shape)[free]
+    return now
+
+
+def surface(rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray) -> np.ndarray | None:
+    """A smooth surface in place of rgb (h, w, 3), where the hole's surroundings are one but for grain: a sky, a wall.
+
+    None where they are not.  A quadratic surface is fitted to what lies as near as the hole is deep; what that leaves
+    is spread.
+    """
+    calm = cv2.erode((usable & ~hole).astype(np.uint8), np.ones((AVERAGE, AVERAGE), np.uint8), borderValue=1) > 0
+    away = cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, 5)
+    depth = float(cv2.distanceTransform(np.pad(hole, 1).astype(np.uint8), cv2.DIST_L2, 5).max())
+    near = calm & (away < max(LEAST_AROUND, depth))
+    if np.count_nonzero(near) < ENOUGH:
+        return None
+    y, x = np.meshgrid(*(np.linspace(-1, 1, n, dtype=np.float32) for n in hole.shape), indexing="ij")
+    terms = np.stack((np.ones_like(x), x, y, x * x, x * y, y * y), axis=-1)
+    even = cv2.blur(rgb, (AVERAGE, AVERAGE))
+    factors = np.linalg.lstsq(terms[near], even[near], rcond=None)[0]
+    rest = even - terms @ factors
+    grain = min(COARSEST, float(np.std((rgb - even)[near])))
+    if np.abs(rest[near]).max() > SMOOTH + GRAINY * grain / AVERAGE:
+        return None
+    return terms @ factors + spread(rest, calm)
+
+
+def scattered(hole: np.ndarray, usable: np.ndarray, seed: int) -> np.ndarray:
+    """Offsets (h, w, 2) int32 that take each square of the hole from a usable place, whichever."""
+    offsets = np.zeros((*hole.shape, 2), np.int32)
+    free = cv2.erode(usable.astype(np.uint8), np.ones((GRAIN, GRAIN), np.uint8), anchor=(0, 0), borderValue=0)
+    places = np.argwhere(free)
+    if not len(places):
+        return offsets
+    random = np.random.default_rng(seed)
+    for y in range(0, hole.shape[0], GRAIN):
+        for x in range(0, hole.shape[1], GRAIN):
+            offsets[y : y + GRAIN, x : x + GRAIN] = places[random.integers(len(places))] - (y, x)
+    return offsets
