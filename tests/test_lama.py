@@ -1,5 +1,6 @@
 """big-LaMa against its plain layout and, where the developers' data lie beside the checkout, its golden vector."""
 
+import hashlib
 import importlib.util
 import json
 import math
@@ -9,13 +10,17 @@ import sys
 import zipfile
 import zlib
 from collections import OrderedDict
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
-from inference_server import UserError
+from inference_server import Engine, UserError
 from inference_server.errors import cancelled_by_user
+from inference_server.models.catalogue import MODELS
+from inference_server.models.store import Store
 
 from .test_segmenters_torch import Attack
 
@@ -343,3 +348,53 @@ def test_a_file_that_is_not_whole_or_something_else_is_refused(state, tmp_path, 
     with pytest.raises(UserError, match=rf"big-lama\.pt cannot be read as big-LaMa: .*{reason.get(wrong, '')}"):
         lama.load({path.name: path})
     path.unlink()
+
+
+# -- in the engine
+
+
+@pytest.fixture(scope="session")
+def installed(state, tmp_path_factory):
+    """A store with this network as big-LaMa, and the catalogue's entry for it."""
+    folder = tmp_path_factory.mktemp("models")
+    model = MODELS["big-lama"]
+    path = folder / "big-lama" / model.files[0].name
+    path.parent.mkdir()
+    pytest.importorskip("safetensors.torch").save_file(dict(state), path)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Store(folder), replace(model, files=(replace(model.files[0], size=path.stat().st_size, sha256=sha256),))
+
+
+@pytest.fixture
+def with_lama(installed, monkeypatch):
+    store, model = installed
+    monkeypatch.setitem(MODELS, "big-lama", model)
+    return Engine(store)
+
+
+def object_in_noise() -> tuple[np.ndarray, np.ndarray]:
+    image = np.random.default_rng(4).integers(60, 200, (96, 120, 3), np.uint8)
+    mask = np.zeros((96, 120), np.uint8)
+    mask[30:60, 40:80] = 255
+    return image, mask
+
+
+def test_the_engine_removes_with_lama_where_it_is_installed(with_lama, exact, in_float32, monkeypatch):
+    monkeypatch.setattr("inference_server.devices.best", lambda: "cpu")
+    image, mask = object_in_noise()
+    clean = with_lama.remove(image, mask, grow=0, feather=0)
+    assert (clean[mask == 0] == image[mask == 0]).all()
+    assert (with_lama.remove(image, mask, grow=0, feather=0) == clean).all()
+    painted = exact.fill(image.astype(np.float32) / 255, mask > 0)
+    core = np.s_[36:54, 46:74]
+    soft, expected = (cv2.GaussianBlur(picture, (0, 0), 3)[core] for picture in (clean / 255.0, painted))
+    assert np.abs(soft - expected).mean() < 0.02
+    assert np.abs(soft - cv2.GaussianBlur(image / 255.0, (0, 0), 3)[core]).mean() > 0.04, "which is not the object"
+
+
+def test_lama_is_cancelled_between_its_blocks(with_lama):
+    image, mask = object_in_noise()
+    told = []
+    with pytest.raises(UserError, match="Cancelled"):
+        with_lama.remove(image, mask, progress=lambda share, word: told.append(share), cancelled=lambda: len(told) > 3)
+    assert len(told) == 4 and told == sorted(told)

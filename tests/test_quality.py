@@ -1,6 +1,8 @@
 """How well the starter does its jobs, on the developers' data sets."""
 
+import csv
 import json
+import statistics
 import subprocess
 import sys
 
@@ -28,3 +30,21 @@ def test_clicks_find_the_objects_of_grabcut(clicks):
     assert found["iou3"] >= 0.90
     assert found["iou5"] >= 0.94
     assert found["noc90"] <= 2.2
+
+
+def test_removing_with_the_starter_is_near_the_truth(shared, home, tmp_path):
+    """The limits are those of the best tools there are to compare with, or stricter; LPIPS moves by .01 with luck."""
+    for package in ("torch", "safetensors", "skimage"):
+        pytest.importorskip(package, reason=f"the measures of the developers' removal_eval.py need {package}")
+    index, table = shared / "data" / "removal" / "index.json", tmp_path / "scores.csv"
+    subprocess.run([sys.executable, shared / "eval" / "removal_run.py", index, tmp_path / "out"], check=True)
+    measure = [sys.executable, shared / "eval" / "removal_eval.py", index, tmp_path / "out", "--csv", table]
+    subprocess.run(measure, check=True)
+    rows = list(csv.DictReader(table.open()))
+    assert len(rows) == 20
+    mean = {name: statistics.fmean(float(row[name]) for row in rows) for name in ("lpips", "psnr", "seam", "sharp")}
+    assert mean["lpips"] <= 0.185
+    assert mean["psnr"] >= 17.9
+    assert mean["seam"] <= 3.6
+    assert mean["sharp"] >= 0.85
+    assert max(float(row["out"]) for row in rows) == 0
