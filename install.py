@@ -47,6 +47,7 @@ SHARED_WITH_SERVER = ("__init__.py", "errors.py", "places.py", "protocol.py", "c
 TORCH_INDEX = "https://download.pytorch.org/whl/"  # PyTorch's own builds, for CPU or one GPU maker
 PHOTO_PACKAGE, PHOTO = "scikit-image==0.26.0", "skimage/data/rocket.jpg"
 PHOTO_CLICK = "322,200"
+ALL_EXTRAS = ("full", "test", "bench")
 
 
 def main() -> int:
@@ -299,9 +300,7 @@ def workshop(extras: Sequence[str] = ()) -> Path:
     series = gimps.series(gimp)
     os.environ[places.HOME_VARIABLE] = str(cache() / "home")
     places.private_folder(places.home())
-    python = environment(
-        cache() / f"venv-{sys.version_info[0]}.{sys.version_info[1]}-{'-'.join(extras) or 'core'}", extras
-    )
+    python = environment(room(extras), extras)
     fetch_models(python)
     profile = cache() / f"profile-{series}"
     put_plug_in(profile, python, places.home())
@@ -309,6 +308,11 @@ def workshop(extras: Sequence[str] = ()) -> Path:
     os.environ["GIMP_CONSOLE"] = gimp
     print(f"GIMP         {gimp}, series {series}")
     return python
+
+
+def room(extras: Sequence[str]) -> Path:
+    """The folder of the environment with these packages."""
+    return cache() / f"venv-{sys.version_info[0]}.{sys.version_info[1]}-{'-'.join(extras) or 'core'}"
 
 
 def demo(arguments: argparse.Namespace) -> int:
@@ -357,7 +361,8 @@ def bench(_: argparse.Namespace) -> int:
     os.environ[places.HOME_VARIABLE] = str(cache() / "home")
     status = inside_gimp("3.0", ["bench"])
     if status is None:
-        python = workshop()
+        python = workshop(ALL_EXTRAS if room(ALL_EXTRAS).exists() else ["bench"])  # torch, where the tests brought it
+        os.environ["INPAINT_ANYTHING_PHOTO"] = str(demo_photo(python))
         run([python, HERE / "bench" / "run.py"])
         return 0
     return status
@@ -377,7 +382,7 @@ def test(arguments: argparse.Namespace) -> int:
                 return status
         return 0
     only_gimp = os.environ.get(INSIDE) not in (None, *list(SUITES)[:1])  # the rest does not depend on GIMP's series
-    python = workshop(["test"] if only_gimp else ["full", "test"])
+    python = workshop(["test"] if only_gimp else ALL_EXTRAS)
     os.environ["INPAINT_ANYTHING_PHOTO"] = str(demo_photo(python))
     if not only_gimp and not chosen:
         for check in (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]):

@@ -37,7 +37,9 @@ def main() -> int:
         from_gimp(Path(scratch))
         stop()
         print("selecting", flush=True)
-        return subprocess.run([sys.executable, HERE / "select"]).returncode
+        status = subprocess.run([sys.executable, HERE / "select"]).returncode
+        print("removing", flush=True)
+        return subprocess.run([sys.executable, HERE / "remove"]).returncode or status
 
 
 def fresh_home(scratch: Path) -> Path:

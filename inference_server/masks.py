@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from .region import Window
+from .region import Window, bounds
 
 # Look again: at the object and its surroundings, in native pixels.
 CONTEXT = 0.25  # of the object's size, on each side
@@ -132,8 +132,16 @@ def grow_and_feather(mask: np.ndarray, grow: int, feather: int) -> np.ndarray:
     255 on the object and up to `grow` pixels (Euclidean) from it, falling to 0 over the next `feather` pixels.
     grow = feather = 0 gives the mask as it is, its own soft values included.
     """
-    if not grow and not feather:
-        return mask.copy()
-    distance = cv2.distanceTransform((mask <= 127).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    result = np.zeros(mask.shape, np.uint8)  # its memory is taken where it is written to
+    found = bounds(mask)
+    if found is None:
+        return result
+    reach = grow + feather + 1 if grow or feather else 0
+    there = found.grown(reach, reach, mask.shape[1], mask.shape[0]).slices
+    if not reach:
+        result[there] = mask[there]
+        return result
+    distance = cv2.distanceTransform((mask[there] <= 127).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     ramp = 1 - (distance - grow) / (feather + 1)
-    return np.rint(np.clip(ramp, 0, 1) * 255).astype(np.uint8)
+    result[there] = np.rint(np.clip(ramp, 0, 1) * 255)
+    return result

@@ -120,8 +120,8 @@ def blend(image: np.ndarray, patch: np.ndarray, alpha: np.ndarray, window: Windo
     """
     result = image.copy()
     target = result[window.slices]
-    opaque, soft = alpha == 255, (alpha > 0) & (alpha < 255)
-    target[opaque] = patch[opaque]
+    soft = (alpha > 0) & (alpha < 255)
+    np.copyto(target, patch, where=(alpha == 255)[..., None])
     weight = alpha[soft].astype(np.float64)[:, None] / 255
     mixed = target[soft] * (1 - weight) + patch[soft] * weight
     target[soft] = mixed if image.dtype == np.float32 else np.rint(mixed)

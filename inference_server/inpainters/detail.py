@@ -25,7 +25,7 @@ def reduced(photo: np.ndarray, hole: np.ndarray, white: float, side: int) -> tup
     scale = max(1.0, max(height, width) / side)
     size = max(1, round(width / scale)), max(1, round(height / scale))
     known = (~hole).astype(np.uint8)
-    picture = cv2.resize(photo * known[..., None].astype(photo.dtype), size, interpolation=cv2.INTER_AREA)
+    picture = cv2.resize(cv2.copyTo(photo, known), size, interpolation=cv2.INTER_AREA)  # 0 in the hole
     share = cv2.resize(known * np.uint8(255), size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     picture = picture.astype(np.float32) / (np.maximum(share, 1 / 255)[..., None] * np.float32(white))
     return picture, share < 1
@@ -41,10 +41,10 @@ def detailed(photo: np.ndarray, hole: np.ndarray, usable: np.ndarray, white: flo
     h, w = filled.offsets.shape[:2]
     scale = np.array((height / h, width / w))
     soft = cv2.GaussianBlur(filled.pixels, (0, 0), BLUR)
-    rows, columns = np.nonzero(hole)
-    result = np.empty((len(rows), 3), photo.dtype)
-    for some in (slice(k, k + BATCH) for k in range(0, len(rows), BATCH)):
-        at = np.stack((rows[some], columns[some]), 1)
+    places = np.flatnonzero(hole)
+    result = np.empty((len(places), 3), photo.dtype)
+    for some in (slice(k, k + BATCH) for k in range(0, len(places), BATCH)):
+        at = np.stack(np.divmod(places[some], width), 1)
         small = (at + 0.5) / scale
         cell = np.minimum(small.astype(np.int32), (h - 1, w - 1))
         source = at + np.rint(filled.offsets[cell[:, 0], cell[:, 1]] * scale).astype(np.int32)

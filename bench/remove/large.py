@@ -1,0 +1,72 @@
+"""What removing costs in photos of up to 100 megapixels: time, and memory in a process of its own."""
+
+import multiprocessing
+import re
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from inference_server import Engine
+
+MEGAPIXELS = (1, 12, 24, 50, 100)
+SPECK = 600  # pixels across
+SHARE = 0.1  # of the picture
+GRAIN = 256  # rows after which it repeats
+
+
+def report(photo: np.ndarray) -> None:
+    """Print a line for each size."""
+    print("Removing from a large photo; peak: the most that the process ever used; floor: the picture and the result")
+    print(f"{'':12} {'object of 600 pixels':>26} {'of 10 % of the picture':>26}")
+    print(f"{'megapixels':>12} {'seconds':>10} {'peak MB':>15} {'seconds':>10} {'peak MB':>15} {'floor MB':>10}")
+    for size in MEGAPIXELS:
+        (quick, small, floor), (slow, big, _) = (_apart(photo, size, large) for large in (False, True))
+        print(f"{size:12} {quick:10.2f} {small:15.0f} {slow:10.2f} {big:15.0f} {floor:10.0f}", flush=True)
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        print(f"{'no picture':>12} {'':10} {pool.apply(_idle):15.0f}")
+
+
+def _apart(photo: np.ndarray, megapixels: int, large: bool) -> tuple[float, float, float]:
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_removed, (photo, megapixels, large))
+
+
+def _removed(photo: np.ndarray, megapixels: int, large: bool) -> tuple[float, float, float]:
+    """Seconds, MB at most, and MB of the picture and the result."""
+    engine = _warm()
+    width = round((megapixels * 1.5e6) ** 0.5)
+    height = round(megapixels * 1e6 / width)
+    image = cv2.resize(photo, (width, height), interpolation=cv2.INTER_CUBIC)
+    grain = np.random.default_rng(3).integers(0, 24, (GRAIN, width, 3), np.uint8)
+    for rows in (image[y : y + GRAIN] for y in range(0, height, GRAIN)):
+        cv2.add(rows, grain[: len(rows)], dst=rows)
+    mask = np.zeros((height, width), np.uint8)
+    across = round((width * height * SHARE * 4 / np.pi) ** 0.5) if large else SPECK
+    cv2.circle(mask, (width // 2, height // 2), across // 2, 255, -1)
+    begun = time.perf_counter()
+    result = engine.remove(image, mask)
+    return time.perf_counter() - begun, _peak(), (image.nbytes + result.nbytes) / 1e6
+
+
+def _idle() -> float:
+    _warm()
+    return _peak()
+
+
+def _warm() -> Engine:
+    """An engine that has done its work once, on next to nothing."""
+    engine, mask = Engine(), np.zeros((64, 64), np.uint8)
+    mask[30:34, 30:34] = 255
+    engine.remove(np.random.default_rng(1).integers(0, 255, (64, 64, 3), np.uint8), mask)
+    return engine
+
+
+def _peak() -> float:
+    """MB that this process has used at most; not a number where that is not known."""
+    if sys.platform != "linux":
+        return float("nan")
+    found = re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())
+    return int(found[1]) / 1e3 if found else float("nan")
