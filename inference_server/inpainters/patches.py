@@ -24,7 +24,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from .. import region
-from .smooth import scaled, scattered, spread, surface
+from .smooth import evened, scaled, scattered, spread, surface
 
 LONGEST = 800  # pixels on the long side of a picture, beyond which time goes into what nobody sees
 SIDE = 7  # pixels of a patch
@@ -53,7 +53,7 @@ Step = Callable[[float], None]
 
 
 class Filled(NamedTuple):
-    """pixels: (h, w, 3) float32, new in the hole, outside it as they were or without their grain; offsets: (h, w, 2)
+    """pixels: (h, w, 3) float32, new in the hole, outside it as they were or without faint detail; offsets: (h, w, 2)
     int32, by how much in y and x the place lies away that the surroundings of a pixel are copied from, for pixels in or
     near the hole."""
 
@@ -72,7 +72,10 @@ def fill(rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray, seed: int, step:
     if even is not None:
         return Filled(even, scattered(hole, usable & ~hole, seed))
     levels = _pyramid(rgb, hole, usable, given=False)
-    return _solved(levels, seed, step) if levels else Filled(spread(rgb, ~hole), _nowhere(hole))
+    if not levels:
+        return Filled(spread(rgb, ~hole), _nowhere(hole))
+    pixels, offsets = _solved(levels, seed, step)
+    return Filled(evened(pixels), offsets)
 
 
 def match(rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray, seed: int, step: Step) -> Filled:

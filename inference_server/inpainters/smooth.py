@@ -9,6 +9,8 @@ ENOUGH = 3000  # pixels to know a surface by
 LEAST_AROUND = 16  # pixels around a hole that say whether it is part of a smooth surface
 SMOOTH = 3 / 255  # how far such a surface may be off anywhere, grain averaged out …
 GRAINY, COARSEST = 5, 8 / 255  # … and how many times what is left of the grain more; grain that may be
+EVEN_RADIUS = 16  # pixels that a faint step is drawn out over
+FAINT = 6 / 255  # of a step twice this high half is left
 GRAIN = 16  # pixels of a square of such a surface's grain
 
 
@@ -59,6 +61,20 @@ def surface(rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray) -> np.ndarray
     if np.abs(rest[near]).max() > SMOOTH + GRAINY * grain / AVERAGE:
         return None
     return terms @ factors + spread(rest, calm)
+
+
+def evened(rgb: np.ndarray) -> np.ndarray:
+    """rgb (h, w, 3) float32 without the faint steps that are left where copied pieces of a sky or a wall meet.
+
+    A guided filter, guided by each channel itself (He et al. 2010, "Guided Image Filtering", section 3.4).  What it
+    takes away of grain and soft detail comes back with the photo's own (`detail`), for which it takes away the same
+    where that is copied from.
+    """
+    size = (2 * EVEN_RADIUS + 1,) * 2
+    mean = cv2.blur(rgb, size)
+    variance = cv2.blur(rgb * rgb, size) - mean * mean
+    factor = variance / (variance + FAINT**2)
+    return cv2.blur(factor, size) * rgb + cv2.blur(mean - factor * mean, size)
 
 
 def scattered(hole: np.ndarray, usable: np.ndarray, seed: int) -> np.ndarray:
