@@ -5,7 +5,7 @@ into the hole, and so on in turns, from coarse to fine (Wexler, Shechtman and Ir
 Video", section 3).  Matches are found exhaustively where that is cheap, and by propagation and random search where not
 (Barnes et al. 2009, "PatchMatch", section 3).  What a patch is compared by:
 
-- its colours, brought to few numbers by principal components;
+- its colours, brought to few numbers (`_waves`);
 - how busy its surroundings are, which is filled in like a colour, so that grass does not become sky with a few blades
   (Newson et al. 2014, "Video Inpainting of Complex Scenes", section 3.3);
 - where it is: what is near is more likely to belong there.
@@ -29,10 +29,10 @@ from .smooth import evened, scaled, scattered, spread, surface
 LONGEST = 800  # pixels on the long side of a picture, beyond which time goes into what nobody sees
 SIDE = 7  # pixels of a patch
 RADIUS = SIDE // 2
-NUMBERS = 24  # that stand for a patch's colours
+IN_COLOURS = (14, 5, 5)  # waves in lightness, red against blue, green against both
+NUMBERS = sum(IN_COLOURS)  # that stand for a patch's colours
 BUSY = 6.0  # how much more than a colour the busyness of its surroundings counts
 PLACE = 0.5  # how much the way across the whole picture counts, against the way from black to white
-SAMPLE = 3000  # patches to find the principal components from
 SHALLOW = 2.5  # pixels: a hole no deeper than this needs no coarser look
 FEWEST = 50  # patches to copy from
 ROUNDS = (12, 8, 5, 4, 3)  # of matching and averaging, at the coarsest size and on
@@ -176,11 +176,6 @@ class _Search:
 
         seen = np.ones_like(level.hole) if level.given else ~level.hole
         busy, told = _busy(level.rgb, seen)
-        sample = random.choice(self._sources, min(SAMPLE, len(self._sources)), replace=False)
-        some = self._patches(sample, level.rgb)
-        self._mean = some.mean(axis=0)
-        _, vectors = np.linalg.eigh((some - self._mean).T @ (some - self._mean))
-        self._basis = np.ascontiguousarray(vectors[:, : -NUMBERS - 1 : -1])
         self._known = self.described(self._sources, level.rgb, busy)
         self._state = np.dstack((level.rgb, busy)).reshape(height * width, -1)
         self._busy = busy
@@ -200,7 +195,7 @@ class _Search:
         """What the patches at these places are compared by, in a picture (h, w, 3) that is this busy (h, w, 2)."""
         result = np.empty((len(places), NUMBERS + 4), np.float32)
         for some in (slice(k, k + BATCH) for k in range(0, len(places), BATCH)):
-            result[some, :NUMBERS] = (self._patches(places[some], picture) - self._mean) @ self._basis
+            result[some, :NUMBERS] = _product(self._patches(places[some], picture), BASIS)
         rows, columns = self._corners(places)
         result[:, NUMBERS : NUMBERS + 2] = busy[rows + RADIUS, columns + RADIUS] * (BUSY * SIDE)
         result[:, NUMBERS + 2 :] = np.stack((rows, columns), 1) * (PLACE * SIDE / max(self._level.hole.shape))
@@ -230,7 +225,7 @@ class _Search:
             own, now = np.einsum("ij,ij->i", known, known), np.empty_like(self.targets)
             rows = max(1, BATCH**2 // 64 // len(chosen))
             for some in (slice(k, k + rows) for k in range(0, len(numbers), rows)):
-                now[some] = chosen[(own - 2 * (numbers[some] @ known.T)).argmin(axis=1)]
+                now[some] = chosen[(own - 2 * _product(numbers[some], known, cv2.GEMM_2_T)).argmin(axis=1)]
         now = now.copy()
         costs = self._costs(now, numbers)
         if not everything:
@@ -340,3 +335,27 @@ def _busy(rgb: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     counts = cv2.erode(seen.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.float32)
     share = cv2.blur(counts, (SIDE, SIDE))
     return cv2.blur(change * counts[..., None], (SIDE, SIDE)) / np.maximum(share, 1e-4)[..., None], share > 1e-3
+
+
+def _waves() -> np.ndarray:
+    """The NUMBERS (147, NUMBERS) float32 that tell most of a patch (3, SIDE, SIDE): its coarsest cosine waves, most of
+    them in lightness.  They are what principal components of photographs come to."""
+    n = np.arange(SIDE)
+    cosines = np.cos(np.pi / SIDE * np.outer(n, n + 0.5)) * np.where(n, np.sqrt(2 / SIDE), np.sqrt(1 / SIDE))[:, None]
+    coarsest = sorted(np.ndindex(SIDE, SIDE), key=lambda wave: (wave[0] ** 2 + wave[1] ** 2, wave))
+    colours = np.array(((1, 1, 1), (1, 0, -1), (1, -2, 1))) / np.sqrt(((3,), (2,), (6,)))
+    chosen = [
+        np.einsum("c,y,x->cyx", colour, cosines[ky], cosines[kx]).ravel()
+        for colour, count in zip(colours, IN_COLOURS, strict=True)
+        for ky, kx in coarsest[:count]
+    ]
+    return np.ascontiguousarray(np.transpose(chosen), np.float32)
+
+
+def _product(a: np.ndarray, b: np.ndarray, flags: int = 0) -> np.ndarray:
+    """The matrix product, by OpenCV: at these sizes NumPy's own threads cost more than they save, and three times the
+    work where the machine has other things to do."""
+    return cv2.gemm(a, b, 1, np.zeros(0, np.float32), 0, flags=flags)
+
+
+BASIS = _waves()
