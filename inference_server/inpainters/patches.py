@@ -341,7 +341,8 @@ def _waves() -> np.ndarray:
     """The NUMBERS (147, NUMBERS) float32 that tell most of a patch (3, SIDE, SIDE): its coarsest cosine waves, most of
     them in lightness.  They are what principal components of photographs come to."""
     n = np.arange(SIDE)
-    cosines = np.cos(np.pi / SIDE * np.outer(n, n + 0.5)) * np.where(n, np.sqrt(2 / SIDE), np.sqrt(1 / SIDE))[:, None]
+    height = np.sqrt(np.where(n > 0, 2.0, 1.0) / SIDE)
+    cosines = height[:, np.newaxis] * np.cos(np.pi / SIDE * np.outer(n, n + 0.5))
     coarsest = sorted(np.ndindex(SIDE, SIDE), key=lambda wave: (wave[0] ** 2 + wave[1] ** 2, wave))
     colours = np.array(((1, 1, 1), (1, 0, -1), (1, -2, 1))) / np.sqrt(((3,), (2,), (6,)))
     chosen = [
