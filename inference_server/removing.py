@@ -149,6 +149,7 @@ def filled(
 
 def _opacity(opacity: np.ndarray, hole: np.ndarray, white: float, side: int) -> np.ndarray:
     """A smooth continuation (n, 1) of opacity (h, w, 1) into the True values of hole (h, w) bool."""
+    opacity = np.nan_to_num(opacity)
     known = opacity[~hole]
     if (known == known[0]).all():
         return np.full((np.count_nonzero(hole), 1), known[0])
