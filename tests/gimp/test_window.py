@@ -11,7 +11,9 @@ import pytest
 
 from inference_server import places
 
-from .test_plugin import pytestmark, stop_server  # noqa: F401  the same mark and the same reason to skip
+from .conftest import IN_GIMP, stop_server
+
+pytestmark = IN_GIMP
 
 PREPARE = Path(__file__).with_name("prepare_window.py")
 PROGRAMS = ("Xvfb", "openbox", "xdotool")
