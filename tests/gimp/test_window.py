@@ -129,6 +129,12 @@ def test_the_photo_is_looked_at_while_the_dialog_is_open_and_one_undo_takes_all_
     assert "undo" not in (tmp_path / "said").read_text(), "GIMP has complaints about the undo steps"
 
 
+def test_selecting_asks_first_too(window):
+    gimp = window("click")
+    gimp.start("Select Object", lambda: gimp.do("key", "alt+s"))  # also its shadow
+    wait_for(lambda: gimp.layers() == 3, 60, "no result")  # the photo, the group and the mask
+
+
 def test_gimps_cancel_button_frees_the_server_and_leaves_the_image_alone(window, home):
     gimp = window("long")
     gimp.start("Remove Object")
