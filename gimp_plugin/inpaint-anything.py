@@ -79,13 +79,16 @@ class InpaintAnything(Gimp.PlugIn):
 
 
 def add_arguments(procedure, job):
-    """Declare a procedure's settings: the one list that the dialog, scripts and the last values use."""
+    """Declare a procedure's settings: the one list that the dialog, scripts and the last values use.
+
+    Underlined letters are those GIMP's own buttons leave free: S, L, R, H, C and O are taken.
+    """
     flags = GObject.ParamFlags.READWRITE
     if job == "select":
         procedure.add_boolean_argument("soft-edge", "Soft _edge", "Follow hair and fur with soft values", False, flags)
     if job in ("select", "remove"):
         procedure.add_boolean_argument(
-            "include-shadow", "Also its _shadow", "Take the shadow that the object casts along with it", False, flags
+            "include-shadow", "Also its sha_dow", "Take the shadow that the object casts along with it", False, flags
         )
     if job in ("fill", "replace"):
         procedure.add_string_argument("prompt", "_Prompt", "What to paint, in a few words", "", flags)
