@@ -79,10 +79,17 @@ class InpaintAnything(Gimp.PlugIn):
 
 
 def add_arguments(procedure, job):
-    """Declare a procedure's settings: the one list that the dialog, scripts and the last values use."""
+    """Declare a procedure's settings: the one list that the dialog, scripts and the last values use.
+
+    Underlined letters are those GIMP's own buttons leave free: S, L, R, H, C and O are taken.
+    """
     flags = GObject.ParamFlags.READWRITE
     if job == "select":
-        procedure.add_boolean_argument("soft-edge", "_Soft edge", "Follow hair and fur with soft values", False, flags)
+        procedure.add_boolean_argument("soft-edge", "Soft _edge", "Follow hair and fur with soft values", False, flags)
+    if job in ("select", "remove"):
+        procedure.add_boolean_argument(
+            "include-shadow", "Also its sha_dow", "Take the shadow that the object casts along with it", False, flags
+        )
     if job in ("fill", "replace"):
         procedure.add_string_argument("prompt", "_Prompt", "What to paint, in a few words", "", flags)
     edges = [("feather", "_Feather (-1: automatic)", "Pixels of soft edge; -1: what suits the photo's size")]
@@ -110,7 +117,7 @@ def run(procedure, run_mode, image, drawables, config, job):
 
         photo = canvas.Photo.of(image, drawables)
         pointed = canvas.pointed_at(photo, job)
-        if run_mode == Gimp.RunMode.INTERACTIVE and job != "select":
+        if run_mode == Gimp.RunMode.INTERACTIVE:
             if pointed.clicks:
                 session.look_ahead(photo)
             import dialog  # brings GTK with it: a script need not wait for that
@@ -119,7 +126,7 @@ def run(procedure, run_mode, image, drawables, config, job):
                 return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, None)
         settings = {
             name: config.get_property(name)
-            for name in ("prompt", "soft_edge", "grow", "feather", "seed")
+            for name in ("prompt", "soft_edge", "include_shadow", "grow", "feather", "seed")
             if config.find_property(name)
         }
         result = session.perform(job, photo, pointed, settings)

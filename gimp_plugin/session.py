@@ -71,13 +71,14 @@ def _converse(client, job: str, photo: Photo, pointed: Pointed, settings: dict) 
     if pointed.rough:
         wide, high, covered = rough_selection(photo)
         rough = attach(hint, wide, high, 1, "uint8", covered, pack=True)
-    margin = (grow or 0) + (feather or 0)
-    located, _ = _ask(client, Locate(job, described, pointed.clicks, pointed.bounds, margin, rough), hint, proxy)
+    margin, shadow = (grow or 0) + (feather or 0), settings.get("include_shadow", False)
+    where = Locate(job, described, pointed.clicks, pointed.bounds, margin, rough, shadow)
+    located, _ = _ask(client, where, hint, proxy)
     window = located.window
     frames: list[bytes] = [*hint]
     if job == "select":
         pixels = attach(frames, *window[2:], photo.channels, photo.depth, photo.pixels(window))
-        request = Segment(described, pointed.clicks, window, pixels, rough, settings["soft_edge"])
+        request = Segment(described, pointed.clicks, window, pixels, rough, settings["soft_edge"], shadow)
         found, answer = _ask(client, request, frames, proxy)
         return Result(
             job, found.window, found.score, extract(found.mask, answer), settings=settings, clicks=pointed.clicks
@@ -95,6 +96,7 @@ def _converse(client, job: str, photo: Photo, pointed: Pointed, settings: dict) 
         grow=grow,
         feather=feather,
         seed=settings["seed"],
+        include_shadow=shadow,
     )
     painted, answer = _ask(client, painting, frames, proxy)
     return Result(

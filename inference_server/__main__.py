@@ -83,6 +83,8 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--soft-edge", action="store_true", help="soft values for hair and fur")
         else:
             command.add_argument("--mask", metavar="FILE", help="a ready mask instead of clicks, white = the object")
+        if job in ("segment", "remove"):
+            command.add_argument("--shadow", action="store_true", help="also the shadow it casts")
         if job == "remove":
             command.add_argument(
                 "--grow", type=int, metavar="PIXELS", help="grow the mask (default: by the photo's size)"

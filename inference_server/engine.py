@@ -103,7 +103,9 @@ class Engine:
         is.  include_shadow: with the shadow it casts (`with_shadow`).  Every pixel outside the grown and feathered mask
         comes back bit for bit.  The same seed gives the same pixels.  Raises UserError.
         """
-        patch = self.remove_patch(image, mask, grow, feather, include_shadow, seed, progress, cancelled)
+        if include_shadow:
+            mask = self.with_shadow(image, mask)
+        patch = self.remove_patch(image, mask, grow, feather, seed, progress, cancelled)
         return region.blend(image, patch.pixels, patch.alpha, patch.window)
 
     def remove_patch(
@@ -112,7 +114,6 @@ class Engine:
         mask: np.ndarray,
         grow: int | None = None,
         feather: int | None = None,
-        include_shadow: bool = False,
         seed: int = 0,
         progress: Report = quiet,
         cancelled: Callable[[], bool] = never,
@@ -125,8 +126,6 @@ class Engine:
         feather = masks.default_feather(grow) if feather is None else feather
         if grow < 0 or feather < 0:
             raise UserError("wrong-input", "Grow and feather cannot be negative.")
-        if include_shadow:
-            mask = self.with_shadow(image, mask)
         alpha = masks.grow_and_feather(mask, grow, feather)
         bounds = region.bounds(alpha)
         if bounds is None or not mask.any():

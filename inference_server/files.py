@@ -40,6 +40,8 @@ def run(arguments: argparse.Namespace) -> int:
             else:
                 found = engine.segment(image, points, labels, box, text=arguments.text, soft_edge=soft, progress=bar)
                 mask = found[0].alpha
+            if arguments.job == "segment" and arguments.shadow:
+                mask = engine.with_shadow(image, mask)
             result = mask if arguments.job == "segment" else _paint(engine, arguments, image, mask, bar)
             write(target, result, None if arguments.job == "segment" else profile)
     return 0
@@ -65,7 +67,7 @@ def _plan(photos: Sequence[Path], output: Path, job: str) -> list[tuple[Path, Pa
 
 def _paint(engine: Engine, arguments: argparse.Namespace, image: np.ndarray, mask: np.ndarray, bar: Bar) -> np.ndarray:
     if arguments.job == "remove":
-        return engine.remove(image, mask, arguments.grow, arguments.feather, False, arguments.seed, bar)
+        return engine.remove(image, mask, arguments.grow, arguments.feather, arguments.shadow, arguments.seed, bar)
     paint = engine.fill if arguments.job == "fill" else engine.replace
     return paint(image, mask, arguments.prompt)
 

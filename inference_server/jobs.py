@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from . import edges, masks, protocol, region
+from . import edges, masks, protocol, region, shadows
 from .engine import Engine
-from .errors import UserError
+from .errors import UserError, stop_if
 from .protocol import (
     Inpaint,
     Inpainted,
@@ -64,13 +64,16 @@ def _locate(engine, message: Locate, frames, progress, cancelled) -> Answer:
         raise ProtocolError("neither clicks nor bounds")
     if not bounds.inside(width, height):
         raise ProtocolError("the object is outside the photo")
-    hole = bounds.grown(message.margin, message.margin, width, height)
+    near = edges.window_for(bounds, (width, height))  # which holds the exact mask too
+    reach = shadows.reach(bounds)
+    taken = near.grown(reach, reach, width, height) if message.include_shadow else bounds
     match message.job:
         case "select":
-            window = edges.window_for(bounds, (width, height))
+            window = near.union(taken)
         case "replace":
             window = Window(0, 0, width, height)
         case _:
+            hole = taken.grown(message.margin, message.margin, width, height)
             window = region.context_window(bounds, width, height).union(hole)
     return Located(bounds, window, score), []
 
@@ -81,6 +84,8 @@ def _segment(engine, message: Segment, frames, progress, cancelled) -> Answer:
     photo = _look(engine, message.photo, frames, progress, cancelled)
     best = _best_mask(engine, photo, message, frames, message.soft_edge)
     mask = best.inside(window, pixels, progress, cancelled)
+    if message.include_shadow:
+        mask = _with_shadow(engine, pixels, mask, progress, cancelled)
     taken = region.bounds(mask) or _bounds(best)  # which says that nothing was found
     answer: list[bytes] = []
     part = np.ascontiguousarray(mask[taken.slices])
@@ -102,8 +107,10 @@ def _inpaint(engine, message: Inpaint, frames, progress, cancelled) -> Answer:
         mask, score = best.inside(window, rgb, progress, cancelled), best.score
     else:
         raise ProtocolError("neither clicks nor a mask")
+    if message.include_shadow:
+        mask = _with_shadow(engine, rgb, mask, progress, cancelled)
     grow = masks.default_grow(*_size(message.photo)) if message.grow is None else message.grow
-    patch = engine.remove_patch(rgb, mask, grow, message.feather, False, message.seed, progress, cancelled)
+    patch = engine.remove_patch(rgb, mask, grow, message.feather, message.seed, progress, cancelled)
     answer: list[bytes] = []
     channels = pixels.shape[2]
     new = np.ascontiguousarray(region.from_rgb(patch.pixels, channels))
@@ -115,6 +122,12 @@ def _inpaint(engine, message: Inpaint, frames, progress, cancelled) -> Answer:
         mask=attach(answer, w, h, 1, "uint8", np.ascontiguousarray(mask[inner.slices]).tobytes(), pack=True),
         score=score,
     ), answer
+
+
+def _with_shadow(engine: Engine, pixels: np.ndarray, mask: np.ndarray, progress, cancelled) -> np.ndarray:
+    stop_if(cancelled)
+    progress(0.0, "Looking for its shadow")
+    return engine.with_shadow(pixels, mask)
 
 
 def _best_mask(engine: Engine, photo: Photo, message: Locate | Segment | Inpaint, frames, soft_edge=False) -> Mask:

@@ -109,7 +109,7 @@ class Locate:
 
     The object is either what `clicks` point at, what `rough` covers (uint8, of the proxy's size; clicks may be beside
     it) or, with a ready mask, what lies in `bounds`.  margin: how many pixels the mask will be grown and feathered,
-    where that is known.
+    where that is known.  include_shadow: whether its shadow is meant too; bounds are the object's alone all the same.
     """
 
     job: str
@@ -118,6 +118,7 @@ class Locate:
     bounds: Window | None = None
     margin: int = 0
     rough: Raster | None = None
+    include_shadow: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,8 @@ class Located:
 class Segment:
     """The object's mask at full resolution.  `pixels` is `window`, as in `Inpaint`; clicks and rough as in `Locate`.
 
-    soft_edge: with soft values for hair and fur, instead of 0 and 255.
+    soft_edge: with soft values for hair and fur, instead of 0 and 255.  include_shadow: with the shadow it casts, for
+    which `Locate` must have been asked too.
     """
 
     photo: Photo
@@ -140,6 +142,7 @@ class Segment:
     pixels: Raster
     rough: Raster | None = None
     soft_edge: bool = False
+    include_shadow: bool = False
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,7 @@ class Inpaint:
     """Paint the object in `window` away or over.  `pixels` is the window, RGB or RGBA, at the layer's own depth.
 
     The object is what `clicks` point at, or `mask` (uint8, 255 = the object, of the window's size).
-    grow and feather are photo pixels, None for what suits the photograph's size.
+    grow and feather are photo pixels, None for what suits the photograph's size.  include_shadow as in `Segment`.
     """
 
     job: str
@@ -169,13 +172,14 @@ class Inpaint:
     grow: int | None = None
     feather: int | None = None
     seed: int = 0
+    include_shadow: bool = False
 
 
 @dataclass(frozen=True)
 class Inpainted:
     """New pixels for `window`, a part of the window sent, with `alpha` (uint8) to show them through.
 
-    mask is the object itself, before growing and feathering, of the same size.
+    mask is the object, and its shadow where that was asked for, before growing and feathering; of the same size.
     """
 
     window: Window

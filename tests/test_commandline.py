@@ -12,6 +12,7 @@ from PIL import ImageCms
 from inference_server.__main__ import main
 
 from .conftest import CLICK
+from .test_shadows import cast, ground, standing, taken
 
 AT = f"{CLICK[0]},{CLICK[1]}"
 
@@ -65,6 +66,17 @@ def test_a_mask_is_written_and_taken_again(run, tmp_path, photo, rocket):
     run("remove", source, "--mask", tmp_path / "mask.png", "-o", tmp_path / "by_mask.png")
     run("remove", source, "--click", AT, "-o", tmp_path / "by_click.png")
     assert (load(tmp_path / "by_mask.png") == load(tmp_path / "by_click.png")).all()
+
+
+@pytest.mark.parametrize("option", [[], ["--shadow"]])
+def test_a_shadow_goes_along_where_that_is_asked_for(run, tmp_path, option):
+    light, shadow = cast(standing())
+    source, clean, mask = (tmp_path / f"{name}.png" for name in ("photo", "clean", "mask"))
+    save(source, taken(ground(8) * light, standing()))
+    assert run("segment", source, "--click", "170,140", *option, "-o", mask)[0] == 0
+    assert (np.count_nonzero(load(mask)[shadow]) > 0.8 * np.count_nonzero(shadow)) == bool(option)
+    assert run("remove", source, "--click", "170,140", *option, "-o", clean)[0] == 0
+    assert (load(clean)[shadow].mean() > 0.95 * ground()[shadow].mean()) == bool(option)
 
 
 def test_clicks_to_leave_out_and_a_box(run, tmp_path, photo, rocket):

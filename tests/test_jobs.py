@@ -21,6 +21,7 @@ from inference_server.protocol import (
 )
 
 from .conftest import CLICK
+from .test_shadows import cast, ground, overlap, standing, taken
 
 POINTED = Clicks((CLICK,), (1,))
 
@@ -133,6 +134,91 @@ def test_a_wide_growth_gets_a_window_that_holds_it(engine):
     located, _ = ask(engine, Locate("remove", Photo(6000, 4000, ""), bounds=(3000, 2000, 10, 10), margin=500))
     assert located.window == (2500, 1500, 1010, 1010)
 
+
+# -- with the shadow
+
+FIGURE = Clicks(((170, 140),), (1,))
+
+
+@pytest.fixture(scope="module")
+def sunny():
+    """A figure on sandy ground (300, 400, 3) uint8 and where its shadow is (300, 400) bool."""
+    mask = standing()
+    light, shadow = cast(mask)
+    return taken(ground(8) * light, mask), shadow
+
+
+def sent(image):
+    """A photo as a client describes it, and the frame its proxy is in."""
+    proxy, frames = region.to_proxy(image), []
+    (h, w), (height, width) = proxy.shape[:2], image.shape[:2]
+    key = protocol.photo_key(w, h, proxy.tobytes())
+    return Photo(width, height, key, attach(frames, w, h, 3, "uint8", proxy.tobytes())), frames
+
+
+def native(frames, image, window):
+    x, y, w, h = window
+    part = np.ascontiguousarray(image[y : y + h, x : x + w])
+    return attach(frames, w, h, 3, part.dtype.name, part.tobytes())
+
+
+def placed(raster, frames, window, size):
+    """A mask that came back, in a photo of this size (height, width)."""
+    mask = np.zeros(size, np.uint8)
+    part = np.frombuffer(extract(raster, frames), np.uint8)
+    mask[region.Window(*window).slices] = part.reshape(window[3], window[2])
+    return mask
+
+
+@pytest.mark.parametrize("include_shadow", [False, True])
+def test_a_shadow_is_in_the_mask_that_is_selected_only_where_it_is_asked_for(engine, sunny, include_shadow):
+    image, shadow = sunny
+    photo, frames = sent(image)
+    located, _ = ask(engine, Locate("select", photo, FIGURE, include_shadow=include_shadow), frames)
+    pixels = native(frames, image, located.window)
+    request = Segment(photo, FIGURE, located.window, pixels, include_shadow=include_shadow)
+    segmented, got = ask(engine, request, frames)
+    found = placed(segmented.mask, got, segmented.window, shadow.shape)
+    whole = engine.segment(image, FIGURE.points, FIGURE.labels)[0].alpha
+    assert (found == (engine.with_shadow(image, whole) if include_shadow else whole)).all()
+    assert (overlap((found > 0) & (whole == 0), shadow) > 0.8) == include_shadow
+
+
+@pytest.mark.parametrize("include_shadow", [False, True])
+@pytest.mark.parametrize("ready", [False, True], ids=["a click", "a ready mask"])
+def test_a_shadow_is_removed_and_in_the_mask_that_comes_back(engine, sunny, include_shadow, ready):
+    image, shadow = sunny
+    photo, frames = sent(image)
+    bounds = region.bounds(standing()) if ready else None
+    pointed = None if ready else FIGURE
+    located, _ = ask(engine, Locate("remove", photo, pointed, bounds, include_shadow=include_shadow), frames)
+    window = region.Window(*located.window)
+    pixels, mask = native(frames, image, window), None
+    if ready:
+        part = np.ascontiguousarray(standing()[window.slices])
+        mask = attach(frames, window.width, window.height, 1, "uint8", part.tobytes(), pack=True)
+    request = Inpaint("remove", photo, window, pixels, pointed, mask, include_shadow=include_shadow)
+    painted, got = ask(engine, request, frames)
+    found = placed(painted.mask, got, painted.window, shadow.shape)
+    alpha = placed(painted.alpha, got, painted.window, shadow.shape)
+    assert (alpha[found > 0] == 255).all()
+    assert (np.count_nonzero((found > 0) & shadow) > 0.8 * np.count_nonzero(shadow)) == include_shadow
+    new = np.frombuffer(extract(painted.pixels, got), np.uint8).reshape(painted.window[3], painted.window[2], 3)
+    at = region.Window(*painted.window)
+    clean = region.blend(image, new, alpha[at.slices], at)
+    assert (clean[shadow].mean() > 0.95 * ground()[shadow].mean()) == include_shadow
+
+
+def test_a_shadow_may_fall_as_far_as_it_is_looked_for(engine):
+    where = Locate("remove", Photo(6000, 4000, ""), bounds=(3000, 2000, 100, 200), margin=30, include_shadow=True)
+    located, _ = ask(engine, where)
+    (x, y, width, height), least = located.window, 200 + 30
+    assert x <= 3000 - least and y <= 2000 - least
+    assert x + width >= 3100 + least and y + height >= 2200 + least
+    assert width < 1000 and height < 1000
+
+
+# -- what is refused
 
 PHOTO = Photo(640, 427, "key")
 FRAME = [bytes(30 * 20 * 3)]

@@ -2,14 +2,17 @@
 
 import hashlib
 import json
+from pathlib import Path
 
 import gi
 
+gi.require_version("Babl", "0.1")
 gi.require_version("Gegl", "0.4")
 gi.require_version("Gimp", "3.0")
-from gi.repository import Gegl, Gimp, Gio  # noqa: E402  gi wants the versions first
+from gi.repository import Babl, Gegl, Gimp, Gio  # noqa: E402  gi wants the versions first
 
 ROCKET = (322, 200)
+CLOSE = 48  # pixels around a window that are looked at
 PRECISIONS = {
     "u8": Gimp.Precision.U8_NON_LINEAR,
     "u16": Gimp.Precision.U16_NON_LINEAR,
@@ -186,6 +189,52 @@ def remove(photo, clicks=(ROCKET,), settings=None, **preparation):
             values = memoryview(pixels(result, "R'G'B' u16")).cast("H")
             seen["16-bit values"] = len({value % 257 for value in values})
     return seen
+
+
+def pictures(photo, folder, click, settings=None, **preparation):
+    """Remove the object at `click`; its layers, and files in `folder` to look at and to compare.
+
+    before and after: what is shown, in the layer's own samples; alpha and mask: the layer mask and the layer Mask, in
+    8 bits, of "window"; close-before.png and close-after.png: the surroundings of the window, colour-managed to sRGB.
+    """
+    image, layer = open_photo(photo, **preparation)
+    draw_path(image, [click])
+    own, profile = Babl.get_name(layer.get_format()), bytes(image.get_effective_color_profile().get_icc_profile())
+    untouched, shown = image.duplicate(), pixels(composite(image), own)
+    seen = {"answer": call(image, "remove", [layer], **(settings or {}))}
+    result, mask = (find(image.get_layers(), name) for name in ("Result", "Mask"))
+    _, *corner = result.get_offsets()
+    window = [*corner, result.get_width(), result.get_height()]
+    files = {"before": shown, "after": pixels(composite(image), own)}
+    files |= {"alpha": pixels(result.get_mask(), "Y u8"), "mask": pixels(mask, "Y' u8")}
+    for name, data in files.items():
+        Path(folder, name).write_bytes(data)
+    for name, picture in (("before", untouched), ("after", image)):
+        for scale in (1, 4):
+            export_close(picture, window, scale, f"{folder}/close-{name}{'' if scale == 1 else '-400'}.png")
+    seen["parasite"] = json.loads(bytes(result.get_parent().get_parasite("inpaint-anything-job").get_data()))
+    return seen | {
+        "format": own,
+        "format of the result": Babl.get_name(result.get_format()),
+        "profile kept": bytes(image.get_effective_color_profile().get_icc_profile()) == profile,
+        "profile": image.get_effective_color_profile().get_label(),
+        "size": [image.get_width(), image.get_height()],
+        "window": window,
+    }
+
+
+def export_close(image, window, scale, target):
+    """What is shown in a window and CLOSE pixels around it, as an 8-bit sRGB PNG, each pixel `scale` wide."""
+    copy = image.duplicate()
+    copy.flatten()
+    copy.convert_precision(Gimp.Precision.U8_NON_LINEAR)
+    copy.convert_color_profile(Gimp.ColorProfile.new_rgb_srgb(), Gimp.ColorRenderingIntent.RELATIVE_COLORIMETRIC, True)
+    x, y = (max(0, edge - CLOSE) for edge in window[:2])
+    right, bottom = window[0] + window[2] + CLOSE, window[1] + window[3] + CLOSE
+    copy.crop(min(right, copy.get_width()) - x, min(bottom, copy.get_height()) - y, x, y)
+    Gimp.context_set_interpolation(Gimp.InterpolationType.NONE)
+    copy.scale(copy.get_width() * scale, copy.get_height() * scale)
+    Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, copy, Gio.File.new_for_path(target), None)
 
 
 def changes(image, mask, before, after):

@@ -11,48 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from inference_server import client, places
+from .conftest import IN_GIMP, stop_server
 
-from .headless import run_in_gimp
-
-SCENARIOS = Path(__file__).with_name("scenarios.py")
-pytestmark = [
-    pytest.mark.gimp,
-    pytest.mark.skipif("GIMP_CONSOLE" not in os.environ, reason="needs a GIMP 3: run python3 install.py test"),
-]
-
-
-@pytest.fixture(scope="module")
-def shared_home(tmp_path_factory, models):
-    """A private folder whose server serves all the tests here that do not mind."""
-    folder = tmp_path_factory.mktemp("home")
-    shutil.copytree(models, folder / "models", copy_function=os.symlink)
-    yield folder
-    stop_server(folder)
-
-
-def stop_server(folder: Path) -> None:
-    before = os.environ.get(places.HOME_VARIABLE)
-    os.environ[places.HOME_VARIABLE] = str(folder)
-    found = client.endpoint()
-    if found:
-        with client.Client(found) as connection:
-            connection.stop_server()
-    if before is not None:
-        os.environ[places.HOME_VARIABLE] = before
-
-
-@pytest.fixture(scope="module")
-def gimp(shared_home, photo_file):
-    """A function that runs one scenario in GIMP and gives what it saw."""
-
-    def run(scenario: str, home: Path = shared_home, environment=None, **arguments):
-        if scenario != "registered":
-            arguments.setdefault("photo", str(photo_file))
-        environment = {places.HOME_VARIABLE: str(home), **(environment or {})}
-        return run_in_gimp(SCENARIOS, environment=environment, scenario=scenario, **arguments)
-
-    return run
+pytestmark = IN_GIMP
 
 
 def test_the_procedures_are_there_and_documented(gimp):
@@ -69,7 +30,8 @@ def test_the_procedures_are_there_and_documented(gimp):
         assert all(seen[job]["arguments"].values())
         assert seen[job]["returns"] == ["group", "score"]
         assert "one anchor is one click" in seen[job]["help"]
-    assert {"grow", "feather", "seed"} <= seen["remove"]["arguments"].keys()
+    assert {"include-shadow", "soft-edge"} <= seen["select"]["arguments"].keys()
+    assert {"include-shadow", "grow", "feather", "seed"} <= seen["remove"]["arguments"].keys()
     assert {"prompt", "grow", "feather", "seed"} <= seen["fill"]["arguments"].keys()
 
 

@@ -11,7 +11,9 @@ import pytest
 
 from inference_server import places
 
-from .test_plugin import pytestmark, stop_server  # noqa: F401  the same mark and the same reason to skip
+from .conftest import IN_GIMP, stop_server
+
+pytestmark = IN_GIMP
 
 PREPARE = Path(__file__).with_name("prepare_window.py")
 PROGRAMS = ("Xvfb", "openbox", "xdotool")
@@ -53,12 +55,15 @@ class Window:
         self.do("windowactivate", "--sync", self._id)
         self.do("key", keys)
 
-    def start(self, action: str, meanwhile=lambda: None) -> None:
-        """Start an action through GIMP's search (the slash key); confirm its dialog after what happens meanwhile."""
+    def start(self, action: str, meanwhile=lambda: None, found_by: str = "") -> None:
+        """Start an action through GIMP's search (the slash key); confirm its dialog after what happens meanwhile.
+
+        found_by: words that only this action's name or description has, where there are others like its name.
+        """
         self.press("slash")
         wait_for(lambda: self.shows("Search Actions"), 10, "GIMP's search does not open")
         time.sleep(1)
-        self.do("type", action)
+        self.do("type", found_by or action)
         time.sleep(1.5)
         self.do("key", "Down")
         self.do("key", "Return")
@@ -125,6 +130,12 @@ def test_the_photo_is_looked_at_while_the_dialog_is_open_and_one_undo_takes_all_
     gimp.press("ctrl+y")
     wait_for(lambda: gimp.layers() == 4, 10, "redo does not bring the result again")
     assert "undo" not in (tmp_path / "said").read_text(), "GIMP has complaints about the undo steps"
+
+
+def test_selecting_asks_whether_the_shadow_is_meant_too(window):
+    gimp = window("click")
+    gimp.start("Select Object", lambda: gimp.do("key", "alt+d"), found_by="Select the object that was")
+    wait_for(lambda: gimp.layers() == 3, 60, "no result")  # the photo, the group and the mask
 
 
 def test_gimps_cancel_button_frees_the_server_and_leaves_the_image_alone(window, home):

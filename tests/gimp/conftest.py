@@ -1,0 +1,50 @@
+"""What the tests inside GIMP share: a server of their own, and a way to run a scenario."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from inference_server import client, places
+
+from .headless import run_in_gimp
+
+SCENARIOS = Path(__file__).with_name("scenarios.py")
+IN_GIMP = [
+    pytest.mark.gimp,
+    pytest.mark.skipif("GIMP_CONSOLE" not in os.environ, reason="needs a GIMP 3: run python3 install.py test"),
+]
+
+
+@pytest.fixture(scope="session")
+def shared_home(tmp_path_factory, models):
+    """A private folder whose server serves all the tests here that do not mind."""
+    folder = tmp_path_factory.mktemp("home")
+    shutil.copytree(models, folder / "models", copy_function=os.symlink)
+    yield folder
+    stop_server(folder)
+
+
+def stop_server(folder: Path) -> None:
+    before = os.environ.get(places.HOME_VARIABLE)
+    os.environ[places.HOME_VARIABLE] = str(folder)
+    found = client.endpoint()
+    if found:
+        with client.Client(found) as connection:
+            connection.stop_server()
+    if before is not None:
+        os.environ[places.HOME_VARIABLE] = before
+
+
+@pytest.fixture(scope="session")
+def gimp(shared_home, photo_file):
+    """A function that runs one scenario in GIMP and gives what it saw."""
+
+    def run(scenario: str, home: Path = shared_home, environment=None, **arguments):
+        if scenario != "registered":
+            arguments.setdefault("photo", str(photo_file))
+        environment = {places.HOME_VARIABLE: str(home), **(environment or {})}
+        return run_in_gimp(SCENARIOS, environment=environment, scenario=scenario, **arguments)
+
+    return run
