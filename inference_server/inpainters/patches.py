@@ -132,7 +132,7 @@ def _solved(levels: list["_Level"], seed: int, step: Step) -> Filled:
     for level, count, cost in zip(levels, rounds, effort, strict=True):
         search = _Search(level, random)
         now = None if offsets is None else search.enlarged(offsets)
-        picture, busy = search.start if now is None or level.given else search.averaged(now, None)
+        picture, busy = search.start() if now is None or level.given else search.averaged(now, None)
         for _ in range(count):
             step(done / sum(effort))
             done += cost / count
@@ -175,12 +175,10 @@ class _Search:
         self._index[self._sources] = np.arange(len(self._sources), dtype=np.int32)
 
         seen = np.ones_like(level.hole) if level.given else ~level.hole
-        busy, told = _busy(level.rgb, seen)
-        self._known = self.described(self._sources, level.rgb, busy)
-        self._state = np.dstack((level.rgb, busy)).reshape(height * width, -1)
-        self._busy = busy
+        self._busy, self._told = _busy(level.rgb, seen)
+        self._known = self.described(self._sources, level.rgb, self._busy)
+        self._state = np.dstack((level.rgb, self._busy)).reshape(height * width, -1)
 
-        self.start = (level.rgb, busy) if level.given else (spread(level.rgb, seen), spread(busy, told))
         inside = cv2.distanceTransform(np.pad(level.hole, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
         rows, columns = self._corners(self.targets)
         self._say = DEEP ** -np.minimum(inside[rows + RADIUS, columns + RADIUS], DEEPEST)
@@ -190,6 +188,12 @@ class _Search:
         assert bounds is not None
         self._part = bounds.slices
         self._ring = (around & ~level.hole)[self._part]
+
+    def start(self) -> tuple[np.ndarray, np.ndarray]:
+        """The picture and how busy it is, before anything was matched."""
+        if self._level.given:
+            return self._level.rgb, self._busy
+        return spread(self._level.rgb, ~self._level.hole), spread(self._busy, self._told)
 
     def described(self, places: np.ndarray, picture: np.ndarray, busy: np.ndarray) -> np.ndarray:
         """What the patches at these places are compared by, in a picture (h, w, 3) that is this busy (h, w, 2)."""
