@@ -189,7 +189,7 @@ def _evidence(seen: Scene, piece: np.ndarray, box: Window) -> Evidence | None:
     depth = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, 5)
     beyond = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 5)
     free = ~(taken | inside)
-    reach = float(np.clip(0.35 * depth.max(), 2, 6))
+    reach = float(np.clip(0.35 * float(np.max(depth)), 2, 6))
     ring = free & (beyond > 2) & (beyond <= 3 * reach + 4)
     outer = free & (beyond > 2) & (beyond <= 3 + reach)
     inner = inside & (depth > 1) & (depth <= 1 + reach)
@@ -216,7 +216,7 @@ def _evidence(seen: Scene, piece: np.ndarray, box: Window) -> Evidence | None:
         area=float(np.log(len(rows) / np.count_nonzero(seen.item))),
         low=low,
         lower=max(0.0, low - 0.7),
-        seen=np.count_nonzero(told) / np.count_nonzero(apart),
+        seen=int(told.sum()) / int(apart.sum()),
         above=float((rows + near.y < whole.y + 0.6 * whole.height).mean()),
     )
 

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from .. import region
-from .smooth import evened, scaled, scattered, spread, surface
+from .smooth import evened, inside, scaled, scattered, spread, surface
 
 LONGEST = 800  # pixels on the long side of a picture, beyond which time goes into what nobody sees
 SIDE = 7  # pixels of a patch
@@ -96,7 +96,7 @@ def _pyramid(rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray, given: bool)
 
     given: whether the hole's pixels are to be kept.
     """
-    depth = float(cv2.distanceTransform(np.pad(hole, 1).astype(np.uint8), cv2.DIST_L2, 5).max())
+    depth = float(np.max(inside(hole)))
     usable = usable & ~hole
     levels: list[_Level] = []
     while hole.any() and _patches(usable) >= FEWEST:
@@ -179,9 +179,8 @@ class _Search:
         self._known = self.described(self._sources, level.rgb, self._busy)
         self._state = np.dstack((level.rgb, self._busy)).reshape(height * width, -1)
 
-        inside = cv2.distanceTransform(np.pad(level.hole, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
         rows, columns = self._corners(self.targets)
-        self._say = DEEP ** -np.minimum(inside[rows + RADIUS, columns + RADIUS], DEEPEST)
+        self._say = DEEP ** -np.minimum(inside(level.hole)[rows + RADIUS, columns + RADIUS], DEEPEST)
         around = cv2.dilate(level.hole.astype(np.uint8), np.ones((2 * RING + 1,) * 2, np.uint8)) > 0
         self._drawn = np.nonzero(around)
         bounds = region.bounds(around)

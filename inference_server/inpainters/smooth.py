@@ -19,6 +19,11 @@ def scaled(image: np.ndarray, size: tuple[int, int], how: int = cv2.INTER_AREA) 
     return cv2.resize(image, size, interpolation=how).reshape(size[1], size[0], *image.shape[2:])
 
 
+def inside(hole: np.ndarray) -> np.ndarray:
+    """How many pixels (h, w) float32 a pixel lies inside a hole (h, w) bool; beyond the picture is outside."""
+    return cv2.distanceTransform(np.pad(hole, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
+
+
 def spread(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     """values (h, w, C) float32 where `known` (h, w) bool, and smoothly continued elsewhere: about as heat would.
 
@@ -26,7 +31,7 @@ def spread(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     """
     share = known.astype(np.float32)
     sizes = [(values * share[..., None], share)]
-    while max(sizes[-1][1].shape) > 1 and sizes[-1][1].min() == 0:
+    while max(sizes[-1][1].shape) > 1 and np.min(sizes[-1][1]) == 0:
         width, height = ((n + 1) // 2 for n in sizes[-1][1].shape[::-1])
         sizes.append((scaled(sizes[-1][0], (width, height)), scaled(sizes[-1][1], (width, height))))
     now = np.zeros((1, 1, values.shape[2]), np.float32)
@@ -48,8 +53,7 @@ def surface(rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray) -> np.ndarray
     """
     calm = cv2.erode((usable & ~hole).astype(np.uint8), np.ones((AVERAGE, AVERAGE), np.uint8), borderValue=1) > 0
     away = cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, 5)
-    depth = float(cv2.distanceTransform(np.pad(hole, 1).astype(np.uint8), cv2.DIST_L2, 5).max())
-    near = calm & (away < max(LEAST_AROUND, depth))
+    near = calm & (away < max(LEAST_AROUND, float(np.max(inside(hole)))))
     if np.count_nonzero(near) < ENOUGH:
         return None
     y, x = np.meshgrid(*(np.linspace(-1, 1, n, dtype=np.float32) for n in hole.shape), indexing="ij")
