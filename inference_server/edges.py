@@ -253,8 +253,7 @@ def _by_tiles(
             if low == high:
                 result[tile.slices] = 255 * high
             else:
-                inner = Window(x - wide.x, y - wide.y, tile.width, tile.height)
-                result[tile.slices] = work(rgb[wide.slices], part)[inner.slices]
+                result[tile.slices] = work(rgb[wide.slices], part)[tile.seen_from(wide).slices]
     return result
 
 

@@ -153,14 +153,7 @@ class Engine:
         """
         _check_image(image)
         _check_mask(mask, image)
-        bounds = region.bounds(mask)
-        if bounds is None:
-            return mask
-        reach = shadows.reach(bounds)
-        window = bounds.grown(reach, reach, image.shape[1], image.shape[0])
-        found = mask.copy()
-        found[window.slices] |= shadows.find(region.to_uint8(image[window.slices][..., :3]), mask[window.slices])
-        return found
+        return mask | shadows.find(image, mask)
 
     def fill(self, image: np.ndarray, mask: np.ndarray, prompt: str = "", seed: int = 0) -> NoReturn:
         """Something else in the object's place, from a prompt.  Raises UserError: no model for it is installed."""

@@ -37,6 +37,10 @@ class Window(NamedTuple):
         x1, y1 = min(width, self.x + self.width + dx), min(height, self.y + self.height + dy)
         return Window(x0, y0, x1 - x0, y1 - y0)
 
+    def seen_from(self, other: "Window") -> "Window":
+        """The same pixels, counted from the other's top left."""
+        return Window(self.x - other.x, self.y - other.y, self.width, self.height)
+
     def union(self, other: "Window") -> "Window":
         """The smallest window that holds both."""
         x, y = min(self.x, other.x), min(self.y, other.y)

@@ -102,10 +102,9 @@ def fill_part(
     """
     there, inner = part.window, part.bounds
     hole = np.zeros((there.height, there.width), bool)
-    inside = inner.x - there.x, inner.y - there.y, inner.width, inner.height
-    hole[Window(*inside).slices] = alpha[inner.slices] > 0
+    hole[inner.seen_from(there).slices] = alpha[inner.slices] > 0
     new = filled(image[there.slices], hole, alpha[there.slices] == 0, inpainter, seed, step)
-    target = pixels[Window(inner.x - bounds.x, inner.y - bounds.y, inner.width, inner.height).slices]
+    target = pixels[inner.seen_from(bounds).slices]
     target[alpha[inner.slices] > 0] = new
 
 
@@ -153,10 +152,11 @@ def _opacity(opacity: np.ndarray, hole: np.ndarray, white: float, side: int) -> 
     known = opacity[~hole]
     if (known == known[0]).all():
         return np.full((np.count_nonzero(hole), 1), known[0])
-    reduced, small_hole = detail.reduced(opacity.repeat(3, axis=2), hole, white, side)
+    grey = opacity.repeat(3, axis=2)
+    reduced, small_hole = detail.reduced(grey, hole, white, side)
     smooth = spread(reduced, ~small_hole)
     nothing = Filled(smooth, np.zeros((*small_hole.shape, 2), np.int32))
-    return detail.detailed(opacity.repeat(3, axis=2), hole, np.zeros_like(hole), white, nothing)[:, :1]
+    return detail.detailed(grey, hole, np.zeros_like(hole), white, nothing)[:, :1]
 
 
 def _reduced_all(wanted: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

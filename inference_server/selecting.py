@@ -147,7 +147,7 @@ class Mask:
         alpha = np.zeros((window.height, window.width), np.uint8)
         near = self.bounds and edges.window_for(self.bounds, self.size).intersection(window)
         if near:
-            part = Window(near.x - window.x, near.y - window.y, near.width, near.height).slices
+            part = near.seen_from(window).slices
             clicks = self._prompt.points, self._prompt.labels
             alpha[part] = edges.refine(
                 self._segmenter, pixels[part], near, self.settled, *clicks, self._soft_edge, progress, cancelled

@@ -82,15 +82,15 @@ WEIGHTS = Evidence(
 def find(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """The shadow (h, w) uint8, 255 or 0, of the object in mask (h, w) uint8, 255 = the object; never over the object.
 
-    pixels: (h, w, 3) uint8 RGB: the object and at least its own size on each side, where the photo has it.  All 0 where
-    no shadow is found; a doubtful one is none.
+    pixels: (h, w, 3|4), of any depth: the object and at least its own size on each side, where the photo has it.
+    All 0 where no shadow is found; a doubtful one is none.
     """
     shadow = np.zeros_like(mask)
     bounds = region.bounds(mask > 127)
     if bounds is None:
         return shadow
     window = bounds.grown(reach(bounds), reach(bounds), mask.shape[1], mask.shape[0])
-    rgb, item = pixels[window.slices], mask[window.slices]
+    rgb, item = region.to_uint8(pixels[window.slices][..., :3]), mask[window.slices]
     fine, coarse = ([_reduced(part, side) for part in (rgb, item)] for side in (FINE_SIDE, SIDE))
     piece = _likeliest(*coarse)
     if piece is None:

@@ -5,13 +5,11 @@ precision.  Peak memory is what a process has used at most, with the weights and
 """
 
 import multiprocessing
-import re
 import statistics
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
+import large
 import numpy as np
 import torch
 from eager_lama import EagerLama
@@ -100,10 +98,7 @@ def _peak(kind: object, side: int) -> float:
             eager.to(device)(torch.rand(1, 4, side, side, device=device))
     if device == "cuda":
         return torch.cuda.max_memory_allocated() / 1e6
-    if sys.platform != "linux":
-        return float("nan")
-    found = re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())
-    return int(found[1]) / 1e3
+    return large.peak()
 
 
 if __name__ == "__main__":

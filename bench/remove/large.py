@@ -48,12 +48,12 @@ def _removed(photo: np.ndarray, megapixels: int, large: bool) -> tuple[float, fl
     cv2.circle(mask, (width // 2, height // 2), across // 2, 255, -1)
     begun = time.perf_counter()
     result = engine.remove(image, mask)
-    return time.perf_counter() - begun, _peak(), (image.nbytes + result.nbytes) / 1e6
+    return time.perf_counter() - begun, peak(), (image.nbytes + result.nbytes) / 1e6
 
 
 def _idle() -> float:
     _warm()
-    return _peak()
+    return peak()
 
 
 def _warm() -> Engine:
@@ -64,7 +64,7 @@ def _warm() -> Engine:
     return engine
 
 
-def _peak() -> float:
+def peak() -> float:
     """MB that this process has used at most; not a number where that is not known."""
     if sys.platform != "linux":
         return float("nan")
