@@ -75,11 +75,13 @@ class Client:
         frames: Sequence[bytes] = (),
         progress: Report | None = None,
         cancelled: Callable[[], bool] | None = None,
+        partial: Callable[[protocol.Message, list[bytes]], None] | None = None,
         silence: float = SILENCE_SECONDS,
     ) -> tuple[protocol.Message, list[bytes]]:
         """Send a request and wait for its result: (result message, its frames).
 
-        progress(share, word) is called with share from 0 to 1; cancelled() is asked every `POLL_MS`.
+        progress(share, word) is called with share from 0 to 1; cancelled() is asked every `POLL_MS`.  partial(message,
+        frames) gets what comes before the last result: a `Preview`, or an `Inpainted` with more to come.
         Raises UserError: the server's own Failure, or what became of the server.
         """
         request_id = uuid.uuid4().hex
@@ -103,10 +105,14 @@ class Client:
                 reply, reply_frames = answer
                 if isinstance(reply, protocol.Failure):
                     raise UserError(reply.code, reply.sentence, reply.remedy)
-                if not isinstance(reply, protocol.Progress):
+                if isinstance(reply, protocol.Progress):
+                    if progress:
+                        progress(reply.share, reply.word)
+                elif isinstance(reply, protocol.Preview) or (isinstance(reply, protocol.Inpainted) and reply.more):
+                    if partial:
+                        partial(reply, reply_frames)
+                else:
                     return reply, reply_frames
-                if progress:
-                    progress(reply.share, reply.word)
         except KeyboardInterrupt:
             self._send(request_id, protocol.Cancel())
             raise cancelled_by_user() from None

@@ -1,4 +1,4 @@
-"""Which device torch models run on, and in which precision."""
+"""Which device torch models run on, in which precision, and how much room it has."""
 
 import os
 from contextlib import AbstractContextManager, nullcontext
@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 os.environ.setdefault(
     "PYTORCH_ENABLE_MPS_FALLBACK", "1"
 )  # what Metal lacks runs on the CPU; torch reads this at import
+import psutil
 import torch
 
 
@@ -21,3 +22,19 @@ def half(device: str) -> AbstractContextManager:
     if device != "cuda":
         return nullcontext()
     return torch.autocast("cuda", torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16)
+
+
+def multiplies_bfloat16(device: str) -> bool:
+    """Whether the device multiplies bfloat16 faster than float32."""
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device == "cpu" and torch.cpu._is_avx512_bf16_supported()
+
+
+def free(device: str) -> int:
+    """Bytes of memory that the device has left."""
+    if device == "cuda":
+        return torch.cuda.mem_get_info()[0]
+    if device == "mps":
+        return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
+    return psutil.virtual_memory().available

@@ -12,19 +12,31 @@ uint8, 255 = the object.  Wrong input raises `UserError` with one sentence and c
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from . import diffusion, inpainters, masks, region, removing, shadows
+from . import diffusion, filling, inpainters, masks, region, removing, replacing, shadows
+from .diffusion import families, prompts
+from .diffusion.prompts import Prompt
 from .errors import UserError, stop_if
+from .models.catalogue import MODELS
 from .models.store import Store
+from .protocol import Wish
 from .region import Window
+from .replacing import Backdrop
 from .selecting import Box, Mask, Report, Selector, checked, never, quiet
 
 if TYPE_CHECKING:
+    from .diffusion.painter import Painter
     from .everything import Objects
+
+Show = Callable[[np.ndarray], None]
+
+
+def unseen(picture: np.ndarray) -> None:
+    """The preview of someone who looks at none."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +54,9 @@ class Engine:
     def __init__(self, store: Store | None = None):
         self._store = store or Store()
         self._inpainter: inpainters.Inpainter | None = None
-        self.selector = Selector(self._store)
+        self._painter: Painter | None = None
+        self._painted_with = ""  # the model that was asked for
+        self.selector = Selector(self._store, self._make_room)
 
     # -- selecting ------------------------------------------------------------------------------------------------
 
@@ -121,17 +135,13 @@ class Engine:
         """`remove`, giving only the new pixels and the alpha to lay them over the photo with (`region.blend`)."""
         _check_image(image)
         _check_mask(mask, image)
-        height, width = image.shape[:2]
-        grow = masks.default_grow(width, height) if grow is None else grow
-        feather = masks.default_feather(grow) if feather is None else feather
-        if grow < 0 or feather < 0:
-            raise UserError("wrong-input", "Grow and feather cannot be negative.")
-        alpha = masks.grow_and_feather(mask, grow, feather)
+        alpha = self._alpha(mask, grow, feather)
         bounds = region.bounds(alpha)
         if bounds is None or not mask.any():
             raise UserError("wrong-input", "The mask is empty: there is nothing to remove.", "Click on an object.")
         stop_if(cancelled)
         if self._inpainter is None:
+            self._make_room(MODELS["big-lama"].memory)
             self._inpainter = inpainters.load(self._store, progress, cancelled)
         pixels = image[bounds.slices].copy()
         parts = removing.holes(mask, alpha)
@@ -155,22 +165,194 @@ class Engine:
         _check_mask(mask, image)
         return mask | shadows.find(image, mask)
 
-    def fill(self, image: np.ndarray, mask: np.ndarray, prompt: str = "", seed: int = 0) -> NoReturn:
-        """Something else in the object's place, from a prompt.  Raises UserError: no model for it is installed."""
+    def fill(
+        self,
+        image: np.ndarray,
+        mask: np.ndarray,
+        prompt: str = "",
+        negative: str = "",
+        help_prompt: bool = True,
+        quality: str = "balanced",
+        model: str = "",
+        grow: int | None = None,
+        feather: int | None = None,
+        include_shadow: bool = False,
+        seed: int = 0,
+        progress: Report = quiet,
+        cancelled: Callable[[], bool] = never,
+        preview: Show = unseen,
+    ) -> np.ndarray:
+        """The photo with something else in the object's place, from a prompt: an image of the same shape and dtype.
+
+        prompt: what, or "" for what the surroundings suggest; negative, help_prompt, quality, model: `protocol.Wish`.
+        grow, feather, include_shadow: as in `remove`.  Every pixel outside the grown and feathered mask comes back bit
+        for bit.  The same seed gives the same pixels on the same device.  preview gets the window as it forms, (h, w,
+        3) uint8, small.  Raises UserError.
+        """
+        if include_shadow:
+            mask = self.with_shadow(image, mask)
+        wish = Wish(prompt, negative, help_prompt, quality, model)
+        patch, _ = self.fill_patch(image, mask, wish, grow, feather, seed, progress, cancelled, preview)
+        return region.blend(image, patch.pixels, patch.alpha, patch.window)
+
+    def fill_patch(
+        self,
+        image: np.ndarray,
+        mask: np.ndarray,
+        wish: Wish,
+        grow: int | None = None,
+        feather: int | None = None,
+        seed: int = 0,
+        progress: Report = quiet,
+        cancelled: Callable[[], bool] = never,
+        preview: Show = unseen,
+    ) -> tuple[Patch, Prompt]:
+        """`fill`, giving only the new pixels and the alpha to lay them over the photo with, and what the model was
+        told."""
         _check_image(image)
         _check_mask(mask, image)
-        diffusion.load(self._store, "fill")
+        alpha = self._alpha(mask, grow, feather)
+        taken, bounds = region.bounds(mask), region.bounds(alpha)
+        if taken is None or bounds is None:
+            raise UserError("wrong-input", "The mask is empty: there is nothing to fill.", "Click on an object.")
+        if not wish.prompt.strip() and (alpha > 0).all():
+            raise UserError(
+                "wrong-input",
+                "The mask covers everything: there is nothing to go on from.",
+                "Say in the prompt what to paint, or make the mask smaller.",
+            )
+        there = filling.window(taken, bounds, image.shape[1], image.shape[0])
+        brush = self._brush("fill", wish, image, seed, progress)
+        report = filling.Report(progress, lambda: stop_if(cancelled), preview)
+        pixels = filling.fill(image[there.slices], alpha[there.slices] > 0, brush, report)
+        return Patch(bounds, pixels, alpha[bounds.slices]), brush.prompt
 
-    def replace(self, image: np.ndarray, mask: np.ndarray, prompt: str = "", seed: int = 0) -> NoReturn:
-        """Another world around the object, from a prompt.  Raises UserError: no model for it is installed."""
+    def replace(
+        self,
+        image: np.ndarray,
+        mask: np.ndarray,
+        prompt: str = "",
+        negative: str = "",
+        help_prompt: bool = True,
+        quality: str = "balanced",
+        model: str = "",
+        backdrop: Backdrop | None = None,
+        feather: int = 0,
+        include_shadow: bool = True,
+        seed: int = 0,
+        progress: Report = quiet,
+        cancelled: Callable[[], bool] = never,
+        preview: Show = unseen,
+    ) -> np.ndarray:
+        """The photo with another world around the object: an image of the same shape and dtype.
+
+        mask: (H, W) uint8, soft values at the object's edge are taken as such; feather: pixels of the object's edge
+        that are softened besides.  backdrop: another photo (h, w, 3|4) of any size, a `replacing.Gradient` or a
+        `replacing.Blur`, which need no model; None paints what `prompt` says, the other settings being those of `fill`.
+        include_shadow: the object's shadow on the old ground falls on the new one too.
+
+        Every pixel where the mask is 255 comes back bit for bit, but for those feathered.  Raises UserError.
+        """
+        wish = Wish(prompt, negative, help_prompt, quality, model)
+        patch, _ = self.replace_patch(
+            image, mask, wish, backdrop, feather, include_shadow, seed, progress, cancelled, preview
+        )
+        return region.blend(image, patch.pixels, patch.alpha, patch.window)
+
+    def replace_patch(
+        self,
+        image: np.ndarray,
+        mask: np.ndarray,
+        wish: Wish,
+        backdrop: Backdrop | None = None,
+        feather: int = 0,
+        include_shadow: bool = True,
+        seed: int = 0,
+        progress: Report = quiet,
+        cancelled: Callable[[], bool] = never,
+        preview: Show = unseen,
+    ) -> tuple[Patch, Prompt]:
+        """`replace`, giving the pixels around the object and the alpha to lay them over the photo with, and what the
+        model was told."""
         _check_image(image)
         _check_mask(mask, image)
-        diffusion.load(self._store, "replace")
+        if not mask.any():
+            raise UserError("wrong-input", "The mask is empty: there is nothing to keep.", "Click on an object.")
+        alpha = np.uint8(255) - masks.grow_and_feather(np.uint8(255) - mask, 0, feather)
+        around = alpha < 255
+        if not around.any():
+            raise UserError(
+                "wrong-input", "The mask covers everything: there is no background to replace.", "Make it smaller."
+            )
 
-    def demand(self, job: str) -> None:
+        def step(share: float) -> None:
+            stop_if(cancelled)
+            progress(share, "Replacing the background")
+
+        told = Prompt("")
+        if backdrop is not None:
+            background = replacing.backdrop(image, alpha, backdrop, step)
+        elif wish.prompt.strip():
+            brush = self._brush("replace", wish, image, seed, progress)
+            report = filling.Report(progress, lambda: stop_if(cancelled), preview)
+            painted, told = filling.fill(image, around, brush, report), brush.prompt
+            background = np.ascontiguousarray(image[..., :3])
+            bounds = region.bounds(around)
+            assert bounds is not None
+            background[bounds.slices] = painted[..., :3]
+        else:
+            raise UserError(
+                "wrong-input",
+                "Nothing says what should be around the object.",
+                "Write a prompt, or choose a photo, a colour or a blur for the background.",
+            )
+        pixels, shown = replacing.laid_behind(image, alpha, background, include_shadow, step)
+        return Patch(Window(0, 0, image.shape[1], image.shape[0]), pixels, shown), told
+
+    def suggest(self, job: str, photo: np.ndarray, wish: Wish) -> Prompt:
+        """What a model would be told for a wish about a photo (h, w, 3) uint8.  Raises UserError."""
+        _check_wish(wish)
+        family = diffusion.family(self._store, job, wish.model)
+        return prompts.helped(wish.prompt, wish.negative, wish.help_prompt, family, photo)
+
+    def demand(self, job: str, model: str = "") -> None:
         """Raise UserError if there is no model for `job`, before anything is sent or computed for it."""
         if job in ("fill", "replace"):
-            diffusion.load(self._store, job)
+            diffusion.demand(self._store, job, model)
+
+    # -- helpers --------------------------------------------------------------------------------------------------
+
+    def _alpha(self, mask: np.ndarray, grow: int | None, feather: int | None) -> np.ndarray:
+        """The mask (H, W) grown and feathered, by what suits the photo's size where that is None."""
+        grow = masks.default_grow(mask.shape[1], mask.shape[0]) if grow is None else grow
+        feather = masks.default_feather(grow) if feather is None else feather
+        if grow < 0 or feather < 0:
+            raise UserError("wrong-input", "Grow and feather cannot be negative.")
+        return masks.grow_and_feather(mask, grow, feather)
+
+    def _brush(self, job: str, wish: Wish, image: np.ndarray, seed: int, progress: Report) -> filling.Brush:
+        """What to paint with: the model is loaded if need be, and others leave the device where it needs their room."""
+        if not 0 <= seed < 2**53:
+            raise UserError("wrong-input", "The seed must be a whole number from 0 on.")
+        told = self.suggest(job, region.to_proxy(image), wish)
+        if self._painter is None or self._painted_with != wish.model:
+            self._painter = None  # two would hardly fit
+            progress(0.0, "Loading the model that paints")
+            self._painter, self._painted_with = diffusion.load(self._store, job, wish.model), wish.model
+        if not self._painter.has_room():
+            self._inpainter = None
+            self.selector.release()
+        return filling.Brush(self._painter, told, seed, wish.quality)
+
+    def _make_room(self, needed: int) -> None:
+        """Have the painter leave the device where it has less than `needed` bytes left."""
+        if self._painter is not None:
+            self._painter.release_for(needed)
+
+
+def _check_wish(wish: Wish) -> None:
+    if wish.quality not in families.QUALITIES:
+        raise UserError("wrong-input", f"The quality must be one of {', '.join(families.QUALITIES)}.")
 
 
 def _check_image(image: np.ndarray) -> None:

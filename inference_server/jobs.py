@@ -4,11 +4,13 @@
 pixels back into frames; it decides nothing about pictures.
 """
 
+import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from . import edges, masks, protocol, region, shadows
+from . import edges, filling, masks, protocol, region, removing, replacing, shadows
+from .diffusion.prompts import Prompt
 from .engine import Engine
 from .errors import UserError, stop_if
 from .protocol import (
@@ -18,10 +20,13 @@ from .protocol import (
     Located,
     Look,
     Looked,
+    Preview,
     ProtocolError,
     Raster,
     Segment,
     Segmented,
+    Suggest,
+    Suggested,
     attach,
     extract,
 )
@@ -29,13 +34,24 @@ from .region import Window
 from .selecting import Mask, Photo, checked
 
 Report = Callable[[float, str], None]
+Send = Callable[[protocol.Message, list[bytes]], None]
 Answer = tuple[protocol.Message, list[bytes]]
+
+PREVIEW_SECONDS = 0.2  # between two previews, at least: nobody sees more
 
 
 def perform(
-    engine: Engine, message: protocol.Message, frames: Sequence[bytes], progress: Report, cancelled: Callable[[], bool]
+    engine: Engine,
+    message: protocol.Message,
+    frames: Sequence[bytes],
+    progress: Report,
+    cancelled: Callable[[], bool],
+    send: Send,
 ) -> Answer:
-    """Do what a request asks.  Raises UserError, and ProtocolError for a request that contradicts itself."""
+    """Do what a request asks: the last answer; those before it are sent as they are ready.
+
+    Raises UserError, and ProtocolError for a request that contradicts itself.
+    """
     match message:
         case Look():
             _look(engine, message.photo, frames, progress, cancelled)
@@ -44,14 +60,19 @@ def perform(
             return _locate(engine, message, frames, progress, cancelled)
         case Segment():
             return _segment(engine, message, frames, progress, cancelled)
+        case Suggest():
+            _check_job(message.job)
+            photo = _look(engine, message.photo, frames, progress, cancelled)
+            return Suggested(*engine.suggest(message.job, photo.proxy, message.wish)), []
         case Inpaint():
-            return _inpaint(engine, message, frames, progress, cancelled)
+            return _inpaint(engine, message, frames, progress, cancelled, send)
     raise ProtocolError(f"{type(message).__name__} is not a request")
 
 
 def _locate(engine, message: Locate, frames, progress, cancelled) -> Answer:
     _check_job(message.job)
-    engine.demand(message.job)
+    if message.paints:
+        engine.demand(message.job, message.model)
     width, height = _size(message.photo)
     score = 1.0
     if message.clicks:
@@ -74,7 +95,8 @@ def _locate(engine, message: Locate, frames, progress, cancelled) -> Answer:
             window = Window(0, 0, width, height)
         case _:
             hole = taken.grown(message.margin, message.margin, width, height)
-            window = region.context_window(bounds, width, height).union(hole)
+            look_at = filling.window if message.job == "fill" else removing.window
+            window = look_at(bounds, hole, width, height)
     return Located(bounds, window, score), []
 
 
@@ -93,9 +115,12 @@ def _segment(engine, message: Segment, frames, progress, cancelled) -> Answer:
     return Segmented((window.x + taken.x, window.y + taken.y, taken.width, taken.height), raster, best.score), answer
 
 
-def _inpaint(engine, message: Inpaint, frames, progress, cancelled) -> Answer:
+def _inpaint(engine, message: Inpaint, frames, progress, cancelled, send: Send) -> Answer:
     _check_job(message.job)
-    engine.demand(message.job)
+    if message.backdrop is None:
+        engine.demand(message.job, message.wish.model)
+    if not 1 <= message.variations <= protocol.MAX_VARIATIONS:
+        raise ProtocolError(f"there can be 1 to {protocol.MAX_VARIATIONS} variations")
     window = _window(message.window, message.photo)
     pixels = _pixels(message.pixels, frames, window)
     rgb, score = region.to_rgb(pixels), 1.0
@@ -103,25 +128,78 @@ def _inpaint(engine, message: Inpaint, frames, progress, cancelled) -> Answer:
         mask = _pixels(message.mask, frames, window)[..., 0]
     elif message.clicks:
         photo = _look(engine, message.photo, frames, progress, cancelled)
-        best = _best_mask(engine, photo, message, frames)
+        best = _best_mask(engine, photo, message, frames, soft_edge=message.job == "replace")
         mask, score = best.inside(window, rgb, progress, cancelled), best.score
     else:
         raise ProtocolError("neither clicks nor a mask")
-    if message.include_shadow:
+    if message.include_shadow and message.job != "replace":
         mask = _with_shadow(engine, rgb, mask, progress, cancelled)
+    for k in range(message.variations):
+        seed, more = message.seed + k, message.variations - 1 - k
+
+        def report(share: float, word: str, k: int = k) -> None:
+            of = f"{k + 1} of {message.variations}: " if message.variations > 1 else ""
+            progress((k + share) / message.variations, of + word)
+
+        patch, told = _patch(engine, message, frames, rgb, mask, seed, report, cancelled, _preview(send))
+        answer: list[bytes] = []
+        new = np.ascontiguousarray(region.from_rgb(patch.pixels, pixels.shape[2]))
+        inner, (h, w) = patch.window, patch.alpha.shape
+        painted = Inpainted(
+            window=(window.x + inner.x, window.y + inner.y, w, h),
+            pixels=attach(answer, w, h, pixels.shape[2], new.dtype.name, new.tobytes()),
+            alpha=attach(answer, w, h, 1, "uint8", patch.alpha.tobytes(), pack=True),
+            mask=attach(answer, w, h, 1, "uint8", np.ascontiguousarray(mask[inner.slices]).tobytes(), pack=True),
+            score=score,
+            seed=seed,
+            prompt=told.positive,
+            negative=told.negative,
+            more=more,
+        )
+        if more:
+            send(painted, answer)
+    return painted, answer
+
+
+def _patch(engine: Engine, message: Inpaint, frames, rgb, mask, seed, progress, cancelled, preview):
+    """One variation: new pixels and their alpha, and what the model was told."""
     grow = masks.default_grow(*_size(message.photo)) if message.grow is None else message.grow
-    patch = engine.remove_patch(rgb, mask, grow, message.feather, message.seed, progress, cancelled)
-    answer: list[bytes] = []
-    channels = pixels.shape[2]
-    new = np.ascontiguousarray(region.from_rgb(patch.pixels, channels))
-    inner, (h, w) = patch.window, patch.alpha.shape
-    return Inpainted(
-        window=(window.x + inner.x, window.y + inner.y, w, h),
-        pixels=attach(answer, w, h, channels, new.dtype.name, new.tobytes()),
-        alpha=attach(answer, w, h, 1, "uint8", patch.alpha.tobytes(), pack=True),
-        mask=attach(answer, w, h, 1, "uint8", np.ascontiguousarray(mask[inner.slices]).tobytes(), pack=True),
-        score=score,
-    ), answer
+    match message.job:
+        case "fill":
+            return engine.fill_patch(rgb, mask, message.wish, grow, message.feather, seed, progress, cancelled, preview)
+        case "replace":
+            behind = None if message.backdrop is None else _backdrop(message.backdrop, frames)
+            feather, shadow = message.feather or 0, message.include_shadow
+            return engine.replace_patch(
+                rgb, mask, message.wish, behind, feather, shadow, seed, progress, cancelled, preview
+            )
+    return engine.remove_patch(rgb, mask, grow, message.feather, seed, progress, cancelled), Prompt("")
+
+
+def _backdrop(given: protocol.Backdrop, frames) -> replacing.Backdrop:
+    match given:
+        case protocol.Backdrop(picture=Raster() as picture, colours=(), blur=None):
+            return region.to_rgb(_pixels(picture, frames, Window(0, 0, picture.width, picture.height)))
+        case protocol.Backdrop(picture=None, colours=colours, blur=None) if 1 <= len(colours) <= 2:
+            return replacing.Gradient(colours[0], colours[-1])
+        case protocol.Backdrop(picture=None, colours=(), blur=float() as strength):
+            return replacing.Blur(strength)
+    raise ProtocolError("a backdrop is a picture, one or two colours, or a blur")
+
+
+def _preview(send: Send) -> Callable[[np.ndarray], None]:
+    """What sends a picture that is forming, now and then."""
+    last = 0.0
+
+    def show(picture: np.ndarray) -> None:
+        nonlocal last
+        if time.monotonic() - last >= PREVIEW_SECONDS:
+            last = time.monotonic()
+            frames: list[bytes] = []
+            height, width = picture.shape[:2]
+            send(Preview(attach(frames, width, height, 3, "uint8", picture.tobytes())), frames)
+
+    return show
 
 
 def _with_shadow(engine: Engine, pixels: np.ndarray, mask: np.ndarray, progress, cancelled) -> np.ndarray:

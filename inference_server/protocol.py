@@ -2,11 +2,13 @@
 
 A message is a JSON header, described by one dataclass below, followed by any number of raw frames (pixels):
 
-    [header, frame 0, frame 1, ...]        header = {"version": 1, "id": "…", "kind": "inpaint", "body": {…}}
+    [header, frame 0, frame 1, ...]        header = {"version": 2, "id": "…", "kind": "inpaint", "body": {…}}
 
-A request gets any number of `Progress`, then exactly one result or one `Failure`, all with the request's id:
+A request gets any number of `Progress` and `Preview`, then exactly one result or one `Failure`, all with the request's
+id; an Inpaint with several variations gets one result for each, and `Inpainted.more` says how many still come:
 
-    Hello -> Welcome    Look -> Looked    Locate -> Located    Segment -> Segmented    Inpaint -> Inpainted
+    Hello -> Welcome    Look -> Looked      Locate -> Located    Segment -> Segmented
+    Suggest -> Suggested                    Inpaint -> Inpainted
     Cancel and Stop get no answer of their own: the cancelled request is answered with Failure("cancelled").
 
 All coordinates are pixels of the photograph at full resolution, x to the right, y down, origin top left.  A window is
@@ -21,10 +23,11 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
 
-VERSION = 1
+VERSION = 2
 PROXY = 1024  # pixels on the long side, all that a segmenter looks at
 MAX_HEADER = 1 << 20
 MAX_PIXELS = 1 << 30
+MAX_VARIATIONS = 16
 DEPTHS = {"uint8": 1, "uint16": 2, "float32": 4}
 TITLES = {"select": "Select Object", "remove": "Remove Object", "fill": "Fill", "replace": "Replace Background"}
 
@@ -80,6 +83,36 @@ class Clicks:
 
 
 @dataclass(frozen=True)
+class Wish:
+    """What a model is to paint, and how.
+
+    prompt: what should be there, in a Fill "" for what the surroundings suggest; negative: what should not;
+    help_prompt: whether words that help may be added (`Suggested` shows them).  quality: "fast", "balanced" or "best".
+    model: a name in the catalogue, "ORG/NAME" of one fetched from a hub, a path on the server's machine, or "" for the
+    best that is installed.
+    """
+
+    prompt: str = ""
+    negative: str = ""
+    help_prompt: bool = True
+    quality: str = "balanced"
+    model: str = ""
+
+
+@dataclass(frozen=True)
+class Backdrop:
+    """What comes behind the object without a model: one of these.
+
+    picture: another photo, scaled to cover; colours: one, or two for a gradient from the top to the bottom, (r, g, b)
+    as the photo has them, 0 to 1; blur: the photo's own background, out of focus by 0 to 1.
+    """
+
+    picture: Raster | None = None
+    colours: tuple[tuple[float, float, float], ...] = ()
+    blur: float | None = None
+
+
+@dataclass(frozen=True)
 class Hello:
     client: str
 
@@ -110,6 +143,7 @@ class Locate:
     The object is either what `clicks` point at, what `rough` covers (uint8, of the proxy's size; clicks may be beside
     it) or, with a ready mask, what lies in `bounds`.  margin: how many pixels the mask will be grown and feathered,
     where that is known.  include_shadow: whether its shadow is meant too; bounds are the object's alone all the same.
+    paints: whether a model will be asked to paint, and model which, as in `Wish`: one that is missing is said at once.
     """
 
     job: str
@@ -119,6 +153,8 @@ class Locate:
     margin: int = 0
     rough: Raster | None = None
     include_shadow: bool = False
+    paints: bool = True
+    model: str = ""
 
 
 @dataclass(frozen=True)
@@ -155,11 +191,29 @@ class Segmented:
 
 
 @dataclass(frozen=True)
+class Suggest:
+    """What would a model be told for a wish about this photo?"""
+
+    job: str
+    photo: Photo
+    wish: Wish
+
+
+@dataclass(frozen=True)
+class Suggested:
+    prompt: str
+    negative: str
+
+
+@dataclass(frozen=True)
 class Inpaint:
-    """Paint the object in `window` away or over.  `pixels` is the window, RGB or RGBA, at the layer's own depth.
+    """Paint the object in `window` away or over, or what is around it.  `pixels` is the window, RGB or RGBA, at the
+    layer's own depth.
 
     The object is what `clicks` point at, or `mask` (uint8, 255 = the object, of the window's size).
-    grow and feather are photo pixels, None for what suits the photograph's size.  include_shadow as in `Segment`.
+    grow and feather are photo pixels, None for what suits the photograph's size.  include_shadow as in `Segment`; in a
+    Replace, whether the object's shadow falls on what is new.  wish is for Fill, and for a Replace without a backdrop.
+    variations: how many results, with this seed, the next, and so on.
     """
 
     job: str
@@ -168,10 +222,12 @@ class Inpaint:
     pixels: Raster
     clicks: Clicks | None = None
     mask: Raster | None = None
-    prompt: str = ""
+    wish: Wish = Wish()
+    backdrop: Backdrop | None = None
     grow: int | None = None
     feather: int | None = None
     seed: int = 0
+    variations: int = 1
     include_shadow: bool = False
 
 
@@ -180,6 +236,7 @@ class Inpainted:
     """New pixels for `window`, a part of the window sent, with `alpha` (uint8) to show them through.
 
     mask is the object, and its shadow where that was asked for, before growing and feathering; of the same size.
+    seed, prompt and negative: what it was made with, as the model was told.  more: how many variations still come.
     """
 
     window: Window
@@ -187,12 +244,23 @@ class Inpainted:
     alpha: Raster
     mask: Raster
     score: float
+    seed: int = 0
+    prompt: str = ""
+    negative: str = ""
+    more: int = 0
 
 
 @dataclass(frozen=True)
 class Progress:
     share: float
     word: str
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What the window looks like by now: uint8 RGB, small."""
+
+    picture: Raster
 
 
 @dataclass(frozen=True)
@@ -216,12 +284,13 @@ class Stop:
 
 
 MESSAGES = (
-    *(Hello, Welcome, Look, Looked, Locate, Located, Segment, Segmented, Inpaint, Inpainted),
-    *(Progress, Failure, Cancel, Stop),
+    *(Hello, Welcome, Look, Looked, Locate, Located, Segment, Segmented, Suggest, Suggested, Inpaint, Inpainted),
+    *(Progress, Preview, Failure, Cancel, Stop),
 )
 KINDS = {kind.__name__.lower(): kind for kind in MESSAGES}
-Request = Look | Locate | Segment | Inpaint
-Message = Hello | Welcome | Request | Looked | Located | Segmented | Inpainted | Progress | Failure | Cancel | Stop
+Request = Look | Locate | Segment | Suggest | Inpaint
+Result = Welcome | Looked | Located | Segmented | Suggested | Inpainted
+Message = Hello | Request | Result | Progress | Preview | Failure | Cancel | Stop
 
 
 def proxy_size(width: int, height: int) -> tuple[int, int]:

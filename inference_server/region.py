@@ -37,6 +37,13 @@ class Window(NamedTuple):
         x1, y1 = min(width, self.x + self.width + dx), min(height, self.y + self.height + dy)
         return Window(x0, y0, x1 - x0, y1 - y0)
 
+    def widened(self, least_width: int, least_height: int, width: int, height: int) -> "Window":
+        """The window made at least this wide and high, as far as the photo goes, with what it held about its middle."""
+        w, h = (min(most, max(has, least)) for has, least, most in
+                ((self.width, least_width, width), (self.height, least_height, height)))  # fmt: skip
+        x, y = self.x - (w - self.width) // 2, self.y - (h - self.height) // 2
+        return Window(min(max(x, 0), width - w), min(max(y, 0), height - h), w, h)
+
     def seen_from(self, other: "Window") -> "Window":
         """The same pixels, counted from the other's top left."""
         return Window(self.x - other.x, self.y - other.y, self.width, self.height)

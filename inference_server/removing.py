@@ -73,7 +73,12 @@ def _hole(mask: np.ndarray, alpha: np.ndarray, part: Window, width: int, height:
 
     bounds = within(alpha)
     assert bounds is not None
-    return Hole(bounds, region.context_window(within(mask) or bounds, width, height).union(bounds))
+    return Hole(bounds, window(within(mask) or bounds, bounds, width, height))
+
+
+def window(bounds: Window, hole: Window, width: int, height: int) -> Window:
+    """What is looked at to remove an object in `bounds` whose mask has grown to `hole`."""
+    return region.context_window(bounds, width, height).union(hole)
 
 
 def _cheaper_as_one(found: list[Hole]) -> tuple[int, int] | None:
@@ -127,16 +132,8 @@ def filled(
             "The mask covers everything: nothing is left to fill it from.",
             "Make it smaller, or let it grow less.",
         )
-    photo = source[..., :3]
-    if photo.dtype == np.float32:
-        numbers = np.isfinite(photo).all(axis=2)
-        usable = usable & numbers
-        photo = np.where(numbers[..., None], photo, np.float32(0))
-    if source.shape[2] == 4:
-        opaque = usable & (source[..., 3] > 0)
-        usable = opaque if opaque.any() else usable
-    # A photo with headroom, over 1, is brought into range, and its result out of it again.
-    white = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}.get(photo.dtype) or max(1.0, float(photo.max()))
+    photo, usable = detail.cleaned(source, usable)
+    white = detail.white(photo)
     picture, small_hole = detail.reduced(photo, hole, white, inpainter.side)
     small_usable = _reduced_all(usable | hole, picture.shape) & ~small_hole
     found = inpainter.fill(picture, small_hole, small_usable, seed, step)

@@ -16,6 +16,7 @@ import numpy as np
 
 from . import colours, edges, everything, masks, picking, region, segmenters
 from .errors import UserError, stop_if
+from .models.catalogue import MODELS
 from .models.store import Store
 from .protocol import photo_key
 from .region import Window
@@ -158,8 +159,9 @@ class Mask:
 class Selector:
     """Finds objects in photos, remembering those it has looked at.  Not to be shared between threads."""
 
-    def __init__(self, store: Store):
-        self._store = store
+    def __init__(self, store: Store, make_room: Callable[[int], None] = lambda needed: None):
+        """make_room: called with the bytes a model needs before it is loaded."""
+        self._store, self._make_room = store, make_room
         self._segmenter: Segmenter | None = None
         self._namer: Sam3 | None = None
         self._photos: OrderedDict[str, Photo] = OrderedDict()
@@ -243,15 +245,22 @@ class Selector:
         assert answer is not None
         return answer
 
+    def release(self) -> None:
+        """Let go of the models; what they have made of the photos is kept.  The next question loads them again."""
+        self._segmenter = self._namer = None
+
     def _load(self, progress: Report, cancelled: Callable[[], bool]) -> Segmenter:
         if self._segmenter is None:
             progress(0.0, "Loading the model that finds objects")
-            self._segmenter = segmenters.load(self._store, segmenters.choose(self._store), progress, cancelled)
+            name = segmenters.choose(self._store)
+            self._make_room(MODELS[name].memory)
+            self._segmenter = segmenters.load(self._store, name, progress, cancelled)
         return self._segmenter
 
     def _named(self, photo: Photo, text: str) -> tuple[tuple[float, float], tuple[np.ndarray, np.ndarray]]:
         """Cells per proxy pixel, and the logits and scores of what in the photo has this name, best first."""
         if self._namer is None:
+            self._make_room(MODELS["sam3"].memory)
             self._namer = segmenters.load(self._store, "sam3", quiet, never)
         if photo.for_namer is None:
             photo.for_namer = self._namer.encode(photo.proxy)

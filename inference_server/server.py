@@ -1,7 +1,7 @@
 """The server: sockets, queue, progress, cancel.  It knows no model and imports none.
 
 One thread (this one) owns the ROUTER socket; each device has one worker thread that runs one job at a time.  A worker
-gets a job through `Worker.jobs` and hands the finished answer back over an inproc socket, so that only one thread
+gets a job through `Worker.jobs` and hands its answers back over an inproc socket, so that only one thread
 ever touches the ROUTER.  Between the two, progress is a plain attribute of the job: written by one, read by the other.
 """
 
@@ -34,8 +34,12 @@ HANDOVER_SECONDS = 10
 LONGEST_SOCKET_PATH = 100  # sun_path holds 104 bytes on macOS, 108 on Linux
 INBOX = "inproc://finished"
 
-# (message, frames, progress, cancelled) -> (answer, frames); raises UserError or ProtocolError
-Perform = Callable[..., tuple[protocol.Message, list[bytes]]]
+LAST, MORE = b"last", b"more"  # what a worker hands over is the end of its job, or there is more to come
+
+# (message, frames, progress, cancelled, send) -> (answer, frames); raises UserError or ProtocolError
+Answer = tuple[protocol.Message, list[bytes]]
+Send = Callable[[protocol.Message, list[bytes]], None]
+Perform = Callable[..., Answer]
 
 
 @dataclass(eq=False)
@@ -68,15 +72,19 @@ class Worker:
         outbox = self._context.socket(zmq.PUSH)
         outbox.connect(INBOX)
         while (job := self.jobs.get()) is not None:
-            answer, frames = self._answer(job)
-            outbox.send_multipart([job.client, *protocol.encode(job.request_id, answer, frames)], copy=False)
+
+            def send(answer: protocol.Message, frames: list[bytes], place: bytes = MORE, job: Job = job) -> None:
+                parts = protocol.encode(job.request_id, answer, frames)
+                outbox.send_multipart([place, job.client, *parts], copy=False)
+
+            send(*self._answer(job, send), LAST)
         outbox.close(0)
 
-    def _answer(self, job: Job) -> tuple[protocol.Message, list[bytes]]:
+    def _answer(self, job: Job, send: Send) -> Answer:
         begun = time.monotonic()
         kind = type(job.message).__name__
         try:
-            answer, frames = self._perform(job.message, job.frames, job.progress, job.cancel.is_set)
+            answer, frames = self._perform(job.message, job.frames, job.progress, job.cancel.is_set, send)
             taken, sent = (sum(map(len, some)) / 1e6 for some in (job.frames, frames))
             log.info("%s done in %.3f s, %.2f MB in, %.2f MB out", kind, time.monotonic() - begun, taken, sent)
             return answer, frames
@@ -198,13 +206,18 @@ class Server:
                 worker.jobs.put(worker.job)
 
     def _finish(self, parts: list[zmq.Frame]) -> None:
-        client, header = parts[0].bytes, parts[1].bytes
+        place, client, header = (part.bytes for part in parts[:3])
         for worker in self._workers:
-            if worker.job and worker.job.client == client and worker.job.request_id == _id_of([header]):
+            if (
+                place == LAST
+                and worker.job
+                and worker.job.client == client
+                and worker.job.request_id == _id_of([header])
+            ):
                 worker.job = None
         # A client that is gone, or one that cancelled by leaving, does not want it any more.
         with contextlib.suppress(zmq.ZMQError):
-            self._router.send_multipart(parts, copy=False)
+            self._router.send_multipart(parts[1:], copy=False)
 
     def _report(self) -> None:
         """Tell each client now and then how its job goes; find out that way who is gone."""

@@ -16,6 +16,27 @@ COLUMNS = 1024  # of the tables that OpenCV looks pixels up by, which may have 3
 BATCH = 1 << 18  # pixels at once
 
 
+def cleaned(source: np.ndarray, usable: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The colours (H, W, 3) of source (H, W, 3|4) without what is not a number, and what is left of usable (H, W) bool.
+
+    What is transparent is not usable either, unless nothing else is there.
+    """
+    photo = source[..., :3]
+    if photo.dtype == np.float32:
+        numbers = np.isfinite(photo).all(axis=2)
+        usable = usable & numbers
+        photo = np.where(numbers[..., None], photo, np.float32(0))
+    if source.shape[2] == 4:
+        opaque = usable & (source[..., 3] > 0)
+        usable = opaque if opaque.any() else usable
+    return photo, usable
+
+
+def white(photo: np.ndarray) -> float:
+    """The value that stands for 1: a photo with headroom, over 1, is brought into range, and its result out of it."""
+    return {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}.get(photo.dtype) or max(1.0, float(photo.max()))
+
+
 def reduced(photo: np.ndarray, hole: np.ndarray, white: float, side: int) -> tuple[np.ndarray, np.ndarray]:
     """The picture (h, w, 3) float32 and the hole (h, w) bool at no more than `side` pixels on the long side.
 

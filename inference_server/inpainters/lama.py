@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from ..devices import best
+from ..devices import best, multiplies_bfloat16
 from ..errors import UserError, command
 
 State = dict[str, Any]  # arrays or tensors by name
@@ -342,8 +342,4 @@ def precision(device: str) -> torch.dtype:
 
     bfloat16 alone: the features keep growing from block to block, and float16 ends at 65504.
     """
-    if device == "cuda":
-        fast = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        fast = device == "cpu" and torch.cpu._is_avx512_bf16_supported()
-    return torch.bfloat16 if fast else torch.float32
+    return torch.bfloat16 if multiplies_bfloat16(device) else torch.float32

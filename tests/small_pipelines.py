@@ -1,0 +1,179 @@
+"""Diffusion pipelines of the real layouts, small and with random weights, as folders that a person could have.
+
+Nobody can download gigabytes for a test, but every line from the file to the layer can be run.
+"""
+
+import json
+from pathlib import Path
+
+from .small_models import randomise
+
+WORDS = 1000  # in the small tokenizers
+
+
+def sd15(folder: Path, channels: int = 9, **saving) -> Path:
+    """Stable Diffusion 1.5 with 9 channels, its inpainting kind, or 4, in `folder`."""
+    from diffusers import DDIMScheduler, StableDiffusionInpaintPipeline
+
+    StableDiffusionInpaintPipeline(
+        vae=_vae(),
+        text_encoder=_clip(32),
+        tokenizer=_clip_tokenizer(folder),
+        unet=_unet(channels, cross_attention_dim=32),
+        scheduler=DDIMScheduler(beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012, steps_offset=1),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    ).save_pretrained(folder, **saving)
+    return folder
+
+
+def sdxl(folder: Path, **saving) -> Path:
+    """Stable Diffusion XL, inpainting."""
+    from diffusers import EulerDiscreteScheduler, StableDiffusionXLInpaintPipeline
+
+    unet = _unet(
+        9,
+        cross_attention_dim=64,
+        attention_head_dim=(2, 4),
+        use_linear_projection=True,
+        addition_embed_type="text_time",
+        addition_time_embed_dim=8,
+        transformer_layers_per_block=(1, 2),
+        projection_class_embeddings_input_dim=6 * 8 + 32,
+    )
+    StableDiffusionXLInpaintPipeline(
+        vae=_vae(),
+        text_encoder=_clip(32),
+        text_encoder_2=_clip(32, projected=True),
+        tokenizer=_clip_tokenizer(folder),
+        tokenizer_2=_clip_tokenizer(folder),
+        unet=unet,
+        scheduler=EulerDiscreteScheduler(
+            beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012, steps_offset=1
+        ),
+        requires_aesthetics_score=False,
+    ).save_pretrained(folder, **saving)
+    return folder
+
+
+def flux(folder: Path, **saving) -> Path:
+    """FLUX.1 Fill."""
+    from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, FluxFillPipeline, FluxTransformer2DModel
+    from transformers import T5Config, T5EncoderModel
+
+    channels = 4
+    # 4 channels, packed by 2 x 2, twice over, and 8 x 8 mask pixels packed by 2 x 2; the small VAE halves only once.
+    transformer = FluxTransformer2DModel(
+        patch_size=1,
+        in_channels=4 * channels * 2 + 4 * 4,
+        out_channels=4 * channels,
+        num_layers=1,
+        num_single_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=32,
+        pooled_projection_dim=32,
+        guidance_embeds=True,
+        axes_dims_rope=(4, 4, 8),
+    )
+    vae = AutoencoderKL(
+        block_out_channels=(16, 32),
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        up_block_types=("UpDecoderBlock2D",) * 2,
+        latent_channels=channels,
+        norm_num_groups=8,
+        use_quant_conv=False,
+        use_post_quant_conv=False,
+        shift_factor=0.06,
+        scaling_factor=1.5,
+        sample_size=32,
+    )
+    text = T5EncoderModel(
+        T5Config(vocab_size=WORDS, d_model=32, d_kv=8, d_ff=37, num_layers=1, num_heads=4, decoder_start_token_id=0)
+    )
+    FluxFillPipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+        vae=randomise(vae, 3),
+        text_encoder=_clip(32),
+        tokenizer=_clip_tokenizer(folder),
+        text_encoder_2=randomise(text, 4),
+        tokenizer_2=_t5_tokenizer(),
+        transformer=randomise(transformer, 5),
+    ).save_pretrained(folder, **saving)
+    return folder
+
+
+def _unet(channels: int, **more):
+    from diffusers import UNet2DConditionModel
+
+    settings = {
+        "block_out_channels": (16, 32),
+        "layers_per_block": 1,
+        "sample_size": 32,
+        "in_channels": channels,
+        "out_channels": 4,
+        "norm_num_groups": 8,
+        "attention_head_dim": 2,
+        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
+        "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
+    }
+    return randomise(UNet2DConditionModel(**{**settings, **more}), 1)
+
+
+def _vae():
+    from diffusers import AutoencoderKL
+
+    return randomise(
+        AutoencoderKL(
+            block_out_channels=(16, 32),
+            down_block_types=("DownEncoderBlock2D",) * 2,
+            up_block_types=("UpDecoderBlock2D",) * 2,
+            latent_channels=4,
+            norm_num_groups=8,
+            sample_size=64,
+        ),
+        2,
+    )
+
+
+def _clip(width: int, projected: bool = False):
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+    config = CLIPTextConfig(
+        vocab_size=WORDS,
+        hidden_size=width,
+        projection_dim=width,
+        intermediate_size=37,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        bos_token_id=0,
+        eos_token_id=1,
+        pad_token_id=1,
+    )
+    return randomise((CLIPTextModelWithProjection if projected else CLIPTextModel)(config), 6)
+
+
+def _clip_tokenizer(folder: Path):
+    """Letters for words, in the files that CLIP's tokenizer is published in."""
+    from transformers import CLIPTokenizer
+
+    folder.mkdir(parents=True, exist_ok=True)
+    letters = [chr(c) for c in range(33, 127)]
+    words = ["<|startoftext|>", "<|endoftext|>", *letters, *(letter + "</w>" for letter in letters)]
+    vocabulary, merges = folder / "vocab.json", folder / "merges.txt"
+    vocabulary.write_text(json.dumps({word: k for k, word in enumerate(words)}))
+    merges.write_text("#version: 0.2\n")
+    made = CLIPTokenizer.from_pretrained(folder, model_max_length=77)
+    vocabulary.unlink(), merges.unlink()
+    return made
+
+
+def _t5_tokenizer():
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import T5TokenizerFast
+
+    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), *((chr(c), -1.0) for c in (*range(33, 127), 0x2581))]
+    words = Tokenizer(models.Unigram(pieces, unk_id=2))
+    words.pre_tokenizer = pre_tokenizers.Metaspace()
+    return T5TokenizerFast(tokenizer_object=words, extra_ids=0, model_max_length=512)
