@@ -150,8 +150,8 @@ class Painter:
         if not again:
             self._preview.forget()
         try:
-            with torch.inference_mode():
-                images = self._pipeline(**{name: wish for name, wish in wishes.items() if name in known}).images
+            # Not in inference mode: weights that offloading moves would become tensors that it cannot move again.
+            images = self._pipeline(**{name: wish for name, wish in wishes.items() if name in known}).images
         except (RuntimeError, MemoryError) as error:
             if not memory.is_lacking(error):
                 raise
