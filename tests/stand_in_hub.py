@@ -5,9 +5,8 @@ import http.server
 import json
 import threading
 import urllib.parse
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-
-import pytest
 
 PAGE = 4  # files on a page of a listing
 
@@ -112,19 +111,16 @@ class _Server(http.server.ThreadingHTTPServer):
         """A client that went away is what is being tested."""
 
 
-@pytest.fixture
-def hub(monkeypatch):
-    """A running `Hub`, which the product takes for the real one; it does not wait between tries."""
-    from inference_server.models import download
-
+@contextmanager
+def running():
+    """A `Hub` that answers on this machine."""
     here = Hub()
     server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": here}))
     here.port = server.server_port
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv("HF_ENDPOINT", here.address)
-    monkeypatch.delenv("HF_TOKEN", raising=False)
-    monkeypatch.setattr(download, "PAUSE", 0)
-    yield here
-    here.released.set()
-    server.shutdown()
-    server.server_close()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    try:
+        yield here
+    finally:
+        here.released.set()
+        server.shutdown()
+        server.server_close()

@@ -40,7 +40,7 @@ class Host(http.server.BaseHTTPRequestHandler):
 def host(monkeypatch):
     monkeypatch.setattr(download, "PAUSE", 0)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Host)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     Host.asked.clear()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()

@@ -141,14 +141,17 @@ def _go_on(url: str, part: Path, size: int, moved: Callable[[int], None], cancel
 
 
 def _some(response: http.client.HTTPResponse) -> bytes:
-    """What comes within a moment, at most CHUNK; empty at the end."""
-    end, pieces, length = time.monotonic() + POLL, [], 0
-    while length < CHUNK and (piece := response.read1(CHUNK - length)):
-        pieces.append(piece)
-        length += len(piece)
-        if time.monotonic() > end:
-            break
-    return b"".join(pieces)
+    """What comes within a moment, at most CHUNK; empty at the end.  What came before a fault is not lost."""
+    end, come = time.monotonic() + POLL, bytearray()
+    try:
+        while len(come) < CHUNK and (piece := response.read1(CHUNK - len(come))):
+            come += piece
+            if time.monotonic() > end:
+                break
+    except OSError:
+        if not come:
+            raise
+    return bytes(come)
 
 
 def _pause(cancelled: Callable[[], bool]) -> None:
