@@ -160,7 +160,7 @@ def _models_list(_: argparse.Namespace) -> int:
         state = "not installed" if store.missing(model.name) else "installed"
         files = store.files(model.name) or model.files
         size = f"{sum(file.size for file in files) / 1e6:.0f} MB" if files or not model.hub else "?"
-        print(f"{model.name:{width}} {model.job:8} {size:>8}  {model.licence:26} {state:14} {model.title}")
+        print(f"{model.name:{width}} {model.job:8} {size:>8}  {model.licence:27} {state:14} {model.title}")
     return 0
 
 

@@ -149,6 +149,13 @@ def test_a_passing_fault_is_tried_again_and_a_lasting_one_is_not(hub, kept):
     assert len(ranges(hub)) == 4 + download.TRIES
 
 
+def test_a_redirect_is_followed_when_going_on_too(hub, kept):
+    hub.moods[PATH] = ["cut", "elsewhere"]
+    kept.fetch("large")
+    assert whole(kept) and hub.sent == SIZE + 18
+    assert [headers["Range"] for path, headers in hub.asked if path == f"/moved{PATH}"] == [f"bytes={HALF}-"]
+
+
 # -- silence
 
 

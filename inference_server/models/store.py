@@ -50,6 +50,7 @@ class Store:
                 f"There is no model {name}.",
                 f"Known are: {', '.join(MODELS)}; and any ORG/NAME of the model hub.",
             )
+        # One that the catalogue has under a name of ours is that one.
         ours = next((m for m in MODELS.values() if m.hub and name in (m.hub, m.hub.partition("@")[0])), None)
         short = name.partition("@")[0]
         return ours or Model(short, "fill", short, "see its page", memory=0, hub=name)
@@ -63,9 +64,6 @@ class Store:
     def folder_of(self, name: str) -> Path:
         """The folder of a model's files, laid out as its maker has them.  It may not be there."""
         return self.folder / self.known(name).name.replace("/", "--")
-
-    def path(self, model: Model, file: File) -> Path:
-        return self.folder_of(model.name) / file.name
 
     def files(self, name: str) -> tuple[File, ...] | None:
         """The files a model consists of; None for one of the hub whose list is not here."""
@@ -149,6 +147,7 @@ class Store:
         model, folder = self.known(name), self.folder_of(name)
         with self._alone(name, progress, cancelled):
             if model.hub and self.missing(name):
+                progress(0.0, f"Asking what {name} consists of")
                 files = _as_known(model, hub.listing(model.hub, cancelled))
                 folder.mkdir(parents=True, exist_ok=True)
                 hub.keep(folder, model.hub, files)
