@@ -6,15 +6,17 @@ Nobody can download gigabytes for a test, but every line from the file to the la
 import json
 from pathlib import Path
 
-from .small_models import picture, randomise
+from .small_models import randomise
 
 WORDS = 1000  # in the small tokenizers
 
 
 def sd15(folder: Path, channels: int = 9, **saving) -> Path:
     """Stable Diffusion 1.5 with 9 channels, its inpainting kind, or 4, in `folder`."""
+    import torch
     from diffusers import DDIMScheduler, StableDiffusionInpaintPipeline
 
+    torch.manual_seed(0)
     StableDiffusionInpaintPipeline(
         vae=_vae(),
         text_encoder=_clip(32),
@@ -30,8 +32,10 @@ def sd15(folder: Path, channels: int = 9, **saving) -> Path:
 
 def sdxl(folder: Path, **saving) -> Path:
     """Stable Diffusion XL, inpainting."""
+    import torch
     from diffusers import EulerDiscreteScheduler, StableDiffusionXLInpaintPipeline
 
+    torch.manual_seed(0)
     unet = _unet(
         9,
         cross_attention_dim=64,
@@ -59,9 +63,11 @@ def sdxl(folder: Path, **saving) -> Path:
 
 def flux(folder: Path, **saving) -> Path:
     """FLUX.1 Fill."""
+    import torch
     from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, FluxFillPipeline, FluxTransformer2DModel
     from transformers import T5Config, T5EncoderModel
 
+    torch.manual_seed(0)
     channels = 4
     # 4 channels, packed by 2 x 2, twice over, and 8 x 8 mask pixels packed by 2 x 2; the small VAE halves only once.
     transformer = FluxTransformer2DModel(
@@ -187,7 +193,11 @@ def single_file(folder: Path, target: Path) -> Path:
     for part, prefix, renamed in (
         ("unet/diffusion_pytorch_model", "model.diffusion_model.", _old_unet_name),
         ("vae/diffusion_pytorch_model", "first_stage_model.", _old_vae_name),
-        ("text_encoder/model", "cond_stage_model.transformer.text_model.", lambda name: name.removeprefix("text_model.")),
+        (
+            "text_encoder/model",
+            "cond_stage_model.transformer.text_model.",
+            lambda name: name,
+        ),
     ):
         for name, tensor in load_file(folder / f"{part}.safetensors").items():
             old = prefix + renamed(name)

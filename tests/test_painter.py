@@ -10,16 +10,17 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed (the extra `full`)")
 pytest.importorskip("diffusers", reason="diffusers is not installed (the extra `full`)")
 
-from inference_server import UserError, devices
-from inference_server.diffusion import demand, families, load, memory
-from inference_server.diffusion.painter import Painter
-from inference_server.diffusion.prompts import Prompt
-from inference_server.errors import cancelled_by_user
-from inference_server.models import catalogue
-from inference_server.models.catalogue import File, Model
-from inference_server.models.store import Store
+from inference_server import UserError, devices  # noqa: E402
+from inference_server.diffusion import demand, families, load, memory  # noqa: E402
+from inference_server.diffusion.painter import Painter  # noqa: E402
+from inference_server.diffusion.prompts import Prompt  # noqa: E402
+from inference_server.errors import cancelled_by_user  # noqa: E402
+from inference_server.models import catalogue  # noqa: E402
+from inference_server.models.catalogue import File, Model  # noqa: E402
+from inference_server.models.store import Store  # noqa: E402
 
-from . import small_pipelines
+from . import small_pipelines  # noqa: E402
+from .small_models import picture  # noqa: E402
 
 KINDS = ("sd15", "sdxl", "flux")
 TEDDY = Prompt("a teddy bear", "blurry")
@@ -42,7 +43,7 @@ def scene():
     """A picture (64, 96, 3) and a hole in it."""
     hole = np.zeros((64, 96), bool)
     hole[16:40, 20:70] = True
-    return small_pipelines.picture(96, 64).astype(np.float32) / 255, hole
+    return picture(96, 64).astype(np.float32) / 255, hole
 
 
 def test_each_family_is_known_by_its_files(painters):
@@ -86,15 +87,15 @@ def test_steps_are_counted_truly_and_shown(painter, scene, quality, again):
 
 def test_a_preview_shows_the_picture_once_it_is_there(scene):
     """What the encoder makes of a picture is shown as that picture, as far as the size of latents permits."""
-    picture = small_pipelines.picture(96, 64).astype(np.float32) / 255
+    photo = picture(96, 64).astype(np.float32) / 255
     from inference_server.diffusion.preview import Preview
 
     pipeline = small_pipelines.pipeline_with_true_encoder()
     preview = Preview(pipeline)
-    x = torch.from_numpy(picture).permute(2, 0, 1)[None] * 2 - 1
+    x = torch.from_numpy(photo).permute(2, 0, 1)[None] * 2 - 1
     latents = pipeline.vae.encode(x)[0].mode()
     shown = preview.show(latents * pipeline.vae.config.scaling_factor, 96, 64)
-    small = picture.reshape(32, 2, 48, 2, 3).mean(axis=(1, 3))
+    small = photo.reshape(32, 2, 48, 2, 3).mean(axis=(1, 3))
     assert np.abs(shown - small).mean() < 0.35 * np.abs(small - small.mean(axis=(0, 1))).mean()
 
 
@@ -137,7 +138,7 @@ def test_a_slow_step_can_be_left_in_the_middle(painter, scene):
 def test_what_is_free_decides_how_it_is_laid_out(painters):
     held = memory.Weights(all=7 << 30, largest=5 << 30)
     chosen = [memory.choose(free << 30, held, 1024**2, "cuda") for free in (80, 12, 11, 9, 8, 6, 1, 0)]
-    assert chosen == [0, 1, 1, 2, 3, 3, 3, 3]
+    assert chosen == [0, 1, 1, 2, 2, 3, 3, 3]
     assert [memory.choose(free << 30, held, 1024**2, "cpu") for free in (80, 12, 1)] == [0, 1, 1]
     needs = [memory.need(plan, held, 1024**2) for plan in memory.PLANS]
     assert needs == sorted(needs, reverse=True) and needs[-1] < needs[0] / 2
@@ -155,19 +156,19 @@ def as_on_a_card(monkeypatch):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_way_to_save_memory_paints_the_same(small_models, scene, as_on_a_card, tmp_path, kind):
+def test_every_way_to_save_memory_paints_the_same(small_models, scene, as_on_a_card, tmp_path, monkeypatch, kind):
+    """With figures as small as these models are; how tiles are joined is the decoder's, and not exact."""
+    for name, bytes_ in (("LEAST_WORK", 0), ("DENOISING", 0), ("LAYERS", 100 << 10), ("TILE", 32)):
+        monkeypatch.setattr(memory, name, bytes_)
     pictures = []
-    for k in range(len(memory.PLANS)):
+    for k, plan in enumerate(memory.PLANS):
         painter = Painter(small_models / kind, kind, Store(tmp_path))
-        held = memory.weights(painter._pipeline)
-        after = memory.need(memory.PLANS[k], held, painter.side**2) * 10 // 9
-        as_on_a_card(after + 1000)
+        need = memory.need(plan, memory.weights(painter._pipeline), painter.side**2)
+        as_on_a_card(int(need / memory.SPARE) + 10)
         pictures.append(painter.paint(*scene, TEDDY, 1, "fast"))
-        wanted = min(j for j in range(4) if memory.need(memory.PLANS[j], held, painter.side**2) < (after + 1000) * 0.9)
-        assert painter._plan == wanted and not painter.slowed
+        assert painter._plan == k and not painter.slowed
     whole, *in_tiles = pictures
-    assert all((each == in_tiles[0]).all() for each in in_tiles)
-    assert whole.shape == in_tiles[0].shape
+    assert all((each == in_tiles[0]).all() for each in in_tiles) and (whole != in_tiles[0]).any()
 
 
 def exhausted(painter, times: int):
@@ -197,7 +198,7 @@ def test_memory_that_runs_out_twice_is_said(small_models, scene, as_on_a_card, t
     as_on_a_card(64 << 30)
     painter = Painter(small_models / "sd15", "sd15", Store(tmp_path))
     hook = exhausted(painter, 2)
-    with pytest.raises(UserError, match="not enough memory.*Close other programs") as refused:
+    with pytest.raises(UserError, match=r"not enough memory.*Close other programs") as refused:
         painter.paint(*scene, TEDDY, 1, "fast")
     assert refused.value.code == "no-memory" and painter._plan == 1
     painter.paint(*scene, TEDDY, 1, "fast")
@@ -356,7 +357,7 @@ def test_a_cut_off_file_is_said(small_models, tmp_path):
 
 def test_what_is_missing_is_said_before_anything_is_loaded(tmp_path):
     store = Store(tmp_path)
-    with pytest.raises(UserError, match="Fill needs the model sd15-inpainting, which is not installed. Run: "):
+    with pytest.raises(UserError, match=r"Fill needs the model sd15-inpainting, which is not installed. Run: "):
         demand(store, "fill")
     with pytest.raises(UserError, match="Replace Background needs the model sdxl-inpainting"):
         demand(store, "replace", "sdxl-inpainting")

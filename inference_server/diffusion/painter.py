@@ -197,7 +197,7 @@ class Painter:
 
 def _strength(steps: int) -> float:
     """How much noise a second look puts back: AGAIN, and enough for one step at least."""
-    return max(AGAIN, 1.01 / steps)
+    return min(1.0, max(AGAIN, 1.01 / steps))
 
 
 def _precision(half: str, device: str) -> torch.dtype:
