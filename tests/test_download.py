@@ -229,7 +229,7 @@ def files_of_at_most(size: int):
 
 
 def test_a_disk_that_takes_no_more_half_way_is_said_and_what_came_is_gone_on_with(hub, kept):
-    with files_of_at_most(HALF), pytest.raises(UserError, match=r"cannot be written: File too large"):
+    with files_of_at_most(HALF), pytest.raises(UserError, match=r"cannot be read or written: File too large"):
         kept.fetch("large")
     assert parts(kept)[0].stat().st_size <= HALF and not (kept.folder_of("large") / PATH[1:]).exists()
     kept.fetch("large")
@@ -256,7 +256,7 @@ def test_nothing_half_is_left_when_the_disk_fills_up_while_a_folder_is_brought(k
     monkeypatch.setattr(store.shutil, "copyfile", full)
     with pytest.raises(UserError, match="no room left"):
         kept.bring("large", [brought])
-    with files_of_at_most(HALF), pytest.raises(UserError, match="cannot be written"):
+    with files_of_at_most(HALF), pytest.raises(UserError, match="cannot be read or written"):
         kept.bring("large", [brought])
     assert [path for path in kept.folder.rglob("*") if path.is_file() and path.suffix != ".lock"] == []
     monkeypatch.undo()

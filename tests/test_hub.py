@@ -268,7 +268,7 @@ def test_no_such_repository_and_no_network(hub, kept, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name", ["model", "a/b/c", "../b", "a/..", "a b/c", "/a", "a/", "a/b@", "a/b@-x", "a\\b/c", ""]
+    "name", ["model", "a/b/c", "../b", "a/..", "a b/c", "/a", "a/", "a/b@", "a/b@-x", "a--b/c", "a\\b/c", ""]
 )
 def test_what_is_no_repositorys_name_is_refused(kept, name):
     for asked in (kept.fetch, kept.missing, kept.folder_of, kept.verify, kept.remove):
@@ -337,6 +337,8 @@ def test_what_the_catalogue_is_certain_of_counts_more_than_the_listing(hub, kept
     kept.fetch("ours")
     kept.verify("ours")
     assert kept.folder_of("maker/model") == kept.folder_of("ours") == kept.folder / "ours" and kept.fetched() == []
+    with pytest.raises(UserError, match="maker/model is known as ours"):
+        kept.fetch("maker/model@v2")
 
 
 def test_a_folder_brought_by_hand_needs_no_network(hub, kept, certain, tmp_path, monkeypatch):

@@ -134,7 +134,7 @@ def test_a_full_disk_is_said_plainly(offer, host, monkeypatch):
 
 def test_a_folder_that_cannot_be_made_is_said_plainly(offer, tmp_path):
     (tmp_path / "models").write_text("in the way")
-    with pytest.raises(UserError, match="cannot be written"):
+    with pytest.raises(UserError, match="models cannot be read or written"):
         offer().fetch("small")
 
 

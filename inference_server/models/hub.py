@@ -19,7 +19,8 @@ from .download import CHUNK, NetworkError, ask, attended, digest, endpoint, neve
 LIST = "files.json"  # in the folder of a model of the hub
 INDEX = "model_index.json"  # what makes a repository a pipeline of diffusers
 
-REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*(@\w[\w./-]*)?", re.ASCII)  # ORG/NAME, or ORG/NAME@REVISION
+# ORG/NAME, or ORG/NAME@REVISION; the hub has no "--" in names, and here it stands for the "/" in that of a folder.
+REPOSITORY = re.compile(r"(?![^@]*--)\w[\w.-]*/\w[\w.-]*(@\w[\w./-]*)?", re.ASCII)
 # Relative, and of plain names: none is hidden or "..", there are no backslashes, drives, streams or control characters.
 _PATH = re.compile(r"(?:[A-Za-z0-9_](?:[\w.+-]*[\w+-])?/)*[A-Za-z0-9_](?:[\w.+-]*[\w+-])?", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")

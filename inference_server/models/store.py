@@ -50,9 +50,12 @@ class Store:
                 f"There is no model {name}.",
                 f"Known are: {', '.join(MODELS)}; and any ORG/NAME of the model hub.",
             )
-        # One that the catalogue has under a name of ours is that one.
-        ours = next((m for m in MODELS.values() if m.hub and name in (m.hub, m.hub.partition("@")[0])), None)
         short = name.partition("@")[0]
+        ours = next((model for model in MODELS.values() if model.hub.partition("@")[0] == short), None)
+        if ours and name not in (short, ours.hub):
+            raise UserError(
+                "wrong-input", f"{short} is known as {ours.name}, of which there is one revision, {ours.hub}."
+            )
         return ours or Model(short, "fill", short, "see its page", memory=0, hub=name)
 
     def fetched(self) -> list[Model]:
@@ -287,7 +290,8 @@ class Store:
         except OSError as error:
             if error.errno == errno.ENOSPC:
                 raise disk_full(folder) from None
-            raise UserError("no-model", f"{folder} cannot be written: {error.strerror}.") from None
+            place = error.filename or folder
+            raise UserError("no-model", f"{place} cannot be read or written: {error.strerror}.") from None
 
 
 def _as_known(model: Model, listed: Iterable[File]) -> tuple[File, ...]:
