@@ -296,7 +296,7 @@ class Engine:
             brush = self._brush("replace", wish, image, seed, progress)
             report = filling.Report(progress, lambda: stop_if(cancelled), preview)
             painted, told = filling.fill(image, around, brush, report), brush.prompt
-            background = np.ascontiguousarray(image[..., :3])
+            background = image[..., :3].copy()
             bounds = region.bounds(around)
             assert bounds is not None
             background[bounds.slices] = painted[..., :3]

@@ -103,7 +103,7 @@ def test_the_paper_s_failure_is_a_window_like_any_other():
 
 @pytest.fixture(scope="module")
 def brush(small_models, tmp_path_factory):
-    """Paints with the small SD 1.5, in two steps, and in one at a second look: what is tested here is what happens around it."""
+    """Paints with the small SD 1.5, in two steps and in one at a second look: what happens around it is tested here."""
     from inference_server.diffusion import families
     from inference_server.diffusion.painter import Painter
     from inference_server.diffusion.prompts import Prompt
@@ -148,29 +148,19 @@ def test_any_photo_and_any_hole_is_painted(brush, given):
         assert (painted[..., 3] == (1 if image.dtype == np.float32 else np.iinfo(image.dtype).max)).all()
 
 
-def test_what_is_painted_meets_the_photo_in_its_colours(small_models, brush):
-    """Around the hole the small model is far off; what is painted is brought half of the way or more, up to a limit."""
-    y, x = np.mgrid[:96, :128]
-    image = np.stack((x + 40, y + 90, 0 * x + 100), axis=-1).astype(np.uint8)
-    hole = np.zeros((96, 128), bool)
-    hole[30:60, 40:80] = True
-    picture = image.astype(np.float32) / 255
-    painted = brush.painter.paint(picture, hole, brush.prompt, 1, "fast")
-    off = np.clip(picture - painted, -filling.MOST_OFF, filling.MOST_OFF)
-    corrected = painted + filling._difference(picture, painted, hole, brush.painter.side)
-    ring = cv2.dilate(hole.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool) & ~hole
-    assert (
-        np.abs(picture - corrected)[ring].mean()
-        < np.abs(picture - painted)[ring].mean() - 0.5 * np.abs(off[ring]).mean()
-    )
-
-
-def test_a_constant_offset_is_taken_out_entirely():
-    picture = np.full((60, 80, 3), 0.5, np.float32)
+def test_what_is_painted_meets_the_photo_in_its_colours():
+    """A picture whose colours have drifted, by one value everywhere or slowly from left to right."""
+    y, x = np.mgrid[:60, :80].astype(np.float32)
+    picture = np.stack((x / 100, y / 80, 0 * x + 0.4), axis=-1)
     hole = np.zeros((60, 80), bool)
     hole[20:40, 30:60] = True
-    painted = picture - np.float32((0.05, -0.03, 0.02))
-    assert np.abs(painted + filling._difference(picture, painted, hole, 512) - picture).max() < 1e-5
+    for drift in (np.float32((0.05, -0.03, 0.02)), (0.08 * np.sin(x / 25))[..., None]):
+        painted = picture - drift
+        painted[30:35, 40:50] = 1  # what the model has put there
+        corrected = painted + filling._difference(picture, painted, hole, 512)
+        rim = hole & ~cv2.erode(hole.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+        assert np.abs(corrected - picture)[rim].max() < 0.15 * np.abs(drift).max()
+        assert np.ptp(corrected[31:34, 41:49], axis=(0, 1)).max() < 0.02, "its own edges stay"
 
 
 def test_a_large_hole_has_detail_of_the_photo_s_own_size(brush):

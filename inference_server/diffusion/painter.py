@@ -51,7 +51,7 @@ class Painter:
         network = self._network
         self.side = (getattr(self._pipeline, "default_sample_size", None) or network.config.sample_size) * scale
         levels = len(getattr(network, "down_blocks", ())) or 2
-        self.multiple = scale * 2 ** (levels - 1)
+        self.multiple = max(8, scale * 2 ** (levels - 1))  # of 8 pixels whatever the network is, say the pipelines
 
     @property
     def _network(self) -> Any:
