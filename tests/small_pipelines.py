@@ -20,7 +20,7 @@ def sd15(folder: Path, channels: int = 9, **saving) -> Path:
     StableDiffusionInpaintPipeline(
         vae=_vae(),
         text_encoder=_clip(32),
-        tokenizer=_clip_tokenizer(folder),
+        tokenizer=clip_tokenizer(folder),
         unet=_unet(channels, cross_attention_dim=32),
         scheduler=DDIMScheduler(beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012, steps_offset=1),
         safety_checker=None,
@@ -50,8 +50,8 @@ def sdxl(folder: Path, **saving) -> Path:
         vae=_vae(),
         text_encoder=_clip(32),
         text_encoder_2=_clip(32, projected=True),
-        tokenizer=_clip_tokenizer(folder),
-        tokenizer_2=_clip_tokenizer(folder),
+        tokenizer=clip_tokenizer(folder),
+        tokenizer_2=clip_tokenizer(folder),
         unet=unet,
         scheduler=EulerDiscreteScheduler(
             beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012, steps_offset=1
@@ -102,7 +102,7 @@ def flux(folder: Path, **saving) -> Path:
         scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
         vae=randomise(vae, 3),
         text_encoder=_clip(32),
-        tokenizer=_clip_tokenizer(folder),
+        tokenizer=clip_tokenizer(folder),
         text_encoder_2=randomise(text, 4),
         tokenizer_2=_t5_tokenizer(),
         transformer=randomise(transformer, 5),
@@ -160,7 +160,7 @@ def _clip(width: int, projected: bool = False):
     return randomise((CLIPTextModelWithProjection if projected else CLIPTextModel)(config), 6)
 
 
-def _clip_tokenizer(folder: Path):
+def clip_tokenizer(folder: Path):
     """Letters for words, in the files that CLIP's tokenizer is published in."""
     from transformers import CLIPTokenizer
 

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from inference_server.diffusion.families import FAMILIES, FLUX, QUALITIES, SD15, SDXL
 from inference_server.diffusion.prompts import LONG, Prompt, helped, look
 
-DAY = np.random.default_rng(0).integers(60, 200, (90, 120, 3), np.uint8)
+DAY = np.random.default_rng(0).integers(60, 110, (90, 120, 3), np.uint8)
+DAY[:45] += np.array((50, 90, 130), np.uint8)  # sky
+DAY[45:] += np.array((70, 60, 0), np.uint8)  # grass
 
 
 def test_a_short_prompt_is_helped_in_each_family_s_own_way():

@@ -43,7 +43,8 @@ def read(place: Path, family: str, dtype: torch.dtype, store: Store) -> Any:
     pipeline.set_progress_bar_config(disable=True)
     for network in pipeline.components.values():
         if isinstance(network, torch.nn.Module):
-            network.eval().requires_grad_(False)
+            # Channels last in memory: convolutions take a half to a third of the time on a processor, and less on a GPU.
+            network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
     return pipeline
 
 

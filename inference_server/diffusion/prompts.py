@@ -13,7 +13,7 @@ from .families import Family
 LONG = 12  # words: who writes as many knows what they want
 CONTEXT = "the same place, nothing else"  # what an empty prompt asks for: go on as the surroundings do
 
-GREY, DARK, BRIGHT = 0.03, 0.18, 0.8  # mean colourfulness; median lightness
+GREY, DARK, BRIGHT = 0.06, 0.18, 0.8  # how colourful for its light; median lightness
 WARM = 0.25  # of the light: how much more red than blue
 
 
@@ -50,9 +50,10 @@ def look(photo: np.ndarray) -> list[str]:
     small = cv2.resize(photo, (64, 64), interpolation=cv2.INTER_AREA).astype(np.float32).reshape(-1, 3) / 255
     lightness = float(np.median(small @ np.array((0.2126, 0.7152, 0.0722), np.float32)))
     words = []
-    if float(np.mean(np.max(small, axis=1) - np.min(small, axis=1))) < GREY:
+    light = max(float(np.mean(small)), 0.02)
+    if float(np.mean(np.max(small, axis=1) - np.min(small, axis=1))) < GREY * light:
         words.append("black and white")
-    elif float(np.mean(small[:, 0] - small[:, 2])) > WARM * max(float(np.mean(small)), 0.1):
+    elif float(np.mean(small[:, 0] - small[:, 2])) > WARM * light:
         words.append("warm light")
     if lightness < DARK:
         words.append("in the dark")

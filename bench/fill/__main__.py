@@ -1,0 +1,171 @@
+"""What painting from a prompt costs: the presets beside the paper's setting, with full-size models of random weights.
+
+    python bench/fill [sd15] [sdxl]
+
+The paper's setting (Yu et al. 2023, published code) is 32 bits, 50 steps, guidance 7.5, the pipeline as it comes.  Each
+is run whole, in turn in one process; on a processor the paper's is taken from its first steps, which are all alike.
+The floor is the multiply-adds of all steps at the rate that a large matrix product reaches in the same run and precision.
+Weights do not matter for how long it takes; no picture here means anything.
+"""
+
+import gc
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+REPOSITORY = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "bench" / "fill")]
+
+import diffusers  # noqa: E402
+import full_size  # noqa: E402
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+
+from inference_server import devices  # noqa: E402
+from inference_server.diffusion import families, memory  # noqa: E402
+from inference_server.diffusion.painter import Painter  # noqa: E402
+from inference_server.diffusion.prompts import Prompt  # noqa: E402
+from inference_server.models.store import Store  # noqa: E402
+
+STEPS_ON_A_PROCESSOR = 2  # of the paper's 50
+WORK = {"sd15": 0.34e12 / 64**2, "sdxl": 3.0e12 / 128**2}  # multiply-adds per latent pixel and evaluation, about
+PROMPT = Prompt("a teddy bear on a bench", "blurry")
+
+
+def main(names: list[str]) -> int:
+    device = devices.best()
+    print(f"{torch.cuda.get_device_name() if device == 'cuda' else f'processor, {torch.get_num_threads()} threads'}")
+    for name in names or (["sd15", "sdxl"] if device == "cuda" else ["sd15"]):
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = full_size.build(name, Path(scratch))
+            print(f"\n{families.FAMILIES[name].title}, seconds per picture")
+            compare(name, folder, device)
+            if device == "cuda":
+                print("memory, at the model's own size")
+                plans(name, folder)
+    return 0
+
+
+def compare(name: str, folder: Path, device: str) -> None:
+    """The paper's setting, the presets, and what each change to one step gives."""
+    painter = Painter(folder, name, _without_loras(folder), device)
+    few = families.FAMILIES[name].few_steps
+    assert few is not None
+    ways = {"best": painter.family.presets["best"], "balanced": painter.family.presets["balanced"]}
+    # The fast preset with its LoRA: four steps without guidance; the LoRA, a percent of the arithmetic, is left out.
+    ways |= {"fast, without LoRA": painter.family.presets["fast"], "fast": few._replace(lora="")}
+    for side in (512, 1024) if device == "cuda" else (512,):
+        picture, hole = _scene(side)
+        taken = {}
+        for way, preset in ways.items():
+            painter.family = painter.family._replace(presets={"balanced": preset})
+            painter.paint(picture, hole, PROMPT, 0, "balanced") if device == "cuda" else None  # warms up
+            taken[way] = _seconds(lambda: painter.paint(picture, hole, PROMPT, 0, "balanced"), device)  # noqa: B023
+        rate = _rate(device, painter._network.dtype)
+        floors = {way: _evaluations(preset) * WORK[name] * (side // 8) ** 2 / rate for way, preset in ways.items()}
+        painter._pipeline.to("cpu")
+        painter._plan = None
+        paper = the_papers(folder, name, device, side)
+        print(f"  {side} x {side}: the paper's {paper:.2f}")
+        for way, seconds in taken.items():
+            print(f"    {way:20} {seconds:8.2f}   {paper / seconds:6.1f} x   {seconds / floors[way]:5.2f} of the floor")
+    del painter
+    _clear(device)
+
+
+def the_papers(folder: Path, name: str, device: str, side: int) -> float:
+    """Seconds of the paper's setting, with the pipeline as it comes."""
+    kind = getattr(diffusers, families.FAMILIES[name].pipelines[0])
+    pipeline = kind.from_pretrained(folder, dtype=torch.float32).to(device)
+    pipeline.set_progress_bar_config(disable=True)
+    picture, hole = _scene(side)
+    image, mask = torch.from_numpy(picture).permute(2, 0, 1)[None], torch.from_numpy(hole).float()[None, None]
+    marks: list[float] = []
+
+    def after_step(pipe, k: int, _, tensors: dict) -> dict:
+        marks.append(time.perf_counter())
+        pipe._interrupt = device == "cpu" and k >= STEPS_ON_A_PROCESSOR
+        return tensors
+
+    def paint() -> None:
+        pipeline(
+            prompt=PROMPT.positive,
+            image=image,
+            mask_image=mask,
+            height=side,
+            width=side,
+            num_inference_steps=50,
+            guidance_scale=7.5,
+            callback_on_step_end=after_step,
+            output_type="pt",
+        )
+
+    seconds = _seconds(paint, device)
+    if device == "cpu":
+        step = (marks[-1] - marks[0]) / (len(marks) - 1)
+        seconds += step * (50 - len(marks))
+    del pipeline
+    _clear(device)
+    return seconds
+
+
+def plans(name: str, folder: Path) -> None:
+    """What each way to lay a pipeline out takes of the card."""
+    for k, plan in enumerate(memory.PLANS):
+        painter = Painter(folder, name, _without_loras(folder), "cuda")
+        picture, hole = _scene(painter.side)
+        painter._lay_out(k)
+        painter.paint(picture, hole, PROMPT, 0, "fast")
+        torch.cuda.reset_peak_memory_stats()
+        seconds = _seconds(lambda: painter.paint(picture, hole, PROMPT, 0, "fast"), "cuda")  # noqa: B023
+        estimate = memory.need(plan, memory.weights(painter._pipeline), painter.side**2)
+        peak = torch.cuda.max_memory_allocated()
+        words = {"": "all of it", "model": "a network at a time", "sequential": "a layer at a time"}[plan.offload]
+        tiled = ", in tiles" if plan.tiled else ""
+        print(f"    {words + tiled:32} peak {peak >> 20:6} MB, estimated {estimate >> 20:6} MB, {seconds:6.2f} s")
+        del painter
+        _clear("cuda")
+
+
+def _evaluations(preset: families.Preset) -> int:
+    return preset.steps * (2 if preset.guidance > 1 else 1)
+
+
+def _without_loras(folder: Path) -> Store:
+    return Store(folder / "no models")
+
+
+def _scene(side: int) -> tuple[np.ndarray, np.ndarray]:
+    hole = np.zeros((side, side), bool)
+    hole[side // 4 : side * 3 // 4, side // 4 : side * 3 // 4] = True
+    return np.random.default_rng(0).random((side, side, 3), dtype=np.float32), hole
+
+
+def _rate(device: str, dtype: torch.dtype) -> float:
+    """Multiply-adds a second of a large product."""
+    a = torch.rand(4096, 4096, device=device).to(dtype)
+    if device == "cpu":
+        a = a[:2048, :2048].contiguous()
+    best = min(_seconds(lambda: a @ a, device) for _ in range(5))
+    return a.shape[0] ** 3 / best
+
+
+def _seconds(work: Callable[[], object], device: str) -> float:
+    begun = time.perf_counter()
+    work()
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - begun
+
+
+def _clear(device: str) -> None:
+    gc.collect()
+    memory.empty(device)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
