@@ -7,8 +7,8 @@
 2. The object is taken away, and what lies around it continued (`smooth.spread`), so that it does not bleed.
 3. The rest is blurred with discs, in light rather than in the photo's encoding, so that bright points become discs: at
    radii half an octave apart, each in a picture as small as that radius allows, between which each row is mixed.
-4. The grain that this takes away is laid over it again, as random-phase noise with the photo's own spectrum (Galerne,
-   Gousseau and Morel 2011, "Random phase textures").
+4. The grain that this takes away is laid over it again: noise with the spectrum of the photo's own (Galerne, Gousseau
+   and Morel 2011, "Random phase textures: theory and synthesis", section 3).
 """
 
 from collections.abc import Callable
@@ -25,8 +25,8 @@ LARGEST = 0.03  # of the photo's long side: the disc's radius at full strength
 FINEST = 0.7  # pixels: a smaller disc is none
 DISC = 5.0  # pixels of a disc's radius in the picture it is made in, at most; above this filtering is slow
 PER_OCTAVE = 2  # radii
-BAND = 256  # rows at once, a multiple of what any picture is reduced by
-DEEPEST = 8  # halvings: 2 ** DEEPEST is BAND
+BAND = 128  # rows at once, a multiple of what any picture is reduced by
+DEEPEST = 7  # halvings: 2 ** DEEPEST is BAND
 SPREAD_SIDE = 512  # pixels on the long side in which the background is continued behind the object
 AROUND = 0.0005  # of the photo's long side around the object that has some of its light
 HIDDEN = 5  # alpha up to which a pixel is background
@@ -39,9 +39,10 @@ HORIZON = 0.5  # of the object's height from there to the horizon: about eye lev
 
 GRAIN_TILE = 512  # pixels after which the grain repeats
 GRAIN_PATCH = 32  # pixels of the pieces whose grain is looked at
-GRAIN_SOFT = 2.0  # pixels, the deviation of the blur that tells grain from what is under it
-CALM = 0.1  # of these pieces are calmer than the one whose grain is taken
-MOST_GRAIN = 6 / 255  # stronger is texture
+GRAIN_REACH = 3  # pixels that it is correlated over
+GRAIN_SOFT = 1.0  # pixels, the deviation of the blur that tells grain from what is under it
+CALM = 0.03  # of these pieces are calmer than the one whose grain is taken
+MOST_GRAIN = 2.5 / 255  # stronger is texture
 UNCLIPPED = 0.03, 0.97  # between these means a piece shows its grain
 
 
@@ -250,11 +251,14 @@ def _grain(image: np.ndarray, alpha: np.ndarray, white: float) -> np.ndarray:
     if not found:
         return np.zeros((GRAIN_TILE, GRAIN_TILE, 3), np.float32)
     deviation, fine = sorted(found, key=lambda one: one[0])[int(CALM * len(found))]
-    random = np.random.default_rng(0)
-    spectrum = np.fft.fft2(fine * np.hanning(side)[:, None, None] * np.hanning(side)[:, None], axes=(0, 1))
-    amplitude = cv2.resize(np.abs(spectrum).astype(np.float32), (GRAIN_TILE,) * 2, interpolation=cv2.INTER_LINEAR)
-    phase = np.fft.fft2(random.normal(size=(GRAIN_TILE, GRAIN_TILE, 1)), axes=(0, 1))
-    # The channels' common phase keeps them together as they are in the photo.
-    noise = np.fft.ifft2(amplitude * phase, axes=(0, 1)).real
+    # The kernel with this grain's spectrum, cut short: what is left out is the grid of JPEG's blocks.
+    window = np.hanning(side)
+    spectrum = np.abs(np.fft.fft2(fine * window[:, None, None] * window[:, None], axes=(0, 1)))
+    kernel = np.fft.fftshift(np.fft.ifft2(spectrum, axes=(0, 1)).real, axes=(0, 1))
+    near = slice(side // 2 - GRAIN_REACH, side // 2 + GRAIN_REACH + 1)
+    kernel = kernel[near, near] * np.outer(*(np.hanning(2 * GRAIN_REACH + 3)[1:-1],) * 2)[..., None]
+    # One noise for all channels keeps them together, as light falling on a sensor's neighbouring pixels does.
+    random = np.random.default_rng(0).normal(size=(GRAIN_TILE, GRAIN_TILE))
+    noise = np.dstack([cv2.filter2D(random, -1, kernel[..., k]) for k in range(3)])
     noise -= noise.mean(axis=(0, 1))
     return (noise * (min(MOST_GRAIN, deviation) / max(1e-12, float(noise.std())))).astype(np.float32)
