@@ -29,7 +29,6 @@ BAND = 128  # rows at once, a multiple of what any picture is reduced by
 DEEPEST = 7  # halvings: 2 ** DEEPEST is BAND
 SPREAD_SIDE = 512  # pixels on the long side in which the background is continued behind the object
 AROUND = 0.0005  # of the photo's long side around the object that has some of its light
-HIDDEN = 5  # alpha up to which a pixel is background
 
 CUT = 0.01  # of the photo's height: an object that comes as near to its lower border is cut off there
 FLOATS = 0.5  # of the photo's height: an object that ends above does not stand on anything seen
@@ -129,6 +128,7 @@ class _Scene:
 
     def __init__(self, image: np.ndarray, alpha: np.ndarray, white: float, step: Callable[[float], None]):
         self._image, self._alpha, self._white, self._step = image, alpha, white, step
+        self._least = int(alpha.min())  # 0 but for a mask that leaves no pixel alone
         height, width = alpha.shape
         self._shrunk = int(np.ceil(np.log2(max(1.0, max(height, width) / SPREAD_SIDE))))
         self._margin = max(1, round(AROUND * max(height, width)))
@@ -169,7 +169,7 @@ class _Scene:
     def _known(self, top: int, bottom: int, margin: int) -> tuple[np.ndarray, np.ndarray]:
         """The light (n, W, 3) float32 of some rows, and 1 where it is the background's (n, W) float32."""
         above, below = max(0, top - margin), bottom + margin
-        known = (self._alpha[above:below] <= HIDDEN).astype(np.uint8)
+        known = (self._alpha[above:below] <= self._least).astype(np.uint8)
         if margin:
             known = cv2.erode(known, np.ones((2 * margin + 1,) * 2, np.uint8), borderValue=1)
         known = known[top - above : top - above + bottom - top].reshape(bottom - top, -1)
@@ -242,7 +242,7 @@ def _grain(image: np.ndarray, alpha: np.ndarray, white: float) -> np.ndarray:
         for x in range(0, width - side + 1, pace):
             there = slice(y, y + side), slice(x, x + side)
             piece = image[there][..., :3].astype(np.float32) / np.float32(white)
-            if (alpha[there] > HIDDEN).any() or not np.isfinite(piece).all():
+            if alpha[there].any() or not np.isfinite(piece).all():
                 continue
             mean = float(piece.mean())
             if UNCLIPPED[0] < mean < UNCLIPPED[1]:
