@@ -20,7 +20,7 @@ from .inpainters import detail
 from .inpainters.smooth import scaled, spread
 
 SURE, NONE = 250, 5  # alpha from which a pixel is the object's alone, and up to which it is the background's
-SIDE = 2048  # pixels on the long side in which colours are continued
+SIDE = 1024  # pixels on the long side in which colours are continued
 FAITH = 0.1  # how much the continued colours are trusted against the pixel itself
 BATCH = 1 << 18  # pixels of the rim at once
 BAND = 256  # rows at once

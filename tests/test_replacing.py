@@ -1,5 +1,7 @@
 """Another background around an object: the object untouched, the old background gone from its rim, its shadow kept."""
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 import pytest
@@ -239,7 +241,7 @@ def test_the_ground_is_sharp_at_the_foot_and_softer_with_distance():
     background = backdrop(image, alpha, Blur(0.7), quiet)
     foot = 500
     above = [sharpness(background[:, :150], slice(foot - 50 - k, foot - 30 - k)) for k in (0, 30, 60, 90)]
-    assert all(near > 1.3 * far for near, far in zip(above, above[1:], strict=False))
+    assert all(near > 1.3 * far for near, far in pairwise(above))
     assert sharpness(background[:, :150], slice(570, 600)) < 0.5 * above[0], "nearer ground is soft too"
     assert (background[foot - 20 : foot, :150] == image[foot - 20 : foot, :150]).all(), "in focus it is the photo"
     r = lens.radii(alpha, 20)
