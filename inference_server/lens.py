@@ -168,8 +168,8 @@ class _Scene:
     def _known(self, top: int, bottom: int, margin: int) -> tuple[np.ndarray, np.ndarray]:
         """The light (n, W, 3) float32 of some rows, and 1 where it is the background's (n, W) float32."""
         above, below = max(0, top - margin), bottom + margin
-        near = (self._alpha[above:below] > self._least).astype(np.uint8)
-        near = cv2.dilate(near, np.ones((2 * margin + 1,) * 2, np.uint8)).reshape(near.shape)
+        item = (self._alpha[above:below] > self._least).astype(np.uint8)
+        near = cv2.dilate(item, np.ones((2 * margin + 1,) * 2, np.uint8)).reshape(item.shape)
         known = near[top - above :][: bottom - top] == 0
         rows = self._image[top:bottom]
         light = rows[..., :3].astype(np.float32)
