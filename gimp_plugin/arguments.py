@@ -6,11 +6,10 @@ taken.
 
 import gi
 
+gi.require_version("Babl", "0.1")
 gi.require_version("Gegl", "0.4")
 gi.require_version("Gimp", "3.0")
-from gi.repository import Gegl, Gimp, GObject  # noqa: E402  gi wants the versions first
-
-Gegl.init(None)  # which colours need
+from gi.repository import Babl, Gegl, Gimp, GObject  # noqa: E402  gi wants the versions first
 
 AUTOMATIC = -1
 FURTHEST = 1000
@@ -108,6 +107,7 @@ def _backdrops(procedure) -> None:
     procedure.add_file_argument(
         "photo", "Pho_to", "The photo that comes behind", Gimp.FileChooserAction.OPEN, True, None, FLAGS
     )
+    Babl.init()  # which colours need
     for name, label, blurb, colour in (
         ("colour", "Colo_ur", "The background's colour, or that at its top", "white"),
         ("second-colour", "Colour _at the bottom", "Where the two colours end", "gray"),

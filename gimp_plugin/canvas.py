@@ -15,8 +15,6 @@ from gi.repository import Babl, Gegl, Gimp, Gio, GLib  # noqa: E402  gi wants th
 from inference_server import protocol  # noqa: E402
 from inference_server.errors import UserError  # noqa: E402
 
-Gegl.init(None)  # without it a scaled read is black, and says nothing
-
 HOW_TO_POINT = "Click on the object with the Paths tool (B), one anchor a click, or select it, and try again."
 
 
@@ -66,7 +64,7 @@ class Photo:
 
     def pixels(self, window: protocol.Window) -> bytes:
         """The native pixels of a window."""
-        return bytes(self.layer.get_buffer().get(Gegl.Rectangle.new(*window), 1.0, self.format, Gegl.AbyssPolicy.CLAMP))
+        return _read(self.layer, window, 1.0, self.format)
 
     def proxy(self) -> tuple[int, int, bytes]:
         """Width, height and sRGB bytes of the photo scaled to `protocol.proxy_size`; GEGL does the scaling.
@@ -76,8 +74,7 @@ class Photo:
         """
         width, height = protocol.proxy_size(self.width, self.height)
         scale = max(width, height) / max(self.width, self.height)
-        rectangle = Gegl.Rectangle.new(0, 0, width, height)
-        return width, height, bytes(self.layer.get_buffer().get(rectangle, scale, "R'G'B' u8", Gegl.AbyssPolicy.CLAMP))
+        return width, height, _read(self.layer, (0, 0, width, height), scale, "R'G'B' u8")
 
 
 @dataclass(frozen=True)
@@ -119,8 +116,8 @@ def pointed_at(photo: Photo, job: str) -> Pointed:
 def selection_mask(photo: Photo, window: protocol.Window) -> bytes:
     """The selection inside a window of the photo, one byte a pixel."""
     x, y, width, height = window
-    rectangle = Gegl.Rectangle.new(x + photo.offset[0], y + photo.offset[1], width, height)
-    return bytes(photo.image.get_selection().get_buffer().get(rectangle, 1.0, "Y u8", Gegl.AbyssPolicy.NONE))
+    there = x + photo.offset[0], y + photo.offset[1], width, height
+    return _read(photo.image.get_selection(), there, 1.0, "Y u8", Gegl.AbyssPolicy.NONE)
 
 
 def rough_selection(photo: Photo) -> tuple[int, int, bytes]:
@@ -128,9 +125,8 @@ def rough_selection(photo: Photo) -> tuple[int, int, bytes]:
     width, height = protocol.proxy_size(photo.width, photo.height)
     scale = max(width, height) / max(photo.width, photo.height)
     left, top = (round(offset * scale) for offset in photo.offset)
-    rectangle = Gegl.Rectangle.new(left, top, width, height)
-    buffer = photo.image.get_selection().get_buffer()
-    return width, height, bytes(buffer.get(rectangle, scale, "Y u8", Gegl.AbyssPolicy.NONE))
+    there = left, top, width, height
+    return width, height, _read(photo.image.get_selection(), there, scale, "Y u8", Gegl.AbyssPolicy.NONE)
 
 
 def backdrop(photo: Photo, settings: dict, frames: list[bytes]) -> protocol.Backdrop | None:
@@ -174,9 +170,8 @@ def _picture(photo: Photo, file: Gio.File | None, frames: list[bytes]) -> protoc
         width, height = max(1, round(width * scale)), max(1, round(height * scale))
         model, channels = ("Y'", 1) if photo.layer.is_gray() else ("R'G'B'", 3)
         travels = Babl.get_name(photo.babl(model + "A" * alpha))
-        rectangle = Gegl.Rectangle.new(0, 0, width, height)
-        pixels = shown.get_buffer().get(rectangle, scale, travels, Gegl.AbyssPolicy.CLAMP)
-        return protocol.attach(frames, width, height, channels + alpha, photo.depth, bytes(pixels))
+        pixels = _read(shown, (0, 0, width, height), scale, travels)
+        return protocol.attach(frames, width, height, channels + alpha, photo.depth, pixels)
     finally:
         image.delete()
 
@@ -187,6 +182,18 @@ def _colour(photo: Photo, colour: Gegl.Color) -> tuple[float, float, float]:
     values = memoryview(colour.get_bytes(photo.babl("Y'" if grey else "R'G'B'", "float")).get_data()).cast("f")
     red, green, blue = (min(1.0, max(0.0, value)) for value in ([values[0]] * 3 if grey else values))
     return red, green, blue
+
+
+def _read(
+    drawable: Gimp.Drawable,
+    window: protocol.Window,
+    scale: float,
+    pixel_format: str,
+    abyss: Gegl.AbyssPolicy = Gegl.AbyssPolicy.CLAMP,
+) -> bytes:
+    """The pixels of a window of a drawable, both scaled; beside the drawable they are its edge's, or none."""
+    Gegl.init(None)  # without it a scaled read is black, and says nothing; it takes 50 ms, which not every call has to
+    return bytes(drawable.get_buffer().get(Gegl.Rectangle.new(*window), scale, pixel_format, abyss))
 
 
 # -- paths ------------------------------------------------------------------------------------------------------------
