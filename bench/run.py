@@ -162,14 +162,14 @@ def share_of_glue() -> float:
         frames: list[bytes] = []
         photo = Photo(6000, 4000, photo_key(*size, proxy), attach(frames, *size, 3, "uint8", proxy))
         begun, in_models[0] = time.monotonic(), 0.0
-        located, _ = jobs.perform(engine, Locate("remove", photo, clicks), frames, lambda *_: None, lambda: False)
+        located, _ = jobs.perform(engine, Locate("remove", photo, clicks), frames, lambda *_: None, lambda: False, lambda *_: None)
         x, y, w, h = located.window
         spent = time.monotonic() - begun - in_models[0]
         frames = []
         pixels = attach(frames, w, h, 3, "uint8", np.ascontiguousarray(picture[y : y + h, x : x + w]).tobytes())
         begun, in_models[0] = time.monotonic(), 0.0
         request = Inpaint("remove", photo, located.window, pixels, clicks)
-        jobs.perform(engine, request, frames, lambda *_: None, lambda: False)
+        jobs.perform(engine, request, frames, lambda *_: None, lambda: False, lambda *_: None)
         rests.append(spent + time.monotonic() - begun - in_models[0])
     return statistics.median(rests)
 

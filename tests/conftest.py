@@ -75,3 +75,15 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("the data sets of the developers are not beside this checkout")
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_models(tmp_path_factory) -> Path:
+    """A folder of small diffusion models of each layout: sd15, sdxl, flux."""
+    pytest.importorskip("diffusers", reason="diffusers is not installed (the extra `full`)")
+    from . import small_pipelines
+
+    folder = tmp_path_factory.mktemp("diffusion")
+    for kind in ("sd15", "sdxl", "flux"):
+        getattr(small_pipelines, kind)(folder / kind)
+    return folder

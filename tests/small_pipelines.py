@@ -13,8 +13,10 @@ WORDS = 1000  # in the small tokenizers
 
 def sd15(folder: Path, channels: int = 9, **saving) -> Path:
     """Stable Diffusion 1.5 with 9 channels, its inpainting kind, or 4, in `folder`."""
+    import torch
     from diffusers import DDIMScheduler, StableDiffusionInpaintPipeline
 
+    torch.manual_seed(0)
     StableDiffusionInpaintPipeline(
         vae=_vae(),
         text_encoder=_clip(32),
@@ -30,8 +32,10 @@ def sd15(folder: Path, channels: int = 9, **saving) -> Path:
 
 def sdxl(folder: Path, **saving) -> Path:
     """Stable Diffusion XL, inpainting."""
+    import torch
     from diffusers import EulerDiscreteScheduler, StableDiffusionXLInpaintPipeline
 
+    torch.manual_seed(0)
     unet = _unet(
         9,
         cross_attention_dim=64,
@@ -59,9 +63,11 @@ def sdxl(folder: Path, **saving) -> Path:
 
 def flux(folder: Path, **saving) -> Path:
     """FLUX.1 Fill."""
+    import torch
     from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, FluxFillPipeline, FluxTransformer2DModel
     from transformers import T5Config, T5EncoderModel
 
+    torch.manual_seed(0)
     channels = 4
     # 4 channels, packed by 2 x 2, twice over, and 8 x 8 mask pixels packed by 2 x 2; the small VAE halves only once.
     transformer = FluxTransformer2DModel(
@@ -177,3 +183,107 @@ def _t5_tokenizer():
     words = Tokenizer(models.Unigram(pieces, unk_id=2))
     words.pre_tokenizer = pre_tokenizers.Metaspace()
     return T5TokenizerFast(tokenizer_object=words, extra_ids=0, model_max_length=512)
+
+
+def single_file(folder: Path, target: Path) -> Path:
+    """The `sd15` in `folder` as one .safetensors file, in the layout that such models were first published in."""
+    from safetensors.torch import load_file, save_file
+
+    tensors = {}
+    for part, prefix, renamed in (
+        ("unet/diffusion_pytorch_model", "model.diffusion_model.", _old_unet_name),
+        ("vae/diffusion_pytorch_model", "first_stage_model.", _old_vae_name),
+        (
+            "text_encoder/model",
+            "cond_stage_model.transformer.text_model.",
+            lambda name: name,
+        ),
+    ):
+        for name, tensor in load_file(folder / f"{part}.safetensors").items():
+            old = prefix + renamed(name)
+            # The attention of the old autoencoder is made of 1 x 1 convolutions.
+            convolved = "first_stage" in old and "attn_1" in old and tensor.ndim == 2
+            tensors[old] = tensor[:, :, None, None].clone() if convolved else tensor
+    save_file(tensors, target)
+    return target
+
+
+RESNET = {
+    "norm1": "in_layers.0",
+    "conv1": "in_layers.2",
+    "time_emb_proj": "emb_layers.1",
+    "norm2": "out_layers.0",
+    "conv2": "out_layers.3",
+    "conv_shortcut": "skip_connection",
+}
+
+
+def _old_unet_name(name: str) -> str:
+    """Of two blocks a side, each of one layer, the second with attention."""
+    block, _, rest = name.partition(".")
+    if block in ("conv_in", "conv_norm_out", "conv_out", "time_embedding"):
+        return {
+            "conv_in": "input_blocks.0.0.",
+            "conv_norm_out": "out.0.",
+            "conv_out": "out.2.",
+            "time_embedding": "time_embed.",
+        }[block] + rest.replace("linear_1", "0").replace("linear_2", "2")
+    if block == "mid_block":
+        kind, k, inner = rest.split(".", 2)
+        return f"middle_block.{1 if kind == 'attentions' else 2 * int(k)}.{_old_resnet(kind, inner)}"
+    level, kind, k, inner = rest.split(".", 3)
+    if block == "down_blocks":
+        if kind == "downsamplers":
+            return "input_blocks.2.0.op." + inner.removeprefix("conv.")
+        return f"input_blocks.{1 + 2 * int(level)}.{int(kind == 'attentions')}.{_old_resnet(kind, inner)}"
+    if kind == "upsamplers":
+        return "output_blocks.1.2." + inner
+    return f"output_blocks.{2 * int(level) + int(k)}.{int(kind == 'attentions')}.{_old_resnet(kind, inner)}"
+
+
+def _old_resnet(kind: str, inner: str) -> str:
+    first, _, rest = inner.partition(".")
+    return f"{RESNET[first]}.{rest}" if kind == "resnets" else inner
+
+
+def _old_vae_name(name: str) -> str:
+    name = name.replace("conv_norm_out", "norm_out")
+    if "mid_block.attentions" in name:
+        for new, old in (("group_norm", "norm"), ("to_q", "q"), ("to_k", "k"), ("to_v", "v"), ("to_out.0", "proj_out")):
+            name = name.replace(f".{new}.", f".{old}.")
+        return name.replace("mid_block.attentions.0", "mid.attn_1")
+    for k in (0, 1):
+        name = name.replace(f"mid_block.resnets.{k}", f"mid.block_{k + 1}")
+        name = name.replace(f"down_blocks.{k}.", f"down.{k}.").replace(f"up_blocks.{k}.", f"up.{1 - k}.")
+    name = name.replace(".resnets.", ".block.").replace("conv_shortcut", "nin_shortcut")
+    return name.replace("downsamplers.0", "downsample").replace("upsamplers.0", "upsample")
+
+
+def lora(base: Path, folder: Path) -> Path:
+    """A LoRA for the `sd15` in `base`, as one file in `folder`."""
+    from diffusers import StableDiffusionInpaintPipeline, UNet2DConditionModel
+    from peft import LoraConfig
+    from peft.utils import get_peft_model_state_dict
+
+    unet = UNet2DConditionModel.from_pretrained(base / "unet")
+    unet.add_adapter(LoraConfig(r=2, target_modules=["to_q", "to_v"]))
+    layers = {name: tensor.normal_(std=0.3) for name, tensor in get_peft_model_state_dict(unet).items()}
+    StableDiffusionInpaintPipeline.save_lora_weights(folder, unet_lora_layers=layers)
+    return folder
+
+
+def pipeline_with_true_encoder():
+    """A pipeline whose encoder keeps the colours, as a trained one does: two channels mixed of them, and their sum."""
+    from types import SimpleNamespace
+
+    import torch
+    from torch.nn import functional
+
+    mix = torch.tensor([[1.0, 0.5, 0.0], [0.0, 1.0, -0.7], [0.3, 0.0, 1.0], [1.0, 1.0, 1.0]])
+
+    def encode(x):
+        small = functional.avg_pool2d(x, 2)
+        return (SimpleNamespace(mode=lambda: torch.einsum("cd,ndhw->nchw", mix, small)),)
+
+    vae = SimpleNamespace(encode=encode, config=SimpleNamespace(scaling_factor=0.18215))
+    return SimpleNamespace(vae=vae, scheduler=SimpleNamespace())

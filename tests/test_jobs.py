@@ -27,7 +27,7 @@ POINTED = Clicks((CLICK,), (1,))
 
 
 def ask(engine, message, frames=()):
-    return perform(engine, message, frames, lambda share, word: None, lambda: False)
+    return perform(engine, message, frames, lambda share, word: None, lambda: False, lambda answer, frames: None)
 
 
 @pytest.fixture

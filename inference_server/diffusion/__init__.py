@@ -33,13 +33,7 @@ def demand(store: Store, job: str, model: str = "") -> None:
     if not model:
         if not _installed(store):
             store.demand(STARTER, job)
-    elif model in MODELS or not Path(model).exists():
-        if model not in MODELS and "/" not in model:
-            raise UserError(
-                "wrong-input",
-                f"There is no model {model}, and no file of that name.",
-                f"Known are: {', '.join(PREFERRED)}.",
-            )
+    elif not _is_place(model):
         store.demand(model, job)
     lacking = [package for package in PACKAGES if find_spec(package) is None]
     if lacking:
@@ -73,10 +67,14 @@ def _place(store: Store, model: str) -> Path:
         device = devices.best()
         here, free = _installed(store), 0 if device == "cpu" else devices.free(device)
         model = next((name for name in here if PREFERRED[name] <= free), here[-1])
-    if model in MODELS or not Path(model).exists():
-        store.need(model)
-        return store.folder_of(model)
-    return Path(model)
+    if _is_place(model):
+        return Path(model)
+    store.need(model)
+    return store.folder_of(model)
+
+
+def _is_place(model: str) -> bool:
+    return model not in MODELS and Path(model).exists()
 
 
 def _installed(store: Store) -> list[str]:

@@ -13,7 +13,9 @@ import torch
 
 from ..errors import UserError
 
-WORK, WORK_IN_TILES = 3600, 1400  # bytes of scratch per pixel of the picture in 16 bits; measured, decoding it
+DECODING = 4000  # bytes per pixel that the decoder takes, in 32 bits, as some must; measured on a processor
+DENOISING = 2000  # about the most that the large network takes
+TILE = 512  # pixels
 LEAST_WORK = 300 << 20  # whatever the size: kernels, buffers
 LAYERS = 400 << 20  # the most that is there at a time when one layer works after the other
 SPARE = 0.9  # of the free memory; the rest is the desktop's
@@ -46,7 +48,8 @@ def weights(pipeline: Any) -> Weights:
 def need(plan: Plan, held: Weights, pixels: int) -> int:
     """Bytes of device memory that a picture of so many pixels takes, about."""
     there = {"": held.all, "model": held.largest, "sequential": min(LAYERS, held.largest)}[plan.offload]
-    return there + max(LEAST_WORK, pixels * (WORK_IN_TILES if plan.tiled else WORK))
+    decoded = min(pixels, TILE**2) if plan.tiled else pixels
+    return there + max(LEAST_WORK, decoded * DECODING, pixels * DENOISING)
 
 
 def choose(free: int, held: Weights, pixels: int, device: str) -> int:
@@ -63,11 +66,14 @@ def possible(device: str) -> tuple[Plan, ...]:
 def lay_out(pipeline: Any, plan: Plan, device: str) -> None:
     """Put a pipeline where the plan wants it."""
     pipeline.remove_all_hooks()
-    if plan.tiled:
-        if hasattr(pipeline.vae, "enable_tiling"):
-            pipeline.vae.enable_tiling()
-        if device != "cuda":  # whose attention never holds the whole matrix
-            pipeline.enable_attention_slicing()
+    vae = pipeline.vae
+    if hasattr(vae, "tile_latent_min_size"):  # AutoencoderKL's; others keep what they are
+        vae.tile_sample_min_size = min(vae.config.sample_size, TILE)
+        vae.tile_latent_min_size = vae.tile_sample_min_size // pipeline.vae_scale_factor
+    if hasattr(vae, "enable_tiling"):
+        (vae.enable_tiling if plan.tiled else vae.disable_tiling)()
+    if device != "cuda":  # whose attention never holds the whole matrix
+        (pipeline.enable_attention_slicing if plan.tiled else pipeline.disable_attention_slicing)()
     if plan.offload == "model":
         pipeline.enable_model_cpu_offload(device=device)
     elif plan.offload == "sequential":

@@ -150,8 +150,8 @@ class Painter:
         if not again:
             self._preview.forget()
         try:
-            with torch.inference_mode():
-                images = self._pipeline(**{name: wish for name, wish in wishes.items() if name in known}).images
+            # Not in inference mode: weights that offloading moves would become tensors that it cannot move again.
+            images = self._pipeline(**{name: wish for name, wish in wishes.items() if name in known}).images
         except (RuntimeError, MemoryError) as error:
             if not memory.is_lacking(error):
                 raise
@@ -197,7 +197,7 @@ class Painter:
 
 def _strength(steps: int) -> float:
     """How much noise a second look puts back: AGAIN, and enough for one step at least."""
-    return max(AGAIN, 1.01 / steps)
+    return min(1.0, max(AGAIN, 1.01 / steps))
 
 
 def _precision(half: str, device: str) -> torch.dtype:

@@ -18,7 +18,7 @@ from ..errors import UserError, command
 from ..models.store import Store
 from .families import FAMILIES, INDEX, shapes
 
-HALF = ".fp16.safetensors"
+HALF = ".fp16"  # in the names of weights that are published in 16 bits
 FIRST = "model.diffusion_model.input_blocks.0.0.weight"  # in a single file: (channels made, channels read, 3, 3)
 
 diffusers.utils.logging.set_verbosity_error()
@@ -55,7 +55,7 @@ def _read_folder(place: Path, dtype: torch.dtype) -> Any:
     return (diffusers.DiffusionPipeline if ready else diffusers.AutoPipelineForInpainting).from_pretrained(
         place,
         dtype=dtype,
-        variant="fp16" if any(place.rglob("*" + HALF)) else None,
+        variant="fp16" if any(HALF in file.name for file in place.rglob("*.safetensors")) else None,
         use_safetensors=True,
         local_files_only=True,
         trust_remote_code=False,
