@@ -71,9 +71,9 @@ def detailed(photo: np.ndarray, hole: np.ndarray, usable: np.ndarray, white: flo
         source = at + np.rint(filled.offsets[cell[:, 0], cell[:, 1]] * scale).astype(np.int32)
         source = source.clip(0, (height - 1, width - 1))
         there = source[:, 0], source[:, 1]
-        value = photo[there].astype(np.float32) / np.float32(white) - _sampled(soft, (source + 0.5) / scale)
+        value = photo[there].astype(np.float32) / np.float32(white) - sampled(soft, (source + 0.5) / scale)
         value[~usable[there]] = 0
-        value += _sampled(soft, small)
+        value += sampled(soft, small)
         result[some] = from_float(value, photo.dtype, white)
     return result
 
@@ -85,7 +85,7 @@ def from_float(value: np.ndarray, depth: np.dtype, white: float) -> np.ndarray:
     return np.rint(value.clip(0, 1) * np.float32(white)).astype(depth)
 
 
-def _sampled(picture: np.ndarray, places: np.ndarray) -> np.ndarray:
+def sampled(picture: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Colours (n, 3) of a picture (h, w, 3) at places (n, 2), row and column, where (0.5, 0.5) is the first pixel."""
     count = len(places)
     y, x = (
