@@ -162,7 +162,9 @@ def share_of_glue() -> float:
         frames: list[bytes] = []
         photo = Photo(6000, 4000, photo_key(*size, proxy), attach(frames, *size, 3, "uint8", proxy))
         begun, in_models[0] = time.monotonic(), 0.0
-        located, _ = jobs.perform(engine, Locate("remove", photo, clicks), frames, lambda *_: None, lambda: False, lambda *_: None)
+        located, _ = jobs.perform(
+            engine, Locate("remove", photo, clicks), frames, lambda *_: None, lambda: False, lambda *_: None
+        )
         x, y, w, h = located.window
         spent = time.monotonic() - begun - in_models[0]
         frames = []

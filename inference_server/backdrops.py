@@ -6,7 +6,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from . import lens, region
+from . import lens
 from .errors import UserError
 from .inpainters.detail import from_float
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from . import region, replacing
+from . import backdrops, region
+from .backdrops import Backdrop
 from .diffusion.prompts import Prompt
 from .engine import Engine, Patch
 from .errors import UserError, disk_full
 from .protocol import MAX_VARIATIONS, Wish
 from .region import to_rgb, to_uint8
-from .replacing import Backdrop
 from .terminal import Bar
 
 
@@ -116,11 +116,11 @@ def _behind(arguments: argparse.Namespace) -> Backdrop | None:
         colours = [_colour(text) for text in arguments.colour]
         if len(colours) > 2:
             raise UserError("wrong-input", "There can be one colour, or two: that at the top and that at the bottom.")
-        return replacing.Gradient(colours[0], colours[-1])
+        return backdrops.Gradient(colours[0], colours[-1])
     if arguments.blur is not None:
         if not 0 <= arguments.blur <= 1:
             raise UserError("wrong-input", "The strength of a blur must be between 0 and 1.")
-        return replacing.Blur(arguments.blur)
+        return backdrops.Blur(arguments.blur)
     return None
 
 

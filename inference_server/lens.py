@@ -17,7 +17,6 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from . import region
 from .inpainters.detail import from_float
 from .inpainters.smooth import spread
 
