@@ -1,24 +1,19 @@
-"""What GIMP holds -> what a request needs; a result -> layers.  Knows no server.
+"""What GIMP holds -> what a request needs.  Knows no server.
 
 Three spaces: GIMP's *image* (where paths and the selection live), the *photo*, which is the active layer with its own
 top left as origin, and a *window* of the photo.  Only this file converts between image and photo.
 """
 
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 
 import gi
 
 gi.require_version("Babl", "0.1")
 gi.require_version("Gegl", "0.4")
-from gi.repository import Babl, Gegl, Gimp  # noqa: E402  gi wants the versions first
+from gi.repository import Babl, Gegl, Gimp, Gio, GLib  # noqa: E402  gi wants the versions first
 
 from inference_server import protocol  # noqa: E402
 from inference_server.errors import UserError  # noqa: E402
-
-Gegl.init(None)  # without it a scaled read is black, and says nothing
-
-PARASITE = "inpaint-anything-job"
 
 HOW_TO_POINT = "Click on the object with the Paths tool (B), one anchor a click, or select it, and try again."
 
@@ -60,14 +55,16 @@ class Photo:
     def format(self) -> str:
         """The Babl format pixels travel in: non-linear, in the layer's own colour space, so that nothing is converted
         on the way but linear light."""
-        model = {1: "Y'", 2: "Y'A", 3: "R'G'B'", 4: "R'G'B'A"}[self.channels]
-        samples = {"uint8": "u8", "uint16": "u16", "float32": "float"}[self.depth]
-        space = Babl.format_get_space(self.layer.get_format())
-        return Babl.get_name(Babl.format_with_space(f"{model} {samples}", space))
+        return Babl.get_name(self.babl({1: "Y'", 2: "Y'A", 3: "R'G'B'", 4: "R'G'B'A"}[self.channels]))
+
+    def babl(self, model: str, samples: str = "") -> Babl.Object:
+        """A colour model in the layer's own colour space, in `depth` unless other samples are wanted."""
+        samples = samples or {"uint8": "u8", "uint16": "u16", "float32": "float"}[self.depth]
+        return Babl.format_with_space(f"{model} {samples}", Babl.format_get_space(self.layer.get_format()))
 
     def pixels(self, window: protocol.Window) -> bytes:
         """The native pixels of a window."""
-        return bytes(self.layer.get_buffer().get(Gegl.Rectangle.new(*window), 1.0, self.format, Gegl.AbyssPolicy.CLAMP))
+        return _read(self.layer, window, 1.0, self.format)
 
     def proxy(self) -> tuple[int, int, bytes]:
         """Width, height and sRGB bytes of the photo scaled to `protocol.proxy_size`; GEGL does the scaling.
@@ -77,8 +74,7 @@ class Photo:
         """
         width, height = protocol.proxy_size(self.width, self.height)
         scale = max(width, height) / max(self.width, self.height)
-        rectangle = Gegl.Rectangle.new(0, 0, width, height)
-        return width, height, bytes(self.layer.get_buffer().get(rectangle, scale, "R'G'B' u8", Gegl.AbyssPolicy.CLAMP))
+        return width, height, _read(self.layer, (0, 0, width, height), scale, "R'G'B' u8")
 
 
 @dataclass(frozen=True)
@@ -92,21 +88,6 @@ class Pointed:
     clicks: protocol.Clicks | None = None
     bounds: protocol.Window | None = None
     rough: bool = False
-
-
-@dataclass(frozen=True)
-class Result:
-    """What came back: for `window` of the photo, the object's mask and, unless it was only to be selected, new pixels
-    with the alpha that shows them."""
-
-    job: str
-    window: protocol.Window
-    score: float
-    mask: bytes
-    pixels: bytes | None = None
-    alpha: bytes | None = None
-    settings: dict = field(default_factory=dict)
-    clicks: protocol.Clicks | None = None
 
 
 def pointed_at(photo: Photo, job: str) -> Pointed:
@@ -135,8 +116,8 @@ def pointed_at(photo: Photo, job: str) -> Pointed:
 def selection_mask(photo: Photo, window: protocol.Window) -> bytes:
     """The selection inside a window of the photo, one byte a pixel."""
     x, y, width, height = window
-    rectangle = Gegl.Rectangle.new(x + photo.offset[0], y + photo.offset[1], width, height)
-    return bytes(photo.image.get_selection().get_buffer().get(rectangle, 1.0, "Y u8", Gegl.AbyssPolicy.NONE))
+    there = x + photo.offset[0], y + photo.offset[1], width, height
+    return _read(photo.image.get_selection(), there, 1.0, "Y u8", Gegl.AbyssPolicy.NONE)
 
 
 def rough_selection(photo: Photo) -> tuple[int, int, bytes]:
@@ -144,110 +125,75 @@ def rough_selection(photo: Photo) -> tuple[int, int, bytes]:
     width, height = protocol.proxy_size(photo.width, photo.height)
     scale = max(width, height) / max(photo.width, photo.height)
     left, top = (round(offset * scale) for offset in photo.offset)
-    rectangle = Gegl.Rectangle.new(left, top, width, height)
-    buffer = photo.image.get_selection().get_buffer()
-    return width, height, bytes(buffer.get(rectangle, scale, "Y u8", Gegl.AbyssPolicy.NONE))
+    there = left, top, width, height
+    return width, height, _read(photo.image.get_selection(), there, scale, "Y u8", Gegl.AbyssPolicy.NONE)
 
 
-def insert(photo: Photo, result: Result) -> Gimp.GroupLayer:
-    """Put a result above the photo's layer, in one undo step: a group with the new pixels under a layer mask and,
-    hidden, the object's mask.  The photo's layer is not touched.  Returns the group.
+def backdrop(photo: Photo, settings: dict, frames: list[bytes]) -> protocol.Backdrop | None:
+    """What comes behind the object, from the settings, its pixels in frames; None where a model is to paint it.
 
-    Everything that can fail happens before the image is changed.
+    Raises UserError for a photo that cannot be read.
     """
-    image = photo.image
-    group = Gimp.GroupLayer.new(image, protocol.TITLES[result.job])
-    shown = _result_layer(photo, result) if result.pixels is not None else None
-    mask = _mask_layer(photo, result)
-    chosen = _selection_channel(photo, result) if result.job == "select" else None
-    job = {
-        "job": result.job,
-        "layer": photo.layer.get_name(),
-        "settings": result.settings,
-        "score": result.score,
-        "clicks": asdict(result.clicks) if result.clicks else None,
-    }
-    flags = Gimp.PARASITE_PERSISTENT | Gimp.PARASITE_UNDOABLE
-    # Before the group is in the image: GIMP undoes attaching to one that is with a critical error of its own.
-    group.attach_parasite(Gimp.Parasite.new(PARASITE, flags, list(json.dumps(job).encode())))
+    match settings["background"]:
+        case "photo":
+            return protocol.Backdrop(picture=_picture(photo, settings["photo"], frames))
+        case "colour":
+            return protocol.Backdrop(colours=(_colour(photo, settings["colour"]),))
+        case "gradient":
+            return protocol.Backdrop(
+                colours=(_colour(photo, settings["colour"]), _colour(photo, settings["second_colour"]))
+            )
+        case "blur":
+            return protocol.Backdrop(blur=settings["blur"] / 100)
+    return None
 
-    parent, position = photo.layer.get_parent(), image.get_item_position(photo.layer)
-    image.undo_group_start()
+
+def _picture(photo: Photo, file: Gio.File | None, frames: list[bytes]) -> protocol.Raster:
+    """What a file shows, as GIMP opens it, in the photo's own colours and depth; no larger than covers the photo."""
+    if file is None:
+        raise UserError("wrong-input", "There is no photo to put behind the object.", "Choose its file.")
+    if not file.query_exists(None):
+        raise UserError("wrong-input", f"There is no file {file.get_parse_name()}.", "Choose another photo.")
     try:
-        if not image.insert_layer(group, parent, position):
-            raise UserError("wrong-input", f"GIMP does not take the result: {Gimp.get_pdb().get_last_error()}")
-        _blend_as_computed(group, image)
-        image.insert_layer(mask, group, 0)
-        if shown:
-            image.insert_layer(shown, group, 0)
-        if chosen:
-            image.insert_channel(chosen, None, 0)
-            image.select_item(Gimp.ChannelOps.REPLACE, chosen)
-            image.remove_channel(chosen)
-        image.set_selected_layers([photo.layer])
+        image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, file)
+    except GLib.Error:
+        image = None
+    shown = image and image.merge_visible_layers(Gimp.MergeType.CLIP_TO_IMAGE)
+    if not shown:
+        raise UserError(
+            "wrong-input", f"{file.get_parse_name()} is not a picture that GIMP can open.", "Choose another photo."
+        )
+    try:
+        shown.resize_to_image_size()
+        width, height, alpha = shown.get_width(), shown.get_height(), shown.has_alpha()
+        scale = min(1.0, max(photo.width / width, photo.height / height))
+        width, height = max(1, round(width * scale)), max(1, round(height * scale))
+        model, channels = ("Y'", 1) if photo.layer.is_gray() else ("R'G'B'", 3)
+        travels = Babl.get_name(photo.babl(model + "A" * alpha))
+        pixels = _read(shown, (0, 0, width, height), scale, travels)
+        return protocol.attach(frames, width, height, channels + alpha, photo.depth, pixels)
     finally:
-        image.undo_group_end()
-    Gimp.displays_flush()
-    return group
+        image.delete()
 
 
-def _result_layer(photo: Photo, result: Result) -> Gimp.Layer:
-    layer = _layer(
-        photo, result, "Result", photo.layer.type_with_alpha() if photo.layer.has_alpha() else photo.layer.type()
-    )
-    _paint(layer, result, photo.format, result.pixels)
-    _blend_as_computed(layer, photo.image)
-    mask = layer.create_mask(Gimp.AddMaskType.BLACK)
-    _paint(mask, result, "Y u8", result.alpha)
-    layer.add_mask(mask)
-    layer.set_edit_mask(False)
-    return layer
+def _colour(photo: Photo, colour: Gegl.Color) -> tuple[float, float, float]:
+    """A colour as the photo would hold it, 0 to 1, red, green and blue alike where the photo is grey."""
+    grey = photo.layer.is_gray()
+    values = memoryview(colour.get_bytes(photo.babl("Y'" if grey else "R'G'B'", "float")).get_data()).cast("f")
+    red, green, blue = (min(1.0, max(0.0, value)) for value in ([values[0]] * 3 if grey else values))
+    return red, green, blue
 
 
-def _mask_layer(photo: Photo, result: Result) -> Gimp.Layer:
-    gray = photo.image.get_base_type() == Gimp.ImageBaseType.GRAY
-    layer = _layer(photo, result, "Mask", Gimp.ImageType.GRAY_IMAGE if gray else Gimp.ImageType.RGB_IMAGE)
-    _paint(layer, result, "Y' u8", result.mask)
-    layer.set_visible(False)
-    return layer
-
-
-def _layer(photo: Photo, result: Result, name: str, kind: Gimp.ImageType) -> Gimp.Layer:
-    x, y, width, height = result.window
-    layer = Gimp.Layer.new(photo.image, name, width, height, kind, 100, Gimp.LayerMode.NORMAL)
-    layer.set_offsets(photo.offset[0] + x, photo.offset[1] + y)
-    return layer
-
-
-def _selection_channel(photo: Photo, result: Result) -> Gimp.Channel:
-    """A channel of the image's size that holds the mask at its place."""
-    image, (x, y, width, height) = photo.image, result.window
-    channel = Gimp.Channel.new(
-        image, protocol.TITLES["select"], image.get_width(), image.get_height(), 100, Gegl.Color.new("black")
-    )
-    buffer = channel.get_buffer()
-    buffer.set(Gegl.Rectangle.new(photo.offset[0] + x, photo.offset[1] + y, width, height), "Y u8", result.mask)
-    buffer.flush()
-    return channel
-
-
-def _paint(drawable: Gimp.Drawable, result: Result, pixel_format: str, pixels: bytes) -> None:
-    _, _, width, height = result.window
-    buffer = drawable.get_buffer()
-    buffer.set(Gegl.Rectangle.new(0, 0, width, height), pixel_format, pixels)
-    buffer.flush()
-    drawable.update(0, 0, width, height)
-
-
-def _blend_as_computed(layer: Gimp.Layer, image: Gimp.Image) -> None:
-    """Mix in the values the image holds, which need no conversion, so that what the mask hides is shown bit for bit.
-
-    The server mixes in non-linear values; in a linear image the soft edge differs by a hair, and only there.
-    """
-    linear = not image.get_precision().value_nick.endswith("non-linear")
-    space = Gimp.LayerColorSpace.RGB_LINEAR if linear else Gimp.LayerColorSpace.RGB_NON_LINEAR
-    layer.set_blend_space(space)
-    layer.set_composite_space(space)
+def _read(
+    drawable: Gimp.Drawable,
+    window: protocol.Window,
+    scale: float,
+    pixel_format: str,
+    abyss: Gegl.AbyssPolicy = Gegl.AbyssPolicy.CLAMP,
+) -> bytes:
+    """The pixels of a window of a drawable, both scaled; beside the drawable they are its edge's, or none."""
+    Gegl.init(None)  # without it a scaled read is black, and says nothing; it takes 50 ms, which not every call has to
+    return bytes(drawable.get_buffer().get(Gegl.Rectangle.new(*window), scale, pixel_format, abyss))
 
 
 # -- paths ------------------------------------------------------------------------------------------------------------

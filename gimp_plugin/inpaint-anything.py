@@ -17,8 +17,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 sys.path.append(str(HERE / "vendor"))  # pyzmq, for a GIMP whose Python has none
 
-AUTOMATIC = -1
-FURTHEST = 1000
+import arguments  # noqa: E402  which lies beside this file
 
 # name: menu label, what it does, longer help
 JOBS = {
@@ -40,7 +39,8 @@ JOBS = {
     "replace": (
         "Replace _Background…",
         "Put another world around the object that was clicked",
-        "Finds the object under the clicks and paints what the prompt describes around it, on a new layer.",
+        "Finds the object under the clicks and puts something else around it, on a new layer: what the prompt"
+        " describes, another photo, a colour, two colours, or its own background out of focus.",
     ),
 }
 WHERE_CLICKS_COME_FROM = (
@@ -67,7 +67,7 @@ class InpaintAnything(Gimp.PlugIn):
         procedure.add_menu_path("<Image>/Filters/Inpaint Anything")
         procedure.set_documentation(blurb, text + WHERE_CLICKS_COME_FROM, name)
         procedure.set_attribution("Inpaint Anything for GIMP", "Inpaint Anything for GIMP", "2026")
-        add_arguments(procedure, job)
+        arguments.declare(procedure, job)
         readable = GObject.ParamFlags.READWRITE
         procedure.add_layer_return_value(
             "group", "Group", "The layer group with the result and the mask", True, readable
@@ -78,33 +78,6 @@ class InpaintAnything(Gimp.PlugIn):
         return procedure
 
 
-def add_arguments(procedure, job):
-    """Declare a procedure's settings: the one list that the dialog, scripts and the last values use.
-
-    Underlined letters are those GIMP's own buttons leave free: S, L, R, H, C and O are taken.
-    """
-    flags = GObject.ParamFlags.READWRITE
-    if job == "select":
-        procedure.add_boolean_argument("soft-edge", "Soft _edge", "Follow hair and fur with soft values", False, flags)
-    if job in ("select", "remove"):
-        procedure.add_boolean_argument(
-            "include-shadow", "Also its sha_dow", "Take the shadow that the object casts along with it", False, flags
-        )
-    if job in ("fill", "replace"):
-        procedure.add_string_argument("prompt", "_Prompt", "What to paint, in a few words", "", flags)
-    edges = [("feather", "_Feather (-1: automatic)", "Pixels of soft edge; -1: what suits the photo's size")]
-    if job in ("remove", "fill"):
-        edges.insert(
-            0, ("grow", "_Grow (-1: automatic)", "Pixels to grow the mask by; -1: what suits the photo's size")
-        )
-    if job != "select":
-        for name, label, blurb in edges:
-            procedure.add_int_argument(name, label, blurb, AUTOMATIC, FURTHEST, AUTOMATIC, flags)
-        procedure.add_int_argument(
-            "seed", "_Variation", "Another number gives another result; the same one the same", 0, 2**31 - 1, 0, flags
-        )
-
-
 def run(procedure, run_mode, image, drawables, config, job):
     """What GIMP calls.  Whatever goes wrong becomes one sentence in GIMP's error box."""
     try:
@@ -112,25 +85,7 @@ def run(procedure, run_mode, image, drawables, config, job):
     except ImportError:
         return refuse(procedure, "Inpaint Anything is not completely installed. Run install.py again.")
     try:
-        import canvas
-        import session
-
-        photo = canvas.Photo.of(image, drawables)
-        pointed = canvas.pointed_at(photo, job)
-        if run_mode == Gimp.RunMode.INTERACTIVE:
-            if pointed.clicks:
-                session.look_ahead(photo)
-            import dialog  # brings GTK with it: a script need not wait for that
-
-            if not dialog.ask(procedure, config, pointed.in_words):
-                return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, None)
-        settings = {
-            name: config.get_property(name)
-            for name in ("prompt", "soft_edge", "include_shadow", "grow", "feather", "seed")
-            if config.find_property(name)
-        }
-        result = session.perform(job, photo, pointed, settings)
-        group = canvas.insert(photo, result)
+        results = work(procedure, run_mode == Gimp.RunMode.INTERACTIVE, image, drawables, config, job)
     except UserError as error:
         if error.code == "cancelled":
             return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, None)
@@ -146,10 +101,44 @@ def run(procedure, run_mode, image, drawables, config, job):
         )
     values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, None)
     values.remove(1)
-    values.insert(1, GObject.Value(Gimp.Layer, group))
+    values.insert(1, GObject.Value(Gimp.Layer, results.group))
     values.remove(2)
-    values.insert(2, GObject.Value(GObject.TYPE_DOUBLE, result.score))
+    values.insert(2, GObject.Value(GObject.TYPE_DOUBLE, results.score))
     return values
+
+
+def work(procedure, interactive, image, drawables, config, job):
+    """Do a job on the active layer; returns the `layers.Results` that came of it.  Raises UserError."""
+    import canvas
+    import layers
+    import session
+
+    from inference_server.errors import UserError, cancelled_by_user
+
+    photo = canvas.Photo.of(image, drawables)
+    pointed = canvas.pointed_at(photo, job)
+    if interactive:
+        import dialog  # brings GTK with it: a script need not wait for that
+
+        if not dialog.ask(procedure, config, job, pointed, session.Aside(photo)):
+            raise cancelled_by_user()
+    settings = arguments.read(procedure, config)
+    if interactive and session.paints(job, settings):
+        import progress
+
+        show = progress.Window(session.WORDS[job])
+    else:
+        show = session.StatusBar(job)
+    with layers.Results(photo, job, settings, pointed.clicks) as results, show:
+        try:
+            session.perform(job, photo, pointed, settings, show, results.add)
+        except UserError as error:
+            if not results.count:
+                raise
+            if error.code != "cancelled":  # who cancels knows that what has come is kept
+                kept = f"{results.count} of {settings['variations']} results had come and are kept."
+                raise UserError(error.code, f"{error.sentence.removesuffix(' Nothing was changed.')} {kept}") from None
+    return results
 
 
 def refuse(procedure, sentence):

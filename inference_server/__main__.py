@@ -62,7 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     remove.set_defaults(run=_models_remove)
 
     def pictures(arguments: argparse.Namespace) -> int:
-        from .files import run
+        if arguments.job in ("fill", "replace") and not _behind(arguments):
+            _demand_painter(arguments.job, arguments.model)
+        from .files import run  # and with it numpy and OpenCV, for which nobody waits to read that a model is missing
 
         return run(arguments)
 
@@ -87,22 +89,66 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--soft-edge", action="store_true", help="soft values for hair and fur")
         else:
             command.add_argument("--mask", metavar="FILE", help="a ready mask instead of clicks, white = the object")
-        if job in ("segment", "remove"):
+        if job != "replace":
             command.add_argument("--shadow", action="store_true", help="also the shadow it casts")
-        if job == "remove":
+        if job in ("remove", "fill"):
             command.add_argument(
                 "--grow", type=int, metavar="PIXELS", help="grow the mask (default: by the photo's size)"
             )
+        if job != "segment":
             command.add_argument("--feather", type=int, metavar="PIXELS", help="soften its edge")
-            command.add_argument("--seed", type=int, default=0)
+            command.add_argument("--seed", type=int, default=0, metavar="N")
         if job in ("fill", "replace"):
-            command.add_argument("--prompt", default="", help="what to paint")
+            _add_wish(command)
+        if job == "replace":
+            _add_backdrops(command)
         command.set_defaults(run=pictures, job=job)
     return parser
 
 
+def _add_wish(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--prompt", default="", help="what to paint")
+    command.add_argument("--negative", default="", metavar="PROMPT", help="what should not be there")
+    command.add_argument("--plain-prompt", action="store_true", help="add no words of ours to the prompt")
+    command.add_argument("--quality", choices=("fast", "balanced", "best"), default="balanced")
+    command.add_argument("--model", default="", help="a name, or the path of one of yours (default: the best here)")
+    command.add_argument(
+        "--variations",
+        type=int,
+        default=1,
+        metavar="N",
+        help="so many results with the seeds from --seed on: OUT-seed0.png, OUT-seed1.png, …",
+    )
+
+
+def _add_backdrops(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--background-photo", metavar="FILE", help="another photo behind the object, instead of a prompt"
+    )
+    command.add_argument(
+        "--colour", action="append", default=[], metavar="#RRGGBB", help="a colour behind it; twice: from top to bottom"
+    )
+    command.add_argument("--blur", type=float, metavar="0..1", help="its own background, so far out of focus")
+    command.add_argument("--no-shadow", action="store_true", help="leave the object's shadow behind")
+
+
+def _behind(arguments: argparse.Namespace) -> bool:
+    """Whether something comes behind the object for which no model is needed."""
+    return arguments.job == "replace" and bool(
+        arguments.background_photo or arguments.colour or arguments.blur is not None
+    )
+
+
+def _demand_painter(job: str, model: str) -> None:
+    """Raise UserError if `job` lacks a model.  Needs no more than the standard library, and milliseconds."""
+    from . import diffusion
+    from .models.store import Store
+
+    diffusion.demand(Store(), job, model)
+
+
 def _serve(arguments: argparse.Namespace) -> int:
-    from . import server
+    from . import protocol, server
 
     home = places.private_folder(places.home())
     # Photos' names and prompts are nobody's business: the log holds what was done and how long it took.
@@ -112,14 +158,20 @@ def _serve(arguments: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, handlers=[handler], format="%(asctime)s %(levelname)s %(message)s")
     engine = None
 
-    def perform(*request):
-        # The engine and its libraries come with the first job, in the worker: hello must be answered within a second.
+    def perform(message, *request):
+        # The engine and its libraries come with the first job, in the worker: hello must be answered within a second,
+        # and nobody waits for them to hear that a model is missing.
         nonlocal engine
+        match message:
+            case protocol.Locate(job="fill" | "replace", paints=True):
+                _demand_painter(message.job, message.model)
+            case protocol.Suggest(job="fill" | "replace"):
+                _demand_painter(message.job, message.wish.model)
         from . import jobs
         from .engine import Engine
 
         engine = engine or Engine()
-        return jobs.perform(engine, *request)
+        return jobs.perform(engine, message, *request)
 
     try:
         status = server.run(perform, arguments.address, arguments.idle)

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from . import diffusion, filling, inpainters, masks, region, removing, replacing, shadows
+from . import backdrops, diffusion, filling, inpainters, masks, region, removing, replacing, shadows
+from .backdrops import Backdrop, Blur
 from .diffusion import families, prompts
 from .diffusion.prompts import Prompt
 from .errors import UserError, stop_if
@@ -25,7 +26,6 @@ from .models.catalogue import MODELS
 from .models.store import Store
 from .protocol import Wish
 from .region import Window
-from .replacing import Backdrop
 from .selecting import Box, Mask, Report, Selector, checked, never, quiet
 
 if TYPE_CHECKING:
@@ -247,8 +247,8 @@ class Engine:
         """The photo with another world around the object: an image of the same shape and dtype.
 
         mask: (H, W) uint8, soft values at the object's edge are taken as such; feather: pixels of the object's edge
-        that are softened besides.  backdrop: another photo (h, w, 3|4) of any size, a `replacing.Gradient` or a
-        `replacing.Blur`, which need no model; None paints what `prompt` says, the other settings being those of `fill`.
+        that are softened besides.  backdrop: another photo (h, w, 3|4) of any size, a `backdrops.Gradient` or a
+        `backdrops.Blur`, which need no model; None paints what `prompt` says, the other settings being those of `fill`.
         include_shadow: the object's shadow on the old ground falls on the new one too.
 
         Every pixel where the mask is 255 comes back bit for bit, but for those feathered.  Raises UserError.
@@ -291,7 +291,7 @@ class Engine:
 
         told = Prompt("")
         if backdrop is not None:
-            background = replacing.backdrop(image, alpha, backdrop, step)
+            background = backdrops.backdrop(image, alpha, backdrop, step)
         elif wish.prompt.strip():
             brush = self._brush("replace", wish, image, seed, progress)
             report = filling.Report(progress, lambda: stop_if(cancelled), preview)
@@ -306,7 +306,8 @@ class Engine:
                 "Nothing says what should be around the object.",
                 "Write a prompt, or choose a photo, a colour or a blur for the background.",
             )
-        pixels, shown = replacing.laid_behind(image, alpha, background, include_shadow, step)
+        shadow = include_shadow and not isinstance(backdrop, Blur)  # which still has it
+        pixels, shown = replacing.laid_behind(image, alpha, background, shadow, step)
         return Patch(Window(0, 0, image.shape[1], image.shape[0]), pixels, shown), told
 
     def suggest(self, job: str, photo: np.ndarray, wish: Wish) -> Prompt:

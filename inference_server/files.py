@@ -3,14 +3,19 @@
 import argparse
 import contextlib
 import errno
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from .engine import Engine
+from . import backdrops, region
+from .backdrops import Backdrop
+from .diffusion.prompts import Prompt
+from .engine import Engine, Patch
 from .errors import UserError, disk_full
+from .protocol import MAX_VARIATIONS, Wish
 from .region import to_rgb, to_uint8
 from .terminal import Bar
 
@@ -28,11 +33,14 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError(
             "wrong-input", "Nothing says which object is meant.", "Give --click X,Y (or --box, --text or --mask)."
         )
-    soft = getattr(arguments, "soft_edge", False)
-    work = _plan([Path(name) for name in arguments.photos], Path(arguments.output), arguments.job)
+    painting = arguments.job in ("fill", "replace")
+    behind = _behind(arguments) if arguments.job == "replace" else None
+    seeds = _seeds(arguments) if painting else [getattr(arguments, "seed", 0)]
+    soft = arguments.job == "replace" or getattr(arguments, "soft_edge", False)
+    work = _plan([Path(name) for name in arguments.photos], Path(arguments.output), arguments.job, seeds)
     engine = Engine()
-    engine.demand("select" if arguments.job == "segment" else arguments.job)
-    for photo, target in work:
+    for photo, targets in work:
+        told = Prompt("")
         with Bar(photo.name) as bar:
             image, profile = read(photo)
             if ready:
@@ -40,36 +48,87 @@ def run(arguments: argparse.Namespace) -> int:
             else:
                 found = engine.segment(image, points, labels, box, text=arguments.text, soft_edge=soft, progress=bar)
                 mask = found[0].alpha
-            if arguments.job == "segment" and arguments.shadow:
+            if getattr(arguments, "shadow", False):
                 mask = engine.with_shadow(image, mask)
-            result = mask if arguments.job == "segment" else _paint(engine, arguments, image, mask, bar)
-            write(target, result, None if arguments.job == "segment" else profile)
+            if arguments.job == "segment":
+                write(targets[0], mask)
+                continue
+            for seed, target in zip(seeds, targets, strict=True):
+                patch, told = _paint(engine, arguments, image, mask, behind, seed, bar)
+                write(target, region.blend(image, patch.pixels, patch.alpha, patch.window), profile)
+        if told.positive:
+            print(f"The model was told: {told.positive}" + (f"\nBut not: {told.negative}" if told.negative else ""))
     return 0
 
 
-def _plan(photos: Sequence[Path], output: Path, job: str) -> list[tuple[Path, Path]]:
-    """(photo, where its result goes) for each; raises UserError before anything is done if one cannot be."""
+def _plan(photos: Sequence[Path], output: Path, job: str, seeds: Sequence[int]) -> list[tuple[Path, list[Path]]]:
+    """(photo, where its results go) for each; raises UserError before anything is done if one cannot be."""
     several = len(photos) > 1 or output.is_dir()
-    work = [(p, output / (p.stem + (".png" if job == "segment" else p.suffix)) if several else output) for p in photos]
-    for photo, target in work:
+    work = []
+    for photo in photos:
+        target = output / (photo.stem + (".png" if job == "segment" else photo.suffix)) if several else output
+        targets = [target.with_stem(f"{target.stem}-seed{seed}") for seed in seeds] if len(seeds) > 1 else [target]
+        work.append((photo, targets))
+    for photo, targets in work:
         if not photo.is_file():
             raise UserError("wrong-input", f"There is no file {photo}.")
-        if target.exists() and target.samefile(photo):
+        if any(target.exists() and target.samefile(photo) for target in targets):
             raise UserError("wrong-input", f"{photo} would be overwritten.", "Choose another place for the result.")
-        if not cv2.haveImageWriter(str(target)):
+        if not cv2.haveImageWriter(str(targets[0])):
             raise UserError(
-                "wrong-input", f"A picture cannot be saved as {target.name}.", "End the name in .png, .jpg or .tif."
+                "wrong-input", f"A picture cannot be saved as {targets[0].name}.", "End the name in .png, .jpg or .tif."
             )
-    if len({target for _, target in work}) < len(work):
+    if len({targets[0] for _, targets in work}) < len(work):
         raise UserError("wrong-input", "Two of the photos have the same name.", "Work on them one after the other.")
     return work
 
 
-def _paint(engine: Engine, arguments: argparse.Namespace, image: np.ndarray, mask: np.ndarray, bar: Bar) -> np.ndarray:
+def _paint(engine: Engine, arguments: argparse.Namespace, image, mask, behind, seed: int, bar) -> tuple[Patch, Prompt]:
+    """New pixels, and what a model was told, if one was."""
     if arguments.job == "remove":
-        return engine.remove(image, mask, arguments.grow, arguments.feather, arguments.shadow, arguments.seed, bar)
-    paint = engine.fill if arguments.job == "fill" else engine.replace
-    return paint(image, mask, arguments.prompt)
+        return engine.remove_patch(image, mask, arguments.grow, arguments.feather, seed, bar), Prompt("")
+    own = arguments.prompt, arguments.negative, not arguments.plain_prompt
+    wish = Wish(*own, arguments.quality, arguments.model)
+    if arguments.job == "fill":
+        return engine.fill_patch(image, mask, wish, arguments.grow, arguments.feather, seed, bar)
+    shadow = not arguments.no_shadow
+    return engine.replace_patch(image, mask, wish, behind, arguments.feather or 0, shadow, seed, bar)
+
+
+def _seeds(arguments: argparse.Namespace) -> list[int]:
+    if not 1 <= arguments.variations <= MAX_VARIATIONS:
+        raise UserError("wrong-input", f"There can be 1 to {MAX_VARIATIONS} variations.")
+    if arguments.seed < 0:
+        raise UserError("wrong-input", "The seed must be a whole number from 0 on.")
+    return [arguments.seed + k for k in range(arguments.variations)]
+
+
+def _behind(arguments: argparse.Namespace) -> Backdrop | None:
+    """What comes behind the object, unless a model paints it.  Raises UserError unless exactly one thing does."""
+    given = [arguments.prompt, arguments.background_photo, arguments.colour, arguments.blur is not None]
+    if sum(map(bool, given)) != 1:
+        what = "Nothing says" if not any(given) else "Several things say"
+        remedy = "Give one of --prompt, --background-photo, --colour and --blur."
+        raise UserError("wrong-input", f"{what} what should be around the object.", remedy)
+    if arguments.background_photo:
+        return read(Path(arguments.background_photo))[0]
+    if arguments.colour:
+        colours = [_colour(text) for text in arguments.colour]
+        if len(colours) > 2:
+            raise UserError("wrong-input", "There can be one colour, or two: that at the top and that at the bottom.")
+        return backdrops.Gradient(colours[0], colours[-1])
+    if arguments.blur is not None:
+        if not 0 <= arguments.blur <= 1:
+            raise UserError("wrong-input", "The strength of a blur must be between 0 and 1.")
+        return backdrops.Blur(arguments.blur)
+    return None
+
+
+def _colour(text: str) -> tuple[float, float, float]:
+    if not re.fullmatch("#[0-9A-Fa-f]{6}", text):
+        raise UserError("wrong-input", f"{text!r} is not a colour of the form #RRGGBB.")
+    red, green, blue = bytes.fromhex(text[1:])
+    return red / 255, green / 255, blue / 255
 
 
 def read(path: Path) -> tuple[np.ndarray, np.ndarray | None]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from . import edges, filling, masks, protocol, region, removing, replacing, shadows
+from . import backdrops, edges, filling, masks, protocol, region, removing, shadows
 from .diffusion.prompts import Prompt
 from .engine import Engine
 from .errors import UserError, stop_if
@@ -176,14 +176,14 @@ def _patch(engine: Engine, message: Inpaint, frames, rgb, mask, seed, progress, 
     return engine.remove_patch(rgb, mask, grow, message.feather, seed, progress, cancelled), Prompt("")
 
 
-def _backdrop(given: protocol.Backdrop, frames) -> replacing.Backdrop:
+def _backdrop(given: protocol.Backdrop, frames) -> backdrops.Backdrop:
     match given:
         case protocol.Backdrop(picture=Raster() as picture, colours=(), blur=None):
             return region.to_rgb(_pixels(picture, frames, Window(0, 0, picture.width, picture.height)))
         case protocol.Backdrop(picture=None, colours=colours, blur=None) if 1 <= len(colours) <= 2:
-            return replacing.Gradient(colours[0], colours[-1])
+            return backdrops.Gradient(colours[0], colours[-1])
         case protocol.Backdrop(picture=None, colours=(), blur=float() as strength):
-            return replacing.Blur(strength)
+            return backdrops.Blur(strength)
     raise ProtocolError("a backdrop is a picture, one or two colours, or a blur")
 
 

@@ -41,10 +41,10 @@ def stop_server(folder: Path) -> None:
 def gimp(shared_home, photo_file):
     """A function that runs one scenario in GIMP and gives what it saw."""
 
-    def run(scenario: str, home: Path = shared_home, environment=None, **arguments):
+    def run(scenario: str, home: Path = shared_home, environment=None, file: Path = SCENARIOS, **arguments):
         if scenario != "registered":
             arguments.setdefault("photo", str(photo_file))
         environment = {places.HOME_VARIABLE: str(home), **(environment or {})}
-        return run_in_gimp(SCENARIOS, environment=environment, scenario=scenario, **arguments)
+        return run_in_gimp(file, environment=environment, scenario=scenario, **arguments)
 
     return run

@@ -1,0 +1,179 @@
+"""Fill and Replace inside a real GIMP, with a real server; diffusion models that are real but for their weights."""
+
+import statistics
+import struct
+import zlib
+
+import pytest
+
+from .. import small_pipelines
+from .conftest import IN_GIMP, SCENARIOS, stop_server
+
+pytestmark = IN_GIMP
+PAINTING = SCENARIOS.with_name("painting.py")
+FAST = {"prompt": "a cat", "quality": "fast", "seed": 7}
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory) -> str:
+    """The folder of a small model."""
+    for package in ("torch", "diffusers"):
+        pytest.importorskip(package, reason="painting from a prompt needs the full packages")
+    return str(small_pipelines.sd15(tmp_path_factory.mktemp("small") / "sd15"))
+
+
+@pytest.fixture(scope="session")
+def painting(gimp):
+    """As `gimp`, with the scenarios of painting.py."""
+
+    def run(scenario: str, **arguments):
+        return gimp(scenario, file=PAINTING, **arguments)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def sky(tmp_path_factory) -> str:
+    """A picture to put behind: 20 x 10, red above, blue below, a PNG made by hand."""
+    rows = b"".join(b"\0" + (b"\xc8\0\0" if y < 5 else b"\0\0\xc8") * 20 for y in range(10))
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    file = tmp_path_factory.mktemp("sky") / "sky.png"
+    head = struct.pack(">2I5B", 20, 10, 8, 2, 0, 0, 0)
+    parts = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    file.write_bytes(b"\x89PNG\r\n\x1a\n" + parts)
+    return str(file)
+
+
+# how the photo is prepared: the result's kind
+KINDS = [
+    ({}, ["rgb-image", "u8-non-linear"]),
+    ({"alpha": True}, ["rgba-image", "u8-non-linear"]),
+    ({"grey": True}, ["gray-image", "u8-non-linear"]),
+    ({"precision": "u16"}, ["rgb-image", "u16-non-linear"]),
+    ({"precision": "float linear", "alpha": True}, ["rgba-image", "float-linear"]),
+]
+NAMES = [" ".join(map(str, preparation.values())) or "u8" for preparation, _ in KINDS]
+
+
+def of_each_kind(painting, job: str, settings: dict) -> list:
+    return painting(
+        "each", scenario_of_each="paint", variants=[{"job": job, "settings": settings, **p} for p, _ in KINDS]
+    )
+
+
+def check(seen: dict, kind: list[str]) -> None:
+    """The photo's layer is as it was, the result of its kind, and what the mask hides is shown bit for bit."""
+    assert seen["answer"]["status"] == "success", seen["answer"]
+    assert seen["unchanged"] and seen["kind"] == kind and seen["images left"] == 0
+    assert seen["outside"] == 0
+    assert seen["inside"] > 0.05
+    assert seen["kept pixels"] > 2000
+
+
+@pytest.fixture(scope="module")
+def filled(painting, model):
+    return of_each_kind(painting, "fill", FAST | {"model": model})
+
+
+@pytest.fixture(scope="module")
+def recoloured(painting):
+    return of_each_kind(painting, "replace", {"background": "colour", "colour": "#204080"})
+
+
+@pytest.mark.parametrize("k", range(len(KINDS)), ids=NAMES)
+def test_any_kind_of_layer_can_be_filled(filled, k):
+    check(filled[k], KINDS[k][1])
+    assert filled[k]["changed pixels"] < 0.2 * 640 * 427
+
+
+@pytest.mark.parametrize("k", range(len(KINDS)), ids=NAMES)
+def test_any_kind_of_layer_can_have_another_colour_behind(recoloured, k):
+    seen = recoloured[k]
+    check(seen, KINDS[k][1])
+    red, green, blue = seen["corners"][0]
+    if KINDS[k][0].get("grey"):
+        assert red == green == blue and 50 < red < 75, "as light as the colour"
+    else:
+        assert [red, green, blue] == pytest.approx([0x20, 0x40, 0x80], abs=3)
+    assert seen["results"][0][:2] == ["Result", None], "no model was told anything"
+
+
+def test_what_is_behind_can_be_a_photo_two_colours_or_out_of_focus(painting, sky):
+    backgrounds = [
+        {"background": "photo", "photo": sky},
+        {"background": "gradient", "colour": "#c80000", "second-colour": "#0000c8"},
+        {"background": "blur", "blur": 80},
+    ]
+    variants = [{"job": "replace", "settings": settings, "offset": [0, 0]} for settings in backgrounds]
+    photo, gradient, blur = painting("each", scenario_of_each="paint", variants=variants)
+    for seen in (photo, gradient):
+        check(seen, KINDS[0][1])
+        assert seen["corners"][0] == pytest.approx([200, 0, 0], abs=6)
+        assert seen["corners"][1] == pytest.approx([0, 0, 200], abs=6)
+    assert blur["answer"]["status"] == "success" and blur["outside"] == 0 and blur["kept pixels"] > 2000
+    assert photo["group"]["settings"]["photo"].endswith("sky.png")
+    assert gradient["group"]["settings"]["second_colour"][:3] == pytest.approx([0, 0, 200 / 255], abs=0.01)
+
+
+def test_a_layer_that_reaches_out_of_the_image_gets_its_background_where_it_lies(painting):
+    settings = {"background": "colour", "colour": "#204080"}
+    seen = painting("paint", job="replace", settings=settings, offset=[-40, 30], alpha=True)
+    assert seen["answer"]["status"] == "success" and seen["unchanged"] and seen["outside"] == 0
+    (_, _, _, _, _, _, _, (result, mask)), photo = seen["layers"]
+    assert result[1:5] == mask[1:5] == photo[1:5] == [-40, 30, 640, 427]
+
+
+def test_a_prompt_paints_the_background(painting, model):
+    seen = painting("paint", job="replace", settings=FAST | {"model": model})
+    check(seen, KINDS[0][1])
+    ((name, note, _, visible),) = seen["results"]
+    assert [name, visible, note["job"], note["seed"]] == ["Result, seed 7", True, "replace", 7]
+
+
+def test_the_seed_decides_and_each_variation_says_its_own(painting, model):
+    several = FAST | {"model": model, "variations": 3, "negative": "dogs"}
+    variants = [{"job": "fill", "settings": settings} for settings in (several, several | {"seed": 8, "variations": 1})]
+    three, one = painting("each", scenario_of_each="paint", variants=variants)
+    assert [name for name, *_ in three["results"]] == ["Result, seed 7", "Result, seed 8", "Result, seed 9"]
+    assert [visible for *_, visible in three["results"]] == [True, False, False], "one at a time, to compare"
+    assert [layer[0] for layer in three["layers"][0][7]] == [*(name for name, *_ in three["results"]), "Mask"]
+    assert len({digest for _, _, digest, _ in three["results"]}) == 3
+    assert one["results"][0][2] == three["results"][1][2], "the same seed gives the same pixels"
+    for k, (_, note, _, _) in enumerate(three["results"]):
+        assert note["seed"] == 7 + k and note["model"] == model and note["quality"] == "fast"
+        assert "a cat" in note["prompt"] and note["negative"].startswith("dogs, ")
+    assert three["group"]["settings"]["prompt"] == "a cat" and three["outside"] == 0
+
+
+def test_mistakes_get_one_sentence_and_change_nothing(painting, model, tmp_path):
+    text = tmp_path / "text.jpg"
+    text.write_text("not a picture")
+    seen = painting("mistakes", model=model, beside=str(text))
+    for mistake, says in {
+        "no prompt": "Nothing says what should be around the object. Write a prompt, or choose another background.",
+        "no photo": "There is no photo to put behind the object. Choose its file.",
+        "no such photo": "There is no file /nowhere/sky.jpg. Choose another photo.",
+        "no picture": f"{text} is not a picture that GIMP can open. Choose another photo.",
+        "no such model": "/nowhere/model",
+        "no such name": "There is no model sd99",
+        "no model": "is not a diffusion model",
+    }.items():
+        status, sentence, unchanged = seen.pop(mistake)
+        assert status == "execution-error" and says in sentence and "Traceback" not in sentence, mistake
+        assert unchanged, mistake
+    assert not seen
+
+
+@pytest.mark.parametrize("job", ["fill", "replace"])
+def test_a_missing_model_is_said_at_once(painting, home, job, capsys):
+    """Within 0.2 s of the call on a machine that has nothing else to do; this one may have, so it gets some more."""
+    seen = painting("refused_in", home=home, job=job, times=4)
+    stop_server(home)
+    assert "needs the model sd15-inpainting, which is not installed. Run: " in seen["sentence"] and seen["unchanged"]
+    cold, *warm = seen["seconds"]
+    with capsys.disabled():
+        print(f"\n{job} without a model is refused in {cold:.3f} s (no server yet), {min(warm):.3f} s (a server runs)")
+    assert statistics.median(warm) < 0.4 and cold < 1.0
