@@ -4,7 +4,8 @@
 
 The paper's setting (Yu et al. 2023, published code) is 32 bits, 50 steps, guidance 7.5, the pipeline as it comes.  Each
 is run whole, in turn in one process; on a processor the paper's is taken from its first steps, which are all alike.
-The floor is the multiply-adds of all steps at the rate that a large matrix product reaches in the same run and precision.
+The floor is the multiply-adds of all steps at the rate that a large matrix product reaches in the same run, in the same
+precision.
 Weights do not matter for how long it takes; no picture here means anything.
 """
 
@@ -51,30 +52,38 @@ def main(names: list[str]) -> int:
 
 
 def compare(name: str, folder: Path, device: str) -> None:
-    """The paper's setting, the presets, and what each change to one step gives."""
-    painter = Painter(folder, name, _without_loras(folder), device)
-    few = families.FAMILIES[name].few_steps
-    assert few is not None
-    ways = {"best": painter.family.presets["best"], "balanced": painter.family.presets["balanced"]}
+    """The paper's setting beside the presets."""
+    family = families.FAMILIES[name]
+    assert family.few_steps is not None
+    ways = {way: family.presets[way] for way in ("best", "balanced")}
     # The fast preset with its LoRA: four steps without guidance; the LoRA, a percent of the arithmetic, is left out.
-    ways |= {"fast, without LoRA": painter.family.presets["fast"], "fast": few._replace(lora="")}
+    ways |= {"fast, without LoRA": family.presets["fast"], "fast": family.few_steps._replace(lora="")}
     for side in (512, 1024) if device == "cuda" else (512,):
-        picture, hole = _scene(side)
-        taken = {}
-        for way, preset in ways.items():
-            painter.family = painter.family._replace(presets={"balanced": preset})
-            painter.paint(picture, hole, PROMPT, 0, "balanced") if device == "cuda" else None  # warms up
-            taken[way] = _seconds(lambda: painter.paint(picture, hole, PROMPT, 0, "balanced"), device)  # noqa: B023
-        rate = _rate(device, painter._network.dtype)
-        floors = {way: _evaluations(preset) * WORK[name] * (side // 8) ** 2 / rate for way, preset in ways.items()}
-        painter._pipeline.to("cpu")
-        painter._plan = None
+        taken, rate = ours(folder, name, device, side, ways)
+        _clear(device)
         paper = the_papers(folder, name, device, side)
+        _clear(device)
         print(f"  {side} x {side}: the paper's {paper:.2f}")
         for way, seconds in taken.items():
-            print(f"    {way:20} {seconds:8.2f}   {paper / seconds:6.1f} x   {seconds / floors[way]:5.2f} of the floor")
-    del painter
-    _clear(device)
+            evaluations = ways[way].steps * (2 if ways[way].guidance > 1 else 1)
+            floor = evaluations * WORK[name] * (side // 8) ** 2 / rate
+            print(f"    {way:20} {seconds:8.2f}   {paper / seconds:6.1f} x   {seconds / floor:5.2f} of the floor")
+
+
+def ours(
+    folder: Path, name: str, device: str, side: int, ways: dict[str, families.Preset]
+) -> tuple[dict[str, float], float]:
+    """Seconds of each way, and multiply-adds a second of a large product in the same precision."""
+    painter = Painter(folder, name, _without_loras(folder), device)
+    picture, hole = _scene(side)
+    painter.family = painter.family._replace(few_steps=None)
+
+    def seconds(preset: families.Preset) -> float:
+        painter.family = painter.family._replace(presets={"fast": preset})
+        return _seconds(lambda: painter.paint(picture, hole, PROMPT, 0, "fast"), device)
+
+    seconds(families.Preset(1, 1.0))  # warms up
+    return {way: seconds(preset) for way, preset in ways.items()}, _rate(device, painter._network.dtype)
 
 
 def the_papers(folder: Path, name: str, device: str, side: int) -> float:
@@ -108,31 +117,29 @@ def the_papers(folder: Path, name: str, device: str, side: int) -> float:
     if device == "cpu":
         step = (marks[-1] - marks[0]) / (len(marks) - 1)
         seconds += step * (50 - len(marks))
-    del pipeline
-    _clear(device)
     return seconds
 
 
 def plans(name: str, folder: Path) -> None:
     """What each way to lay a pipeline out takes of the card."""
-    for k, plan in enumerate(memory.PLANS):
-        painter = Painter(folder, name, _without_loras(folder), "cuda")
-        picture, hole = _scene(painter.side)
-        painter._lay_out(k)
-        painter.paint(picture, hole, PROMPT, 0, "fast")
-        torch.cuda.reset_peak_memory_stats()
-        seconds = _seconds(lambda: painter.paint(picture, hole, PROMPT, 0, "fast"), "cuda")  # noqa: B023
-        estimate = memory.need(plan, memory.weights(painter._pipeline), painter.side**2)
-        peak = torch.cuda.max_memory_allocated()
-        words = {"": "all of it", "model": "a network at a time", "sequential": "a layer at a time"}[plan.offload]
-        tiled = ", in tiles" if plan.tiled else ""
-        print(f"    {words + tiled:32} peak {peak >> 20:6} MB, estimated {estimate >> 20:6} MB, {seconds:6.2f} s")
-        del painter
+    for k in range(len(memory.PLANS)):
+        plan(k, name, folder)
         _clear("cuda")
 
 
-def _evaluations(preset: families.Preset) -> int:
-    return preset.steps * (2 if preset.guidance > 1 else 1)
+def plan(k: int, name: str, folder: Path) -> None:
+    painter = Painter(folder, name, _without_loras(folder), "cuda")
+    picture, hole = _scene(painter.side)
+    painter._lay_out(k)
+    painter.paint(picture, hole, PROMPT, 0, "fast")
+    torch.cuda.reset_peak_memory_stats()
+    seconds = _seconds(lambda: painter.paint(picture, hole, PROMPT, 0, "fast"), "cuda")
+    laid = memory.PLANS[k]
+    estimate = memory.need(laid, memory.weights(painter._pipeline), painter.side**2)
+    peak = torch.cuda.max_memory_allocated()
+    words = {"": "all of it", "model": "a network at a time", "sequential": "a layer at a time"}[laid.offload]
+    tiled = ", in tiles" if laid.tiled else ""
+    print(f"    {words + tiled:32} peak {peak >> 20:6} MB, estimated {estimate >> 20:6} MB, {seconds:6.2f} s")
 
 
 def _without_loras(folder: Path) -> Store:

@@ -43,7 +43,7 @@ def read(place: Path, family: str, dtype: torch.dtype, store: Store) -> Any:
     pipeline.set_progress_bar_config(disable=True)
     for network in pipeline.components.values():
         if isinstance(network, torch.nn.Module):
-            # Channels last in memory: convolutions take a half to a third of the time on a processor, and less on a GPU.
+            # Channels last in memory: convolutions take less than half the time on a processor, and less on a GPU too.
             network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
     return pipeline
 
