@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("diffusers", reason="diffusers is not installed (the extra `full`)")
 
 from inference_server import Engine, UserError, devices, masks, protocol, region
+from inference_server.backdrops import Gradient
 from inference_server.jobs import perform
 from inference_server.models.store import Store
 from inference_server.protocol import (
@@ -25,7 +26,6 @@ from inference_server.protocol import (
     extract,
 )
 from inference_server.region import Window
-from inference_server.replacing import Gradient
 
 from .conftest import CLICK
 from .small_models import picture
