@@ -8,7 +8,7 @@ import numpy as np
 
 from . import lens
 from .errors import UserError
-from .inpainters.detail import from_float
+from .inpainters.detail import from_float, white
 
 BAND = 256  # rows at once
 PAPER = 1.0  # what a photo with transparency is laid over: white
@@ -53,14 +53,6 @@ def backdrop(image: np.ndarray, alpha: np.ndarray, wanted: Backdrop, step: Calla
     if wanted.dtype not in (np.uint8, np.uint16, np.float32):
         raise UserError("wrong-input", f"The background must be uint8, uint16 or float32, not {wanted.dtype}.")
     return _photo(image, wanted, step)
-
-
-def white(image: np.ndarray) -> float:
-    """The value of image (H, W, 3|4) that stands for 1; of a photo with headroom, its largest."""
-    if image.dtype != np.float32:
-        return float(np.iinfo(image.dtype).max)
-    rows = (image[y : y + BAND, :, :3] for y in range(0, len(image), BAND))
-    return max(1.0, *(float(np.max(part, where=np.isfinite(part), initial=1.0)) for part in rows))
 
 
 def _gradient(image: np.ndarray, wanted: Gradient, step: Callable[[float], None]) -> np.ndarray:

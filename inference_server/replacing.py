@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 
 from . import lens, region, shadows
-from .backdrops import white
 from .errors import UserError
 from .inpainters import detail
 from .inpainters.smooth import scaled, spread
@@ -58,7 +57,7 @@ def laid_behind(
     if alpha.min() == 255:
         raise UserError("wrong-input", "The mask covers everything: there is no background to replace.")
     step(0.0)
-    full = white(image)
+    full = detail.white(image)
     opaque = full if image.dtype != np.float32 else 1.0
     pixels = np.full(image.shape, opaque, image.dtype)
     pixels[..., :3] = background

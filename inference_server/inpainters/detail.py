@@ -14,6 +14,7 @@ from .patches import Filled
 BLUR = 1.0  # pixels of the reduced picture: what is finer comes from the photo
 COLUMNS = 1024  # of the tables that OpenCV looks pixels up by, which may have 32767 of each
 BATCH = 1 << 18  # pixels at once
+ROWS = 256  # at once
 
 
 def cleaned(source: np.ndarray, usable: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -32,9 +33,12 @@ def cleaned(source: np.ndarray, usable: np.ndarray) -> tuple[np.ndarray, np.ndar
     return photo, usable
 
 
-def white(photo: np.ndarray) -> float:
-    """The value that stands for 1: a photo with headroom, over 1, is brought into range, and its result out of it."""
-    return {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}.get(photo.dtype) or max(1.0, float(photo.max()))
+def white(image: np.ndarray) -> float:
+    """The value of image (H, W, 3|4) that stands for 1; of one with headroom, over 1, its largest."""
+    if image.dtype != np.float32:
+        return float(np.iinfo(image.dtype).max)
+    rows = (image[y : y + ROWS, :, :3] for y in range(0, len(image), ROWS))
+    return max(1.0, *(float(np.max(part, where=np.isfinite(part), initial=1.0)) for part in rows))
 
 
 def reduced(photo: np.ndarray, hole: np.ndarray, white: float, side: int) -> tuple[np.ndarray, np.ndarray]:
