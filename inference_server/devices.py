@@ -6,7 +6,6 @@ from contextlib import AbstractContextManager, nullcontext
 os.environ.setdefault(
     "PYTORCH_ENABLE_MPS_FALLBACK", "1"
 )  # what Metal lacks runs on the CPU; torch reads this at import
-import psutil
 import torch
 
 
@@ -37,4 +36,6 @@ def free(device: str) -> int:
         return torch.cuda.mem_get_info()[0]
     if device == "mps":
         return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
+    import psutil  # for painting alone, which needs it installed
+
     return psutil.virtual_memory().available

@@ -9,7 +9,7 @@ from .models.catalogue import MODELS, STARTERS
 from .models.store import Store
 
 CORE = ("numpy", "opencv-python-headless", "onnxruntime", "onnx", "pyzmq")
-FULL = ("torch", "segment-anything", "diffusers", "transformers")
+FULL = ("torch", "segment-anything", "diffusers", "transformers", "accelerate", "peft")
 
 
 def report() -> int:

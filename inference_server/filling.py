@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import cv2
 import numpy as np
 
-from . import region
+from . import grain, region
 from .inpainters import detail
 from .inpainters.smooth import scaled, spread
 from .region import Window
@@ -36,6 +36,7 @@ RING = 16  # of the model's side, as a divisor: how far around the hole its pict
 CALM = 9  # pixels that this is averaged over
 MOST_OFF = 0.12  # of the range; a larger difference is not the autoencoder's
 PREVIEW = 256  # pixels on the long side
+ENOUGH = 1024  # pixels a side of what was painted, to know its grain by
 BAND = 512  # rows of the photo that are finished at a time
 
 
@@ -103,11 +104,13 @@ def fill(source: np.ndarray, hole: np.ndarray, brush: Brush, report: Report) -> 
         there = tiles.near
     elif painted.size > photo.size:
         painted = scaled(painted, (there.width, there.height))
+    noise = _lacking(source, hole, white, painted, bounds.seen_from(there), there)
     result = np.empty((bounds.height, bounds.width, source.shape[2]), source.dtype)
     for top in range(0, bounds.height, BAND):
         band = Window(bounds.x, bounds.y + top, bounds.width, min(BAND, bounds.height - top))
         report.watch()
         found = _part(painted, band.seen_from(there), there, (band.width, band.height))
+        found += grain.rows(noise, top, band.height, band.width)
         result[top : top + BAND, :, :3] = detail.from_float(found.clip(0, 1), source.dtype, white)
     result[..., 3:] = white if source.dtype != np.float32 else 1  # what is painted is not transparent
     return result
@@ -300,6 +303,23 @@ def _ramps(done: np.ndarray, width: int) -> np.ndarray:
         return np.ones(done.shape, np.float32)
     fresh = cv2.distanceTransform(done.astype(np.uint8), cv2.DIST_L2, 5)  # 0 where nothing was painted yet
     return (1 - fresh / max(1, width)).clip(0, 1)
+
+
+def _lacking(
+    source: np.ndarray, hole: np.ndarray, white: float, painted: np.ndarray, bounds: Window, there: Window
+) -> np.ndarray:
+    """The grain (see `grain.noise`) that the photo has and what is painted in `bounds` lacks."""
+    fine = grain.sample(source, hole, white)
+    if fine is None:
+        return grain.noise(None)
+    shown = bounds._replace(width=min(bounds.width, ENOUGH), height=min(bounds.height, ENOUGH))
+    middle = shown._replace(
+        x=bounds.x + (bounds.width - shown.width) // 2, y=bounds.y + (bounds.height - shown.height) // 2
+    )
+    part = _part(painted, middle, there, (middle.width, middle.height))
+    own = grain.sample(part, np.zeros(part.shape[:2], bool), 1.0)
+    has, lacks = 0.0 if own is None else float(own.std()), float(fine.std())
+    return grain.noise(fine * np.float32(max(0.0, 1 - (has / max(lacks, 1e-9)) ** 2) ** 0.5))
 
 
 # -- helpers ----------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from . import grain
 from .inpainters.detail import from_float
 from .inpainters.smooth import spread
 
@@ -34,14 +35,6 @@ FLOATS = 0.5  # of the photo's height: an object that ends above does not stand 
 ROOT = 0.05  # of the object's widest row: narrower ones below are specks
 DEPTH = 0.1  # of the object's height that the ground is in focus, above its lowest point
 HORIZON = 0.5  # of the object's height from there to the horizon: about eye level for what is as high as a bus
-
-GRAIN_TILE = 512  # pixels after which the grain repeats
-GRAIN_PATCH = 32  # pixels of the pieces whose grain is looked at
-GRAIN_REACH = 3  # pixels that it is correlated over
-GRAIN_SOFT = 1.0  # pixels, the deviation of the blur that tells grain from what is under it
-CALM = 0.03  # of these pieces are calmer than the one whose grain is taken
-MOST_GRAIN = 2.5 / 255  # stronger is texture
-UNCLIPPED = 0.03, 0.97  # between these means a piece shows its grain
 
 
 class Ground(NamedTuple):
@@ -97,7 +90,7 @@ def out_of_focus(
     halvings = [0 if size <= DISC else min(DEEPEST, int(np.ceil(np.log2(size / DISC)))) for size in sizes]
     used = [halvings[k] for k in range(len(sizes)) if (np.abs(place - k) < 1).any() and halvings[k]]
     pictures = scene.reduced(min(used), max(used)) if used else {}
-    grain = _grain(image, alpha, white)
+    noise = grain.noise(grain.sample(image, alpha > 0, white))
     result = np.empty((height, width, 3), image.dtype)
     for y in range(0, height, BAND):
         step(0.4 + 0.6 * y / height)
@@ -115,9 +108,7 @@ def out_of_focus(
                 light += share * _discs(pictures[halvings[k]], sizes[k], halvings[k], y, len(here), width)
         band = np.sqrt(light, out=light)
         lost = np.clip(wanted[y : y + BAND] / 2, 0, 1).astype(np.float32)[:, None, None]
-        across = -(-width // GRAIN_TILE)
-        rows = np.arange(y, y + len(here)) % GRAIN_TILE
-        band += lost * np.tile(grain[rows], (1, across, 1))[:, :width]
+        band += lost * grain.rows(noise, y, len(here), width)
         result[y : y + BAND] = from_float(band.clip(0, None), image.dtype, white)
     return result
 
@@ -227,35 +218,3 @@ def _enlarged(picture: np.ndarray, halvings: int, top: int, count: int, width: i
     size = part.shape[1] * cell, part.shape[0] * cell
     large = cv2.resize(part, size, interpolation=cv2.INTER_CUBIC) if halvings else part
     return large[top - start * cell :][:count, :width].clip(0, None)
-
-
-def _grain(image: np.ndarray, alpha: np.ndarray, white: float) -> np.ndarray:
-    """Noise (GRAIN_TILE, GRAIN_TILE, 3) float32 like the grain of the background; 0 where nothing shows it."""
-    height, width = alpha.shape
-    side = GRAIN_PATCH
-    found = []
-    pace = max(side, int(np.sqrt(height * width / 1024)))
-    for y in range(0, height - side + 1, pace):
-        for x in range(0, width - side + 1, pace):
-            there = slice(y, y + side), slice(x, x + side)
-            piece = image[there][..., :3].astype(np.float32) / np.float32(white)
-            if alpha[there].any() or not np.isfinite(piece).all():
-                continue
-            mean = float(piece.mean())
-            if UNCLIPPED[0] < mean < UNCLIPPED[1]:
-                fine = piece - cv2.GaussianBlur(piece, (0, 0), GRAIN_SOFT)
-                found.append((float(fine.std()), fine))
-    if not found:
-        return np.zeros((GRAIN_TILE, GRAIN_TILE, 3), np.float32)
-    deviation, fine = sorted(found, key=lambda one: one[0])[int(CALM * len(found))]
-    # The kernel with this grain's spectrum, cut short: what is left out is the grid of JPEG's blocks.
-    window = np.hanning(side)
-    spectrum = np.abs(np.fft.fft2(fine * window[:, None, None] * window[:, None], axes=(0, 1)))
-    kernel = np.fft.fftshift(np.fft.ifft2(spectrum, axes=(0, 1)).real, axes=(0, 1))
-    near = slice(side // 2 - GRAIN_REACH, side // 2 + GRAIN_REACH + 1)
-    kernel = kernel[near, near] * np.outer(*(np.hanning(2 * GRAIN_REACH + 3)[1:-1],) * 2)[..., None]
-    # One noise for all channels keeps them together, as light falling on a sensor's neighbouring pixels does.
-    random = np.random.default_rng(0).normal(size=(GRAIN_TILE, GRAIN_TILE))
-    noise = np.dstack([cv2.filter2D(random, -1, kernel[..., k]) for k in range(3)])
-    noise -= noise.mean(axis=(0, 1))
-    return (noise * (min(MOST_GRAIN, deviation) / max(1e-12, float(noise.std())))).astype(np.float32)

@@ -195,3 +195,20 @@ def test_no_seam_shows_where_tiles_meet(brush):
     at_lines = [steps[x - 1] for x in left if 1 <= x < len(steps)]
     assert len(at_lines) > 4
     assert np.mean(at_lines) < 1.3 * np.mean(steps)
+
+
+def test_what_is_painted_too_smoothly_gets_the_photo_s_grain():
+    rng = np.random.default_rng(3)
+    hole = np.zeros((300, 400), bool)
+    hole[100:220, 120:300] = True
+    bounds, whole = region.bounds(hole), Window(0, 0, 400, 300)
+    grainy = np.full((300, 400, 3), 128.0) + rng.normal(scale=2.5, size=(300, 400, 1))
+    photo = np.rint(grainy).astype(np.uint8)
+    smooth = np.full((300, 400, 3), 0.5, np.float32)
+    noise = filling._lacking(photo, hole, 255.0, smooth, bounds, whole)
+    fine = photo[:90].astype(np.float32) - cv2.GaussianBlur(photo[:90].astype(np.float32), (0, 0), 1)
+    assert 255 * noise.std() == pytest.approx(fine.std(), rel=0.2)
+    # What has it already gets no more, and a photo without any gives none.
+    has_it = (grainy / 255).astype(np.float32)
+    assert 255 * filling._lacking(photo, hole, 255.0, has_it, bounds, whole).std() < 0.5 * fine.std()
+    assert not filling._lacking(np.full_like(photo, 128), hole, 255.0, smooth, bounds, whole).any()

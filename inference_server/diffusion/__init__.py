@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # Best first; bytes of free memory on a GPU from which it is worth its time.  Without a GPU the smallest is.
 PREFERRED = {"flux1-fill": 16 << 30, "sdxl-inpainting": 5 << 30, "sd15-inpainting": 0}
 STARTER = "sd15-inpainting"
-PACKAGES = ("torch", "diffusers", "transformers", "safetensors")
+PACKAGES = ("torch", "diffusers", "transformers", "safetensors", "accelerate", "peft", "psutil")
 
 
 def demand(store: Store, job: str, model: str = "") -> None:
