@@ -98,10 +98,12 @@ class Aside:
                 tell(str(error))
                 client = None
             else:
-                tell(_in_words(answer) if isinstance(answer, protocol.Suggested) else "")
+                tell(_in_words(message, answer) if isinstance(message, Suggest) else "")
 
 
-def _in_words(told: protocol.Suggested) -> str:
+def _in_words(asked: Suggest, told: protocol.Suggested) -> str:
+    if asked.job == "replace" and not asked.wish.prompt.strip():
+        return "Write in the prompt what should be around the object."
     return f"The model is told: {told.prompt}" + (f"\nBut not: {told.negative}" if told.negative else "")
 
 
