@@ -75,6 +75,7 @@ def _keep_telling(procedure, config, job: str, aside: session.Aside, label: Gtk.
         waiting = 0
         settings = arguments.read(procedure, config)
         if not session.paints(job, settings):
+            aside.forget()
             tell("")
         else:
             aside.suggest(job, session.wish(settings), lambda text: GLib.idle_add(tell, text))

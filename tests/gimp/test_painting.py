@@ -108,6 +108,20 @@ def test_what_is_behind_can_be_a_photo_two_colours_or_out_of_focus(painting, sky
     assert gradient["group"]["settings"]["second_colour"] == "#0000c8"
 
 
+@pytest.mark.parametrize(("name", "click"), [("bus", [250, 240]), ("dog", [750, 500])])
+def test_the_published_cases_of_replacing(painting, shared, sky, name, click):
+    photo = str(shared / "data" / "cases" / f"replace-{name}.jpg")
+    backgrounds = [
+        {"background": "photo", "photo": sky},
+        {"background": "colour", "colour": "#3060a0"},
+        {"background": "blur", "blur": 80},
+    ]
+    variants = [{"job": "replace", "settings": settings, "click": click} for settings in backgrounds]
+    for seen in painting("each", scenario_of_each="paint", variants=variants, photo=photo):
+        assert seen["answer"]["status"] == "success" and seen["unchanged"] and seen["outside"] == 0
+        assert seen["answer"]["score"] > 0.8 and seen["kept pixels"] > 0.1 * seen["changed pixels"]
+
+
 def test_a_layer_that_reaches_out_of_the_image_gets_its_background_where_it_lies(painting):
     settings = {"background": "colour", "colour": "#204080"}
     seen = painting("paint", job="replace", settings=settings, offset=[-40, 30], alpha=True)
