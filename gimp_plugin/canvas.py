@@ -152,8 +152,6 @@ def _picture(photo: Photo, file: Gio.File | None, frames: list[bytes]) -> protoc
     """What a file shows, as GIMP opens it, in the photo's own colours and depth; no larger than covers the photo."""
     if file is None:
         raise UserError("wrong-input", "There is no photo to put behind the object.", "Choose its file.")
-    if not file.query_exists(None):
-        raise UserError("wrong-input", f"There is no file {file.get_parse_name()}.", "Choose another photo.")
     try:
         image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, file)
     except GLib.Error:

@@ -25,9 +25,10 @@ def ask(procedure, config, job: str, pointed: Pointed, aside: session.Aside) -> 
         _keep_telling(procedure, config, job, aside, told)
     if pointed.clicks:
         aside.look()
+    dialog.fill(fields)
+    _enter_means_ok(dialog)
     if job == "replace":
         _only_what_is_needed(dialog)
-    dialog.fill(fields)
     chosen = dialog.run()
     dialog.destroy()
     return chosen
@@ -40,6 +41,14 @@ def _line(text: str) -> Gtk.Label:
 def _wrapped(label: Gtk.Label) -> Gtk.Label:
     label.set_properties(xalign=0, wrap=True, wrap_mode=Pango.WrapMode.WORD_CHAR, max_width_chars=48, selectable=True)
     return label
+
+
+def _enter_means_ok(widget: Gtk.Widget) -> None:
+    """Who has written a prompt presses Enter, which in GIMP's own entries does nothing."""
+    if isinstance(widget, Gtk.Entry):
+        widget.set_activates_default(True)
+    elif isinstance(widget, Gtk.Container):
+        widget.foreach(_enter_means_ok)
 
 
 def _only_what_is_needed(dialog) -> None:
@@ -66,6 +75,7 @@ def _keep_telling(procedure, config, job: str, aside: session.Aside, label: Gtk.
         waiting = 0
         settings = arguments.read(procedure, config)
         if not session.paints(job, settings):
+            aside.forget()
             tell("")
         else:
             aside.suggest(job, session.wish(settings), lambda text: GLib.idle_add(tell, text))

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 
 from canvas import Photo
-from gi.repository import Gegl, Gimp, Gio
+from gi.repository import Babl, Gegl, Gimp, Gio
 
 from inference_server import protocol
 from inference_server.errors import UserError
@@ -115,9 +115,11 @@ def _note(item: Gimp.Item, about: dict) -> None:
     item.attach_parasite(Gimp.Parasite.new(PARASITE, FLAGS, list(json.dumps(about, default=_plain).encode())))
 
 
-def _plain(setting: Gio.File | Gegl.Color) -> str | list[float]:
-    """A setting that JSON cannot hold: a file's address, or a colour's R'G'B'A in sRGB."""
-    return setting.get_uri() if isinstance(setting, Gio.File) else list(setting.get_rgba())
+def _plain(setting: Gio.File | Gegl.Color) -> str:
+    """A setting that JSON cannot hold: a file's address, or a colour as #rrggbb."""
+    if isinstance(setting, Gio.File):
+        return setting.get_uri()
+    return "#" + bytes(setting.get_bytes(Babl.format("R'G'B' u8")).get_data()).hex()
 
 
 def _mask_layer(photo: Photo, result: Result) -> Gimp.Layer:

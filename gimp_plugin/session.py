@@ -81,27 +81,32 @@ class Aside:
         self._asked.put((Look(self._described), lambda _: None))
 
     def suggest(self, job: str, wish: protocol.Wish, tell: Callable[[str], None]) -> None:
-        """tell, on the thread, what a model would be told; of several that wait only the newest is asked."""
+        """tell, on the thread, what a model would be told, unless something else is asked before that is known."""
         self._newest = Suggest(job, self._described, wish)
         self._asked.put((self._newest, tell))
 
+    def forget(self) -> None:
+        """Nobody wants to hear the last suggestion any more."""
+        self._newest = None
+
     def _work(self) -> None:
-        client = None
         while True:
             message, tell = self._asked.get()
             if isinstance(message, Suggest) and message is not self._newest:
                 continue
             try:
-                client = client or _connect(lambda sentence: None)
-                answer, _ = _ask(client, message, [], self._proxy)
+                with _connect(lambda sentence: None) as client:
+                    answer, _ = _ask(client, message, [], self._proxy)
+                text = _in_words(message, answer) if isinstance(message, Suggest) else ""
             except (UserError, OSError) as error:
-                tell(str(error))
-                client = None
-            else:
-                tell(_in_words(answer) if isinstance(answer, protocol.Suggested) else "")
+                text = str(error)
+            if message is self._newest:
+                tell(text)
 
 
-def _in_words(told: protocol.Suggested) -> str:
+def _in_words(asked: Suggest, told: protocol.Suggested) -> str:
+    if asked.job == "replace" and not asked.wish.prompt.strip():
+        return "Write in the prompt what should be around the object."
     return f"The model is told: {told.prompt}" + (f"\nBut not: {told.negative}" if told.negative else "")
 
 

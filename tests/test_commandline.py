@@ -11,6 +11,7 @@ from PIL import ImageCms
 
 from inference_server.__main__ import main
 
+from . import small_pipelines
 from .conftest import CLICK
 from .test_shadows import cast, ground, standing, taken
 
@@ -135,6 +136,13 @@ def test_a_colour_profile_is_kept(run, tmp_path, photo):
         (["remove", "photo.png", "--click", AT, "--grow", "-1", "-o", "x.png"], "cannot be negative"),
         (["fill", "photo.png", "--click", AT, "--prompt", "a dog", "-o", "x.png"], "models fetch sd15-inpainting"),
         (["replace", "photo.png", "--click", AT, "-o", "x.png"], "Replace Background needs the model"),
+        (["replace", "photo.png", "--click", AT, "--blur", "2", "-o", "x.png"], "between 0 and 1"),
+        (["replace", "photo.png", "--click", AT, "--colour", "red", "-o", "x.png"], "not a colour of the form #RRGGBB"),
+        (["replace", "photo.png", "--click", AT, *["--colour", "#000000"] * 3, "-o", "x.png"], "one colour, or two"),
+        (["replace", "photo.png", "--click", AT, "--blur", "1", "--prompt", "a", "-o", "x.png"], "Several things say"),
+        (["replace", "photo.png", "--click", AT, "--background-photo", "sky.png", "-o", "x.png"], "sky.png cannot be"),
+        (["replace", "photo.png", "--click", AT, "--blur", "1", "--seed", "-1", "-o", "x.png"], "The seed must be"),
+        (["replace", "photo.png", "--click", AT, "--blur", "1", "--variations", "17", "-o", "x.png"], "1 to 16"),
         (["models", "fetch", "nothing"], "There is no model nothing"),
     ],
 )
@@ -154,6 +162,76 @@ def test_wrong_use_gets_one_sentence_and_writes_nothing(run, tmp_path, photo, mo
     assert says in said.splitlines()[-1]
     assert "Traceback" not in said
     assert {file: file.read_bytes() for file in tmp_path.iterdir() if file.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    ("options", "top", "bottom"),
+    [
+        (["--colour", "#204080"], (0x20, 0x40, 0x80), (0x20, 0x40, 0x80)),
+        (["--colour", "#c80000", "--colour", "#0000c8"], (200, 0, 0), (0, 0, 200)),
+        (["--background-photo", "{behind}"], (10, 200, 30), (10, 200, 30)),
+    ],
+)
+def test_another_background_comes_behind_the_object(run, tmp_path, photo, rocket, options, top, bottom):
+    source, result = save(tmp_path / "photo.png", photo), tmp_path / "result.png"
+    behind = save(tmp_path / "behind.png", np.full((40, 50, 3), (10, 200, 30), np.uint8))
+    options = [option.format(behind=behind) for option in options]
+    mask = save(tmp_path / "mask.png", rocket)
+    assert run("replace", source, "--mask", mask, *options, "--no-shadow", "-o", result)[0] == 0
+    new = load(result)
+    deep = cv2.erode(rocket, np.ones((7, 7), np.uint8)) == 255
+    assert deep.any() and (new[deep] == photo[deep]).all()
+    for row, colour in ((0, top), (-1, bottom)):
+        assert np.abs(new[row, 0].astype(int) - colour).max() <= 6
+
+
+def test_its_own_background_out_of_focus(run, tmp_path, photo, rocket):
+    source, result = save(tmp_path / "photo.png", photo), tmp_path / "result.png"
+    mask = save(tmp_path / "mask.png", rocket)
+    assert run("replace", source, "--mask", mask, "--blur", "1", "-o", result)[0] == 0
+    new, tower = load(result), (slice(100, 400), slice(0, 200))
+    assert cv2.Laplacian(new[tower], cv2.CV_64F).std() < 0.5 * cv2.Laplacian(photo[tower], cv2.CV_64F).std()
+    deep = cv2.erode(rocket, np.ones((7, 7), np.uint8)) == 255
+    assert (new[deep] == photo[deep]).all()
+
+
+@pytest.fixture(scope="module")
+def small_model(tmp_path_factory):
+    pytest.importorskip("diffusers", reason="painting from a prompt needs the full packages")
+    return small_pipelines.sd15(tmp_path_factory.mktemp("model") / "sd15")
+
+
+def test_variations_go_into_files_of_their_own_and_what_the_model_was_told_is_said(run, tmp_path, photo, small_model):
+    source = save(tmp_path / "photo.png", photo)
+    wish = ["--prompt", "a cat", "--negative", "dogs", "--quality", "fast", "--model", small_model]
+    status, said = run(
+        *("fill", source, "--click", AT, *wish, "--seed", "7", "--variations", "2", "-o", tmp_path / "x.png")
+    )
+    assert status == 0, said
+    assert "The model was told: a photo of a cat, " in said and "But not: dogs, " in said
+    assert sorted(file.name for file in tmp_path.glob("x*")) == ["x-seed7.png", "x-seed8.png"]
+    first, second = (load(tmp_path / f"x-seed{seed}.png") for seed in (7, 8))
+    assert (first != second).any() and (first[:60] == photo[:60]).all()
+    plain = run("fill", source, "--click", AT, *wish, "--seed", "8", "--plain-prompt", "-o", tmp_path / "y.png")[1]
+    assert "The model was told: a cat\n" in plain
+
+
+def test_a_prompt_paints_the_background_of_a_file(run, tmp_path, photo, small_model):
+    source, result = save(tmp_path / "photo.png", photo), tmp_path / "result.png"
+    wish = ["--prompt", "a beach", "--quality", "fast", "--model", small_model]
+    status, said = run("replace", source, "--click", AT, *wish, "-o", result)
+    assert status == 0 and "The model was told: " in said and "a beach" in said
+    assert (load(result)[:50, :50] != photo[:50, :50]).any()
+
+
+def test_a_missing_model_is_said_before_numpy_is_there(home):
+    code = (
+        "import sys; from inference_server.__main__ import main\n"
+        "status = main(['fill', 'x.png', '--click', '1,1', '--prompt', 'a cat', '-o', 'y.png'])\n"
+        "sys.exit(status if not {'numpy', 'cv2'} & sys.modules.keys() else 99)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 1 and "Fill needs the model sd15-inpainting, which is not installed" in done.stderr
 
 
 def test_a_picture_that_cannot_be_written_is_said_plainly(run, tmp_path, photo):

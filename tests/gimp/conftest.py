@@ -8,7 +8,9 @@ import pytest
 
 from inference_server import client, places
 
+from .. import small_pipelines
 from .headless import run_in_gimp
+from .window import windows
 
 SCENARIOS = Path(__file__).with_name("scenarios.py")
 IN_GIMP = [
@@ -48,3 +50,18 @@ def gimp(shared_home, photo_file):
         return run_in_gimp(file, environment=environment, scenario=scenario, **arguments)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory) -> str:
+    """The folder of a small model."""
+    for package in ("torch", "diffusers"):
+        pytest.importorskip(package, reason="painting from a prompt needs the full packages")
+    return str(small_pipelines.sd15(tmp_path_factory.mktemp("small") / "sd15"))
+
+
+@pytest.fixture
+def window(home, photo, tmp_path):
+    """A function that opens the photo in a GIMP window (`window.windows`)."""
+    yield from windows(home, photo, tmp_path)
+    stop_server(home)

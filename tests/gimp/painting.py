@@ -84,15 +84,21 @@ def paint(photo, job, settings=None, click=ROCKET, offset=None, folder=None, **p
 
 
 def refused_in(photo, job, times):
-    """Seconds that it takes to be told that a model is missing, several times; the first time no server runs."""
+    """Seconds that it takes to be told that a model is missing, several times; the first time no server runs.
+
+    nothing: seconds that it takes to be told that nothing was pointed at, which no server is asked about.
+    """
     image, layer = open_photo(photo)
-    draw_path(image, [ROCKET])
-    before, seconds = state(image), []
-    for _ in range(times):
-        begun = time.perf_counter()
-        answer = call(image, job, [layer], prompt="a cat")
-        seconds.append(time.perf_counter() - begun)
-    return {"seconds": seconds, "sentence": answer["sentence"], "unchanged": state(image) == before}
+    seen = {}
+    for name in ("nothing", "seconds"):
+        before, seen[name] = state(image), []
+        for _ in range(times):
+            begun = time.perf_counter()
+            answer = call(image, job, [layer], prompt="a cat")
+            seen[name].append(time.perf_counter() - begun)
+        seen["sentence"], seen["unchanged"] = answer["sentence"], state(image) == before
+        draw_path(image, [ROCKET])
+    return seen
 
 
 def mistakes(photo, model, beside):

@@ -164,6 +164,7 @@ def registered():
             "menu": list(procedure.get_menu_paths()),
             "label": procedure.get_menu_label(),
             "arguments": {a.get_name(): a.get_blurb() for a in procedure.get_arguments()},
+            "labels": [a.get_nick() for a in procedure.get_arguments() if "_" in a.get_nick()],
             "returns": [a.get_name() for a in procedure.get_return_values()],
             "help": procedure.get_help(),
         }

@@ -1,25 +1,15 @@
 """Fill and Replace inside a real GIMP, with a real server; diffusion models that are real but for their weights."""
 
-import statistics
 import struct
 import zlib
 
 import pytest
 
-from .. import small_pipelines
 from .conftest import IN_GIMP, SCENARIOS, stop_server
 
 pytestmark = IN_GIMP
 PAINTING = SCENARIOS.with_name("painting.py")
 FAST = {"prompt": "a cat", "quality": "fast", "seed": 7}
-
-
-@pytest.fixture(scope="session")
-def model(tmp_path_factory) -> str:
-    """The folder of a small model."""
-    for package in ("torch", "diffusers"):
-        pytest.importorskip(package, reason="painting from a prompt needs the full packages")
-    return str(small_pipelines.sd15(tmp_path_factory.mktemp("small") / "sd15"))
 
 
 @pytest.fixture(scope="session")
@@ -115,7 +105,21 @@ def test_what_is_behind_can_be_a_photo_two_colours_or_out_of_focus(painting, sky
         assert seen["corners"][1] == pytest.approx([0, 0, 200], abs=6)
     assert blur["answer"]["status"] == "success" and blur["outside"] == 0 and blur["kept pixels"] > 2000
     assert photo["group"]["settings"]["photo"].endswith("sky.png")
-    assert gradient["group"]["settings"]["second_colour"][:3] == pytest.approx([0, 0, 200 / 255], abs=0.01)
+    assert gradient["group"]["settings"]["second_colour"] == "#0000c8"
+
+
+@pytest.mark.parametrize(("name", "click"), [("bus", [250, 240]), ("dog", [750, 500])])
+def test_the_published_cases_of_replacing(painting, shared, sky, name, click):
+    photo = str(shared / "data" / "cases" / f"replace-{name}.jpg")
+    backgrounds = [
+        {"background": "photo", "photo": sky},
+        {"background": "colour", "colour": "#3060a0"},
+        {"background": "blur", "blur": 80},
+    ]
+    variants = [{"job": "replace", "settings": settings, "click": click} for settings in backgrounds]
+    for seen in painting("each", scenario_of_each="paint", variants=variants, photo=photo):
+        assert seen["answer"]["status"] == "success" and seen["unchanged"] and seen["outside"] == 0
+        assert seen["answer"]["score"] > 0.8 and seen["kept pixels"] > 0.1 * seen["changed pixels"]
 
 
 def test_a_layer_that_reaches_out_of_the_image_gets_its_background_where_it_lies(painting):
@@ -152,10 +156,11 @@ def test_mistakes_get_one_sentence_and_change_nothing(painting, model, tmp_path)
     text = tmp_path / "text.jpg"
     text.write_text("not a picture")
     seen = painting("mistakes", model=model, beside=str(text))
+    status, _, unchanged = seen.pop("no such photo")
+    assert status == "calling-error" and unchanged, "GIMP itself has let a file through that is not there"
     for mistake, says in {
         "no prompt": "Nothing says what should be around the object. Write a prompt, or choose another background.",
         "no photo": "There is no photo to put behind the object. Choose its file.",
-        "no such photo": "There is no file /nowhere/sky.jpg. Choose another photo.",
         "no picture": f"{text} is not a picture that GIMP can open. Choose another photo.",
         "no such model": "/nowhere/model",
         "no such name": "There is no model sd99",
@@ -169,11 +174,13 @@ def test_mistakes_get_one_sentence_and_change_nothing(painting, model, tmp_path)
 
 @pytest.mark.parametrize("job", ["fill", "replace"])
 def test_a_missing_model_is_said_at_once(painting, home, job, capsys):
-    """Within 0.2 s of the call on a machine that has nothing else to do; this one may have, so it gets some more."""
+    """It takes little longer than GIMP takes to run a plug-in at all, however busy the machine is."""
     seen = painting("refused_in", home=home, job=job, times=4)
     stop_server(home)
     assert "needs the model sd15-inpainting, which is not installed. Run: " in seen["sentence"] and seen["unchanged"]
-    cold, *warm = seen["seconds"]
+    nothing, (cold, *warm) = min(seen["nothing"]), seen["seconds"]
     with capsys.disabled():
-        print(f"\n{job} without a model is refused in {cold:.3f} s (no server yet), {min(warm):.3f} s (a server runs)")
-    assert statistics.median(warm) < 0.4 and cold < 1.0
+        print(f"\n{job} without a model: {cold:.3f} s without a server, {min(warm):.3f} s with one; ", end="")
+        print(f"{nothing:.3f} s is what any call takes")
+    assert min(warm) < 2 * nothing
+    assert cold < 6 * nothing

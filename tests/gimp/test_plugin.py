@@ -32,7 +32,26 @@ def test_the_procedures_are_there_and_documented(gimp):
         assert "one anchor is one click" in seen[job]["help"]
     assert {"include-shadow", "soft-edge"} <= seen["select"]["arguments"].keys()
     assert {"include-shadow", "grow", "feather", "seed"} <= seen["remove"]["arguments"].keys()
-    assert {"prompt", "grow", "feather", "seed"} <= seen["fill"]["arguments"].keys()
+    painting = {
+        "prompt",
+        "negative",
+        "help-prompt",
+        "quality",
+        "model",
+        "variations",
+        "seed",
+        "feather",
+        "include-shadow",
+    }
+    assert painting | {"grow"} <= seen["fill"]["arguments"].keys()
+    behind = {"background", "photo", "colour", "second-colour", "blur"}
+    assert painting | behind <= seen["replace"]["arguments"].keys()
+
+
+def test_no_letter_opens_two_settings_or_one_of_gimps_own_buttons(gimp):
+    for job, seen in gimp("registered").items():
+        letters = [label[label.index("_") + 1].upper() for label in seen["labels"]]
+        assert len({*letters, *"SLRHCO"}) == len(letters) + len("SLRHCO"), job
 
 
 def test_the_result_comes_as_a_group_above_the_untouched_layer(gimp):
