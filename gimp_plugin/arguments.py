@@ -54,6 +54,7 @@ def declare(procedure: Gimp.Procedure, job: str) -> None:
     )
     if job == "replace":
         _backdrops(procedure)
+        procedure.add_boolean_argument("soft-edge", "Soft ed_ge", "Follow hair and fur with soft values", False, FLAGS)
         procedure.add_int_argument(
             "feather", "_Feather", "Pixels by which the object's edge is softened besides", 0, FURTHEST, 0, FLAGS
         )

@@ -202,6 +202,7 @@ def _converse(client, job, photo, pointed, settings, backdrop, frames, show, arr
         feather=feather,
         seed=settings["seed"],
         variations=settings["variations"] if painting else 1,
+        soft_edge=settings.get("soft_edge", False),
         include_shadow=shadow,
     )
     took(*_ask(client, request, frames, proxy, show, took))

@@ -85,9 +85,9 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "-o", "--output", required=True, metavar="OUT", help="a file, or a folder if there are several photos"
         )
-        if job == "segment":
+        if job in ("segment", "replace"):
             command.add_argument("--soft-edge", action="store_true", help="soft values for hair and fur")
-        else:
+        if job != "segment":
             command.add_argument("--mask", metavar="FILE", help="a ready mask instead of clicks, white = the object")
         if job != "replace":
             command.add_argument("--shadow", action="store_true", help="also the shadow it casts")

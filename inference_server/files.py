@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     painting = arguments.job in ("fill", "replace")
     behind = _behind(arguments) if arguments.job == "replace" else None
     seeds = _seeds(arguments) if painting else [getattr(arguments, "seed", 0)]
-    soft = arguments.job == "replace" or getattr(arguments, "soft_edge", False)
+    soft = getattr(arguments, "soft_edge", False)
     work = _plan([Path(name) for name in arguments.photos], Path(arguments.output), arguments.job, seeds)
     engine = Engine()
     for photo, targets in work:

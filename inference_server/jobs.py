@@ -128,7 +128,7 @@ def _inpaint(engine, message: Inpaint, frames, progress, cancelled, send: Send) 
         mask = _pixels(message.mask, frames, window)[..., 0]
     elif message.clicks:
         photo = _look(engine, message.photo, frames, progress, cancelled)
-        best = _best_mask(engine, photo, message, frames, soft_edge=message.job == "replace")
+        best = _best_mask(engine, photo, message, frames, message.soft_edge)
         mask, score = best.inside(window, rgb, progress, cancelled), best.score
     else:
         raise ProtocolError("neither clicks nor a mask")

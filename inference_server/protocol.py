@@ -213,7 +213,7 @@ class Inpaint:
     The object is what `clicks` point at, or `mask` (uint8, 255 = the object, of the window's size).
     grow and feather are photo pixels, None for what suits the photograph's size.  include_shadow as in `Segment`; in a
     Replace, whether the object's shadow falls on what is new.  wish is for Fill, and for a Replace without a backdrop.
-    variations: how many results, with this seed, the next, and so on.
+    soft_edge: as in `Segment`.  variations: how many results, with this seed, the next, and so on.
     """
 
     job: str
@@ -228,6 +228,7 @@ class Inpaint:
     feather: int | None = None
     seed: int = 0
     variations: int = 1
+    soft_edge: bool = False
     include_shadow: bool = False
 
 

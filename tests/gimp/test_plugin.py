@@ -44,7 +44,7 @@ def test_the_procedures_are_there_and_documented(gimp):
         "include-shadow",
     }
     assert painting | {"grow"} <= seen["fill"]["arguments"].keys()
-    behind = {"background", "photo", "colour", "second-colour", "blur"}
+    behind = {"background", "photo", "colour", "second-colour", "blur", "soft-edge"}
     assert painting | behind <= seen["replace"]["arguments"].keys()
 
 
