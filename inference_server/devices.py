@@ -8,6 +8,8 @@ os.environ.setdefault(
 )  # what Metal lacks runs on the CPU; torch reads this at import
 import torch
 
+torch.backends.cudnn.deterministic = True  # the same photo, mask and seed give the same pixels
+
 
 def best() -> str:
     """ "cuda", "mps" or "cpu"."""
@@ -28,6 +30,13 @@ def multiplies_bfloat16(device: str) -> bool:
     if device == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return device == "cpu" and torch.cpu._is_avx512_bf16_supported()
+
+
+def total(device: str) -> int:
+    """Bytes of memory that a GPU has in all; 0 for the processor."""
+    if device == "cuda":
+        return torch.cuda.mem_get_info()[1]
+    return torch.mps.recommended_max_memory() if device == "mps" else 0
 
 
 def free(device: str) -> int:

@@ -222,7 +222,7 @@ class Engine:
                 "Say in the prompt what to paint, or make the mask smaller.",
             )
         there = filling.window(taken, bounds, image.shape[1], image.shape[0])
-        brush = self._brush("fill", wish, image, seed, progress)
+        brush = self._brush("fill", wish, image, seed, progress, cancelled)
         report = filling.Report(progress, lambda: stop_if(cancelled), preview)
         pixels = filling.fill(image[there.slices], alpha[there.slices] > 0, brush, report)
         return Patch(bounds, pixels, alpha[bounds.slices]), brush.prompt
@@ -293,7 +293,7 @@ class Engine:
         if backdrop is not None:
             background = backdrops.backdrop(image, alpha, backdrop, step)
         elif wish.prompt.strip():
-            brush = self._brush("replace", wish, image, seed, progress)
+            brush = self._brush("replace", wish, image, seed, progress, cancelled)
             report = filling.Report(progress, lambda: stop_if(cancelled), preview)
             painted, told = filling.fill(image, around, brush, report), brush.prompt
             background = image[..., :3].copy()
@@ -331,15 +331,17 @@ class Engine:
             raise UserError("wrong-input", "Grow and feather cannot be negative.")
         return masks.grow_and_feather(mask, grow, feather)
 
-    def _brush(self, job: str, wish: Wish, image: np.ndarray, seed: int, progress: Report) -> filling.Brush:
+    def _brush(
+        self, job: str, wish: Wish, image: np.ndarray, seed: int, progress: Report, cancelled: Callable[[], bool]
+    ) -> filling.Brush:
         """What to paint with: the model is loaded if need be, and others leave the device where it needs their room."""
         if not 0 <= seed < 2**53:
             raise UserError("wrong-input", "The seed must be a whole number from 0 on.")
         told = self.suggest(job, region.to_proxy(image), wish)
         if self._painter is None or self._painted_with != wish.model:
             self._painter = None  # two would hardly fit
-            progress(0.0, "Loading the model that paints")
-            self._painter, self._painted_with = diffusion.load(self._store, job, wish.model), wish.model
+            self._painter = diffusion.load(self._store, job, wish.model, progress, cancelled)
+            self._painted_with = wish.model
         if not self._painter.has_room():
             self._inpainter = None
             self.selector.release()

@@ -94,14 +94,14 @@ class Worker:
         except protocol.ProtocolError as error:
             log.warning("%s was malformed: %s", kind, error)
             return protocol.Failure("bad-request", f"The request was malformed: {error}."), []
-        except MemoryError:
-            log.exception("%s ran out of memory", kind)
-            return protocol.Failure(
-                "no-memory",
-                "There is not enough memory for this.",
-                "Close other programs, or work on a smaller part of the photo.",
-            ), []
-        except Exception:
+        except Exception as error:
+            if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's, of a device
+                log.exception("%s ran out of memory", kind)
+                return protocol.Failure(
+                    "no-memory",
+                    "There is not enough memory for this.",
+                    "Close other programs, or work on a smaller part of the photo.",
+                ), []
             log.exception("%s failed", kind)
             return protocol.Failure(
                 "internal",

@@ -6,6 +6,7 @@
 Which one that is can be asked for (`demand`) without torch, and within milliseconds.
 """
 
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,8 +19,11 @@ from .families import FAMILIES, Family, family_of
 if TYPE_CHECKING:
     from .painter import Painter
 
-# Best first; bytes of free memory on a GPU from which it is worth its time.  Without a GPU the smallest is.
-PREFERRED = {"flux1-fill": 16 << 30, "sdxl-inpainting": 5 << 30, "sd15-inpainting": 0}
+Report = Callable[[float, str], None]
+Never = Callable[[], bool]
+
+# Best first; bytes of memory of a GPU from which it is worth its time.  Without a GPU the smallest is.
+PREFERRED = {"flux1-fill": 20 << 30, "sdxl-inpainting": 7 << 30, "sd15-inpainting": 0}
 STARTER = "sd15-inpainting"
 PACKAGES = ("torch", "diffusers", "transformers", "safetensors", "accelerate", "peft", "psutil")
 
@@ -44,9 +48,15 @@ def demand(store: Store, job: str, model: str = "") -> None:
         )
 
 
-def load(store: Store, job: str, model: str = "") -> "Painter":
+def load(
+    store: Store, job: str, model: str = "", progress: Report = lambda *_: None, cancelled: Never = lambda: False
+) -> "Painter":
     """The painter that `model` names, as in `demand`.  Raises UserError where it is missing or damaged."""
     demand(store, job, model)
+    if not _is_place(model):
+        model = model or _best(store)
+        store.need(model, progress, cancelled)  # which may read gigabytes to be sure of them
+    progress(0.0, "Loading the model that paints")
     from .painter import Painter
 
     place = _place(store, model)
@@ -61,20 +71,22 @@ def family(store: Store, job: str, model: str = "") -> Family:
 
 def _place(store: Store, model: str) -> Path:
     """Where the model is that `model` names, or the best one for this machine."""
-    if not model:
-        from .. import devices
+    return Path(model) if _is_place(model) else store.folder_of(model or _best(store))
 
-        device = devices.best()
-        here, free = _installed(store), 0 if device == "cpu" else devices.free(device)
-        model = next((name for name in here if PREFERRED[name] <= free), here[-1])
-    if _is_place(model):
-        return Path(model)
-    store.need(model)
-    return store.folder_of(model)
+
+def _best(store: Store) -> str:
+    """The best of those installed that this machine's GPU has the memory for, or the smallest.
+
+    By all its memory: what is free changes while a model is there, and the answer should not.
+    """
+    from .. import devices
+
+    here, total = _installed(store), devices.total(devices.best())
+    return next((name for name in here if PREFERRED[name] <= total), here[-1])
 
 
 def _is_place(model: str) -> bool:
-    return model not in MODELS and Path(model).exists()
+    return bool(model) and model not in MODELS and Path(model).exists()
 
 
 def _installed(store: Store) -> list[str]:

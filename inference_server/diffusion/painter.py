@@ -69,7 +69,7 @@ class Painter:
     def count(self, quality: str, again: bool = False) -> int:
         """How many steps a picture takes, about: progress is weighed by it."""
         steps = self.preset(quality).steps
-        return max(1, int(steps * _strength(steps))) if again else steps
+        return max(1, int(steps * (_strength(steps) if again else self.family.strength)))
 
     def has_room(self) -> bool:
         """Whether it is on the device already, or would fit there as a whole."""
@@ -138,7 +138,7 @@ class Painter:
             "mask_image": torch.from_numpy(hole.astype(np.float32))[None, None],
             "height": height,
             "width": width,
-            "strength": _strength(preset.steps) if again else 1.0,
+            "strength": _strength(preset.steps) if again else self.family.strength,
             "num_inference_steps": preset.steps,
             "guidance_scale": preset.guidance,
             # On the CPU, so that a seed means the same noise on every device.
