@@ -1,9 +1,9 @@
 """The photo's own background out of focus behind an object, as a fast lens would show it.  Pure functions.
 
 1. How unsharp a row is.  Over flat ground a thin lens blurs in proportion to a row's distance from the row that is in
-   focus (the circle of confusion grows with |1/depth - 1/focus|, and 1/depth falls linearly to 0 at the horizon; Potmesil
-   and Chakravarty 1981, "A lens and aperture camera model for synthetic image generation").  So the ground is in focus
-   where the object stands, softer with distance, and all above the horizon alike.
+   focus: the circle of confusion grows with |1/depth - 1/focus| (Potmesil and Chakravarty 1981, "A lens and aperture
+   camera model for synthetic image generation"), and 1/depth falls linearly to 0 at the horizon.  So the ground is in
+   focus where the object stands, softer with distance, and all above the horizon alike.
 2. The object is taken away, and what lies around it continued (`smooth.spread`), so that it does not bleed.
 3. The rest is blurred with discs, in light rather than in the photo's encoding, so that bright points become discs: at
    radii half an octave apart, each in a picture as small as that radius allows, between which each row is mixed.
@@ -28,7 +28,6 @@ BAND = 128  # rows at once, a multiple of what any picture is reduced by
 DEEPEST = 7  # halvings: 2 ** DEEPEST is BAND
 SPREAD_SIDE = 512  # pixels on the long side in which the background is continued behind the object
 AROUND = 0.0005  # of the photo's long side around the object that has some of its light
-HIDDEN = 5  # alpha up to which a pixel is background
 
 CUT = 0.01  # of the photo's height: an object that comes as near to its lower border is cut off there
 FLOATS = 0.5  # of the photo's height: an object that ends above does not stand on anything seen
@@ -128,7 +127,9 @@ class _Scene:
 
     def __init__(self, image: np.ndarray, alpha: np.ndarray, white: float, step: Callable[[float], None]):
         self._image, self._alpha, self._white, self._step = image, alpha, white, step
+        self._least = int(alpha.min())  # 0 but for a mask that leaves no pixel alone
         height, width = alpha.shape
+        self.height = height
         self._shrunk = int(np.ceil(np.log2(max(1.0, max(height, width) / SPREAD_SIDE))))
         self._margin = max(1, round(AROUND * max(height, width)))
         # The smallest picture: sums of what is known, and how much of each cell that is.
@@ -155,11 +156,10 @@ class _Scene:
 
     def reduced(self, fewest: int, most: int) -> dict[int, np.ndarray]:
         """The light (h, w, 3) float32 after each of these numbers of halvings."""
-        height = self._alpha.shape[0]
         bands = []
-        for y in range(0, height, BAND):
-            self._step(0.2 + 0.2 * y / height)
-            bands.append(_shrunk(self.rows(y, min(height, y + BAND), self._margin), fewest))
+        for y in range(0, self.height, BAND):
+            self._step(0.2 + 0.2 * y / self.height)
+            bands.append(_shrunk(self.rows(y, min(self.height, y + BAND), self._margin), fewest))
         pictures = {fewest: np.concatenate(bands)}
         for k in range(fewest, most):
             pictures[k + 1] = _shrunk(pictures[k], 1)
@@ -168,10 +168,9 @@ class _Scene:
     def _known(self, top: int, bottom: int, margin: int) -> tuple[np.ndarray, np.ndarray]:
         """The light (n, W, 3) float32 of some rows, and 1 where it is the background's (n, W) float32."""
         above, below = max(0, top - margin), bottom + margin
-        known = (self._alpha[above:below] <= HIDDEN).astype(np.uint8)
-        if margin:
-            known = cv2.erode(known, np.ones((2 * margin + 1,) * 2, np.uint8), borderValue=1)
-        known = known[top - above : top - above + bottom - top].reshape(bottom - top, -1)
+        item = (self._alpha[above:below] > self._least).astype(np.uint8)
+        near = cv2.dilate(item, np.ones((2 * margin + 1,) * 2, np.uint8)).reshape(item.shape)
+        known = near[top - above :][: bottom - top] == 0
         rows = self._image[top:bottom]
         light = rows[..., :3].astype(np.float32)
         if self._image.dtype == np.float32:
@@ -186,8 +185,7 @@ class _Scene:
 def _discs_at_full_size(scene: _Scene, radius: float, top: int, bottom: int) -> np.ndarray:
     """Some rows (n, W, 3) of the scene blurred with discs."""
     reach = int(np.ceil(radius)) + 1
-    height = scene._alpha.shape[0]
-    first, last = max(0, top - reach), min(height, bottom + reach)
+    first, last = max(0, top - reach), min(scene.height, bottom + reach)
     blurred = cv2.filter2D(scene.rows(first, last, 1), -1, _disc(radius), borderType=cv2.BORDER_REPLICATE)
     return blurred[top - first : bottom - first]
 
@@ -241,7 +239,7 @@ def _grain(image: np.ndarray, alpha: np.ndarray, white: float) -> np.ndarray:
         for x in range(0, width - side + 1, pace):
             there = slice(y, y + side), slice(x, x + side)
             piece = image[there][..., :3].astype(np.float32) / np.float32(white)
-            if (alpha[there] > HIDDEN).any() or not np.isfinite(piece).all():
+            if alpha[there].any() or not np.isfinite(piece).all():
                 continue
             mean = float(piece.mean())
             if UNCLIPPED[0] < mean < UNCLIPPED[1]:

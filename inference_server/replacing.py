@@ -1,11 +1,10 @@
 """Replacing the background: the object's own pixels, and another background around them.
 
-1. The mask's outermost pixels that look like the old background are given to it.
-2. In the rim, where a pixel is a mixture of object and background, I = aF + (1-a)B (Porter and Duff 1984, "Compositing
+1. In the rim, where a pixel is a mixture of object and background, I = aF + (1-a)B (Porter and Duff 1984, "Compositing
    digital images"), the old background is taken out and the new one put in: aF + (1-a)B'.  F and B are smooth
    continuations of what lies on either side, made coarse to fine, then shared out between so that they explain the
    pixel (after Germer et al. 2020, "Fast multi-level foreground estimation", section 3).
-3. The light that the object takes from the ground goes with it: how much darker the old ground was near its foot, and
+2. The light that the object takes from the ground goes with it: how much darker the old ground was near its foot, and
    in its cast shadow (`shadows`), than it is around.
 """
 
@@ -21,13 +20,11 @@ from .inpainters import detail
 from .inpainters.smooth import scaled, spread
 
 SURE, NONE = 250, 5  # alpha from which a pixel is the object's alone, and up to which it is the background's
-SIDE = 2048  # pixels on the long side in which colours are continued
+SIDE = 1024  # pixels on the long side in which colours are continued
 FAITH = 0.1  # how much the continued colours are trusted against the pixel itself
 BATCH = 1 << 18  # pixels of the rim at once
 BAND = 256  # rows at once
-
-PULL = 0.001  # of the photo's long side: how far the mask may be pulled in …
-TOLD_APART = 0.1  # … where the object and what lies around it differ by this, of 0 to 1
+REACH = 64  # pixels around the rim that its colours are continued from
 
 SHADOW_SIDE = 512  # pixels on the long side in which shadows are looked at
 CONTACT = 0.15  # of the object's width: how far from where it stands the ground may be darkened
@@ -47,8 +44,9 @@ def laid_behind(
 ) -> tuple[np.ndarray, np.ndarray]:
     """A layer that puts `background` behind the object: pixels (H, W, 3|4) like image's, and their alpha (H, W) uint8.
 
-    `region.blend` with both is the finished picture; it is image bit for bit where the layer's alpha is 0, and
-    background where it is 255, darkened by the object's shadow.
+    `region.blend` with both is the finished picture: image bit for bit where alpha is 255, and where it is 0 the
+    background, darkened by the object's shadow.  The layer's alpha is 255 - alpha; more in the rim where no colour of
+    the layer could make up for the photo's.
 
     image: (H, W, 3|4) uint8, uint16 or float32; alpha: (H, W) uint8, 255 = the object, soft values where it is mixed
     with its surroundings.  background: (H, W, 3) of image's dtype (`backdrops.backdrop`).  include_shadow: carry the
@@ -67,72 +65,68 @@ def laid_behind(
     if include_shadow:
         _shade(pixels, _shadow(image, alpha), step)
     step(0.4)
-    alpha = _mixed(image, alpha, pixels, full, step)
-    return pixels, 255 - alpha
+    shown = 255 - alpha
+    _unmix(image, alpha, pixels, shown, full, step)
+    return pixels, shown
 
 
-def _mixed(
-    image: np.ndarray, alpha: np.ndarray, pixels: np.ndarray, full: float, step: Callable[[float], None]
-) -> np.ndarray:
-    """Put the rim's colours into pixels (H, W, 3|4), which are the new background; the alpha (H, W) that goes with it."""
-    binary = np.where(alpha > 127, np.uint8(255), np.uint8(0))
-    reach = max(1, int(PULL * max(alpha.shape)))
-    edge = cv2.erode(binary, np.ones((2 * reach + 1,) * 2, np.uint8), borderValue=255) != binary
-    rim = (alpha > 0) & ((alpha < 255) | edge)
+def _unmix(
+    image: np.ndarray,
+    alpha: np.ndarray,
+    pixels: np.ndarray,
+    shown: np.ndarray,
+    full: float,
+    step: Callable[[float], None],
+) -> None:
+    """Put the rim's colours into pixels (H, W, 3|4), which are the new background, and into `shown` (H, W) uint8, which
+    is 255 - alpha, what they are shown through.  full: image's value for 1."""
+    rim = (alpha > 0) & (alpha < 255)
     there = region.bounds(rim)
     if there is None:
-        return alpha
-    # What the rim's colours are continued from lies around it.
-    around = there.grown(4 * reach + 32, 4 * reach + 32, alpha.shape[1], alpha.shape[0])
-    inner, outer = around.slices, rim[around.slices]
-    photo = image[inner]
-    part = alpha[inner]
-    usable = np.isfinite(photo[..., :3]).all(axis=2) if image.dtype == np.float32 else np.ones(part.shape, bool)
-    if image.shape[2] == 4:
-        usable &= photo[..., 3] > 0
+        return
+    there = there.grown(REACH, REACH, alpha.shape[1], alpha.shape[0])
+    photo, part, new = image[there.slices], alpha[there.slices], pixels[there.slices]
+    usable = np.ones(part.shape, bool)
     colour = np.ascontiguousarray(photo[..., :3])
     if image.dtype == np.float32:
+        usable = np.isfinite(colour).all(axis=2)
         colour = np.where(usable[..., None], colour, np.float32(0))
-    object_colour = _continued(colour, usable & (part >= SURE) & ~edge[inner], full)
+    if image.shape[2] == 4:
+        usable &= photo[..., 3] > 0
+    # A hard mask's outermost pixels are mixed too: they are not taken for one or the other.
+    inside, outside = (_eroded(side) & usable for side in (part >= SURE, part <= NONE))
+    object_colour = _continued(colour, inside, full)
     step(0.6)
-    old_colour = _continued(colour, usable & (part <= NONE), full)
+    old_colour = _continued(colour, outside, full)
     step(0.8)
-    result = alpha.copy()
     if object_colour is None or old_colour is None:
-        return result
+        return
     scale = np.array(part.shape) / object_colour.shape[:2]
-    places = np.flatnonzero(outer & usable)
+    places = np.flatnonzero(rim[there.slices] & usable)
     for some in (places[k : k + BATCH] for k in range(0, len(places), BATCH)):
         step(0.8 + 0.2 * float(some[0]) / part.size)
         at = np.divmod(some, part.shape[1])
         small = (np.stack(at, 1) + 0.5) / scale
         f, b = detail.sampled(object_colour, small), detail.sampled(old_colour, small)
         seen = colour[at].astype(np.float32) / np.float32(full)
-        at = at[0] + around.y, at[1] + around.x
-        a = _pulled_in(alpha[at], edge[at], seen, f, b)
-        result[at] = a
-        share = a.astype(np.float32)[:, None] / 255
-        off = (seen - share * f - (1 - share) * b) / (share**2 + (1 - share) ** 2 + np.float32(FAITH))
-        f, b = (f + share * off).clip(0, 1), (b + (1 - share) * off).clip(0, 1)
-        new = pixels[at][:, :3].astype(np.float32) / np.float32(full)
-        # blend gives a I + (1-a) P, which is to be a F + (1-a) B'.
-        value = detail.from_float((new + share * (f - b)).clip(0, 1), image.dtype, full)
-        pixels[(*at, slice(3))] = np.where((a > 0)[:, None], value, pixels[at][:, :3])
-    return result
+        a = part[at].astype(np.float32)[:, None] / 255
+        off = (seen - a * f - (1 - a) * b) / (a**2 + (1 - a) ** 2 + np.float32(FAITH))
+        f, b = (f + a * off).clip(0, 1), (b + (1 - a) * off).clip(0, 1)
+        # What is explained neither by F nor by B is the object's: a I + (1 - a) (B' + a (F - B)).
+        behind = new[at][:, :3].astype(np.float32) / np.float32(full)
+        wanted = (a * seen + (1 - a) * (behind + a * (f - b))).clip(0, 1)
+        # Blending gives (1 - m) I + m P.  With m = 1 - a, P may be out of range: then m is as much larger as it must.
+        room = np.where(wanted > seen, 1 - seen, seen)
+        least = np.abs(wanted - seen) / np.maximum(room, 1e-6)
+        m = np.ceil(255 * np.maximum(1 - a, least.clip(0, 1)).max(axis=1) - 1e-3)
+        shown[there.slices][at] = m
+        value = seen + (wanted - seen) * (255 / m[:, None])
+        new[(*at, slice(3))] = detail.from_float(value.clip(0, 1), image.dtype, full)
 
 
-def _pulled_in(alpha: np.ndarray, edge: np.ndarray, seen: np.ndarray, f: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """alpha (n,) uint8, less where the colours (n, 3) `seen` at the mask's edge (n,) bool are nearer to b's than f's.
-
-    Only where they clearly are: the share of f that explains the colour, taken for less than a half, counts twice.
-    """
-    apart = f - b
-    size = (apart**2).sum(axis=1)
-    share = ((seen - b) * apart).sum(axis=1) / np.maximum(size, 1e-6)
-    off = np.linalg.norm(seen - b - share[:, None] * apart, axis=1)
-    told = edge & (size > TOLD_APART**2) & (off < np.sqrt(size) / 4)
-    limit = np.where(told, np.rint(share.clip(0, 0.5) * 510), 255).astype(np.uint8)
-    return np.minimum(alpha, limit)
+def _eroded(part: np.ndarray) -> np.ndarray:
+    """part (h, w) bool without its outermost pixels."""
+    return cv2.erode(part.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1).reshape(part.shape) > 0
 
 
 def _continued(photo: np.ndarray, known: np.ndarray, full: float) -> np.ndarray | None:
@@ -146,23 +140,17 @@ def _shade(pixels: np.ndarray, factor: np.ndarray | None, step: Callable[[float]
     if factor is None:
         return
     height, width = pixels.shape[:2]
-    scale = np.array(factor.shape) / (height, width)
-    columns = ((np.arange(width) + 0.5) * scale[1] - 0.5).astype(np.float32)
+    at = ((np.arange(height) + 0.5) * len(factor) / height - 0.5).clip(0, len(factor) - 1)
+    low = at.astype(int)
+    high, weight = np.minimum(low + 1, len(factor) - 1), (at - low).astype(np.float32)[:, None]
     for y in range(0, height, BAND):
         step(0.2 + 0.2 * y / height)
-        part = pixels[y : y + BAND, :, :3]
-        rows = ((np.arange(y, y + len(part)) + 0.5) * scale[0] - 0.5).astype(np.float32)
-        # A row at a time would do; a table for both, so that bands meet without a step.
-        low = np.clip(np.floor(rows).astype(int), 0, factor.shape[0] - 1)
-        high = np.minimum(low + 1, factor.shape[0] - 1)
-        weight = (rows - np.floor(rows))[:, None]
-        lines = factor[low] * (1 - weight) + factor[high] * weight
-        if lines.min() >= 1:
-            continue
-        wide = cv2.resize(lines, (width, len(part)), interpolation=cv2.INTER_LINEAR)[..., None]
-        value = part * wide
-        part[:] = value if pixels.dtype == np.float32 else np.rint(value)
-    del columns
+        rows = slice(y, y + BAND)
+        lines = factor[low[rows]] * (1 - weight[rows]) + factor[high[rows]] * weight[rows]
+        if lines.min() < 1:
+            wide = cv2.resize(lines, (width, len(lines)), interpolation=cv2.INTER_LINEAR)
+            value = pixels[rows, :, :3] * wide[..., None]
+            pixels[rows, :, :3] = value if pixels.dtype == np.float32 else np.rint(value)
 
 
 def _shadow(image: np.ndarray, alpha: np.ndarray) -> np.ndarray | None:
@@ -204,8 +192,8 @@ def _contact(alpha: np.ndarray) -> np.ndarray:
     low = height - 1 - item[::-1].argmax(axis=0)
     rows = np.arange(height)[:, None]
     foot = bounds.y + (1 - FOOT) * bounds.height
-    # Its lower outline, and what is above that, as far as it is low enough to stand on the ground.
-    stands = item & (rows >= np.minimum(low - 1, height)) & (rows >= foot)
+    # Its lower outline, as far as it is low enough to stand on the ground.
+    stands = item & (rows >= low - 1) & (rows >= foot)
     reach = max(2.0, CONTACT * bounds.width)
     tall = scaled(stands.astype(np.uint8), (width, max(1, round(height * FLAT))), cv2.INTER_NEAREST)
     away = cv2.distanceTransform(1 - tall, cv2.DIST_L2, 5)
