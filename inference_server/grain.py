@@ -46,7 +46,7 @@ def noise(fine: np.ndarray | None) -> np.ndarray:
     # One noise for all channels keeps them together, as light falling on a sensor's neighbouring pixels does.
     random = np.random.default_rng(0).normal(size=(TILE, TILE))
     made = np.dstack([cv2.filter2D(random, -1, kernel[..., k]) for k in range(3)])
-    made -= made.mean(axis=(0, 1))
+    made = made - made.mean(axis=(0, 1))
     return (made * (min(MOST, float(fine.std())) / max(1e-12, float(made.std())))).astype(np.float32)
 
 

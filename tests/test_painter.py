@@ -163,7 +163,7 @@ def test_every_way_to_save_memory_paints_the_same(small_models, scene, as_on_a_c
     pictures = []
     for k, plan in enumerate(memory.PLANS):
         painter = Painter(small_models / kind, kind, Store(tmp_path))
-        need = memory.need(plan, memory.weights(painter._pipeline), painter.side**2)
+        need = memory.need(plan, memory.weights(painter._pipeline), scene[1].size)
         as_on_a_card(int(need / memory.SPARE) + 10)
         pictures.append(painter.paint(*scene, TEDDY, 1, "fast"))
         assert painter._plan == k and not painter.slowed

@@ -73,7 +73,7 @@ class Painter:
 
     def has_room(self) -> bool:
         """Whether it is on the device already, or would fit there as a whole."""
-        return self._plan is not None or self._fitting(devices.free(self.device)) == 0
+        return self._plan is not None or self._fitting(self.side**2) == 0
 
     def release_for(self, needed: int) -> None:
         """Leave the device if it has fewer bytes than `needed` left; the next picture brings the model back."""
@@ -104,9 +104,8 @@ class Painter:
         self._watch = watch
         preset = self._prepare(quality)
         if self._plan is None:
-            self._lay_out(
-                memory.choose(devices.free(self.device), memory.weights(self._pipeline), hole.size, self.device)
-            )
+            memory.empty(self.device)
+            self._lay_out(self._fitting(hole.size))
         painted = self._attempt(picture, hole, prompt, seed, preset, again, step)
         if painted is None:
             # Outside of the except clause: there, the frames that hold the tensors would still be alive.
@@ -179,9 +178,9 @@ class Painter:
         self._pipeline.scheduler = made
         return preset
 
-    def _fitting(self, free: int) -> int:
-        """The plan for so many bytes of free memory."""
-        return memory.choose(free, memory.weights(self._pipeline), self.side**2, self.device)
+    def _fitting(self, pixels: int) -> int:
+        """The plan for a picture of so many pixels and what is free now."""
+        return memory.choose(devices.free(self.device), memory.weights(self._pipeline), pixels, self.device)
 
     def _lay_out(self, plan: int) -> None:
         memory.lay_out(self._pipeline, memory.possible(self.device)[plan], self.device)
