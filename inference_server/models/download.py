@@ -1,10 +1,10 @@
 """Getting bytes from the network: cancelled at once, resumed where they stopped, trusted by their digest alone.
 
-Standard library only.  What goes wrong out there is a `NetworkError`; what goes wrong on the disk stays an OSError.
+Standard library only, and what speaks HTTP is imported when something is asked for: that no model is here must be said
+at once.  What goes wrong out there is a `NetworkError`; what goes wrong on the disk stays an OSError.
 """
 
 import hashlib
-import http.client
 import os
 import queue
 import shutil
@@ -13,15 +13,16 @@ import sys
 import tarfile
 import threading
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import stop_if
 from .catalogue import File
+
+if TYPE_CHECKING:
+    import http.client
 
 HUB = "https://huggingface.co"
 CHUNK = 1 << 20
@@ -50,12 +51,25 @@ def endpoint() -> str:
     return (os.environ.get("HF_ENDPOINT") or HUB).rstrip("/")
 
 
-def ask(url: str, cancelled: Callable[[], bool] = never, start: int = 0) -> http.client.HTTPResponse:
+def ask(url: str, cancelled: Callable[[], bool] = never, start: int = 0) -> "http.client.HTTPResponse":
     """The answer to a GET of `url` from byte `start` on, its body unread.  Raises NetworkError."""
+    import urllib.request
+
+    class Token(urllib.request.BaseHandler):
+        """Sends $HF_TOKEN to the hub and nobody else.  Each redirect passes here anew, so none takes it elsewhere."""
+
+        def https_request(self, request: urllib.request.Request) -> urllib.request.Request:
+            token = os.environ.get("HF_TOKEN")
+            if token and _origin(request.full_url) == _origin(endpoint()):
+                request.add_unredirected_header("Authorization", f"Bearer {token}")
+            return request
+
+        http_request = https_request
+
     if url.startswith(HUB + "/"):
         url = endpoint() + url.removeprefix(HUB)
     headers = {"Range": f"bytes={start}-"} if start else {}
-    opener = urllib.request.build_opener(_Token())
+    opener = urllib.request.build_opener(Token())
     return attended(lambda: opener.open(urllib.request.Request(url, headers=headers), timeout=SILENCE), cancelled)
 
 
@@ -64,6 +78,9 @@ def attended(work: Callable[[], T], cancelled: Callable[[], bool]) -> T:
 
     One that is cancelled is left to itself: it ends with the silence it waits in.
     """
+    from http.client import HTTPException
+    from urllib.error import HTTPError
+
     answer: queue.SimpleQueue[tuple[Any, Exception | None]] = queue.SimpleQueue()
 
     def run() -> None:
@@ -79,10 +96,10 @@ def attended(work: Callable[[], T], cancelled: Callable[[], bool]) -> T:
             value, error = answer.get(timeout=POLL)
         except queue.Empty:
             continue
-        if isinstance(error, urllib.error.HTTPError):
+        if isinstance(error, HTTPError):
             error.close()
             raise NetworkError(error, error.code)
-        if isinstance(error, (OSError, http.client.HTTPException, ValueError)):  # ValueError: no address at all
+        if isinstance(error, (OSError, HTTPException, ValueError)):  # ValueError: no address at all
             raise NetworkError(getattr(error, "reason", None) or error)
         if error:
             raise error
@@ -140,7 +157,7 @@ def _go_on(url: str, part: Path, size: int, moved: Callable[[int], None], cancel
     response.close()
 
 
-def _some(response: http.client.HTTPResponse) -> bytes:
+def _some(response: "http.client.HTTPResponse") -> bytes:
     """What comes within a moment, at most CHUNK; empty at the end.  What came before a fault is not lost."""
     end, come = time.monotonic() + POLL, bytearray()
     try:
@@ -181,18 +198,6 @@ def digest(path: Path, kind: str = "", cancelled: Callable[[], bool] = never) ->
 def holds(path: Path, file: File, cancelled: Callable[[], bool] = never) -> bool:
     """Whether there is at `path` what is described as `file`."""
     return path.is_file() and path.stat().st_size == file.size and digest(path, file.digest, cancelled) == file.digest
-
-
-class _Token(urllib.request.BaseHandler):
-    """Sends $HF_TOKEN to the hub and nobody else.  Each redirect passes here anew, so none takes it elsewhere."""
-
-    def https_request(self, request: urllib.request.Request) -> urllib.request.Request:
-        token = os.environ.get("HF_TOKEN")
-        if token and _origin(request.full_url) == _origin(endpoint()):
-            request.add_unredirected_header("Authorization", f"Bearer {token}")
-        return request
-
-    http_request = https_request
 
 
 def _origin(url: str) -> tuple[str, str]:
