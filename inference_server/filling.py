@@ -57,6 +57,19 @@ class Report(NamedTuple):
     preview: Callable[[np.ndarray], None]
 
 
+class View(NamedTuple):
+    """What is seen: photo (H, W, 3), white its value for 1, hole and what of the photo is known, (H, W) bool."""
+
+    photo: np.ndarray
+    hole: np.ndarray
+    known: np.ndarray
+    white: float
+
+    def of(self, part: Window) -> "View":
+        there = part.slices
+        return View(self.photo[there], self.hole[there], self.known[there], self.white)
+
+
 class Canvas(NamedTuple):
     """How a window comes before a model: scaled to `content` (width, height), and padded to `size`."""
 
@@ -94,44 +107,37 @@ def fill(source: np.ndarray, hole: np.ndarray, brush: Brush, report: Report) -> 
     bounds = region.bounds(hole)
     assert bounds is not None
     photo, known = detail.cleaned(source, ~hole)
-    white = detail.white(photo)
+    view = View(photo, hole, known, detail.white(photo))
     tiles = _tiles(hole, brush.painter)
     total = brush.painter.count(brush.quality) + brush.painter.count(brush.quality, again=True) * len(tiles.tiles)
-    painted = _sketch(photo, hole, known, white, brush, report, total)
+    painted = _sketch(view, brush, report, total)
     there = Window(0, 0, hole.shape[1], hole.shape[0])
     if tiles.tiles:
-        painted = _looked_at_again(photo, hole, known, white, painted, tiles, brush, report, total)
+        painted = _looked_at_again(view, painted, tiles, brush, report, total)
         there = tiles.near
     elif painted.size > photo.size:
         painted = scaled(painted, (there.width, there.height))
-    noise = _lacking(source, hole, white, painted, bounds.seen_from(there), there)
+    noise = _lacking(view, painted, bounds.seen_from(there), there)
     result = np.empty((bounds.height, bounds.width, source.shape[2]), source.dtype)
     for top in range(0, bounds.height, BAND):
         band = Window(bounds.x, bounds.y + top, bounds.width, min(BAND, bounds.height - top))
         report.watch()
         found = _part(painted, band.seen_from(there), there, (band.width, band.height))
         found += grain.rows(noise, top, band.height, band.width)
-        result[top : top + BAND, :, :3] = detail.from_float(found.clip(0, 1), source.dtype, white)
-    result[..., 3:] = white if source.dtype != np.float32 else 1  # what is painted is not transparent
+        result[top : top + BAND, :, :3] = detail.from_float(found.clip(0, 1), source.dtype, view.white)
+    result[..., 3:] = view.white if source.dtype != np.float32 else 1  # what is painted is not transparent
     return result
 
 
 # -- the sketch -------------------------------------------------------------------------------------------------------
 
 
-def _sketch(
-    photo: np.ndarray,
-    hole: np.ndarray,
-    known: np.ndarray,
-    white: float,
-    brush: Brush,
-    report: Report,
-    total: int,
-) -> np.ndarray:
+def _sketch(view: View, brush: Brush, report: Report, total: int) -> np.ndarray:
     """The whole window as the model paints it, (h, w, 3) float32."""
     painter = brush.painter
-    content, size = canvas(hole.shape[1], hole.shape[0], painter.side, painter.multiple)
-    picture, unknown, small_hole = _seen(photo, hole, known, white, content)
+    height, width = view.hole.shape
+    content, size = canvas(width, height, painter.side, painter.multiple)
+    picture, unknown, small_hole = _seen(view, content)
     picture[unknown] = spread(picture, ~unknown)[unknown] if not unknown.all() else 0.5
 
     def after(step: "Step") -> None:
@@ -145,16 +151,14 @@ def _sketch(
     return painted + _difference(picture, painted, small_hole, painter.side)
 
 
-def _seen(
-    photo: np.ndarray, hole: np.ndarray, known: np.ndarray, white: float, size: tuple[int, int]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A window at size (width, height): the picture (h, w, 3) float32, what of it is unknown, and the hole."""
-    picture, unknown = detail.reduced(photo, ~known, white, max(size))
+def _seen(view: View, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A view at size (width, height): the picture (h, w, 3) float32, what of it is unknown, and the hole."""
+    picture, unknown = detail.reduced(view.photo, ~view.known, view.white, max(size))
     picture, unknown = (
         scaled(picture, size, cv2.INTER_CUBIC),
         scaled(unknown.astype(np.uint8), size, cv2.INTER_NEAREST) > 0,
     )
-    small_hole = scaled(hole.astype(np.uint8) * np.uint8(255), size) > 0
+    small_hole = scaled(view.hole.astype(np.uint8) * np.uint8(255), size) > 0
     return picture.clip(0, 1), unknown | small_hole, small_hole
 
 
@@ -260,21 +264,13 @@ def _starts(first: float, last: float, size: int, side: int) -> list[int]:
 
 
 def _looked_at_again(
-    photo: np.ndarray,
-    hole: np.ndarray,
-    known: np.ndarray,
-    white: float,
-    sketch: np.ndarray,
-    tiles: Tiles,
-    brush: Brush,
-    report: Report,
-    total: int,
+    view: View, sketch: np.ndarray, tiles: Tiles, brush: Brush, report: Report, total: int
 ) -> np.ndarray:
     """What is near the hole, (h, w, 3) float32 of the tiles' size, with the detail that the sketch has no room for."""
     near, size, painter = tiles.near, tiles.size, brush.painter
-    inside = near.slices
-    picture, unknown, large_hole = _seen(photo[inside], hole[inside], known[inside], white, size)
-    cv2.copyTo(_part(sketch, near, Window(0, 0, hole.shape[1], hole.shape[0]), size), unknown.astype(np.uint8), picture)
+    picture, unknown, large_hole = _seen(view.of(near), size)
+    whole = Window(0, 0, *view.hole.shape[::-1])
+    cv2.copyTo(_part(sketch, near, whole, size), unknown.astype(np.uint8), picture)
     each = painter.count(brush.quality, again=True)
     done = np.zeros(large_hole.shape, bool)
     for k, tile in enumerate(tiles.tiles):
@@ -305,11 +301,9 @@ def _ramps(done: np.ndarray, width: int) -> np.ndarray:
     return (1 - fresh / max(1, width)).clip(0, 1)
 
 
-def _lacking(
-    source: np.ndarray, hole: np.ndarray, white: float, painted: np.ndarray, bounds: Window, there: Window
-) -> np.ndarray:
+def _lacking(view: View, painted: np.ndarray, bounds: Window, there: Window) -> np.ndarray:
     """The grain (see `grain.noise`) that the photo has and what is painted in `bounds` lacks."""
-    fine = grain.sample(source, hole, white)
+    fine = grain.sample(view.photo, ~view.known, view.white)
     if fine is None:
         return grain.noise(None)
     shown = bounds._replace(width=min(bounds.width, ENOUGH), height=min(bounds.height, ENOUGH))
