@@ -382,3 +382,11 @@ def test_what_is_missing_is_said_before_anything_is_loaded(tmp_path):
     with pytest.raises(UserError, match="There is no model nonsense"):
         demand(store, "fill", "nonsense")
     demand(store, "fill", str(tmp_path))
+
+
+def test_a_package_that_is_missing_is_named(small_models, tmp_path, monkeypatch):
+    from inference_server import diffusion
+
+    monkeypatch.setattr(diffusion, "find_spec", lambda name: None if name in ("peft", "accelerate") else object())
+    with pytest.raises(UserError, match=r"needs accelerate and peft in the server's Python.*pip install"):
+        demand(Store(tmp_path), "fill", str(small_models / "sd15"))

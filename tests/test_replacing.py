@@ -55,7 +55,8 @@ def noise(shape, seed: int = 0, depth=np.uint8) -> np.ndarray:
 
 @st.composite
 def anything(draw):
-    size = draw(st.sampled_from([(1, 1), (1, 90), (90, 1), (8, 8), (37, 61), (64, 20), (150, 140)]))
+    strange = st.sampled_from([(1, 1), (1, 90), (90, 1), (8, 8)])
+    size = draw(st.one_of(strange, st.tuples(st.integers(1, 160), st.integers(1, 160))))
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     depth, channels = draw(st.sampled_from(list(FULL))), draw(st.sampled_from([3, 4]))
     image = noise((*size, channels), int(random.integers(1000)), depth)
@@ -91,7 +92,7 @@ def anything(draw):
     return image, alpha, wanted, draw(st.booleans())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(anything())
 def test_whatever_is_given_the_object_stays_and_the_background_is_the_new_one(given_):
     image, alpha, wanted, include_shadow = given_
