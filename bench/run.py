@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -39,7 +40,12 @@ def main() -> int:
         print("selecting", flush=True)
         status = subprocess.run([sys.executable, HERE / "select"]).returncode
         print("removing", flush=True)
-        return subprocess.run([sys.executable, HERE / "remove"]).returncode or status
+        status = subprocess.run([sys.executable, HERE / "remove"]).returncode or status
+        print("filling and replacing", flush=True)
+        if find_spec("diffusers") is None:
+            print("left out: diffusers is not installed")
+            return status
+        return subprocess.run([sys.executable, HERE / "fill"]).returncode or status
 
 
 def fresh_home(scratch: Path) -> Path:

@@ -1,11 +1,12 @@
 """What painting from a prompt costs: the presets beside the paper's setting, with full-size models of random weights.
 
-    python bench/fill [sd15] [sdxl]
+    python bench/fill [sd15] [sdxl]         without a name: both where there is a GPU, and none where there is not
 
 The paper's setting (Yu et al. 2023, published code) is 32 bits, 50 steps, guidance 7.5, the pipeline as it comes.  Each
 is run whole, in turn in one process; on a processor the paper's is taken from its first steps, which are all alike.
 The floor is the multiply-adds of all steps at the rate that a large matrix product reaches in the same run, in the same
-precision.
+precision.  What each change to the large network gives is shown by one step of it, one change after the other.
+
 Weights do not matter for how long it takes; no picture here means anything.
 """
 
@@ -25,6 +26,7 @@ import diffusers  # noqa: E402
 import full_size  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
+from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0  # noqa: E402
 
 from inference_server import devices  # noqa: E402
 from inference_server.diffusion import families, memory  # noqa: E402
@@ -39,12 +41,18 @@ PROMPT = Prompt("a teddy bear on a bench", "blurry")
 
 def main(names: list[str]) -> int:
     device = devices.best()
+    if not names and device != "cuda":
+        print("painting with full-size models: left out, there is no GPU; python bench/fill sd15 takes half an hour")
+        return 0
     print(f"{torch.cuda.get_device_name() if device == 'cuda' else f'processor, {torch.get_num_threads()} threads'}")
-    for name in names or (["sd15", "sdxl"] if device == "cuda" else ["sd15"]):
+    for name in names or ("sd15", "sdxl"):
         with tempfile.TemporaryDirectory() as scratch:
             folder = full_size.build(name, Path(scratch))
             print(f"\n{families.FAMILIES[name].title}, seconds per picture")
             compare(name, folder, device)
+            print("one step of the large network, each change on top of those before")
+            changes(folder, device)
+            _clear(device)
             if device == "cuda":
                 print("memory, at the model's own size")
                 plans(name, folder)
@@ -118,6 +126,49 @@ def the_papers(folder: Path, name: str, device: str, side: int) -> float:
         step = (marks[-1] - marks[0]) / (len(marks) - 1)
         seconds += step * (50 - len(marks))
     return seconds
+
+
+def changes(folder: Path, device: str) -> None:
+    """Seconds of one step with guidance, from the network as it was in 2023 to how it is used here, and compiled."""
+    half = torch.float16 if device == "cuda" else torch.bfloat16
+    network = diffusers.UNet2DConditionModel.from_pretrained(folder / "unet", dtype=torch.float32).to(device).eval()
+    side, width = network.config.sample_size, network.config.cross_attention_dim
+
+    def plain() -> None:
+        network.set_attn_processor(AttnProcessor())
+
+    def fused() -> None:
+        network.set_attn_processor(AttnProcessor2_0())
+
+    steps: list[tuple[str, Callable[[], object]]] = [
+        ("32 bits, plain attention", plain),
+        ("fused attention", fused),
+        ("channels last", lambda: network.to(memory_format=torch.channels_last)),
+        ("16 bits", lambda: network.to(half)),
+    ]
+    if device == "cuda":
+        steps.append(("compiled", network.compile))
+    before = 0.0
+    for words, change in steps:
+        change()
+        given = (
+            torch.randn(2, network.config.in_channels, side, side, device=device, dtype=network.dtype),
+            torch.tensor(500, device=device),
+            torch.randn(2, 77, width, device=device, dtype=network.dtype),
+        )
+        added = {}
+        if network.config.addition_embed_type == "text_time":
+            added["text_embeds"] = torch.randn(2, 1280, device=device, dtype=network.dtype)
+            added["time_ids"] = torch.zeros(2, 6, device=device, dtype=network.dtype)
+
+        def step(given=given, added=added) -> None:
+            with torch.no_grad():
+                network(*given, added_cond_kwargs=added or None)
+
+        step()
+        seconds = min(_seconds(step, device) for _ in range(2 if device == "cpu" else 10))
+        print(f"    {words:26} {seconds:9.4f}" + (f"   {before / seconds:5.2f} x" if before else ""))
+        before = seconds
 
 
 def plans(name: str, folder: Path) -> None:
