@@ -33,6 +33,7 @@ from .test_server import serving, wait_until  # noqa: F401
 
 AT = Window(60, 40, 50, 30)  # the object
 DEPTHS = {"8 bits": (np.uint8, 1), "16 bits": (np.uint16, 257), "float": (np.float32, 1 / 255)}
+KINDS = ("sd15", "sdxl", "flux")
 PAIRS = [*(("sd15", depth) for depth in DEPTHS), ("sdxl", "16 bits"), ("flux", "float")]
 
 
@@ -306,9 +307,17 @@ def test_a_fill_is_located_with_what_a_model_should_see(painting, small_models, 
 # -- over a real socket
 
 
-def test_over_the_socket_variations_and_previews_come_before_the_last_result(serving, small_models, scene):  # noqa: F811
+@pytest.mark.parametrize("kind", KINDS)
+def test_over_the_socket_variations_and_previews_come_before_the_last_result(
+    serving,  # noqa: F811
+    painting,
+    small_models,
+    scene,
+    kind,
+):
     image, mask = scene
-    message, frames = request(image, mask, wish=Wish("a cat", model=str(small_models / "sd15")), seed=7, variations=2)
+    wish = Wish("a cat", quality="fast", model=str(small_models / kind))
+    message, frames = request(image, mask, wish=wish, seed=7, variations=2)
     came, words = [], []
     last, answer = serving().request(
         message,
@@ -322,12 +331,14 @@ def test_over_the_socket_variations_and_previews_come_before_the_last_result(ser
     assert (first.seed, first.more, last.seed, last.more) == (7, 1, 8, 0)
     assert (array(first.pixels, its) != array(last.pixels, answer)).any()
     assert any("1 of 2: " in word for word in words)
+    patch, _ = painting.fill_patch(image, mask, wish, seed=8)
+    assert (array(last.pixels, answer) == patch.pixels).all(), "what another process makes of the same seed"
 
 
-def test_over_the_socket_a_cancel_frees_the_server_within_a_step(serving, small_models, scene):  # noqa: F811
-    message, frames = request(
-        *scene, wish=Wish("a cat", quality="best", model=str(small_models / "sd15")), variations=16
-    )
+@pytest.mark.parametrize("kind", KINDS)
+def test_over_the_socket_a_cancel_frees_the_server_within_a_step(serving, small_models, scene, kind):  # noqa: F811
+    wish = Wish("a cat", quality="best", model=str(small_models / kind))
+    message, frames = request(*scene, wish=wish, variations=16)
     asked, formed = threading.Event(), []
     connection = serving()
     with pytest.raises(UserError, match="Cancelled"):

@@ -137,6 +137,18 @@ def test_a_prompt_paints_the_background(painting, model):
     assert [name, visible, note["job"], note["seed"]] == ["Result, seed 7", True, "replace", 7]
 
 
+@pytest.mark.parametrize("layout", ["sdxl", "flux"])
+def test_models_of_the_other_layouts_paint_too(painting, small_models, layout):
+    settings = FAST | {"model": str(small_models / layout)}
+    variants = [{"job": "fill", "settings": settings | {"seed": seed}} for seed in (7, 7, 8)]
+    variants.append({"job": "replace", "settings": settings})
+    first, again, other, replaced = painting("each", scenario_of_each="paint", variants=variants)
+    for seen in (first, again, other, replaced):
+        check(seen, KINDS[0][1])
+    digests = [seen["results"][0][2] for seen in (first, again, other)]
+    assert digests[0] == digests[1] != digests[2]
+
+
 def test_the_seed_decides_and_each_variation_says_its_own(painting, model):
     several = FAST | {"model": model, "variations": 3, "negative": "dogs"}
     variants = [{"job": "fill", "settings": settings} for settings in (several, several | {"seed": 8, "variations": 1})]
