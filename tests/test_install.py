@@ -92,8 +92,11 @@ def test_the_plug_in_is_complete_and_executable_and_replaces_an_older_one(user, 
     assert os.access(program, os.X_OK) and program.read_bytes().startswith(b"#!/usr/bin/env python3\n")
     assert {path.name for path in place.iterdir()} - {"__pycache__"} == {
         "inpaint-anything.py",
+        "arguments.py",
         "canvas.py",
         "dialog.py",
+        "layers.py",
+        "progress.py",
         "session.py",
         "inference_server",
         "vendor",
