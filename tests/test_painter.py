@@ -319,6 +319,27 @@ def test_weights_published_in_16_bits_are_read(small_models, scene, tmp_path):
     assert (painted == load(Store(tmp_path), "fill", str(small_models / "sd15")).paint(*scene, TEDDY, 1, "fast")).all()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_model_of_a_hub_is_fetched_in_two_goes_and_paints_as_its_files_do(small_models, scene, tmp_path, hub, kind):
+    """From the stand-in hub, whose connection breaks off in the middle of the largest file."""
+    folder = small_models / kind
+    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    hub.publish(f"someone/{kind}", files)
+    largest = max(files, key=lambda path: len(files[path]))
+    hub.moods[f"/someone/{kind}/resolve/main/{largest}"] = ["cut"]
+    store, name = Store(tmp_path), f"someone/{kind}"
+    with pytest.raises(UserError, match=rf"Fill needs the model someone/{kind}, which is not installed"):
+        load(store, "fill", name)
+    shares = []
+    store.fetch(name, lambda share, word: shares.append(share))
+    assert shares == sorted(shares) and shares[-1] == pytest.approx(1)
+    asked = [headers.get("Range") for path, headers in hub.asked if path.endswith(largest)]
+    assert len(asked) == 2 and asked[0] is None and asked[1] is not None, "it went on where it was cut off"
+    store.verify(name)
+    fetched, own = load(store, "fill", name), load(store, "fill", str(folder))
+    assert (fetched.paint(*scene, TEDDY, 1, "fast") == own.paint(*scene, TEDDY, 1, "fast")).all()
+
+
 def test_nothing_is_unpickled_and_no_code_is_run(small_models, tmp_path):
     ran = tmp_path / "ran"
     pickled = tmp_path / "pickled"
