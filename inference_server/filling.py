@@ -273,23 +273,29 @@ def _looked_at_again(
     cv2.copyTo(_part(sketch, near, whole, size), unknown.astype(np.uint8), picture)
     each = painter.count(brush.quality, again=True)
     done = np.zeros(large_hole.shape, bool)
+    shown = _overview(sketch)
     for k, tile in enumerate(tiles.tiles):
         there = tile.slices
+        before, hole = picture[there], large_hole[there]
+        fits = _padded(tile.width, painter.side, painter.multiple), _padded(tile.height, painter.side, painter.multiple)
+        place = _place(tile, near, size, whole, shown.shape)
 
-        def after(step: "Step", k: int = k) -> None:
+        def after(step: "Step", k=k, tile=tile, hole=hole, fits=fits, place=place, shown=shown) -> None:
             share = total - each * (len(tiles.tiles) - k - step.done / step.steps)
             report.progress(share / total, _words(f"Adding detail, part {k + 1} of {len(tiles.tiles)}", step, painter))
+            if step.preview is not None:
+                forming = scaled(step.preview, fits, cv2.INTER_LINEAR)[: tile.height, : tile.width]
+                report.preview(_with(shown, forming, hole, place))
 
-        before = picture[there]
-        fits = _padded(tile.width, painter.side, painter.multiple), _padded(tile.height, painter.side, painter.multiple)
         # Another seed for each, for the same noise in every tile would show as a pattern.
         seed = (brush.seed + 7919 * (k + 1)) % 2**53
-        painted = _painted(before, large_hole[there], fits, brush, seed, True, after, report)
+        painted = _painted(before, hole, fits, brush, seed, True, after, report)
         painted += cv2.GaussianBlur(before - painted, (0, 0), painter.side / COARSE)
         weight = _ramps(done[there], painter.side // OVERLAP)[..., None]
-        weight = np.where(large_hole[there][..., None], weight, np.float32(0))
+        weight = np.where(hole[..., None], weight, np.float32(0))
         picture[there] = before + (painted - before) * weight
         done[there] = True
+        shown = _with(shown, picture[there], hole, place)
     return picture
 
 
@@ -314,6 +320,27 @@ def _lacking(view: View, painted: np.ndarray, bounds: Window, there: Window) -> 
     own = grain.sample(part, np.zeros(part.shape[:2], bool), 1.0)
     has, lacks = 0.0 if own is None else float(own.std()), float(fine.std())
     return grain.noise(fine * np.float32(max(0.0, 1 - (has / max(lacks, 1e-9)) ** 2) ** 0.5))
+
+
+def _place(tile: Window, near: Window, size: tuple[int, int], whole: Window, shape: tuple[int, ...]) -> Window:
+    """Where in an overview (h, w) of `whole` a tile of `near` lies that has been scaled to size (width, height)."""
+    start, length = [], []
+    for k in (0, 1):
+        factor = shape[1 - k] / whole[2 + k]
+        first = (near[k] + tile[k] * near[2 + k] / size[k]) * factor
+        last = first + tile[2 + k] * near[2 + k] / size[k] * factor
+        start.append(min(int(first), shape[1 - k] - 1))
+        length.append(max(1, min(round(last), shape[1 - k]) - start[k]))
+    return Window(*start, *length)
+
+
+def _with(shown: np.ndarray, part: np.ndarray, hole: np.ndarray, place: Window) -> np.ndarray:
+    """An overview (h, w, 3) uint8 with the hole of a part, (H, W, 3) float32, at its place."""
+    size = place.width, place.height
+    there = scaled(hole.astype(np.uint8) * np.uint8(255), size)[..., None] > 127
+    result = shown.copy()
+    result[place.slices] = np.where(there, region.to_uint8(scaled(part, size)), shown[place.slices])
+    return result
 
 
 # -- helpers ----------------------------------------------------------------------------------------------------------

@@ -213,3 +213,24 @@ def test_what_is_painted_too_smoothly_gets_the_photo_s_grain():
     has_it = (grainy / 255).astype(np.float32)
     assert 255 * filling._lacking(view, has_it, bounds, whole).std() < 0.5 * fine.std()
     assert not filling._lacking(view._replace(photo=np.full_like(photo, 128)), smooth, bounds, whole).any()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_a_part_is_shown_where_it_lies(data):
+    """A part of a smooth picture, put into the picture's own overview, changes nothing that one would see."""
+    width, height = data.draw(st.integers(300, 900)), data.draw(st.integers(300, 900))
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    picture = np.stack((x / width, y / height, 0 * x + 0.5), axis=-1)
+    shown = filling._overview(picture)
+    near = Window(20, 30, width - 50, height - 60)
+    scale = data.draw(st.floats(0.5, 1))
+    size = round(near.width * scale), round(near.height * scale)
+    close = cv2.resize(picture[near.slices], size, interpolation=cv2.INTER_AREA)
+    left, top = data.draw(st.integers(0, size[0] - 64)), data.draw(st.integers(0, size[1] - 64))
+    tile = Window(left, top, 64, 64)
+    place = filling._place(tile, near, size, Window(0, 0, width, height), shown.shape)
+    changed = filling._with(shown, close[tile.slices], np.ones((64, 64), bool), place)
+    a_pixel = 255 / min(shown.shape[:2])  # it lies on whole ones
+    assert np.abs(changed.astype(int) - shown).max() <= a_pixel + 1
+    assert (filling._with(shown, 1 - close[tile.slices], np.ones((64, 64), bool), place) != shown).any()

@@ -159,8 +159,10 @@ def test_progress_is_true_and_the_picture_is_seen_forming(painting, small_models
     assert parts == [
         f"Adding detail, part {n} of {count}, step {k} of 8" for n in range(1, count + 1) for k in range(1, 9)
     ]
-    assert len(shown) == 20 and all(each.dtype == np.uint8 and each.shape[2] == 3 for each in shown)
-    assert (shown[0] != shown[-1]).any()
+    assert len(shown) == 20 + len(parts) and {(each.dtype, each.shape) for each in shown} == {
+        (np.uint8, shown[0].shape)
+    }
+    assert (shown[0] != shown[19]).any() and (shown[19] != shown[-1]).any()
 
 
 def test_cancelled_after_a_step_the_next_is_not_finished(painting, small_models, scene):
