@@ -13,6 +13,7 @@ from inference_server.models import download
 from inference_server.models.store import Store
 
 from . import stand_in_hub
+from .small_models import picture
 
 CLICK = (322, 200)  # on the rocket in the photograph that install.py brings
 
@@ -87,3 +88,11 @@ def small_models(tmp_path_factory) -> Path:
     for kind in ("sd15", "sdxl", "flux"):
         getattr(small_pipelines, kind)(folder / kind)
     return folder
+
+
+@pytest.fixture(scope="session")
+def holed() -> tuple[np.ndarray, np.ndarray]:
+    """A picture (64, 96, 3) float32, 0 to 1, and a hole in it, (64, 96) bool: what a painter is given."""
+    hole = np.zeros((64, 96), bool)
+    hole[16:40, 20:70] = True
+    return picture(96, 64).astype(np.float32) / 255, hole
