@@ -21,12 +21,12 @@ from . import backdrops, diffusion, filling, inpainters, masks, region, removing
 from .backdrops import Backdrop, Blur
 from .diffusion import families, prompts
 from .diffusion.prompts import Prompt
-from .errors import UserError, stop_if
+from .errors import UserError, never, quiet, stop_if
 from .models.catalogue import MODELS
 from .models.store import Store
 from .protocol import Wish
 from .region import Window
-from .selecting import Box, Mask, Report, Selector, checked, never, quiet
+from .selecting import Box, Mask, Report, Selector, checked
 
 if TYPE_CHECKING:
     from .diffusion.painter import Painter

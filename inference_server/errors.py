@@ -37,5 +37,14 @@ def stop_if(cancelled: Callable[[], bool]) -> None:
         raise cancelled_by_user()
 
 
+def quiet(share: float, word: str) -> None:
+    """The progress of a job that nobody watches."""
+
+
+def never() -> bool:
+    """Whether a job was cancelled that nobody can cancel."""
+    return False
+
+
 def disk_full(path: object) -> UserError:
     return UserError("disk-full", f"There is no room left on the disk for {path}.", "Free some space and try again.")

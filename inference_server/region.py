@@ -39,8 +39,7 @@ class Window(NamedTuple):
 
     def widened(self, least_width: int, least_height: int, width: int, height: int) -> "Window":
         """The window made at least this wide and high, as far as the photo goes, with what it held about its middle."""
-        w, h = (min(most, max(has, least)) for has, least, most in
-                ((self.width, least_width, width), (self.height, least_height, height)))  # fmt: skip
+        w, h = min(width, max(self.width, least_width)), min(height, max(self.height, least_height))
         x, y = self.x - (w - self.width) // 2, self.y - (h - self.height) // 2
         return Window(min(max(x, 0), width - w), min(max(y, 0), height - h), w, h)
 

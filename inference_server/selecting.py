@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from . import colours, edges, everything, masks, picking, region, segmenters
-from .errors import UserError, stop_if
+from .errors import UserError, never, quiet, stop_if
 from .models.catalogue import MODELS
 from .models.store import Store
 from .protocol import photo_key
@@ -32,15 +32,6 @@ MEMORY = 256 << 20  # bytes of embeddings kept; the starter's are 4 MB each
 FEEDBACK_STEPS = 20
 ANSWERS_KEPT = FEEDBACK_STEPS + 4  # for each photo, 1 MB each: one row of clicks must fit
 SETTLED_SIDE = 640  # pixels on the long side that colours are looked at in
-
-
-def quiet(share: float, word: str) -> None:
-    """No progress."""
-
-
-def never() -> bool:
-    """No cancel."""
-    return False
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ def sdxl(folder: Path, **saving) -> Path:
 def flux(folder: Path, **saving) -> Path:
     """FLUX.1 Fill."""
     import torch
-    from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, FluxFillPipeline, FluxTransformer2DModel
+    from diffusers import FlowMatchEulerDiscreteScheduler, FluxFillPipeline, FluxTransformer2DModel
     from transformers import T5Config, T5EncoderModel
 
     torch.manual_seed(0)
@@ -83,24 +83,19 @@ def flux(folder: Path, **saving) -> Path:
         guidance_embeds=True,
         axes_dims_rope=(4, 4, 8),
     )
-    vae = AutoencoderKL(
-        block_out_channels=(16, 32),
-        down_block_types=("DownEncoderBlock2D",) * 2,
-        up_block_types=("UpDecoderBlock2D",) * 2,
-        latent_channels=channels,
-        norm_num_groups=8,
-        use_quant_conv=False,
-        use_post_quant_conv=False,
-        shift_factor=0.06,
-        scaling_factor=1.5,
-        sample_size=32,
-    )
     text = T5EncoderModel(
         T5Config(vocab_size=WORDS, d_model=32, d_kv=8, d_ff=37, num_layers=1, num_heads=4, decoder_start_token_id=0)
     )
     FluxFillPipeline(
         scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
-        vae=randomise(vae, 3),
+        vae=_vae(
+            latent_channels=channels,
+            use_quant_conv=False,
+            use_post_quant_conv=False,
+            shift_factor=0.06,
+            scaling_factor=1.5,
+            sample_size=32,
+        ),
         text_encoder=_clip(32),
         tokenizer=clip_tokenizer(folder),
         text_encoder_2=randomise(text, 4),
@@ -127,20 +122,18 @@ def _unet(channels: int, **more):
     return randomise(UNet2DConditionModel(**{**settings, **more}), 1)
 
 
-def _vae():
+def _vae(**more):
     from diffusers import AutoencoderKL
 
-    return randomise(
-        AutoencoderKL(
-            block_out_channels=(16, 32),
-            down_block_types=("DownEncoderBlock2D",) * 2,
-            up_block_types=("UpDecoderBlock2D",) * 2,
-            latent_channels=4,
-            norm_num_groups=8,
-            sample_size=64,
-        ),
-        2,
-    )
+    settings = {
+        "block_out_channels": (16, 32),
+        "down_block_types": ("DownEncoderBlock2D",) * 2,
+        "up_block_types": ("UpDecoderBlock2D",) * 2,
+        "latent_channels": 4,
+        "norm_num_groups": 8,
+        "sample_size": 64,
+    }
+    return randomise(AutoencoderKL(**{**settings, **more}), 2)
 
 
 def _clip(width: int, projected: bool = False):

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from inference_server import edges, masks, region
-from inference_server.errors import UserError
+from inference_server.errors import UserError, never, quiet
 from inference_server.region import Window
-from inference_server.selecting import Mask, never, quiet
+from inference_server.selecting import Mask
 
 from . import photographs
 

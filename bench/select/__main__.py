@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 
 from inference_server import Engine, region
-from inference_server.selecting import Prompt, never, quiet
+from inference_server.errors import never, quiet
+from inference_server.selecting import Prompt
 
 ROUNDS = 7
 HUGE = """

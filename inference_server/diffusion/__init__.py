@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import UserError, this_python
+from ..errors import UserError, never, quiet, this_python
 from ..models.catalogue import MODELS
 from ..models.store import Store
 from .families import FAMILIES, Family, family_of
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from .painter import Painter
 
 Report = Callable[[float, str], None]
-Never = Callable[[], bool]
 
 # Best first; bytes of memory of a GPU from which it is worth its time.  Without a GPU the smallest is.
 PREFERRED = {"flux1-fill": 20 << 30, "sdxl-inpainting": 7 << 30, "sd15-inpainting": 0}
@@ -49,7 +48,7 @@ def demand(store: Store, job: str, model: str = "") -> None:
 
 
 def load(
-    store: Store, job: str, model: str = "", progress: Report = lambda *_: None, cancelled: Never = lambda: False
+    store: Store, job: str, model: str = "", progress: Report = quiet, cancelled: Callable[[], bool] = never
 ) -> "Painter":
     """The painter that `model` names, as in `demand`.  Raises UserError where it is missing or damaged."""
     demand(store, job, model)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import UserError
+from ..models.hub import INDEX
 
-INDEX = "model_index.json"
 LONGEST_HEADER = 100 << 20  # bytes; the format's own limit
 QUALITIES = ("fast", "balanced", "best")
 

@@ -124,10 +124,9 @@ class Painter:
     def _attempt(self, picture, hole, prompt, seed, preset, again, step) -> np.ndarray | None:
         """The painted picture, or None where memory ran out."""
         height, width = hole.shape
-        shown = height, width
 
         def after_step(pipeline: Any, k: int, _: Any, tensors: dict) -> dict:
-            step(Step(k + 1, pipeline.num_timesteps, self._preview.show(tensors["latents"], shown[1], shown[0])))
+            step(Step(k + 1, pipeline.num_timesteps, self._preview.show(tensors["latents"], width, height)))
             return tensors
 
         wishes = {
@@ -169,7 +168,6 @@ class Painter:
         config = self._sampler.config
         match preset.sampler:
             case "dpm":
-                # float64 and no karras table would do as well; this is what its authors recommend for few steps.
                 made = diffusers.DPMSolverMultistepScheduler.from_config(config, use_karras_sigmas=True)
             case "lcm":
                 made = diffusers.LCMScheduler.from_config(config)

@@ -15,10 +15,13 @@ import torch
 import transformers
 
 from ..errors import UserError, command
+from ..models.hub import INDEX
 from ..models.store import Store
-from .families import FAMILIES, INDEX, shapes
+from .families import FAMILIES, shapes
 
 HALF = ".fp16"  # in the names of weights that are published in 16 bits
+# Nothing judges the pictures: they are the photographer's own, and stay on this machine.
+UNJUDGED = {"safety_checker": None, "feature_extractor": None}
 FIRST = "model.diffusion_model.input_blocks.0.0.weight"  # in a single file: (channels made, channels read, 3, 3)
 
 diffusers.utils.logging.set_verbosity_error()
@@ -51,8 +54,6 @@ def read(place: Path, family: str, dtype: torch.dtype, store: Store) -> Any:
 def _read_folder(place: Path, dtype: torch.dtype) -> Any:
     name = json.loads((place / INDEX).read_text("utf-8"))["_class_name"]
     ready = isinstance(name, str) and name.endswith(("InpaintPipeline", "FillPipeline"))
-    # Safety checkers are refused by no one here: the picture is the photographer's own, and stays on this machine.
-    without = {"safety_checker": None, "feature_extractor": None} if name in FAMILIES["sd15"].pipelines else {}
     return (diffusers.DiffusionPipeline if ready else diffusers.AutoPipelineForInpainting).from_pretrained(
         place,
         dtype=dtype,
@@ -60,7 +61,7 @@ def _read_folder(place: Path, dtype: torch.dtype) -> Any:
         use_safetensors=True,
         local_files_only=True,
         trust_remote_code=False,
-        **without,
+        **(UNJUDGED if name in FAMILIES["sd15"].pipelines else {}),
     )
 
 
@@ -80,5 +81,5 @@ def _read_file(place: Path, family: str, dtype: torch.dtype, store: Store) -> An
         unet = settings / "unet" / "config.json"
         channels = shapes(place)[FIRST][1]
         unet.write_text(json.dumps({**json.loads(unet.read_text("utf-8")), "in_channels": channels}), "utf-8")
-        without = {"safety_checker": None, "feature_extractor": None} if family == "sd15" else {}
+        without = UNJUDGED if family == "sd15" else {}
         return kind.from_single_file(place, config=str(settings), dtype=dtype, local_files_only=True, **without)

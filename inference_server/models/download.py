@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..errors import stop_if
+from ..errors import never, stop_if
 from .catalogue import File
 
 if TYPE_CHECKING:
@@ -40,10 +40,6 @@ class NetworkError(Exception):
     def __init__(self, reason: object, status: int = 0):
         super().__init__(str(reason))
         self.status = status
-
-
-def never() -> bool:
-    return False
 
 
 def endpoint() -> str:

@@ -12,9 +12,9 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import UserError, command
+from ..errors import UserError, command, never
 from .catalogue import File
-from .download import CHUNK, NetworkError, ask, attended, digest, endpoint, never
+from .download import CHUNK, NetworkError, ask, attended, digest, endpoint
 
 LIST = "files.json"  # in the folder of a model of the hub
 INDEX = "model_index.json"  # what makes a repository a pipeline of diffusers

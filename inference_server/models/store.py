@@ -17,19 +17,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from .. import places
-from ..errors import UserError, command, disk_full, stop_if
+from ..errors import UserError, command, disk_full, never, quiet, stop_if
 from ..protocol import TITLES
 from . import hub
 from .catalogue import MODELS, STARTERS, File, Model
-from .download import POLL, NetworkError, from_npm, from_url, holds, never
+from .download import POLL, NetworkError, from_npm, from_url, holds
 
 Report = Callable[[float, str], None]
 STAMPS = ".verified.json"  # in a model's folder: its files that were found whole, as they were then
 UNLISTED = File(hub.LIST, 0, "")  # what is missing of a model of whose files nobody knows yet
-
-
-def _quiet(share: float, word: str) -> None:
-    pass
 
 
 class Store:
@@ -82,7 +78,7 @@ class Store:
         return [UNLISTED] if files is None else [file for file in files if not (folder / file.name).exists()]
 
     def damaged(
-        self, name: str, again: bool = True, progress: Report = _quiet, cancelled: Callable[[], bool] = never
+        self, name: str, again: bool = True, progress: Report = quiet, cancelled: Callable[[], bool] = never
     ) -> list[File]:
         """The files of a model that are here, but not as they should be.
 
@@ -103,7 +99,7 @@ class Store:
         return bad
 
     def verify(
-        self, name: str, again: bool = True, progress: Report = _quiet, cancelled: Callable[[], bool] = never
+        self, name: str, again: bool = True, progress: Report = quiet, cancelled: Callable[[], bool] = never
     ) -> None:
         """Raise UserError, naming it, if a file of the model is missing or damaged (see `damaged`)."""
         for state, files in (
@@ -126,7 +122,7 @@ class Store:
                 _licensed(self.known(name)) or f"Run: {command(f'models fetch {name}')}",
             )
 
-    def need(self, name: str, progress: Report = _quiet, cancelled: Callable[[], bool] = never) -> dict[str, Path]:
+    def need(self, name: str, progress: Report = quiet, cancelled: Callable[[], bool] = never) -> dict[str, Path]:
         """Paths of a model's files by name, for loading; each was found to be what it should be.
 
         A starter that is not here is fetched: it is small, and nothing works without it.  Raises UserError where
@@ -141,7 +137,7 @@ class Store:
 
     # -- bringing and removing ------------------------------------------------------------------------------------
 
-    def fetch(self, name: str, progress: Report = _quiet, cancelled: Callable[[], bool] = never) -> None:
+    def fetch(self, name: str, progress: Report = quiet, cancelled: Callable[[], bool] = never) -> None:
         """Download what is missing or damaged of a model.  Raises UserError; what was there before then still is.
 
         progress is told the share of all its bytes.  Of a file that stopped half-way what came is kept, and the next
@@ -275,7 +271,7 @@ class Store:
             )
 
     @contextlib.contextmanager
-    def _alone(self, name: str, progress: Report = _quiet, cancelled: Callable[[], bool] = never) -> Iterator[None]:
+    def _alone(self, name: str, progress: Report = quiet, cancelled: Callable[[], bool] = never) -> Iterator[None]:
         """Wait until no other process changes this model, and say in a sentence what the disk refuses meanwhile."""
         folder = self.folder_of(name)
         try:
