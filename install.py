@@ -43,7 +43,7 @@ from inference_server.models.catalogue import STARTERS  # noqa: E402
 from inference_server.models.store import Store  # noqa: E402
 from inference_server.terminal import Bar  # noqa: E402
 
-SHARED_WITH_SERVER = ("__init__.py", "errors.py", "places.py", "protocol.py", "client.py")
+SHARED_WITH_SERVER = ("__init__.py", "errors.py", "places.py", "protocol.py", "wire.py", "client.py")
 TORCH_INDEX = "https://download.pytorch.org/whl/"  # PyTorch's own builds, for CPU or one GPU maker
 PHOTO_PACKAGE, PHOTO = "scikit-image==0.26.0", "skimage/data/rocket.jpg"
 PHOTO_CLICK = "322,200"

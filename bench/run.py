@@ -141,7 +141,8 @@ def per_run(log: str, rounds: int) -> list[list[dict]]:
 
 def share_of_glue() -> float:
     """Seconds of the server's work that no model does (unpacking, masks, packing), measured in this process."""
-    from inference_server.protocol import Clicks, Inpaint, Locate, Photo, attach, photo_key, proxy_size
+    from inference_server.protocol import Clicks, Inpaint, Locate, Photo, photo_key, proxy_size
+    from inference_server.wire import attach
 
     in_models, depth = [0.0], [0]
 

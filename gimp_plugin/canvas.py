@@ -12,7 +12,7 @@ gi.require_version("Babl", "0.1")
 gi.require_version("Gegl", "0.4")
 from gi.repository import Babl, Gegl, Gimp, Gio, GLib  # noqa: E402  gi wants the versions first
 
-from inference_server import protocol  # noqa: E402
+from inference_server import protocol, wire  # noqa: E402
 from inference_server.errors import UserError  # noqa: E402
 
 HOW_TO_POINT = "Click on the object with the Paths tool (B), one anchor a click, or select it, and try again."
@@ -169,7 +169,7 @@ def _picture(photo: Photo, file: Gio.File | None, frames: list[bytes]) -> protoc
         model, channels = ("Y'", 1) if photo.layer.is_gray() else ("R'G'B'", 3)
         travels = Babl.get_name(photo.babl(model + "A" * alpha))
         pixels = _read(shown, (0, 0, width, height), scale, travels)
-        return protocol.attach(frames, width, height, channels + alpha, photo.depth, pixels)
+        return wire.attach(frames, width, height, channels + alpha, photo.depth, pixels)
     finally:
         image.delete()
 

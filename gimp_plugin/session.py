@@ -16,7 +16,8 @@ from layers import Result
 
 from inference_server import places, protocol
 from inference_server.errors import UserError
-from inference_server.protocol import Inpaint, Inpainted, Locate, Look, Preview, Segment, Suggest, attach, extract
+from inference_server.protocol import Inpaint, Inpainted, Locate, Look, Preview, Segment, Suggest
+from inference_server.wire import attach, extract
 
 AUTOMATIC = -1
 WORDS = {

@@ -19,7 +19,7 @@ from pathlib import Path
 import zmq
 from zmq.utils import monitor
 
-from . import places, protocol
+from . import places, protocol, wire
 from .errors import UserError, cancelled_by_user
 
 STARTING_SECONDS = 30  # a cold disk and a virus scanner in the way
@@ -81,7 +81,7 @@ class Client:
         """Send a request and wait for its result: (result message, its frames).
 
         progress(share, word) is called with share from 0 to 1; cancelled() is asked every `POLL_MS`.  partial(message,
-        frames) gets what comes before the last result: a `Preview`, or an `Inpainted` with more to come.
+        frames) gets what comes before the last result: a `Preview`, or a result with more to come.
         Raises UserError: the server's own Failure, or what became of the server.
         """
         request_id = uuid.uuid4().hex
@@ -108,7 +108,9 @@ class Client:
                 if isinstance(reply, protocol.Progress):
                     if progress:
                         progress(reply.share, reply.word)
-                elif isinstance(reply, protocol.Preview) or (isinstance(reply, protocol.Inpainted) and reply.more):
+                elif isinstance(reply, protocol.Preview) or (
+                    isinstance(reply, protocol.Found | protocol.Inpainted) and reply.more
+                ):
                     if partial:
                         partial(reply, reply_frames)
                 else:
@@ -118,7 +120,7 @@ class Client:
             raise cancelled_by_user() from None
 
     def _send(self, request_id: str, message: protocol.Message, frames: Sequence[bytes] = ()) -> None:
-        self._socket.send_multipart(protocol.encode(request_id, message, frames), copy=False)
+        self._socket.send_multipart(wire.encode(request_id, message, frames), copy=False)
 
     def _receive(self, request_id: str) -> tuple[protocol.Message, list[bytes]] | None:
         """The next message that belongs to the request, or None if there is none yet."""
@@ -126,8 +128,8 @@ class Client:
         if self._socket in ready:
             parts = self._socket.recv_multipart()
             try:
-                answered, reply, frames = protocol.decode(parts)
-            except protocol.ProtocolError as error:
+                answered, reply, frames = wire.decode(parts)
+            except wire.ProtocolError as error:
                 raise UserError(
                     "version",
                     f"The inference server speaks another version ({error}).",

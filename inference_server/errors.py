@@ -1,7 +1,34 @@
 """The one exception that is meant for a person.  Standard library only: the plug-in uses it too."""
 
+import re
 import sys
 from collections.abc import Callable
+
+_NAMED = re.compile(r"\{(\w+)\}")  # not str.format's syntax, which reaches into objects: templates come over a socket
+
+
+class Said(str):
+    """Words for a person, in English, which remember what they were made of, so that they can be said in another
+    language: a template with names in braces, and the values that stand for them, which may be `Said` themselves."""
+
+    template: str
+    values: dict[str, object]
+
+    def __new__(cls, template: str, values: dict[str, object] | None = None):
+        values = values or {}
+        made = super().__new__(cls, _NAMED.sub(lambda found: str(values.get(found[1], found[0])), template))
+        made.template, made.values = template, values
+        return made
+
+    @classmethod
+    def of(cls, words: str) -> "Said":
+        """`words` as such."""
+        return words if isinstance(words, cls) else cls(words)
+
+
+def say(template: str, **values: object) -> Said:
+    """`template` with the values in the places that it names in braces."""
+    return Said(template, values)
 
 
 class UserError(Exception):
@@ -14,7 +41,7 @@ class UserError(Exception):
 
     def __init__(self, code: str, sentence: str, remedy: str = ""):
         super().__init__(f"{sentence} {remedy}".strip())
-        self.code, self.sentence, self.remedy = code, sentence, remedy
+        self.code, self.sentence, self.remedy = code, Said.of(sentence), Said.of(remedy)
 
 
 def command(words: str) -> str:

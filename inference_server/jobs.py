@@ -21,17 +21,15 @@ from .protocol import (
     Look,
     Looked,
     Preview,
-    ProtocolError,
     Raster,
     Segment,
     Segmented,
     Suggest,
     Suggested,
-    attach,
-    extract,
 )
 from .region import Window
 from .selecting import Mask, Photo, checked
+from .wire import ProtocolError, attach, extract
 
 Report = Callable[[float, str], None]
 Send = Callable[[protocol.Message, list[bytes]], None]

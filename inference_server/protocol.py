@@ -1,42 +1,30 @@
 """What travels between the plug-in and the server.  Standard library only.
 
-A message is a JSON header, described by one dataclass below, followed by any number of raw frames (pixels):
+A message is a JSON header, described by one dataclass below, followed by any number of raw frames (pixels); `wire` puts
+it into bytes and back.  A request gets any number of `Progress` and `Preview`, then exactly one result or one
+`Failure`, all with the request's id; where several results come, `more` says how many still do:
 
-    [header, frame 0, frame 1, ...]        header = {"version": 2, "id": "…", "kind": "inpaint", "body": {…}}
-
-A request gets any number of `Progress` and `Preview`, then exactly one result or one `Failure`, all with the request's
-id; an Inpaint with several variations gets one result for each, and `Inpainted.more` says how many still come:
-
-    Hello -> Welcome    Look -> Looked      Locate -> Located    Segment -> Segmented
-    Suggest -> Suggested                    Inpaint -> Inpainted
+    Hello -> Welcome    Look -> Looked    Find -> Found, Found    Locate -> Located    Segment -> Segmented
+    Suggest -> Suggested    Inpaint -> Inpainted, …    Survey -> Surveyed    Fetch -> Fetched    Discard -> Discarded
     Cancel and Stop get no answer of their own: the cancelled request is answered with Failure("cancelled").
 
 All coordinates are pixels of the photograph at full resolution, x to the right, y down, origin top left.  A window is
-(x, y, width, height).  Nothing is pickled, and nothing is believed: `decode` checks every type and every length.
+(x, y, width, height).
 """
 
 import hashlib
-import json
-import types
-import typing
-import zlib
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import dataclass
 
-VERSION = 2
+from .errors import Said
+
+VERSION = 3
 PROXY = 1024  # pixels on the long side, all that a segmenter looks at
-MAX_HEADER = 1 << 20
 MAX_PIXELS = 1 << 30
 MAX_VARIATIONS = 16
-DEPTHS = {"uint8": 1, "uint16": 2, "float32": 4}
 TITLES = {"select": "Select Object", "remove": "Remove Object", "fill": "Fill", "replace": "Replace Background"}
 
 Window = tuple[int, int, int, int]
 Point = tuple[float, float]
-
-
-class ProtocolError(ValueError):
-    """The bytes are not a message of this protocol; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +61,15 @@ class Photo:
 class Clicks:
     """What the person pointed at.  labels: 1 this, 0 not this, one a point.  box: (x0, y0, x1, y1).
 
-    text: what the object is called, instead of the others.
+    text: what the object is called, instead of the others.  chosen: which of the masks that may be meant was taken
+    after so many clicks, the best being 0: chosen[0] where there is a box alone, chosen[1] after one click, and so on.
     """
 
     points: tuple[Point, ...] = ()
     labels: tuple[int, ...] = ()
     box: tuple[float, float, float, float] | None = None
     text: str = ""
+    chosen: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -134,6 +124,49 @@ class Look:
 @dataclass(frozen=True)
 class Looked:
     pass
+
+
+@dataclass(frozen=True)
+class Find:
+    """What may be meant, quickly, for a live overlay; as precise as the proxy is.
+
+    The object is what `clicks` point at, with `rough` as in `Locate`; without clicks, `rough` is the ready mask.
+    job, grow, feather, soft_edge, include_shadow: as in `Inpaint`; what comes back is what that would paint, or for
+    "replace" what it would keep.  quick: the first look is enough.
+    """
+
+    job: str
+    photo: Photo
+    clicks: Clicks | None = None
+    rough: Raster | None = None
+    grow: int | None = None
+    feather: int | None = None
+    soft_edge: bool = False
+    include_shadow: bool = False
+    quick: bool = False
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One answer to `Find`.
+
+    mask: uint8, of the part `place` (x, y, width, height) of the proxy, in the proxy's pixels.  outlines: closed
+    polygons, each x0, y0, x1, y1, … in pixels of the photo.
+    """
+
+    score: float
+    place: Window
+    mask: Raster
+    outlines: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class Found:
+    """The shapes that may be meant, best first; none where nothing was found.  more: 1 for the first look, after which
+    a second one follows that takes colours, edges and shadow into account."""
+
+    shapes: tuple[Shape, ...]
+    more: int = 0
 
 
 @dataclass(frozen=True)
@@ -252,9 +285,63 @@ class Inpainted:
 
 
 @dataclass(frozen=True)
+class Survey:
+    """What has the server to work with?"""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model the server knows.  size: bytes to download, 0 where that is not known; memory: bytes it needs to run.
+    page: where its licence is accepted by hand, if it must be."""
+
+    name: str
+    title: str
+    job: str
+    licence: str
+    size: int
+    memory: int
+    installed: bool
+    page: str = ""
+
+
+@dataclass(frozen=True)
+class Surveyed:
+    """device: its name for a person; memory, free: bytes on it."""
+
+    device: str
+    memory: int
+    free: int
+    models: tuple[Model, ...]
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """Download a model."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Fetched:
+    pass
+
+
+@dataclass(frozen=True)
+class Discard:
+    """Delete a model's files."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Discarded:
+    pass
+
+
+@dataclass(frozen=True)
 class Progress:
     share: float
-    word: str
+    word: Said
 
 
 @dataclass(frozen=True)
@@ -270,8 +357,8 @@ class Failure:
     unknown-photo, version, wrong-input.  sentence and remedy are for the person."""
 
     code: str
-    sentence: str
-    remedy: str = ""
+    sentence: Said
+    remedy: Said
 
 
 @dataclass(frozen=True)
@@ -284,13 +371,8 @@ class Stop:
     """Leave now, cancelling what runs."""
 
 
-MESSAGES = (
-    *(Hello, Welcome, Look, Looked, Locate, Located, Segment, Segmented, Suggest, Suggested, Inpaint, Inpainted),
-    *(Progress, Preview, Failure, Cancel, Stop),
-)
-KINDS = {kind.__name__.lower(): kind for kind in MESSAGES}
-Request = Look | Locate | Segment | Suggest | Inpaint
-Result = Welcome | Looked | Located | Segmented | Suggested | Inpainted
+Request = Look | Find | Locate | Segment | Suggest | Inpaint | Survey | Fetch | Discard
+Result = Welcome | Looked | Found | Located | Segmented | Suggested | Inpainted | Surveyed | Fetched | Discarded
 Message = Hello | Request | Result | Progress | Preview | Failure | Cancel | Stop
 
 
@@ -303,94 +385,3 @@ def proxy_size(width: int, height: int) -> tuple[int, int]:
 def photo_key(width: int, height: int, proxy: bytes) -> str:
     """The name of a photograph: a hash of its proxy's size and RGB bytes."""
     return hashlib.blake2b(b"%dx%d " % (width, height) + proxy, digest_size=16).hexdigest()
-
-
-def encode(request_id: str, message: Message, frames: Sequence[bytes] = ()) -> list[bytes]:
-    """The multipart form of a message."""
-    kind = type(message).__name__.lower()
-    header = {"version": VERSION, "id": request_id, "kind": kind, "body": asdict(message)}
-    return [json.dumps(header, separators=(",", ":")).encode(), *frames]
-
-
-def decode(parts: Sequence[bytes]) -> tuple[str, Message, list[bytes]]:
-    """Read a multipart message: (request id, message, frames).
-
-    Raises ProtocolError for anything that is not a well-formed message of this version.
-    """
-    if not parts or len(parts[0]) > MAX_HEADER:
-        raise ProtocolError("no header, or one that is too long")
-    try:
-        header = json.loads(parts[0])
-    except (ValueError, RecursionError) as error:
-        raise ProtocolError(f"the header is not JSON: {error}") from None
-    if not isinstance(header, dict) or header.get("version") != VERSION:
-        raise ProtocolError(f"the header is not of protocol version {VERSION}")
-    request_id, kind = header.get("id"), header.get("kind")
-    if not isinstance(request_id, str) or not isinstance(kind, str) or kind not in KINDS:
-        raise ProtocolError("the header has no id or names an unknown kind of message")
-    message = _build(KINDS[kind], header.get("body"), kind)
-    return request_id, message, list(parts[1:])
-
-
-def attach(frames: list[bytes], width: int, height: int, channels: int, depth: str, data, pack: bool = False) -> Raster:
-    """Append pixel bytes to `frames` and return the Raster that describes them."""
-    frames.append(zlib.compress(data, 1) if pack else data)
-    return Raster(width, height, channels, depth, len(frames) - 1, pack)
-
-
-def extract(raster: Raster, frames: Sequence[bytes]) -> bytes:
-    """The pixel bytes of `raster`, exactly width * height * channels samples.  Raises ProtocolError."""
-    if raster.depth not in DEPTHS or not 1 <= raster.channels <= 4 or raster.width < 1 or raster.height < 1:
-        raise ProtocolError("a picture of an unknown kind")
-    if raster.width * raster.height > MAX_PIXELS:
-        raise ProtocolError("a picture of more than 2**30 pixels")
-    if not 0 <= raster.frame < len(frames):
-        raise ProtocolError(f"frame {raster.frame} is missing")
-    data = frames[raster.frame]
-    expected = raster.width * raster.height * raster.channels * DEPTHS[raster.depth]
-    if raster.packed:
-        unpacker = zlib.decompressobj()
-        try:
-            data = unpacker.decompress(data, expected + 1)  # one more, so that too long a stream shows
-        except zlib.error as error:
-            raise ProtocolError(f"frame {raster.frame} does not unpack: {error}") from None
-    if len(data) != expected:
-        raise ProtocolError(f"frame {raster.frame} has {len(data)} bytes where {expected} were announced")
-    return data
-
-
-def _build(kind: typing.Any, value: object, where: str) -> typing.Any:
-    """`value`, as JSON gave it, turned into the type `kind`; raises ProtocolError where it does not fit."""
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin in (typing.Union, types.UnionType):  # only X | None is used
-        return None if value is None else _build(arguments[0], value, where)
-    if isinstance(kind, type) and is_dataclass(kind):
-        if not isinstance(value, dict):
-            raise ProtocolError(f"{where} is not an object")
-        hints = typing.get_type_hints(kind)
-        if value.keys() - hints.keys():
-            raise ProtocolError(f"{where} has unknown fields")
-        try:
-            return kind(
-                **{f.name: _build(hints[f.name], value[f.name], f.name) for f in fields(kind) if f.name in value}
-            )
-        except TypeError:
-            raise ProtocolError(f"{where} lacks a field") from None
-    if origin is tuple:
-        if not isinstance(value, (list, tuple)):
-            raise ProtocolError(f"{where} is not a list")
-        if arguments[-1] is Ellipsis:
-            return tuple(_build(arguments[0], item, where) for item in value)
-        if len(value) != len(arguments):
-            raise ProtocolError(f"{where} has {len(value)} items where {len(arguments)} belong")
-        return tuple(_build(a, item, where) for a, item in zip(arguments, value, strict=True))
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        try:
-            value = float(value)
-        except OverflowError:
-            raise ProtocolError(f"{where} is out of range") from None
-    if type(value) is not kind:
-        raise ProtocolError(f"{where} is not a {kind.__name__}")
-    if isinstance(value, int | float) and not abs(value) < 2**53:  # NaN too
-        raise ProtocolError(f"{where} is out of range")
-    return value

@@ -23,8 +23,8 @@ import zmq
 if TYPE_CHECKING:  # brings asyncio with it: only for TCP
     from zmq.auth.thread import ThreadAuthenticator
 
-from . import __version__, places, protocol
-from .errors import UserError
+from . import __version__, places, protocol, wire
+from .errors import Said, UserError, cancelled_by_user, say
 
 log = logging.getLogger("inference_server")
 
@@ -74,7 +74,7 @@ class Worker:
         while (job := self.jobs.get()) is not None:
 
             def send(answer: protocol.Message, frames: list[bytes], place: bytes = MORE, job: Job = job) -> None:
-                parts = protocol.encode(job.request_id, answer, frames)
+                parts = wire.encode(job.request_id, answer, frames)
                 outbox.send_multipart([place, job.client, *parts], copy=False)
 
             send(*self._answer(job, send), LAST)
@@ -90,24 +90,23 @@ class Worker:
             return answer, frames
         except UserError as error:
             log.info("%s refused: %s", kind, error)
-            return protocol.Failure(error.code, error.sentence, error.remedy), []
-        except protocol.ProtocolError as error:
+            return _failure(error), []
+        except wire.ProtocolError as error:
             log.warning("%s was malformed: %s", kind, error)
-            return protocol.Failure("bad-request", f"The request was malformed: {error}."), []
+            return _failure(UserError("bad-request", say("The request was malformed: {error}.", error=error))), []
         except Exception as error:
             if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's, of a device
                 log.exception("%s ran out of memory", kind)
-                return protocol.Failure(
-                    "no-memory",
-                    "There is not enough memory for this.",
-                    "Close other programs, or work on a smaller part of the photo.",
-                ), []
+                remedy = "Close other programs, or work on a smaller part of the photo."
+                return _failure(UserError("no-memory", "There is not enough memory for this.", remedy)), []
             log.exception("%s failed", kind)
-            return protocol.Failure(
-                "internal",
-                "Something went wrong in the inference server. Nothing was changed.",
-                f"Please report it with the file {places.home() / 'server.log'}.",
-            ), []
+            sentence = "Something went wrong in the inference server. Nothing was changed."
+            remedy = say("Please report it with the file {file}.", file=places.home() / "server.log")
+            return _failure(UserError("internal", sentence, remedy)), []
+
+
+def _failure(error: UserError) -> protocol.Failure:
+    return protocol.Failure(error.code, error.sentence, error.remedy)
 
 
 class Server:
@@ -171,11 +170,15 @@ class Server:
         """One message from a client."""
         client, *parts = parts
         try:
-            request_id, message, frames = protocol.decode(parts)
-        except protocol.ProtocolError as error:
+            request_id, message, frames = wire.decode(parts)
+        except wire.ProtocolError as error:
             log.warning("a message that is not ours: %s", error)
-            sentence = f"This server speaks version {protocol.VERSION} of the protocol; the message was not: {error}."
-            self._send(client, _id_of(parts), protocol.Failure("version", sentence, "Run install.py again."))
+            sentence = say(
+                "This server speaks version {version} of the protocol; the message was not: {error}.",
+                version=protocol.VERSION,
+                error=error,
+            )
+            self._send(client, _id_of(parts), _failure(UserError("version", sentence, "Run install.py again.")))
             return
         if isinstance(message, protocol.Hello):
             busy = len(self._waiting) + sum(w.job is not None for w in self._workers)
@@ -188,7 +191,7 @@ class Server:
         elif isinstance(message, protocol.Request):
             self._waiting.append(Job(client, request_id, message, frames))
         else:
-            self._send(client, request_id, protocol.Failure("bad-request", "That is an answer, not a request."))
+            self._send(client, request_id, _failure(UserError("bad-request", "That is an answer, not a request.")))
 
     def _cancel(self, client: bytes, request_id: str) -> None:
         for job in [w.job for w in self._workers if w.job] + list(self._waiting):
@@ -196,7 +199,7 @@ class Server:
                 job.cancel.set()
                 if job in self._waiting:
                     self._waiting.remove(job)
-                    self._send(client, request_id, protocol.Failure("cancelled", "Cancelled.", "Nothing was changed."))
+                    self._send(client, request_id, _failure(cancelled_by_user()))
 
     def _hand_out(self) -> None:
         for worker in self._workers:
@@ -226,8 +229,8 @@ class Server:
             if now - job.reported < REPORT_SECONDS or job.cancel.is_set():
                 continue
             job.reported = now
-            word = job.word if job not in self._waiting else f"Waiting for {place} other{'s' if place > 1 else ''}"
-            if not self._send(job.client, job.request_id, protocol.Progress(job.share, word)):
+            word = job.word if job not in self._waiting else say("Waiting, place {place} in the queue", place=place)
+            if not self._send(job.client, job.request_id, protocol.Progress(job.share, Said.of(word))):
                 log.info("a client left; its job is cancelled")
                 job.cancel.set()
                 if job in self._waiting:
@@ -235,7 +238,7 @@ class Server:
 
     def _send(self, client: bytes, request_id: str, message: protocol.Message) -> bool:
         try:
-            self._router.send_multipart([client, *protocol.encode(request_id, message)])
+            self._router.send_multipart([client, *wire.encode(request_id, message)])
         except zmq.ZMQError:  # EHOSTUNREACH: the client is gone
             return False
         return True

@@ -14,11 +14,9 @@ from inference_server.protocol import (
     Look,
     Looked,
     Photo,
-    ProtocolError,
     Segment,
-    attach,
-    extract,
 )
+from inference_server.wire import ProtocolError, attach, extract
 
 from .conftest import CLICK
 from .test_shadows import cast, ground, overlap, standing, taken

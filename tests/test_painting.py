@@ -19,13 +19,11 @@ from inference_server.protocol import (
     Photo,
     Preview,
     Progress,
-    ProtocolError,
     Suggest,
     Wish,
-    attach,
-    extract,
 )
 from inference_server.region import Window
+from inference_server.wire import ProtocolError, attach, extract
 
 from .conftest import CLICK
 from .small_models import picture

@@ -6,23 +6,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_server import protocol
+from inference_server import protocol, wire
+from inference_server.errors import Said, say
 from inference_server.protocol import (
     Clicks,
     Inpaint,
     Locate,
     Photo,
-    ProtocolError,
     Raster,
-    attach,
-    decode,
-    encode,
-    extract,
 )
+from inference_server.wire import ProtocolError, attach, decode, encode, extract
 
 st.register_type_strategy(float, st.floats(-1e9, 1e9))
 st.register_type_strategy(int, st.integers(-(2**52), 2**52))
-MESSAGES = st.one_of(*(st.from_type(kind) for kind in protocol.MESSAGES))
+SAID = st.recursive(
+    st.text(max_size=9).map(Said),
+    lambda inner: st.builds(Said, st.text("ab{} ", max_size=9), st.dictionaries(st.sampled_from(["a", "b"]), inner)),
+)
+st.register_type_strategy(Said, SAID)
+MESSAGES = st.one_of(*(st.from_type(kind) for kind in wire.KINDS.values()))
 
 
 @given(MESSAGES, st.text(max_size=40), st.lists(st.binary(max_size=20), max_size=3))
@@ -79,14 +81,29 @@ def test_headers_that_are_refused(header):
         decode([json.dumps(header).encode()])
 
 
+def test_what_is_said_remembers_what_it_was_made_of_on_its_way():
+    word = say("{number} of {total}: {word}", number=1, total=3, word=say("Painting {what}", what="a {cat}"))
+    assert word == "1 of 3: Painting a {cat}"
+    _, arrived, _ = decode(encode("1", protocol.Progress(0.5, word)))
+    assert (arrived.word, arrived.word.template) == (word, word.template)
+    assert arrived.word.values["word"].values == {"what": "a {cat}"}
+
+
+def test_a_sentence_from_the_wire_reaches_into_nothing():
+    header = {"version": protocol.VERSION, "id": "1", "kind": "progress"}
+    body = {"share": 0.5, "word": ["{a.__class__} {a!r} {a:>99999999} {b}", {"a": "x"}]}
+    _, arrived, _ = decode([json.dumps({**header, "body": body}).encode()])
+    assert arrived.word == "{a.__class__} {a!r} {a:>99999999} {b}"
+
+
 def test_deeply_nested_json_is_refused():
     with pytest.raises(ProtocolError):
         decode([b"[" * 100_000])
 
 
-@given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 4), st.sampled_from(sorted(protocol.DEPTHS)), st.booleans())
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 4), st.sampled_from(sorted(wire.DEPTHS)), st.booleans())
 def test_pixels_come_back_as_they_were_attached(width, height, channels, depth, pack):
-    data = bytes(k % 251 for k in range(width * height * channels * protocol.DEPTHS[depth]))
+    data = bytes(k % 251 for k in range(width * height * channels * wire.DEPTHS[depth]))
     frames = [b"another"]
     assert extract(attach(frames, width, height, channels, depth, data, pack), frames) == data
 

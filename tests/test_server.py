@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 import zmq
 
-from inference_server import UserError, client, places, protocol, region, server
-from inference_server.protocol import Clicks, Inpaint, Locate, Photo, attach
+from inference_server import UserError, client, places, protocol, region, server, wire
+from inference_server.protocol import Clicks, Inpaint, Locate, Photo
+from inference_server.wire import attach
 
 from .conftest import CLICK
 
@@ -174,7 +175,7 @@ def test_a_job_waits_for_another_clients_and_says_so(serving, busy, photo):
         busy.set()
 
     assert locate(serving(), photo, progress=progress).score > 0.5
-    assert heard[0] == "Waiting for 1 other"
+    assert heard[0] == "Waiting, place 1 in the queue"
 
 
 def test_a_waiting_job_can_be_cancelled(serving, busy, photo):
@@ -250,7 +251,7 @@ def test_what_is_no_message_is_answered_with_a_failure_and_harms_nobody(serving,
     context, connection = raw_socket(client.endpoint()["address"])
     connection.send_multipart(parts)
     assert connection.poll(5000)
-    request_id, answer, _ = protocol.decode(connection.recv_multipart())
+    request_id, answer, _ = wire.decode(connection.recv_multipart())
     assert isinstance(answer, protocol.Failure) and answer.code == "version"
     assert request_id == ("7" if b"99" in parts[0] else "")
     connection.close()
@@ -284,7 +285,7 @@ def test_over_tcp_only_listed_keys_are_answered(serving, home):
     stranger.curve_serverkey = found["server_key"].encode()
     stranger.connect(found["address"])
     for connection in (plain, stranger):
-        connection.send_multipart(protocol.encode("1", protocol.Hello("stranger")))
+        connection.send_multipart(wire.encode("1", protocol.Hello("stranger")))
     assert not plain.poll(1500) and not stranger.poll(10)
     plain.close()
     stranger.close()

@@ -1,0 +1,31 @@
+"""The language the person reads: `_` for what the plug-in says, `translated` for what comes from the server.
+
+The catalogues are in locale/LANGUAGE/LC_MESSAGES beside this file; `install.py words` makes them.
+"""
+
+import gettext
+from pathlib import Path
+
+import gi
+
+gi.require_version("Gimp", "3.0")
+from gi.repository import GLib  # noqa: E402  gi wants the version first
+
+from inference_server.errors import Said  # noqa: E402
+
+DOMAIN = "inpaint-anything"
+PLACE = Path(__file__).with_name("locale")
+
+# GLib knows the language on every platform; GIMP puts the one chosen in its preferences first.
+_catalogue = gettext.translation(DOMAIN, PLACE, GLib.get_language_names(), fallback=True)
+_ = _catalogue.gettext
+ngettext = _catalogue.ngettext
+
+
+def translated(words: str) -> str:
+    """What is said, in the person's language: its template is looked up, then so is each value."""
+    if not words:
+        return ""  # which gettext has another use for
+    said = Said.of(words)
+    values = {name: translated(value) if isinstance(value, Said) else value for name, value in said.values.items()}
+    return Said(_(said.template), values)
