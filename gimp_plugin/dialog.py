@@ -1,100 +1,389 @@
-"""The dialog of a job: its settings, as GIMP draws them from the procedure's arguments."""
+"""The dialog's work: what is pointed at becomes a mask at once, a job's result is looked at, and then taken.
+
+Changes nothing in the image.  It asks the server on a thread of its own (`talk`), shows what it hears (`window`,
+`view`) and ends with an `Outcome` to be inserted.
+"""
+
+import time
+from dataclasses import dataclass
 
 import arguments
-import gi
+import pictures
+import remembered
 import session
-from canvas import Pointed
+from canvas import Photo, Pointed
+from gi.repository import Gdk, Gimp, GimpUi, GLib, Gtk
+from layers import Result
+from panels import Panel
+from pointing import Pointing
+from talk import Run, Talk
+from view import Shape, View
+from window import JOBS, PREVIEW, Window
+from words import _, time_left, translated
 
-gi.require_version("GimpUi", "3.0")
-gi.require_version("Gtk", "3.0")
-from gi.repository import Gimp, GimpUi, GLib, GObject, Gtk, Pango  # noqa: E402  gi wants the versions first
+from inference_server import protocol
+from inference_server.errors import UserError, say
+from inference_server.protocol import Found, Preview
 
 THINKING_MS = 300  # without a key before the server is asked: who types on would not read the answer
 TELLS = ("prompt", "negative", "help-prompt", "model", "background")
+SHAPES = ("grow", "feather", "soft-edge", "include-shadow")
+HOW = _("Click on the object. Right click: not this. Drag: a box around it.")
+MORE = _("Tab: another mask. Backspace: takes the last click back.")
 
 
-def ask(procedure, config, job: str, pointed: Pointed, aside: session.Aside) -> bool:
-    """Show the settings; True when the person chose to go on.  Meanwhile the server looks at the photo."""
-    GimpUi.init(procedure.get_name())
-    dialog = GimpUi.ProcedureDialog.new(procedure, config, procedure.get_menu_label().replace("_", "").rstrip("…"))
-    dialog.get_content_area().pack_start(_line(f"The object: {pointed.in_words}."), False, False, 6)
-    fields = arguments.names(procedure)
-    if "prompt" in fields:
-        told = _wrapped(dialog.get_label("told", " ", False, False))
-        fields.insert(fields.index("help-prompt") + 1, "told")
-        _keep_telling(procedure, config, job, aside, told)
-    if pointed.clicks:
-        aside.look()
-    dialog.fill(fields)
-    _enter_means_ok(dialog)
-    if job == "replace":
-        _only_what_is_needed(dialog)
-    chosen = dialog.run()
-    dialog.destroy()
-    return chosen
+@dataclass(frozen=True)
+class Outcome:
+    """What is to be inserted: results of a job, of which one is to be visible."""
+
+    job: str
+    settings: dict
+    pointed: Pointed
+    results: list[Result]
+    shown: int
 
 
-def _line(text: str) -> Gtk.Label:
-    return _wrapped(Gtk.Label(label=text, visible=True))
+def ask(job: str, photo: Photo, pointed: Pointed | None, settings: dict) -> Outcome | None:
+    """Let the person choose; None when they think better of it.
+
+    pointed: what the image already says; settings: those to begin with, as `remembered` has them.
+    """
+    GimpUi.init("inpaint-anything")
+    dialog = Dialog(job, photo, pointed, settings)
+    dialog.window.present()
+    Gtk.main()
+    return dialog.outcome
 
 
-def _wrapped(label: Gtk.Label) -> Gtk.Label:
-    label.set_properties(xalign=0, wrap=True, wrap_mode=Pango.WrapMode.WORD_CHAR, max_width_chars=48, selectable=True)
-    return label
+class Dialog:
+    """One photo, one person, and what they have decided so far."""
 
+    def __init__(self, job: str, photo: Photo, pointed: Pointed | None, settings: dict):
+        self.outcome: Outcome | None = None
+        self._photo, self._proxy, self._picture = photo, photo.proxy(), pictures.proxy(photo)
+        self._given = pointed if pointed and pointed.mask else None  # a ready mask, until something is clicked
+        self.pointing = Pointing.of(pointed.clicks if pointed and not pointed.mask else None)
+        self.shapes: list[Shape] = []
+        self.results: list[Result] = []
+        self.looked = self.settled = False  # at the photo; the shapes are the last word on the clicks
+        self._shown = 0  # which of the results
+        self._made_with: tuple | None = None
+        self._run: Run | None = None
+        self._begun = 0.0
+        self._waiting = 0
+        self._talk = Talk()
+        procedures = {name: Gimp.get_pdb().lookup_procedure(f"inpaint-anything-{name}") for name in JOBS}
+        self._configs = {name: procedure.create_config() for name, procedure in procedures.items()}
+        for name, config in self._configs.items():
+            remembered.restore(config, settings if name == job and settings else remembered.last(name))
+        self._procedures = procedures
+        panels = {name: Panel(procedures[name], self._configs[name], self._apply) for name in JOBS}
+        self.view = View(photo.width, photo.height, self._picture, lambda *part: pictures.part(photo, *part))
+        self.window = Window(self.view, panels)
+        GimpUi.window_set_transient(self.window)
+        self.job = job
+        self.window.jobs[job].set_active(True)
+        self._connect()
+        self._change_job(job)
+        self._look()
+        self.view.grab_focus()
 
-def _enter_means_ok(widget: Gtk.Widget) -> None:
-    """Who has written a prompt presses Enter, which in GIMP's own entries does nothing."""
-    if isinstance(widget, Gtk.Entry):
-        widget.set_activates_default(True)
-    elif isinstance(widget, Gtk.Container):
-        widget.foreach(_enter_means_ok)
+    # -- what the person does -------------------------------------------------------------------------------------
 
+    def _connect(self) -> None:
+        window, view = self.window, self.view
+        view.connect("pointed", lambda _view, x, y, this: self._point(self.pointing.click(x, y, this)))
+        view.connect("boxed", lambda _view, *box: self._point(self.pointing.with_box(box)))
+        view.connect("hovered", lambda _view, x, y: self._hover(x, y))
+        view.connect("left", lambda _view: self._leave())
+        view.connect("key-press-event", self._key_in_view)
+        window.connect("key-press-event", self._key)
+        window.connect("response", self._respond)
+        window.connect("delete-event", lambda *_: self._close() or True)
+        window.stop.connect("clicked", lambda _button: self._stop())
+        for job, button in window.jobs.items():
+            button.connect("toggled", lambda button, job=job: button.get_active() and self._change_job(job))
+        for config in self._configs.values():
+            config.connect("notify", lambda _config, setting: self._changed(setting.name))
 
-def _only_what_is_needed(dialog) -> None:
-    """A field is sensitive while a background is chosen that needs it."""
-    for name in dict.fromkeys(name for needed in arguments.NEEDED.values() for name in needed):
-        values = Gimp.ValueArray.new(len(arguments.NEEDED))
-        for background, needed in arguments.NEEDED.items():
-            if name in needed:
-                values.append(GObject.Value(GObject.TYPE_STRING, background))
-        dialog.set_sensitive_if_in(name, None, "background", values, True)
-
-
-def _keep_telling(procedure, config, job: str, aside: session.Aside, label: Gtk.Label) -> None:
-    """Show in label what the model would be told, or why there is none, as the settings stand."""
-    waiting, open_yet = 0, True
-
-    def tell(text: str) -> bool:
-        if open_yet:
-            label.set_text(text)
-        return GLib.SOURCE_REMOVE
-
-    def look() -> bool:
-        nonlocal waiting
-        waiting = 0
-        settings = arguments.read(procedure, config)
-        if not session.paints(job, settings):
-            aside.forget()
-            tell("")
+    def _key(self, _window, event: Gdk.EventKey) -> bool:
+        if event.keyval != Gdk.KEY_Escape:
+            return False
+        if self._run:
+            self._stop()
+        elif self.results:
+            self._forget_results()
         else:
-            aside.suggest(job, session.wish(settings), lambda text: GLib.idle_add(tell, text))
+            self._close()
+        return True
+
+    def _key_in_view(self, _view, event: Gdk.EventKey) -> bool:
+        control = event.state & Gdk.ModifierType.CONTROL_MASK
+        match event.keyval:
+            case Gdk.KEY_BackSpace if self.pointing.acts:
+                self._point(self.pointing.back())
+            case Gdk.KEY_Delete if self.pointing.acts:
+                self._point(Pointing())
+            case Gdk.KEY_Tab if not control and len(self._choices()) > 1:
+                self._choose((self._chosen() + 1) % len(self._choices()))
+            case _:
+                return False
+        return True
+
+    def _respond(self, _window, response: int) -> None:
+        match response:
+            case Gtk.ResponseType.APPLY:
+                self._apply()
+            case _ if response == PREVIEW:
+                self._work(self._show_results)
+            case _:
+                self._close()
+
+    def _close(self) -> None:
+        if self._run:
+            self._run.stop()
+        if self._waiting:
+            GLib.source_remove(self._waiting)
+        self._talk.close()
+        self.window.destroy()
+        Gtk.main_quit()
+
+    def _change_job(self, job: str) -> None:
+        self.job = job
+        self.window.show_job(job)
+        self._forget_results()
+        self._find()
+        self._tell_soon()
+
+    def _changed(self, name: str) -> None:
+        """A setting was changed."""
+        self._forget_results()
+        if name in SHAPES:
+            self._find()
+        if name in TELLS:
+            self._tell_soon()
+
+    def _point(self, pointing: Pointing) -> None:
+        self.pointing = pointing
+        self.view.show_clicks(pointing.marks)
+        self._leave()
+        self._forget_results()
+        self._find()
+
+    # -- finding --------------------------------------------------------------------------------------------------
+
+    @property
+    def pointed(self) -> Pointed | None:
+        """What is meant, as it stands; None where nothing says so."""
+        clicks = self.pointing.clicks
+        return Pointed(clicks) if clicks else self._given
+
+    def settings(self) -> dict:
+        return arguments.read(self._procedures[self.job], self._configs[self.job])
+
+    def _look(self) -> None:
+        """Have the server start, and look at the photo, while the person still does."""
+        question = session.Question(protocol.Look(session.described(self._photo, self._proxy)), proxy=self._proxy)
+
+        def looked(*_answer) -> None:
+            self.looked = True
+            self._say_how()
+
+        self._talk.ask(question, looked, self._failed, self._progress)
+        self.view.show_clicks(self.pointing.marks)
+
+    def _find(self) -> None:
+        pointed, self.settled = self.pointed, False
+        if pointed is None:
+            self._talk.forget("find")
+            self._show_shapes([])
+            self._say_how()
+            return
+        question = session.find(self.job, self._photo, self._proxy, pointed, self.settings())
+        self._talk.ask(question, self._found, self._failed, self._progress, self._found, line="find")
+
+    def _found(self, found: Found, frames: list[bytes]) -> None:
+        self.settled = not found.more
+        self._show_shapes([pictures.shape(shape, frames) for shape in found.shapes])
+        if not found.more:
+            self._say_how()
+
+    def _show_shapes(self, shapes: list[Shape]) -> None:
+        self.shapes = shapes
+        self.view.show_shape(shapes[min(self.pointing.choice, len(shapes) - 1)] if shapes else None)
+        self._show_choices()
+        for button in (self.window.apply, self.window.preview):
+            button.set_sensitive(self.pointed is not None)
+
+    def _hover(self, x: float, y: float) -> None:
+        if self._run or self.results:
+            return
+        clicks = self.pointing.click(x, y, True).clicks
+        question = session.find(self.job, self._photo, self._proxy, Pointed(clicks), self.settings(), quick=True)
+
+        def heard(found: Found, frames: list[bytes]) -> None:
+            self.view.show_hover(pictures.shape(found.shapes[0], frames) if found.shapes else None)
+
+        self._talk.ask(question, heard, lambda error: None, line="hover")
+
+    def _leave(self) -> None:
+        self._talk.forget("hover")
+        self.view.show_hover(None)
+
+    # -- the row of choices: masks that may be meant, or results --------------------------------------------------
+
+    def _choices(self) -> list:
+        return self.results or (self.shapes if self.pointing.clicks else [])
+
+    def _chosen(self) -> int:
+        return self._shown if self.results else self.pointing.choice
+
+    def _show_choices(self) -> None:
+        choices, what = (
+            self._choices(),
+            _("Result {number} of {count}") if self.results else _("Mask {number} of {count}"),
+        )
+        if len(choices) < 2:
+            choices = []
+        titles = [say(what, number=k + 1, count=len(choices)) for k in range(len(choices))]
+        small = [pictures.thumbnail(self._photo, self._picture, choice) for choice in choices]
+        self.window.show_choices(small, titles, self._chosen(), self._choose)
+
+    def _choose(self, k: int) -> None:
+        if k == self._chosen():
+            return
+        if self.results:
+            self._show_result(k)
+        else:
+            self.pointing = self.pointing.choose(k)
+            self.view.show_shape(self.shapes[k])
+            self._find()
+        self.window.mark_choice(k)
+
+    # -- working --------------------------------------------------------------------------------------------------
+
+    def _apply(self) -> None:
+        if self.results and not self._run:
+            self._take()
+        else:
+            self._work(self._take)
+
+    def _take(self) -> None:
+        if self.pointed and self.results:
+            settings = self.settings()
+            remembered.keep(self.job, settings)
+            self.outcome = Outcome(self.job, settings, self.pointed, self.results, self._shown)
+            self._close()
+
+    def _show_results(self) -> None:
+        self._show_result(self._shown)
+
+    def _show_result(self, k: int) -> None:
+        self._shown = k
+        self.view.show_result(pictures.Composed(self._photo, self.results[k]).picture)
+
+    def _work(self, then) -> None:
+        """Do the job; `then` when it is done.  What has come of it is kept when it is stopped."""
+        pointed = self.pointed
+        if pointed is None:
+            self.window.say(HOW)
+            return
+        if self._run or self.results:
+            return
+        settings = self.settings()
+        painted_with = settings if session.paints(self.job, settings) else None
+
+        def ended(error: UserError | None) -> None:
+            self._run = None
+            self._idle()
+            if error is None:
+                then()
+            elif error.code != "cancelled":
+                self._failed(error)
+
+        self._begun = time.monotonic()
+        self.window.stop.show()
+        self.window.preview.set_sensitive(False)
+        self._progress(0.0, session.WORDS[self.job])
+        steps = session.steps(self.job, self._photo, self._proxy, pointed, settings, self._arrived)
+        self._run = Run(self._talk, steps, ended, self._progress, lambda *news: self._partial(*news, painted_with))
+
+    def _partial(self, message: protocol.Message, frames: list[bytes], painted_with: dict | None) -> None:
+        if isinstance(message, Preview):
+            self.view.show_forming(pictures.forming(message.picture, frames), self._run.window)
+        else:
+            session.took(message, frames, painted_with, self._arrived)
+
+    def _arrived(self, result: Result) -> None:
+        self.results.append(result)
+        self.view.show_forming(None, result.window)
+        if result.pixels is not None and self._run:
+            self._show_result(len(self.results) - 1)
+        self._show_choices()
+
+    def _stop(self) -> None:
+        if self._run:
+            self.window.show_progress(None, _("Cancelling"))
+            self._run.stop()
+
+    def _idle(self) -> None:
+        self.window.stop.hide()
+        self.view.show_forming(None, (0, 0, 1, 1))
+        self.window.preview.set_sensitive(True)
+        self._say_how()
+
+    def _forget_results(self) -> None:
+        """What was made no longer fits what is wanted."""
+        if self._run:
+            self._run.stop()
+        if self.results:
+            self.results, self._shown = [], 0
+            self.view.show_result(None)
+            self._show_choices()
+
+    # -- what is said ---------------------------------------------------------------------------------------------
+
+    def _progress(self, share: float, word: str) -> None:
+        left = time_left(share, time.monotonic() - self._begun) if self._run else ""
+        self.window.show_progress(share, " · ".join(part for part in (translated(word), left) if part))
+
+    def _failed(self, error: UserError) -> None:
+        if error.code != "cancelled":
+            self.window.say(f"{translated(error.sentence)} {translated(error.remedy)}".strip())
+
+    def _say_how(self) -> None:
+        if not self._run:
+            self.window.say("")
+        self.window.hint.set_text(MORE if self.pointing.acts else HOW)
+
+    # -- what a model will be told --------------------------------------------------------------------------------
+
+    def _tell_soon(self) -> None:
+        if self._waiting:
+            GLib.source_remove(self._waiting)
+        self._waiting = GLib.timeout_add(THINKING_MS, self._tell)
+
+    def _tell(self) -> bool:
+        self._waiting = 0
+        label, settings = self.window.panels[self.job].told, self.settings()
+        if label is None or not session.paints(self.job, settings):
+            self._talk.forget("suggest")
+            return GLib.SOURCE_REMOVE
+        described = session.described(self._photo, self._proxy)
+        question = session.Question(protocol.Suggest(self.job, described, session.wish(settings)), proxy=self._proxy)
+
+        def heard(told: protocol.Suggested, _frames: list[bytes]) -> None:
+            label.set_text(_in_words(told, self.job, settings))
+
+        def failed(error: UserError) -> None:
+            label.set_text(f"{translated(error.sentence)} {translated(error.remedy)}")
+
+        self._talk.ask(question, heard, failed, line="suggest")
         return GLib.SOURCE_REMOVE
 
-    def changed(*_) -> None:
-        nonlocal waiting
-        if waiting:
-            GLib.source_remove(waiting)
-        waiting = GLib.timeout_add(THINKING_MS, look)
 
-    def gone(*_) -> None:
-        nonlocal open_yet
-        open_yet = False
-        if waiting:
-            GLib.source_remove(waiting)
-        for handler in handlers:
-            config.disconnect(handler)
-
-    handlers = [config.connect(f"notify::{name}", changed) for name in TELLS if config.find_property(name)]
-    label.connect("destroy", gone)
-    look()
+def _in_words(told: protocol.Suggested, job: str, settings: dict) -> str:
+    if job == "replace" and not settings["prompt"].strip():
+        return _("Write in the prompt what should be around the object.")
+    words = say(_("The model is told: {prompt}"), prompt=told.prompt)
+    return words + ("\n" + say(_("But not: {negative}"), negative=told.negative) if told.negative else "")

@@ -2,7 +2,7 @@
 """Inpaint Anything for GIMP 3: the procedures and their menu entries, nothing else.
 
 What GIMP executes must always get as far as registering its menu entries, so everything that can be missing on a
-machine (pyzmq, the server) is imported when a procedure runs, and explained then.
+machine (pyzmq, the server, cairo) is imported when a procedure runs, and explained then.
 """
 
 import sys
@@ -18,87 +18,107 @@ sys.path.insert(0, str(HERE))
 sys.path.append(str(HERE / "vendor"))  # pyzmq, for a GIMP whose Python has none
 
 import arguments  # noqa: E402  which lies beside this file
+from words import _, translated  # noqa: E402
 
+NAME = "inpaint-anything-"
+MENU = "<Image>/Filters/Inpaint Anything"
 # name: menu label, what it does, longer help
 JOBS = {
     "select": (
-        "_Select Object…",
-        "Select the object that was clicked",
-        "Finds the object under the clicks and selects it. The mask also comes as a hidden layer.",
+        _("_Select Object…"),
+        _("Select the object that is clicked"),
+        _("Finds the object under the clicks and selects it. The mask also comes as a hidden layer."),
     ),
     "remove": (
-        "_Remove Object…",
-        "Remove the object that was clicked",
-        "Finds the object under the clicks and continues its surroundings in its place, on a new layer.",
+        _("_Remove Object…"),
+        _("Remove the object that is clicked"),
+        _("Finds the object under the clicks and continues its surroundings in its place, on a new layer."),
     ),
     "fill": (
-        "_Fill…",
-        "Put something else in the place of the object that was clicked",
-        "Finds the object under the clicks and paints what the prompt describes in its place, on a new layer.",
+        _("_Fill…"),
+        _("Put something else in the place of the object that is clicked"),
+        _("Finds the object under the clicks and paints what the prompt describes in its place, on a new layer."),
     ),
     "replace": (
-        "Replace _Background…",
-        "Put another world around the object that was clicked",
-        "Finds the object under the clicks and puts something else around it, on a new layer: what the prompt"
-        " describes, another photo, a colour, two colours, or its own background out of focus.",
+        _("Replace _Background…"),
+        _("Put another world around the object that is clicked"),
+        _(
+            "Finds the object under the clicks and puts something else around it, on a new layer: what the prompt"
+            " describes, another photo, a colour, two colours, or its own background out of focus."
+        ),
     ),
 }
-WHERE_CLICKS_COME_FROM = (
-    " Clicks come from the selected path: one anchor is one click on the object, a closed stroke is a box around it,"
+QUICK = (
+    _("Remove Object (_Last Settings)"),
+    _("Remove the object of the path or the selection at once"),
+    _("As Remove Object, with the settings it was last used with, and without a dialog."),
+)
+EDIT = (
+    _("_Edit Inpainting…"),
+    _("Change a result: its clicks, its mask, its settings"),
+    _(
+        "Opens the dialog with the clicks, the mask and the settings of the group that is selected, and puts the new"
+        " result in its place. A mask that was painted on is taken as it is."
+    ),
+)
+WHERE_CLICKS_COME_FROM = _(
+    "Clicks come from the selected path: one anchor is one click on the object, a closed stroke is a box around it,"
     " and paths whose name starts with “-” or “not” say what to leave out. With no path, the selection is the object."
+    " In the dialog, one clicks on the photo itself."
 )
 
 
 class InpaintAnything(Gimp.PlugIn):
     def do_query_procedures(self):
-        return [f"inpaint-anything-{job}" for job in JOBS]
+        return [NAME + name for name in (*JOBS, "remove-again", "edit")]
 
     def do_set_i18n(self, name):
-        return False
+        return False  # `words` looks into our own catalogues
 
     def do_create_procedure(self, name):
-        job = name.removeprefix("inpaint-anything-")
-        label, blurb, text = JOBS[job]
+        job = name.removeprefix(NAME)
+        label, blurb, text = {**JOBS, "remove-again": QUICK, "edit": EDIT}[job]
         procedure = Gimp.ImageProcedure.new(self, name, Gimp.PDBProcType.PLUGIN, run, job)
         # Indexed images are let in: a sentence explains more than a greyed-out entry.
         procedure.set_image_types("*")
         procedure.set_sensitivity_mask(Gimp.ProcedureSensitivityMask.DRAWABLE)
         procedure.set_menu_label(label)
-        procedure.add_menu_path("<Image>/Filters/Inpaint Anything")
-        procedure.set_documentation(blurb, text + WHERE_CLICKS_COME_FROM, name)
+        procedure.add_menu_path(MENU)
+        procedure.set_documentation(blurb, f"{text} {WHERE_CLICKS_COME_FROM}", name)
         procedure.set_attribution("Inpaint Anything for GIMP", "Inpaint Anything for GIMP", "2026")
-        arguments.declare(procedure, job)
+        if job in JOBS:
+            arguments.declare(procedure, job)
         readable = GObject.ParamFlags.READWRITE
         procedure.add_layer_return_value(
-            "group", "Group", "The layer group with the result and the mask", True, readable
+            "group", _("Group"), _("The layer group with the result and the mask"), True, readable
         )
         procedure.add_double_return_value(
-            "score", "Score", "How well the mask fits, as the model sees it", 0, 1, 0, readable
+            "score", _("Score"), _("How well the mask fits, as the model sees it"), 0, 1, 0, readable
         )
         return procedure
 
 
-def run(procedure, run_mode, image, drawables, config, job):
+def run(procedure, run_mode, image, drawables, config, name):
     """What GIMP calls.  Whatever goes wrong becomes one sentence in GIMP's error box."""
     try:
-        from inference_server.errors import UserError
+        from inference_server.errors import UserError, say
     except ImportError:
-        return refuse(procedure, "Inpaint Anything is not completely installed. Run install.py again.")
+        return refuse(procedure, _("Inpaint Anything is not completely installed. Run install.py again."))
     try:
-        results = work(procedure, run_mode == Gimp.RunMode.INTERACTIVE, image, drawables, config, job)
+        results = work(procedure, run_mode, image, drawables, config, name)
     except UserError as error:
         if error.code == "cancelled":
             return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, None)
-        return refuse(procedure, str(error))
+        return refuse(procedure, f"{translated(error.sentence)} {translated(error.remedy)}".strip())
     except Exception as error:
         import traceback
 
         traceback.print_exc()  # for whoever started GIMP from a terminal to look into it
-        return refuse(
-            procedure,
-            f"Something went wrong in the plug-in ({type(error).__name__}: {error}). "
-            "Please report it; nothing was changed.",
+        what = f"{type(error).__name__}: {error}"
+        sentence = say(
+            "Something went wrong in the plug-in ({error}). Please report it; nothing was changed.", error=what
         )
+        return refuse(procedure, translated(sentence))
     values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, None)
     values.remove(1)
     values.insert(1, GObject.Value(Gimp.Layer, results.group))
@@ -107,37 +127,81 @@ def run(procedure, run_mode, image, drawables, config, job):
     return values
 
 
-def work(procedure, interactive, image, drawables, config, job):
+def work(procedure, run_mode, image, drawables, config, name):
     """Do a job on the active layer; returns the `layers.Results` that came of it.  Raises UserError."""
     import canvas
     import layers
+    import remembered
     import session
 
-    from inference_server.errors import UserError, cancelled_by_user
+    from inference_server.errors import UserError, say
 
+    if name == "edit":
+        return edit(image, drawables)
     photo = canvas.Photo.of(image, drawables)
-    pointed = canvas.pointed_at(photo, job)
-    if interactive:
-        import dialog  # brings GTK with it: a script need not wait for that
-
-        if not dialog.ask(procedure, config, job, pointed, session.Aside(photo)):
-            raise cancelled_by_user()
+    if run_mode == Gimp.RunMode.INTERACTIVE and name in JOBS:
+        try:
+            pointed = canvas.pointed_at(photo, name)
+        except UserError:
+            pointed = None  # nothing yet: that is what the dialog is for
+        return insert(photo, ask(name, photo, pointed, {}))
+    job = "remove" if name == "remove-again" else name
+    if run_mode != Gimp.RunMode.NONINTERACTIVE or name != job:
+        procedure = Gimp.get_pdb().lookup_procedure(NAME + job)
+        config = procedure.create_config()
+        remembered.restore(config, remembered.last(job))
     settings = arguments.read(procedure, config)
-    if interactive and session.paints(job, settings):
-        import progress
-
-        show = progress.Window(session.WORDS[job])
-    else:
-        show = session.StatusBar(job)
-    with layers.Results(photo, job, settings, pointed.clicks) as results, show:
+    pointed = canvas.pointed_at(photo, job)
+    with layers.Results(photo, job, settings, pointed.clicks) as results, session.StatusBar(job) as show:
         try:
             session.perform(job, photo, pointed, settings, show, results.add)
         except UserError as error:
             if not results.count:
                 raise
-            if error.code != "cancelled":  # who cancels knows that what has come is kept
-                kept = f"{results.count} of {settings['variations']} results had come and are kept."
-                raise UserError(error.code, f"{error.sentence.removesuffix(' Nothing was changed.')} {kept}") from None
+            sentence = say(
+                "Only {count} of {total} results came; they are kept.",
+                count=results.count,
+                total=settings["variations"],
+            )
+            raise UserError(error.code, sentence, error.remedy) from None
+    return results
+
+
+def edit(image, drawables):
+    """Do the job anew that the selected group came from."""
+    import editing
+
+    former = editing.former(image, drawables)
+    return insert(former.photo, ask(former.job, former.photo, former.pointed, former.settings), former.group)
+
+
+def ask(job, photo, pointed, settings):
+    """What the person wants, from the dialog.  Raises UserError."""
+    from inference_server.errors import UserError, cancelled_by_user
+
+    try:
+        import cairo  # noqa: F401
+    except ImportError:
+        raise UserError(
+            "no-cairo",
+            "The dialog cannot be drawn: GIMP's Python has no pycairo.",
+            "Run install.py again; on Debian and Ubuntu, sudo apt install python3-gi-cairo does it too.",
+        ) from None
+    import dialog  # brings GTK with it: a script need not wait for that
+
+    outcome = dialog.ask(job, photo, pointed, settings)
+    if outcome is None:
+        raise cancelled_by_user()
+    return outcome
+
+
+def insert(photo, outcome, former=None):
+    """Put what was chosen in the dialog into the image, in the place of a former result if there is one."""
+    import layers
+
+    with layers.Results(photo, outcome.job, outcome.settings, outcome.pointed.clicks, outcome.shown, former) as results:
+        for result in outcome.results:
+            results.add(result)
     return results
 
 

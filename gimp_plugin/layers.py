@@ -1,10 +1,10 @@
 """A job's results -> layers: one group above the photo's layer, one undo step.  Knows no server."""
 
-import json
 from dataclasses import asdict, dataclass
 
-from canvas import Photo
-from gi.repository import Babl, Gegl, Gimp, Gio
+from canvas import Photo, mask_digest
+from gi.repository import Gegl, Gimp
+from remembered import as_json
 
 from inference_server import protocol
 from inference_server.errors import UserError
@@ -29,16 +29,26 @@ class Result:
 class Results:
     """The group that the results of one job come into, each as it arrives.  The photo's layer is not touched.
 
-    With the first result come the group and, hidden in it, the object's mask.  Of several variations the first stays
-    visible and the others come hidden below it: two at once would mix where their edges are soft, and a picture that
-    changes by itself is hard to compare.  All is one undo step, which ends with `close`.
+    With the first result come the group and, hidden in it, the object's mask.  Of several variations one is visible and
+    the others are hidden: two at once would mix where their edges are soft, and a picture that changes by itself is
+    hard to compare.  All is one undo step, which ends with `close`.
     """
 
-    def __init__(self, photo: Photo, job: str, settings: dict, clicks: protocol.Clicks | None):
-        self._photo, self._job = photo, job
+    def __init__(
+        self,
+        photo: Photo,
+        job: str,
+        settings: dict,
+        clicks: protocol.Clicks | None,
+        shown: int = 0,
+        instead_of: Gimp.GroupLayer | None = None,
+    ):
+        """shown: which of several results is to be visible.  instead_of: a former group, whose place this one takes."""
+        self._photo, self._job, self._shown, self._former = photo, job, shown, instead_of
         self._about = {
             "job": job,
             "layer": photo.layer.get_name(),
+            "tattoo": photo.layer.get_tattoo(),
             "settings": settings,
             "clicks": asdict(clicks) if clicks else None,
         }
@@ -69,7 +79,7 @@ class Results:
             image.insert_channel(chosen, None, 0)
             image.select_item(Gimp.ChannelOps.REPLACE, chosen)
             image.remove_channel(chosen)
-        image.set_selected_layers(selected)
+        image.set_selected_layers([layer for layer in selected if layer.is_valid()] or [self.group])
         self.count += 1
         Gimp.displays_flush()
 
@@ -86,11 +96,15 @@ class Results:
         # Before the group is in the image: GIMP undoes attaching to one that is with a critical error of its own.
         _note(group, {**self._about, "score": result.score})
         image.undo_group_start()
-        if not image.insert_layer(group, photo.layer.get_parent(), image.get_item_position(photo.layer)):
+        above = self._former or photo.layer
+        if not image.insert_layer(group, above.get_parent(), image.get_item_position(above)):
             image.undo_group_end()
             raise UserError("wrong-input", f"GIMP does not take the result: {Gimp.get_pdb().get_last_error()}")
         self.group, self.score = group, result.score
-        _blend_as_computed(group, image)
+        if self._former:
+            _take_place(group, self._former)
+        else:
+            _blend_as_computed(group, image)
         image.insert_layer(mask, group, 0)
 
     def _result_layer(self, result: Result) -> Gimp.Layer:
@@ -104,7 +118,7 @@ class Results:
         _paint(mask, result, "Y u8", result.alpha)
         layer.add_mask(mask)
         layer.set_edit_mask(False)
-        layer.set_visible(self.count == 0)
+        layer.set_visible(self.count == self._shown)
         if told:
             _note(layer, {"job": self._job, **told})
         return layer
@@ -112,14 +126,18 @@ class Results:
 
 def _note(item: Gimp.Item, about: dict) -> None:
     """Leave a note of what a layer is with it, as JSON."""
-    item.attach_parasite(Gimp.Parasite.new(PARASITE, FLAGS, list(json.dumps(about, default=_plain).encode())))
+    item.attach_parasite(Gimp.Parasite.new(PARASITE, FLAGS, list(as_json(about).encode())))
 
 
-def _plain(setting: Gio.File | Gegl.Color) -> str:
-    """A setting that JSON cannot hold: a file's address, or a colour as #rrggbb."""
-    if isinstance(setting, Gio.File):
-        return setting.get_uri()
-    return "#" + bytes(setting.get_bytes(Babl.format("R'G'B' u8")).get_data()).hex()
+def _take_place(group: Gimp.GroupLayer, former: Gimp.GroupLayer) -> None:
+    """What the person may have changed of the former group is kept; then it leaves."""
+    group.set_name(former.get_name())
+    group.set_visible(former.get_visible())
+    group.set_opacity(former.get_opacity())
+    group.set_mode(former.get_mode())
+    group.set_blend_space(former.get_blend_space())
+    group.set_composite_space(former.get_composite_space())
+    former.get_image().remove_layer(former)
 
 
 def _mask_layer(photo: Photo, result: Result) -> Gimp.Layer:
@@ -127,6 +145,7 @@ def _mask_layer(photo: Photo, result: Result) -> Gimp.Layer:
     layer = _layer(photo, result, "Mask", Gimp.ImageType.GRAY_IMAGE if gray else Gimp.ImageType.RGB_IMAGE)
     _paint(layer, result, "Y' u8", result.mask)
     layer.set_visible(False)
+    _note(layer, {"mask": mask_digest(layer)})
     return layer
 
 

@@ -1,22 +1,25 @@
-"""The plug-in's conversation with the server, from what was pointed at to the results.  Changes nothing in GIMP."""
+"""What is asked of the server for a job, step by step, from what was pointed at to the results.  Leaves GIMP as it is.
+
+A job is a generator of questions.  GIMP answers its plug-in's main thread only, so the steps run there and read pixels
+there, a strip at a time; who asks the questions may be anywhere: `perform` asks them on the spot and waits,
+`talk.Talk` on a thread of its own while a window stays alive.
+"""
 
 import json
 import os
-import queue
-import threading
-from collections.abc import Callable
-from dataclasses import replace
-from functools import cached_property
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import canvas
-from canvas import Photo, Pointed, rough_selection, selection_mask
+from canvas import Photo, Pointed, packed_mask, rough_mask
 from gi.repository import Gimp
 from layers import Result
+from words import translated
 
 from inference_server import places, protocol
 from inference_server.errors import UserError
-from inference_server.protocol import Inpaint, Inpainted, Locate, Look, Preview, Segment, Suggest
+from inference_server.protocol import Find, Inpaint, Inpainted, Locate, Preview, Raster, Segment
 from inference_server.wire import attach, extract
 
 AUTOMATIC = -1
@@ -27,13 +30,41 @@ WORDS = {
     "replace": "Replacing the background",
 }
 TOLD = ("seed", "prompt", "negative")
+NO_PROXY = 1, 1, b"\0\0\0"
+
+Answer = tuple[protocol.Message, list[bytes]]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A request and its frames.  proxy: the photo it is about, sent only to a server that has not seen it."""
+
+    message: protocol.Request
+    frames: Sequence[bytes] = ()
+    proxy: tuple[int, int, bytes] = NO_PROXY
+
+    def asked_of(self, client, **reports) -> Answer:
+        """The answer of the server at the other end of a `client.Client`.  Raises UserError."""
+        try:
+            return client.request(self.message, self.frames, **reports)
+        except UserError as error:
+            if error.code != "unknown-photo":
+                raise
+        width, height, pixels = self.proxy
+        frames = [*self.frames]
+        seen = replace(self.message.photo, proxy=attach(frames, width, height, 3, "uint8", pixels))
+        return client.request(replace(self.message, photo=seen), frames, **reports)
+
+
+# Questions, and None where a window may do what waits; the result of each question is sent in.
+Steps = Generator[Question | None, Answer | None, None]
 
 
 class StatusBar:
     """Shows how a job goes in GIMP's own progress bar, whose Cancel button ends the plug-in."""
 
     def __init__(self, job: str):
-        Gimp.progress_init(WORDS[job])
+        Gimp.progress_init(translated(WORDS[job]))
 
     def __enter__(self) -> "StatusBar":
         return self
@@ -42,73 +73,12 @@ class StatusBar:
         Gimp.progress_end()
 
     def waiting(self, sentence: str) -> None:
-        Gimp.progress_set_text(sentence)
+        Gimp.progress_set_text(translated(sentence))
         Gimp.progress_pulse()
 
     def progress(self, share: float, word: str) -> None:
-        Gimp.progress_set_text(word)
+        Gimp.progress_set_text(translated(word))
         Gimp.progress_update(share)
-
-    def picture(self, width: int, height: int, rgb: bytes) -> None:
-        """There is no room for one."""
-
-    def cancelled(self) -> bool:
-        return False
-
-
-class Aside:
-    """What is asked while the person still thinks, on a thread of its own.
-
-    Whatever goes wrong with it is said in a suggestion's place, or when the job itself is asked for.
-    """
-
-    def __init__(self, photo: Photo):
-        self._photo = photo
-        self._asked: queue.SimpleQueue[tuple[protocol.Request, Callable[[str], None]]] = queue.SimpleQueue()
-        self._newest: protocol.Request | None = None
-        threading.Thread(target=self._work, daemon=True).start()
-
-    @cached_property
-    def _proxy(self) -> tuple[int, int, bytes]:
-        return self._photo.proxy()
-
-    @cached_property
-    def _described(self) -> protocol.Photo:
-        """The photo; first read by whoever asks, because GIMP answers its plug-in's main thread only."""
-        return _described(self._photo, self._proxy)
-
-    def look(self) -> None:
-        """Have the server start, and look at the photo."""
-        self._asked.put((Look(self._described), lambda _: None))
-
-    def suggest(self, job: str, wish: protocol.Wish, tell: Callable[[str], None]) -> None:
-        """tell, on the thread, what a model would be told, unless something else is asked before that is known."""
-        self._newest = Suggest(job, self._described, wish)
-        self._asked.put((self._newest, tell))
-
-    def forget(self) -> None:
-        """Nobody wants to hear the last suggestion any more."""
-        self._newest = None
-
-    def _work(self) -> None:
-        while True:
-            message, tell = self._asked.get()
-            if isinstance(message, Suggest) and message is not self._newest:
-                continue
-            try:
-                with _connect(lambda sentence: None) as client:
-                    answer, _ = _ask(client, message, [], self._proxy)
-                text = _in_words(message, answer) if isinstance(message, Suggest) else ""
-            except (UserError, OSError) as error:
-                text = str(error)
-            if message is self._newest:
-                tell(text)
-
-
-def _in_words(asked: Suggest, told: protocol.Suggested) -> str:
-    if asked.job == "replace" and not asked.wish.prompt.strip():
-        return "Write in the prompt what should be around the object."
-    return f"The model is told: {told.prompt}" + (f"\nBut not: {told.negative}" if told.negative else "")
 
 
 def paints(job: str, settings: dict) -> bool:
@@ -120,32 +90,33 @@ def wish(settings: dict) -> protocol.Wish:
     return protocol.Wish(*(settings[name] for name in ("prompt", "negative", "help_prompt", "quality", "model")))
 
 
-def perform(job: str, photo: Photo, pointed: Pointed, settings: dict, show, arrived: Callable[[Result], None]) -> None:
-    """Have the server find the object and paint; `arrived` gets each result, `show` (as `StatusBar`) how it goes.
-
-    Raises UserError, when cancelled too.
-    """
-    frames: list[bytes] = []
-    backdrop = canvas.backdrop(photo, settings, frames) if job == "replace" else None
-    with _connect(show.waiting) as client:
-        if paints(job, settings):
-            _demand(client, job, photo, settings["model"])
-        if job == "replace" and backdrop is None and not settings["prompt"].strip():
-            raise UserError(
-                "wrong-input",
-                "Nothing says what should be around the object.",
-                "Write a prompt, or choose another background.",
-            )
-        _converse(client, job, photo, pointed, settings, backdrop, frames, show, arrived)
+def described(photo: Photo, proxy: tuple[int, int, bytes]) -> protocol.Photo:
+    return protocol.Photo(photo.width, photo.height, protocol.photo_key(*proxy))
 
 
-def _demand(client, job: str, photo: Photo, model: str) -> None:
-    """Raise UserError where there is no model, before a pixel is read: bounds need none."""
-    nothing_seen = protocol.Photo(photo.width, photo.height, key="")
-    client.request(Locate(job, nothing_seen, bounds=(0, 0, photo.width, photo.height), model=model))
+def perform(
+    job: str, photo: Photo, pointed: Pointed, settings: dict, show: StatusBar, arrived: Callable[[Result], None]
+) -> None:
+    """Have the server find the object and paint; `arrived` gets each result, `show` how it goes.  Raises UserError."""
+    proxy = photo.proxy() if pointed.clicks else NO_PROXY
+    todo = steps(job, photo, proxy, pointed, settings, arrived)
+    with connect(show.waiting) as client:
+        answer = None
+        while True:
+            try:
+                question = todo.send(answer)
+            except StopIteration:
+                return
+            answer = None
+            if question:
+
+                def partial(message: protocol.Message, frames: list[bytes]) -> None:
+                    took(message, frames, settings if paints(job, settings) else None, arrived)
+
+                answer = question.asked_of(client, progress=show.progress, partial=partial)
 
 
-def _connect(waiting):
+def connect(waiting: Callable[[str], None]):
     """A connection to the server, which is started where none runs."""
     client_module = _client_module()
     start_with = [_installation(), "-m", "inference_server", "serve"]
@@ -154,49 +125,59 @@ def _connect(waiting):
     return client_module.connect(start_with, waiting)
 
 
-def _described(photo: Photo, proxy: tuple[int, int, bytes]) -> protocol.Photo:
-    return protocol.Photo(photo.width, photo.height, protocol.photo_key(*proxy))
-
-
-def _converse(client, job, photo, pointed, settings, backdrop, frames, show, arrived) -> None:
-    grow, feather = (
-        None if settings.get(name, AUTOMATIC) == AUTOMATIC else settings[name] for name in ("grow", "feather")
-    )
+def steps(
+    job: str,
+    photo: Photo,
+    proxy: tuple[int, int, bytes],
+    pointed: Pointed,
+    settings: dict,
+    arrived: Callable[[Result], None],
+) -> Steps:
+    """The questions of a job.  `arrived` gets the last result; those before it are whoever asks' to take (`took`)."""
     painting = paints(job, settings)
-    proxy = photo.proxy() if pointed.clicks else (1, 1, b"\0\0\0")
-    described = _described(photo, proxy)
+    if painting:  # a model that is missing is said before a pixel is read: bounds need none
+        nothing_seen = protocol.Photo(photo.width, photo.height, key="")
+        yield Question(Locate(job, nothing_seen, bounds=(0, 0, photo.width, photo.height), model=settings["model"]))
+    backdrop_frames: list[bytes] = []
+    backdrop = canvas.backdrop(photo, settings, backdrop_frames) if job == "replace" else None
+    if job == "replace" and backdrop is None and not settings["prompt"].strip():
+        raise UserError(
+            "wrong-input",
+            "Nothing says what should be around the object.",
+            "Write a prompt, or choose another background.",
+        )
+    seen = described(photo, proxy)
     hint: list[bytes] = []
-    rough = None
-    if pointed.rough:
-        wide, high, covered = rough_selection(photo)
-        rough = attach(hint, wide, high, 1, "uint8", covered, pack=True)
+    rough = _rough(photo, pointed, hint) if pointed.rough else None
+    grow, feather = amounts(settings)
     margin, shadow = (grow or 0) + (feather or 0), settings.get("include_shadow", False)
-    model = settings.get("model", "")
-    where = Locate(job, described, pointed.clicks, pointed.bounds, margin, rough, shadow, painting, model)
-    located, _ = _ask(client, where, hint, proxy, show)
+    where = Locate(
+        job, seen, pointed.clicks, pointed.bounds, margin, rough, shadow, painting, settings.get("model", "")
+    )
+    located, _ = yield Question(where, hint, proxy)
     window = located.window
+    pixels = yield from photo.reading(window)
+    _, _, w, h = window
     if job == "select":
         frames = [*hint]
-        pixels = attach(frames, *window[2:], photo.channels, photo.depth, photo.pixels(window))
-        request = Segment(described, pointed.clicks, window, pixels, rough, settings["soft_edge"], shadow)
-        found, answer = _ask(client, request, frames, proxy, show)
+        raster = attach(frames, w, h, photo.channels, photo.depth, pixels)
+        request = Segment(seen, pointed.clicks, window, raster, rough, settings["soft_edge"], shadow)
+        found, answer = yield Question(request, frames, proxy)
         arrived(Result(found.window, found.score, extract(found.mask, answer)))
         return
-
-    def took(message: Preview | Inpainted, answer: list[bytes]) -> None:
-        if isinstance(message, Preview):
-            show.picture(message.picture.width, message.picture.height, extract(message.picture, answer))
-        else:
-            arrived(_result(message, answer, settings if painting else None))
-
-    _, _, w, h = window
+    frames = [*backdrop_frames]
+    raster = attach(frames, w, h, photo.channels, photo.depth, pixels)
+    mask = None
+    if not pointed.clicks:
+        frames.append((yield from packed_mask(photo, pointed.mask, window)))
+        mask = Raster(w, h, 1, "uint8", len(frames) - 1, packed=True)
     request = Inpaint(
         job,
-        described,
+        seen,
         window,
-        pixels=attach(frames, w, h, photo.channels, photo.depth, photo.pixels(window)),
+        pixels=raster,
         clicks=pointed.clicks,
-        mask=None if pointed.clicks else attach(frames, w, h, 1, "uint8", selection_mask(photo, window), pack=True),
+        mask=mask,
         wish=wish(settings) if painting else protocol.Wish(),
         backdrop=backdrop,
         grow=grow,
@@ -206,34 +187,57 @@ def _converse(client, job, photo, pointed, settings, backdrop, frames, show, arr
         soft_edge=settings.get("soft_edge", False),
         include_shadow=shadow,
     )
-    took(*_ask(client, request, frames, proxy, show, took))
+    took(*(yield Question(request, frames, proxy)), settings if painting else None, arrived)
 
 
-def _result(message: Inpainted, answer: list[bytes], settings: dict | None) -> Result:
-    """settings: those that a model painted with, if one did."""
-    told = {name: getattr(message, name) for name in TOLD}
-    return Result(
-        message.window,
-        message.score,
-        mask=extract(message.mask, answer),
-        pixels=extract(message.pixels, answer),
-        alpha=extract(message.alpha, answer),
-        told={**told, **{name: settings[name] for name in ("model", "quality")}} if settings else None,
+def find(
+    job: str,
+    photo: Photo,
+    proxy: tuple[int, int, bytes],
+    pointed: Pointed,
+    settings: dict,
+    quick: bool = False,
+) -> Question:
+    """What may be meant: for a live overlay."""
+    frames: list[bytes] = []
+    rough = _rough(photo, pointed, frames) if pointed.mask else None
+    grow, feather = amounts(settings)
+    soft, shadow = (bool(settings.get(name)) for name in ("soft_edge", "include_shadow"))
+    shadow = shadow and job != "replace"  # there it is the ground's, not the object's
+    message = Find(job, described(photo, proxy), pointed.clicks, rough, grow, feather, soft, shadow, quick)
+    return Question(message, frames, proxy)
+
+
+def amounts(settings: dict) -> tuple[int | None, int | None]:
+    """grow and feather, None where they are to suit the photo's size."""
+    grow, feather = (
+        None if settings.get(name, AUTOMATIC) == AUTOMATIC else settings[name] for name in ("grow", "feather")
     )
+    return grow, feather
 
 
-def _ask(client, message, frames: list[bytes], proxy: tuple[int, int, bytes], show=None, partial=None):
-    """The answer to a request about a photo; the photo's proxy is sent only to a server that asks for it."""
-    reports = {"progress": show.progress, "cancelled": show.cancelled, "partial": partial} if show else {}
-    try:
-        return client.request(message, frames, **reports)
-    except UserError as error:
-        if error.code != "unknown-photo":
-            raise
-    width, height, pixels = proxy
-    frames = [*frames]
-    seen = replace(message.photo, proxy=attach(frames, width, height, 3, "uint8", pixels))
-    return client.request(replace(message, photo=seen), frames, **reports)
+def _rough(photo: Photo, pointed: Pointed, frames: list[bytes]) -> Raster:
+    wide, high, covered = rough_mask(photo, pointed.mask)
+    return attach(frames, wide, high, 1, "uint8", covered, pack=True)
+
+
+def took(
+    message: Preview | Inpainted, frames: list[bytes], painted_with: dict | None, arrived: Callable[[Result], None]
+) -> None:
+    """Hand on a result, if it is one.  painted_with: the settings, where a model painted it."""
+    if isinstance(message, Preview):
+        return
+    told = {name: getattr(message, name) for name in TOLD}
+    arrived(
+        Result(
+            message.window,
+            message.score,
+            mask=extract(message.mask, frames),
+            pixels=extract(message.pixels, frames),
+            alpha=extract(message.alpha, frames),
+            told={**told, **{name: painted_with[name] for name in ("model", "quality")}} if painted_with else None,
+        )
+    )
 
 
 def _client_module():

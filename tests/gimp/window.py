@@ -12,14 +12,16 @@ import pytest
 
 from inference_server import places
 
+from . import screen
+
 PREPARE = Path(__file__).with_name("prepare_window.py")
-PROGRAMS = ("Xvfb", "openbox", "xdotool")
+PROGRAMS = ("Xvfb", "openbox", "xdotool", "xwd")
 WIDTH, HEIGHT = 1280, 860
 
 
 def wait_for(happened, seconds: float, what: str):
     limit = time.monotonic() + seconds
-    while not (found := happened()):
+    while not np.any(found := happened()):
         assert time.monotonic() < limit, what
         time.sleep(0.2)
     return found
@@ -29,13 +31,13 @@ class Window:
     """GIMP's image window.  Its title says how many layers the image has."""
 
     def __init__(self, environment: dict[str, str]):
-        self._environment = environment
+        self.environment = environment
         self._id = wait_for(lambda: self._find("GIMP$"), 60, "GIMP shows no window")
         self.do("windowsize", self._id, str(WIDTH - 10), str(HEIGHT - 20))
         self.do("windowactivate", "--sync", self._id)
 
     def do(self, *command: str) -> str:
-        done = subprocess.run(["xdotool", *command], env=self._environment, capture_output=True, text=True)
+        done = subprocess.run(["xdotool", *command], env=self.environment, capture_output=True, text=True)
         return done.stdout.strip()
 
     def _find(self, name: str) -> str:
@@ -52,22 +54,109 @@ class Window:
         self.do("windowactivate", "--sync", self._id)
         self.do("key", keys)
 
-    def start(self, action: str, meanwhile=lambda: None, found_by: str = "") -> None:
-        """Start an action through GIMP's search (the slash key); confirm its dialog after what happens meanwhile.
-
-        found_by: words that only this action's name or description has, where there are others like its name.
-        """
+    def call(self, found_by: str) -> None:
+        """Start an action through GIMP's search (the slash key), by words that only its name or description has."""
         self.press("slash")
         wait_for(lambda: self.shows("Search Actions"), 10, "GIMP's search does not open")
         time.sleep(1)
-        self.do("type", found_by or action)
+        self.do("type", found_by)
         time.sleep(1.5)
         self.do("key", "Down")
         self.do("key", "Return")
-        wait_for(lambda: self.shows(f"^{action}$"), 15, f"no dialog {action}")
-        time.sleep(1)
-        meanwhile()
-        self.do("key", "Return")
+
+    def open(self, found_by: str, title: str = "^Inpaint Anything$") -> "Dialog":
+        """Start an action and wait for its dialog."""
+        self.call(found_by)
+        wait_for(lambda: self.shows(title), 30, f"no dialog {title}")
+        time.sleep(0.5)
+        return Dialog(self, title)
+
+
+class Dialog:
+    """The dialog, worked by mouse and keyboard."""
+
+    def __init__(self, gimp: Window, title: str):
+        self.gimp, self._title = gimp, title
+        self._map: np.ndarray | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.gimp.shows(self._title)
+
+    def press(self, *keys: str) -> None:
+        self.gimp.do("key", *keys)
+
+    def write(self, letter: str, text: str) -> None:
+        """Fill in the field whose underlined letter this is."""
+        self.press(f"alt+{letter}", "ctrl+a")
+        self.gimp.do("type", text)
+
+    def picture(self) -> np.ndarray:
+        return screen.seen(self.gimp.environment)
+
+    def keep(self, name: str) -> np.ndarray:
+        """A screenshot for people to look at."""
+        picture = self.picture()
+        screen.keep(picture, name)
+        return picture
+
+    def at(self, photo: np.ndarray, x: float, y: float) -> tuple[str, str]:
+        """Where on the screen a pixel of the photo is."""
+        if self._map is None:
+            self._map = wait_for(lambda: self._found(photo), 20, "the dialog does not show the photo")
+        return tuple(str(round(float(v))) for v in self._map @ [x, y, 1])
+
+    def point(self, photo: np.ndarray, x: float, y: float, button: str = "1", hold: str = "") -> None:
+        """Click on a pixel of the photo."""
+        self.gimp.do("mousemove", *self.at(photo, x, y))
+        if hold:
+            self.gimp.do("keydown", hold)
+        self.gimp.do("click", button)
+        if hold:
+            self.gimp.do("keyup", hold)
+
+    def drag(self, photo: np.ndarray, x0: float, y0: float, x1: float, y1: float) -> None:
+        self.gimp.do("mousemove", *self.at(photo, x0, y0), "mousedown", "1")
+        for share in (0.3, 0.6, 1.0):
+            self.gimp.do("mousemove", *self.at(photo, x0 + share * (x1 - x0), y0 + share * (y1 - y0)))
+        self.gimp.do("mouseup", "1")
+
+    def shown(self, photo: np.ndarray) -> np.ndarray:
+        """How much the screen differs from the photo, (height, width) uint8, in the photo's own pixels."""
+        self.at(photo, 0, 0)
+        height, width = photo.shape[:2]
+        self.gimp.do("mousemove", "5", "5")  # out of the way
+        time.sleep(0.3)
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        view = cv2.warpAffine(self.picture(), self._map, (width, height), flags=flags)
+        return np.abs(view.astype(int) - photo).max(axis=2).astype(np.uint8)
+
+    def overlay(self, photo: np.ndarray) -> np.ndarray:
+        """Where something lies over the photo, (height, width) bool; fine lines and marks aside."""
+        return cv2.morphologyEx((self.shown(photo) > 40).astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5))) > 0
+
+    def wait_for_overlay(self, photo: np.ndarray, fits, what: str) -> np.ndarray:
+        """The overlay, once fits(overlay)."""
+
+        def good() -> np.ndarray | None:
+            overlay = self.overlay(photo)
+            return overlay if fits(overlay) else None
+
+        limit = time.monotonic() + 20
+        while (found := good()) is None:
+            if time.monotonic() > limit:
+                self.keep("failed")
+                raise AssertionError(what)
+        return found
+
+    def wait_closed(self, seconds: float = 60) -> None:
+        wait_for(lambda: not self.is_open, seconds, "the dialog stays")
+
+    def _found(self, photo: np.ndarray) -> np.ndarray | None:
+        try:
+            return screen.where(photo, self.picture())
+        except LookupError:
+            return None
 
 
 def windows(home: Path, photo: np.ndarray, tmp_path: Path):

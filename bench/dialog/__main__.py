@@ -1,0 +1,87 @@
+"""How soon the dialog shows what was clicked, beside the bare decoder, in one run; and whether its window ever stalls.
+
+python bench/dialog         in the environment that `install.py bench` makes: it needs a GIMP 3 and Xvfb
+"""
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parents[1] / "tests" / "gimp"), str(HERE.parent)]
+
+from headless import run_in_gimp  # noqa: E402
+
+from inference_server import Engine, places, region  # noqa: E402
+
+LIMIT = 2  # times the bare decoder
+SIZES = ((640, 427), (6000, 4000))
+ROUNDS = 9
+
+
+def main() -> int:
+    if not shutil.which("Xvfb"):
+        print("left out: there is no Xvfb")
+        return 0
+    read, write = os.pipe()
+    screen = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x860x24"]
+    with tempfile.TemporaryDirectory() as scratch, subprocess.Popen(screen, pass_fds=[write]) as display:
+        os.environ["DISPLAY"] = f":{os.read(read, 20).decode().strip()}"
+        home = places.private_folder(Path(scratch) / "home")
+        (home / "models").symlink_to(places.home() / "models")
+        os.environ[places.HOME_VARIABLE] = str(home)
+        try:
+            for width, height in SIZES:
+                measure(Path(scratch), width, height)
+        finally:
+            subprocess.run([sys.executable, "-m", "inference_server", "stop"], capture_output=True)
+            display.kill()
+    return 0
+
+
+def measure(scratch: Path, width: int, height: int) -> None:
+    photo = cv2.imread(os.environ["INPAINT_ANYTHING_PHOTO"])
+    picture = cv2.resize(photo, (width, height), interpolation=cv2.INTER_CUBIC)
+    file = scratch / "photo.png"
+    cv2.imwrite(str(file), picture, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    points = [(width * (0.2 + 0.07 * k), height * (0.35 + 0.04 * k)) for k in range(ROUNDS)]
+    seen = run_in_gimp(HERE / "in_gimp.py", seconds=600, photo=str(file), points=points)
+    bare = statistics.median(decoder(np.ascontiguousarray(picture[..., ::-1])))
+    print(f"dialog, photo {width} x {height}, {ROUNDS} clicks, median (worst)")
+    print(f"  bare decoder             {1000 * bare:.0f} ms")
+    for name, what in (
+        ("first", "click to overlay"),
+        ("hovered", "  after hovering there"),
+        ("second", "  with colours and edge"),
+    ):
+        times = seen[name]
+        print(f"  {what:24} {1000 * statistics.median(times):.0f} ms ({1000 * max(times):.0f})", end="")
+        print(f" = {statistics.median(times) / bare:.2f} x bare" + (f" (limit {LIMIT})" if name == "first" else ""))
+    stalls = seen["stalls"]
+    longest = f", the longest {1000 * max(stalls):.0f} ms" if stalls else ""
+    print(f"  stalls over 50 ms        {len(stalls)}{longest} (limit 0)")
+    print(f"  opened and looked at     {seen['ready']:.1f} s, the server's start included the first time")
+
+
+def decoder(picture: np.ndarray) -> list[float]:
+    """Seconds of the model's decoder alone, for one click."""
+    engine, proxy = Engine(), region.to_proxy(picture)
+    photo = engine.selector.look(proxy)
+    segmenter, seconds = engine.selector._segmenter, []
+    for k in range(2 * ROUNDS):
+        begun = time.monotonic()
+        segmenter.decode(photo.embedding, np.array([[200.0 + 9 * k, 200.0]]), np.array([1]), None, None)
+        seconds.append(time.monotonic() - begun)
+    return seconds[ROUNDS:]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
