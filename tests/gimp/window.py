@@ -168,12 +168,14 @@ def windows(home: Path, photo: np.ndarray, tmp_path: Path):
     shutil.copytree(os.environ["GIMP3_DIRECTORY"], profile)
     gimp = os.environ["GIMP_CONSOLE"].replace("-console", "")
     version = subprocess.run([gimp, "--version"], capture_output=True, text=True).stdout.split()[-1]
-    (profile / "gimprc").write_text(f'(config-version "{version}")\n(show-welcome-dialog no)\n(check-updates no)\n')
+    settings = f'(config-version "{version}")\n(show-welcome-dialog no)\n(check-updates no)\n'
     file = tmp_path / "photo.png"
     cv2.imwrite(str(file), photo[..., ::-1])
     processes = []
 
-    def open_window(prepare: str) -> Window:
+    def open_window(prepare: str, theme: str = "dark", language: str = "en") -> Window:
+        chosen = f'(theme-color-scheme {theme})\n(language "{language}")\n'
+        (profile / "gimprc").write_text(settings + chosen)
         read, write = os.pipe()
         screen = ["Xvfb", "-displayfd", str(write), "-screen", "0", f"{WIDTH}x{HEIGHT}x24"]
         processes.append(subprocess.Popen(screen, pass_fds=[write], stderr=subprocess.DEVNULL))
@@ -194,7 +196,10 @@ def windows(home: Path, photo: np.ndarray, tmp_path: Path):
         wait_for(ready.exists, 90, "GIMP does not open the photo")
         return Window(environment)
 
-    yield open_window
+    opened: list[Window] = []
+    yield lambda *how, **more: opened.append(open_window(*how, **more)) or opened[-1]
+    for gimp in opened:
+        screen.keep(screen.seen(gimp.environment), f"end-of-{tmp_path.name}")
     for process in reversed(processes):
         process.kill()
         process.wait()
