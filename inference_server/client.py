@@ -24,7 +24,7 @@ from .errors import UserError, cancelled_by_user
 
 STARTING_SECONDS = 30  # a cold disk and a virus scanner in the way
 SILENCE_SECONDS = 20  # the server reports twice a second while it works on a request
-POLL_MS = 50
+POLL_MS = 10  # who points at another thing waits this long at most until the server hears of it
 LEAVING_SECONDS = 3  # a server that leaves, or was killed, may hold its lock for longer than its socket
 
 Report = Callable[[float, str], None]

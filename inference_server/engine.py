@@ -24,9 +24,10 @@ from .diffusion.prompts import Prompt
 from .errors import UserError, never, quiet, stop_if
 from .models.catalogue import MODELS
 from .models.store import Store
+from .pointing import Box, checked
 from .protocol import Wish
 from .region import Window
-from .selecting import Box, Mask, Report, Selector, checked
+from .selecting import Mask, Report, Selector
 
 if TYPE_CHECKING:
     from .diffusion.painter import Painter
@@ -278,7 +279,7 @@ class Engine:
         _check_mask(mask, image)
         if not mask.any():
             raise UserError("wrong-input", "The mask is empty: there is nothing to keep.", "Click on an object.")
-        alpha = np.uint8(255) - masks.grow_and_feather(np.uint8(255) - mask, 0, feather)
+        alpha = masks.feathered_inwards(mask, feather)
         around = alpha < 255
         if not around.any():
             raise UserError(
@@ -325,11 +326,7 @@ class Engine:
 
     def _alpha(self, mask: np.ndarray, grow: int | None, feather: int | None) -> np.ndarray:
         """The mask (H, W) grown and feathered, by what suits the photo's size where that is None."""
-        grow = masks.default_grow(mask.shape[1], mask.shape[0]) if grow is None else grow
-        feather = masks.default_feather(grow) if feather is None else feather
-        if grow < 0 or feather < 0:
-            raise UserError("wrong-input", "Grow and feather cannot be negative.")
-        return masks.grow_and_feather(mask, grow, feather)
+        return masks.grow_and_feather(mask, *masks.suited(grow, feather, (mask.shape[1], mask.shape[0])))
 
     def _brush(
         self, job: str, wish: Wish, image: np.ndarray, seed: int, progress: Report, cancelled: Callable[[], bool]

@@ -5,15 +5,21 @@ pixels back into frames; it decides nothing about pictures.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 
-from . import backdrops, edges, filling, masks, protocol, region, removing, shadows
+from . import backdrops, edges, filling, masks, protocol, region, removing, shadows, shapes
 from .diffusion.prompts import Prompt
 from .engine import Engine
 from .errors import UserError, stop_if
+from .pointing import Prompt as Pointed
+from .pointing import checked
 from .protocol import (
+    Find,
+    Found,
     Inpaint,
     Inpainted,
     Locate,
@@ -24,17 +30,20 @@ from .protocol import (
     Raster,
     Segment,
     Segmented,
+    Shape,
     Suggest,
     Suggested,
 )
 from .region import Window
-from .selecting import Mask, Photo, checked
+from .selecting import Mask, Photo
 from .wire import ProtocolError, attach, extract
 
 Report = Callable[[float, str], None]
 Send = Callable[[protocol.Message, list[bytes]], None]
 Answer = tuple[protocol.Message, list[bytes]]
+Looks = list[tuple[np.ndarray, float]]  # masks (h, w) uint8 of the proxy's size that may be meant, and their scores
 
+MOST_SHAPES = 4  # more than clicks give; a name may give many
 PREVIEW_SECONDS = 0.2  # between two previews, at least: nobody sees more
 
 
@@ -54,6 +63,8 @@ def perform(
         case Look():
             _look(engine, message.photo, frames, progress, cancelled)
             return Looked(), []
+        case Find():
+            return _find(engine, message, frames, progress, cancelled, send)
         case Locate():
             return _locate(engine, message, frames, progress, cancelled)
         case Segment():
@@ -65,6 +76,84 @@ def perform(
         case Inpaint():
             return _inpaint(engine, message, frames, progress, cancelled, send)
     raise ProtocolError(f"{type(message).__name__} is not a request")
+
+
+def _find(engine, message: Find, frames, progress, cancelled, send: Send) -> Answer:
+    _check_job(message.job)
+    size = _size(message.photo)
+    look = _look_for if message.clicks else _look_at_ready
+    with ThreadPoolExecutor(MOST_SHAPES) as pool:
+        for looks, more in look(engine, message, frames, progress, cancelled, pool.map):
+            drawn = [*pool.map(lambda each: _shape(_shown(each[0], message, size), each[1], size), looks)]
+            while drawn and not drawn[-1][0].outlines:
+                drawn.pop()
+            shown = tuple(replace(shape, mask=replace(shape.mask, frame=k)) for k, (shape, _) in enumerate(drawn))
+            answer, packed = Found(shown, more), [frame for _, frame in drawn]
+            if more:
+                send(answer, packed)
+    return answer, packed
+
+
+def _look_for(engine, message: Find, frames, progress, cancelled, each) -> Iterator[tuple[Looks, int]]:
+    """What the clicks point at, and whether a better look follows.  each: does a thing to several at once, as `map`."""
+    photo = _look(engine, message.photo, frames, progress, cancelled)
+    height, width = photo.proxy.shape[:2]
+    pointed = _pointed(photo, message, frames).scaled(width / message.photo.width, height / message.photo.height)
+    with_shadow = message.include_shadow and message.job != "replace"
+
+    def select(quick: bool) -> list[Mask]:
+        stop_if(cancelled)
+        found = engine.selector.select(photo, (width, height), pointed, soft_edge=message.soft_edge, quick=quick)
+        return found[:MOST_SHAPES]
+
+    def followed(mask: Mask) -> tuple[np.ndarray, float]:
+        stop_if(cancelled)
+        alpha = mask.inside(Window(0, 0, width, height), photo.proxy, progress, cancelled)
+        return _with_shadow(engine, photo.proxy, alpha, progress, cancelled) if with_shadow else alpha, mask.score
+
+    asked = pointed.first(len(pointed.points)), message.soft_edge, with_shadow
+    if photo.looks is None or photo.looks[0] != asked:
+        more = int(not message.quick)
+        yield [*each(lambda mask: (mask.preview(width, height), mask.score), select(quick=True))], more
+        if not more:
+            return
+        photo.looks = asked, [*each(followed, select(quick=False))]
+    yield photo.looks[1], 0
+
+
+def _look_at_ready(engine, message: Find, frames, progress, cancelled, each) -> Iterator[tuple[Looks, int]]:
+    """The rough mask, and whether the same with its shadow follows; parameters as in `_look_for`."""
+    if message.rough is None:
+        raise ProtocolError("neither clicks nor a mask")
+    mask = _rough(message.rough, frames, protocol.proxy_size(*_size(message.photo)))
+    more = int(message.include_shadow and message.job != "replace" and not message.quick)
+    yield [(mask, 1.0)], more
+    if more:
+        photo = _look(engine, message.photo, frames, progress, cancelled)
+        if photo.proxy.shape[:2] != mask.shape:
+            raise ProtocolError("the proxy is not of the photo's size")
+        yield [(_with_shadow(engine, photo.proxy, mask, progress, cancelled), 1.0)], 0
+
+
+def _shown(mask: np.ndarray, message: Find, size: tuple[int, int]) -> np.ndarray:
+    """The mask (h, w) of the proxy as the job would show what it paints, or what it keeps, through it."""
+    scale = max(mask.shape) / max(size)
+    match message.job:
+        case "select":
+            return mask
+        case "replace":
+            return masks.feathered_inwards(mask, message.feather or 0, scale)
+    return masks.grow_and_feather(mask, *masks.suited(message.grow, message.feather, size), scale)
+
+
+def _shape(mask: np.ndarray, score: float, size: tuple[int, int]) -> tuple[Shape, bytes]:
+    """A mask (h, w) of the proxy as it travels, an empty one as a single pixel, and its frame."""
+    place = region.bounds(mask) or Window(0, 0, 1, 1)
+    frames: list[bytes] = []
+    part = np.ascontiguousarray(mask[place.slices])
+    raster = attach(frames, place.width, place.height, 1, "uint8", part.tobytes(), pack=True)
+    scale = size[0] / mask.shape[1], size[1] / mask.shape[0]
+    return Shape(score, place, raster, shapes.outlines(mask, scale)), frames[0]
 
 
 def _locate(engine, message: Locate, frames, progress, cancelled) -> Answer:
@@ -207,12 +296,27 @@ def _with_shadow(engine: Engine, pixels: np.ndarray, mask: np.ndarray, progress,
 
 
 def _best_mask(engine: Engine, photo: Photo, message: Locate | Segment | Inpaint, frames, soft_edge=False) -> Mask:
-    size, clicks, rough = _size(message.photo), message.clicks or protocol.Clicks(), None
-    if isinstance(message, Locate | Segment) and message.rough:
+    """The mask that was taken after the last click."""
+    pointed = _pointed(photo, message, frames)
+    found = engine.selector.select(photo, _size(message.photo), pointed, soft_edge=soft_edge)
+    return found[pointed.taken(len(pointed.points), len(found))]
+
+
+def _pointed(photo: Photo, message: Find | Locate | Segment | Inpaint, frames) -> Pointed:
+    """What the person pointed at.  Raises UserError."""
+    clicks, rough = message.clicks or protocol.Clicks(), None
+    if not isinstance(message, Inpaint) and message.rough:
         height, width = photo.proxy.shape[:2]
-        rough = _pixels(message.rough, frames, Window(0, 0, width, height))[..., 0]
-    prompt = checked(clicks.points, clicks.labels, clicks.box, rough, clicks.text, size)
-    return engine.selector.select(photo, size, prompt, soft_edge=soft_edge)[0]
+        rough = _rough(message.rough, frames, (width, height))
+    size = _size(message.photo)
+    return checked(clicks.points, clicks.labels, clicks.box, rough, clicks.text, size, clicks.chosen)
+
+
+def _rough(raster: Raster, frames, size: tuple[int, int]) -> np.ndarray:
+    """The mask (h, w) uint8 of a raster that must be of this (width, height)."""
+    if (raster.channels, raster.depth) != (1, "uint8"):
+        raise ProtocolError("a mask is one channel of 8 bits")
+    return _pixels(raster, frames, Window(0, 0, *size))[..., 0]
 
 
 def _look(engine: Engine, photo: protocol.Photo, frames, progress, cancelled) -> Photo:

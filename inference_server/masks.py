@@ -6,11 +6,13 @@ and its halo (Inpaint Anything, Yu et al. 2023, section 3.2: "dilation matters")
 softly.
 """
 
+import math
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
+from .errors import UserError
 from .region import Window, bounds
 
 # Look again: at the object and its surroundings, in native pixels.
@@ -47,6 +49,17 @@ def default_feather(grow: int) -> int:
     return max(1, grow // 3) if grow else 0
 
 
+def suited(grow: int | None, feather: int | None, size: tuple[int, int]) -> tuple[int, int]:
+    """grow and feather, where they are None what suits a photo of this (width, height)."""
+    grow = default_grow(*size) if grow is None else grow
+    return grow, default_feather(grow) if feather is None else feather
+
+
+def feathered_inwards(mask: np.ndarray, feather: int, scale: float = 1.0) -> np.ndarray:
+    """mask (H, W) uint8 falling to 0 at its edge within `feather` pixels; scale as in `grow_and_feather`."""
+    return np.uint8(255) - grow_and_feather(np.uint8(255) - mask, 0, feather, scale)
+
+
 def fill_holes(logits: np.ndarray, largest: float = SPECK) -> np.ndarray:
     """logits (h, w) float32 with the holes made positive that are smaller than `largest` of the object's cells.
 
@@ -56,6 +69,8 @@ def fill_holes(logits: np.ndarray, largest: float = SPECK) -> np.ndarray:
     _, labels, stats, _ = cv2.connectedComponentsWithStats(outside.astype(np.uint8), connectivity=4)
     small = stats[:, cv2.CC_STAT_AREA] <= largest * np.count_nonzero(logits > 0)
     small[0] = small[labels[0, 0]] = False  # neither the object nor what lies around it
+    if not small.any():
+        return logits
     return np.where(small[labels[1:-1, 1:-1]], np.abs(logits) + np.float32(0.5), logits)
 
 
@@ -89,7 +104,7 @@ def render(logits: np.ndarray, cells: tuple[float, float], window: Window) -> np
     The logits, not the mask, are interpolated, so the edge comes out smooth at any size.
     """
     shown = sampled(logits, cells, window, (window.width, window.height))
-    return np.where(shown > 0, np.uint8(255), np.uint8(0))
+    return np.asarray(cv2.threshold(shown, 0, 255, cv2.THRESH_BINARY)[1].astype(np.uint8))
 
 
 def tidy(mask: np.ndarray, points: Sequence[tuple[float, float]] = (), labels: Sequence[int] = ()) -> np.ndarray:
@@ -126,22 +141,28 @@ def antialiased(mask: np.ndarray) -> np.ndarray:
     return soft
 
 
-def grow_and_feather(mask: np.ndarray, grow: int, feather: int) -> np.ndarray:
+def grow_and_feather(mask: np.ndarray, grow: int, feather: int, scale: float = 1.0) -> np.ndarray:
     """The alpha (H, W) uint8 of an inpainted patch.
 
     255 on the object and up to `grow` pixels (Euclidean) from it, falling to 0 over the next `feather` pixels.
-    grow = feather = 0 gives the mask as it is, its own soft values included.
+    grow = feather = 0 gives the mask as it is, its own soft values included.  scale: pixels of the mask a pixel that is
+    meant, at most 1, for a mask that is smaller than the photo.  Raises UserError for less than 0.
     """
+    if grow < 0 or feather < 0:
+        raise UserError("wrong-input", "Grow and feather cannot be negative.")
     result = np.zeros(mask.shape, np.uint8)  # its memory is taken where it is written to
     found = bounds(mask)
     if found is None:
         return result
-    reach = grow + feather + 1 if grow or feather else 0
+    reach = math.ceil((grow + feather + 0.5) * scale + 0.5) if grow or feather else 0
     there = found.grown(reach, reach, mask.shape[1], mask.shape[0]).slices
     if not reach:
         result[there] = mask[there]
         return result
-    distance = cv2.distanceTransform((mask[there] <= 127).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    ramp = 1 - (distance - grow) / (feather + 1)
-    result[there] = np.rint(np.clip(ramp, 0, 1) * 255)
+    # Among masks that are only looked at, what is off by a hundredth will do.
+    precision = cv2.DIST_MASK_PRECISE if scale == 1 else cv2.DIST_MASK_5
+    distance = cv2.distanceTransform((mask[there] <= 127).astype(np.uint8), cv2.DIST_L2, precision)
+    # From the middle of a pixel to that of the object's nearest, of which half a pixel is the object's own.
+    away = (distance - np.float32(0.5)) / np.float32(scale) + np.float32(0.5)
+    result[there] = np.rint(np.clip(1 - (away - grow) / (feather + 1), 0, 1) * 255)
     return result

@@ -132,7 +132,7 @@ class Find:
 
     The object is what `clicks` point at, with `rough` as in `Locate`; without clicks, `rough` is the ready mask.
     job, grow, feather, soft_edge, include_shadow: as in `Inpaint`; what comes back is what that would paint, or for
-    "replace" what it would keep.  quick: the first look is enough.
+    "replace" what it would keep.  quick: the first look is enough.  A client's next Find cancels the one before.
     """
 
     job: str
@@ -151,7 +151,8 @@ class Shape:
     """One answer to `Find`.
 
     mask: uint8, of the part `place` (x, y, width, height) of the proxy, in the proxy's pixels.  outlines: closed
-    polygons, each x0, y0, x1, y1, … in pixels of the photo.
+    polygons, each x0, y0, x1, y1, … in pixels of the photo, of what is over 127.  One that is empty, which there is
+    where a later one is not, has no outlines.
     """
 
     score: float

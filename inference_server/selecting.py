@@ -6,10 +6,10 @@ settle what the segmenter is unsure of (`colours`), then the edge is followed in
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
@@ -18,6 +18,7 @@ from . import colours, edges, everything, masks, picking, region, segmenters
 from .errors import UserError, never, quiet, stop_if
 from .models.catalogue import MODELS
 from .models.store import Store
+from .pointing import Box, Prompt
 from .protocol import photo_key
 from .region import Window
 from .segmenters import Embedding, Segmenter
@@ -26,7 +27,6 @@ if TYPE_CHECKING:  # brings torch with it
     from .segmenters.sam3 import Sam3
 
 Report = Callable[[float, str], None]
-Box = tuple[float, float, float, float]
 
 MEMORY = 256 << 20  # bytes of embeddings kept; the starter's are 4 MB each
 FEEDBACK_STEPS = 20
@@ -34,25 +34,13 @@ ANSWERS_KEPT = FEEDBACK_STEPS + 4  # for each photo, 1 MB each: one row of click
 SETTLED_SIDE = 640  # pixels on the long side that colours are looked at in
 
 
-@dataclass(frozen=True)
-class Prompt:
-    """What was pointed at.  points: (x, y), box: (x0, y0, x1, y1), both in pixels of the photo; labels: 1 this, 0 not
-    this; text: what the object is called."""
+class Answer(NamedTuple):
+    """What the segmenter says: logits (N, gh, gw) float32 on its grid and scores (N,), best first.  whole: whether a
+    second pass of the decoder has been made where one is due."""
 
-    points: tuple[tuple[float, float], ...] = ()
-    labels: tuple[int, ...] = ()
-    box: Box | None = None
-    text: str = ""
-
-    @property
-    def definite(self) -> bool:
-        """Whether it leaves little doubt about which part is meant."""
-        return self.box is not None or self.labels != (1,)
-
-    def scaled(self, sx: float, sy: float) -> "Prompt":
-        """The same for the photo at another size."""
-        box = self.box and (self.box[0] * sx, self.box[1] * sy, self.box[2] * sx, self.box[3] * sy)
-        return replace(self, points=tuple((x * sx, y * sy) for x, y in self.points), box=box)
+    logits: np.ndarray
+    scores: np.ndarray
+    whole: bool
 
 
 class Photo:
@@ -61,7 +49,10 @@ class Photo:
     def __init__(self, proxy: np.ndarray, embedding: Embedding):
         self.proxy, self.embedding = proxy, embedding
         self.for_namer: Embedding | None = None  # SAM 3's, once something was asked for by name
-        self.answers: OrderedDict[Prompt, tuple[np.ndarray, np.ndarray]] = OrderedDict()
+        self.answers: OrderedDict[Prompt, Answer] = OrderedDict()
+        self.looks: tuple[object, list[tuple[np.ndarray, float]]] | None = (
+            None  # what was shown of it last, and for what
+        )
 
     @property
     def nbytes(self) -> int:
@@ -184,15 +175,17 @@ class Selector:
         prompt: Prompt,
         image: np.ndarray | None = None,
         soft_edge: bool = False,
+        quick: bool = False,
     ) -> list[Mask]:
         """The masks that may be meant, best first.  size: the photo's (width, height) at full resolution; image: its
-        pixels, where they are here.  Raises UserError."""
+        pixels, where they are here.  quick: as they are after one pass of the decoder for the last click, in the same
+        order.  Raises UserError."""
         segmenter = self._load(quiet, never)
         sx, sy = photo.embedding.size[0] / size[0], photo.embedding.size[1] / size[1]
         if prompt.text:
-            cells, answers = self._named(photo, prompt.text)
+            cells, answer = self._named(photo, prompt.text)
         else:
-            cells, answers = photo.embedding.cells, self._answer(segmenter, photo, prompt.scaled(sx, sy))
+            cells, answer = photo.embedding.cells, self._answer(segmenter, photo, prompt.scaled(sx, sy), quick)
         return [
             Mask(
                 float(score),
@@ -205,7 +198,7 @@ class Selector:
                 image,
                 soft_edge,
             )
-            for logits, score in zip(*answers, strict=True)
+            for logits, score in zip(answer.logits, answer.scores, strict=True)
         ]
 
     def everything(
@@ -214,26 +207,29 @@ class Selector:
         """All the objects of a photo, none over another."""
         return everything.find(self._load(progress, cancelled), photo.embedding, size, progress, cancelled)
 
-    def _answer(self, segmenter: Segmenter, photo: Photo, prompt: Prompt) -> tuple[np.ndarray, np.ndarray]:
-        """Logits (N, gh, gw) on the segmenter's grid and scores (N,), best first, for all the clicks.
+    def _answer(self, segmenter: Segmenter, photo: Photo, prompt: Prompt, quick: bool) -> Answer:
+        """The answer to all the clicks; quick: one pass is enough for the last.
 
-        The clicks are replayed in order and the mask after each is fed back with the next, as SAM was trained
-        (Kirillov et al. 2023, appendix A).  Replaying keeps the answer a function of the clicks alone; what was
-        answered before is remembered, so one more click costs one decoder pass.
+        The clicks are replayed in order and the mask taken after each is fed back with the next, as SAM was trained
+        (Kirillov et al. 2023, appendix A).  Replaying keeps the answer a function of the clicks and choices alone; what
+        was answered before is remembered, so one more click costs one decoder pass, and another choice none.
         """
         count = len(prompt.points)
         steps = sorted({round(k) for k in np.linspace(1, count, min(count, FEEDBACK_STEPS))}) if count else [0]
-        answer = None
+        if prompt.box and count and any(prompt.chosen[:1]):  # the box's best mask says no more than the box
+            steps = [0, *steps]
+        before: np.ndarray | None = None
         for k in steps:
-            asked = replace(prompt, points=prompt.points[:k], labels=prompt.labels[:k])
-            known = photo.answers.get(asked)
-            if known is None:
-                known = _decode(segmenter, photo, asked, None if answer is None else answer[0][0])
-            answer = photo.answers[asked] = known
+            asked = prompt.first(k)
+            answer = photo.answers.get(asked) or _decode(segmenter, photo, asked, before)
+            if not answer.whole and (k < count or not quick):
+                answer = _completed(segmenter, photo, asked, answer)
+            photo.answers[asked] = answer
             photo.answers.move_to_end(asked)
             while len(photo.answers) > ANSWERS_KEPT:
                 photo.answers.popitem(last=False)
-        assert answer is not None
+            if k < count:
+                before = answer.logits[prompt.taken(k, len(answer.logits))]
         return answer
 
     def release(self) -> None:
@@ -248,8 +244,8 @@ class Selector:
             self._segmenter = segmenters.load(self._store, name, progress, cancelled)
         return self._segmenter
 
-    def _named(self, photo: Photo, text: str) -> tuple[tuple[float, float], tuple[np.ndarray, np.ndarray]]:
-        """Cells per proxy pixel, and the logits and scores of what in the photo has this name, best first."""
+    def _named(self, photo: Photo, text: str) -> tuple[tuple[float, float], Answer]:
+        """Cells per proxy pixel, and what in the photo has this name."""
         if self._namer is None:
             self._make_room(MODELS["sam3"].memory)
             self._namer = segmenters.load(self._store, "sam3", quiet, never)
@@ -258,100 +254,38 @@ class Selector:
         logits, scores = self._namer.find(photo.for_namer, text)
         if not len(logits):
             raise UserError("wrong-input", f"Nothing was found that is “{text}”.", "Use other words, or click on it.")
-        return photo.for_namer.cells, (logits, scores)
+        return photo.for_namer.cells, Answer(logits, scores, True)
 
 
-def _decode(
-    segmenter: Segmenter, photo: Photo, prompt: Prompt, before: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Logits (N, gh, gw) and scores (N,), best first; before: the mask of all clicks but the last."""
+def _decode(segmenter: Segmenter, photo: Photo, prompt: Prompt, before: np.ndarray | None) -> Answer:
+    """The answer of one pass; before: the mask of all clicks but the last."""
     points, labels = np.array(prompt.points, float).reshape(-1, 2), np.array(prompt.labels)
-
-    def ask(box: Box | None, previous: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-        return segmenter.decode(photo.embedding, points, labels, box, previous)
-
     cx, cy = photo.embedding.cells
-    logits, scores = ask(prompt.box, before)
+    logits, scores = segmenter.decode(photo.embedding, points, labels, prompt.box, before)
     valid = logits[(slice(None), *photo.grid)]
     if prompt.definite:
         order = [0, *(1 + np.argsort(-scores[1:], kind="stable"))]
         if before is not None and prompt.points:
             x, y = prompt.points[-1]
             logits[0] = picking.after_click(logits[0], before, (x * cx - 0.5, y * cy - 0.5), prompt.labels[-1])
-        return logits[order], scores[order].clip(0, 1)
+        return Answer(logits[order], scores[order].clip(0, 1), True)
     ((x, y),) = prompt.points
     expected = picking.expected_overlap(valid, (x * cx - 0.5, y * cy - 0.5))
     order = picking.three(valid, expected)
-    box = _around(valid[order[0]], photo)
-    if box is not None:  # the mask's own box, as a further hint, makes it more complete
-        again, _ = ask(box, logits[order[0]])
-        logits[order[0]] = (logits[order[0]] + again[0]) / 2
-    return logits[order], scores[order].clip(0, 1)
+    return Answer(logits[order], scores[order].clip(0, 1), False)
+
+
+def _completed(segmenter: Segmenter, photo: Photo, prompt: Prompt, answer: Answer) -> Answer:
+    """The answer to a single click with a more complete best mask: its own box is a further hint."""
+    logits = answer.logits.copy()
+    box = _around(logits[0][photo.grid], photo)
+    if box is not None:
+        again, _ = segmenter.decode(photo.embedding, np.array(prompt.points), np.array(prompt.labels), box, logits[0])
+        logits[0] = (logits[0] + again[0]) / 2
+    return Answer(logits, answer.scores, True)
 
 
 def _around(logits: np.ndarray, photo: Photo) -> Box | None:
     """The box of a mask on the segmenter's grid, in pixels of the proxy; None where the mask is empty."""
     found, (cx, cy) = region.bounds(logits > 0), photo.embedding.cells
     return found and (found.x / cx, found.y / cy, (found.x + found.width) / cx, (found.y + found.height) / cy)
-
-
-def checked(
-    points: Sequence, labels: Sequence, box: Box | None, rough: np.ndarray | None, text: str, size: tuple[int, int]
-) -> Prompt:
-    """The prompt for a photo of this (width, height).  rough: (h, w) uint8 of the proxy's size, taken as clicks.
-
-    Raises UserError, saying what is wrong, for what points at nothing in the photo.
-    """
-    width, height = size
-    given, kinds, corners = _numbers(points), _numbers(labels), None if box is None else _numbers(box)
-    if given is None or (given.size and (given.ndim != 2 or given.shape[1] != 2)):
-        raise UserError("wrong-input", "The points must be pairs of numbers, x and y.")
-    if kinds is None or kinds.ndim != 1:
-        raise UserError("wrong-input", "The labels must be a row of numbers: 1 (this) or 0 (not this).")
-    if len(points) != len(labels):
-        raise UserError(
-            "wrong-input", f"There are {len(points)} points but {len(labels)} labels.", "Give one label a point."
-        )
-    if not all(label in (0, 1) for label in labels):
-        raise UserError("wrong-input", "A label is 1 (this) or 0 (not this).")
-    if text and (len(points) or box is not None or rough is not None):
-        raise UserError("wrong-input", "An object is either named or pointed at, not both.", "Leave one of them out.")
-    if not text and box is None and rough is None and 1 not in labels:
-        raise UserError("wrong-input", "No click says what is meant.", "Click on the object, or draw a box around it.")
-    if rough is not None:
-        hints = [
-            ((x + 0.5) * width / rough.shape[1], (y + 0.5) * height / rough.shape[0])
-            for x, y in picking.clicks_in(rough)
-        ]
-        if not hints:
-            raise UserError("wrong-input", "The rough mask is empty.", "Paint over the object.")
-        points, labels = [*hints, *points], [1] * len(hints) + [*labels]
-    for x, y in points:
-        if not (0 <= x < width and 0 <= y < height):
-            raise UserError(
-                "wrong-input",
-                f"The click at {x:g}, {y:g} is outside the picture ({width} x {height}).",
-                "Click on the object itself.",
-            )
-    if box is not None:
-        if corners is None or corners.shape != (4,) or not np.isfinite(corners).all():
-            raise UserError("wrong-input", "A box is four numbers: left, top, right, bottom.")
-        (x0, x1), (y0, y1) = sorted(corners[0::2]), sorted(corners[1::2])
-        if x1 <= 0 or y1 <= 0 or x0 >= width or y0 >= height or x0 == x1 or y0 == y1:
-            raise UserError("wrong-input", "The box is empty or outside the picture.", "Draw it around the object.")
-        box = float(max(x0, 0)), float(max(y0, 0)), float(min(x1, width)), float(min(y1, height))
-    return Prompt(
-        tuple((float(x), float(y)) for x, y in points),
-        tuple(int(label) for label in labels),
-        box,
-        text,
-    )
-
-
-def _numbers(values: object) -> np.ndarray | None:
-    """values as an array; None where they are not numbers, or rows of different length."""
-    try:
-        array = np.asarray(values)
-    except ValueError:
-        return None
-    return array if array.dtype.kind in "buif" else None

@@ -189,12 +189,24 @@ class Server:
             log.info("asked to stop")
             self._stopping = True
         elif isinstance(message, protocol.Request):
+            if isinstance(message, protocol.Find):
+                self._give_up_older(client)
             self._waiting.append(Job(client, request_id, message, frames))
         else:
             self._send(client, request_id, _failure(UserError("bad-request", "That is an answer, not a request.")))
 
+    def _give_up_older(self, client: bytes) -> None:
+        """Cancel what this client wanted to find before: it looks at the newest answer only."""
+        for job in self._jobs():
+            if job.client == client and isinstance(job.message, protocol.Find):
+                self._cancel(client, job.request_id)
+
+    def _jobs(self) -> list[Job]:
+        """What runs and what waits."""
+        return [w.job for w in self._workers if w.job] + list(self._waiting)
+
     def _cancel(self, client: bytes, request_id: str) -> None:
-        for job in [w.job for w in self._workers if w.job] + list(self._waiting):
+        for job in self._jobs():
             if job.client == client and job.request_id == request_id:
                 job.cancel.set()
                 if job in self._waiting:
@@ -225,7 +237,7 @@ class Server:
     def _report(self) -> None:
         """Tell each client now and then how its job goes; find out that way who is gone."""
         now = time.monotonic()
-        for place, job in enumerate([w.job for w in self._workers if w.job] + list(self._waiting)):
+        for place, job in enumerate(self._jobs()):
             if now - job.reported < REPORT_SECONDS or job.cancel.is_set():
                 continue
             job.reported = now

@@ -90,7 +90,9 @@ def _plain(value: typing.Any) -> typing.Any:
         ]
     if is_dataclass(value):
         return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
-    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+    if isinstance(value, tuple):
+        return list(value) if all(type(item) is float for item in value) else [_plain(item) for item in value]
+    return value
 
 
 def _build(kind: typing.Any, value: object, where: str) -> typing.Any:
@@ -115,6 +117,8 @@ def _build(kind: typing.Any, value: object, where: str) -> typing.Any:
     if origin is tuple:
         if not isinstance(value, (list, tuple)):
             raise ProtocolError(f"{where} is not a list")
+        if arguments == (float, ...) and all(type(item) is float and abs(item) < 2**53 for item in value):
+            return tuple(value)  # the outlines of a mask are thousands
         if arguments[-1] is Ellipsis:
             return tuple(_build(arguments[0], item, where) for item in value)
         if len(value) != len(arguments):
