@@ -1,0 +1,143 @@
+"""What is drawn over the photo: outlines, clicks, boxes, the keyboard's cross and the before/after slider.
+
+All in logical pixels of the widget, for cairo contexts scaled so.  Every mark has a light and a dark part, so that it
+is seen on any photo, and says by its form what it means.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+
+import cairo
+
+Point = tuple[float, float]
+
+OBJECT = (0.93, 0.13, 0.80)  # a magenta that hardly any photo has
+COVER = 0.36  # how much of what is chosen it covers
+BRIGHTER = 0.16  # by how much what a click would take is brightened
+THIS, NOT_THIS = (0.06, 0.46, 0.88), (0.83, 0.26, 0.05)
+DASH = 4.0
+RADIUS = 8.0  # of a click's mark
+HANDLE = 17.0  # radius of the slider's
+CROSS, GAP = 15.0, 4.0
+FULL = 2 * math.pi
+
+WHITE, BLACK = (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)
+
+
+def trace(cr: cairo.Context, outlines: Iterable[Sequence[float]], zoom: float, origin: Point) -> None:
+    """Make closed polygons the path; what lies closer together than is seen is left out."""
+    left, top = origin
+    for outline in outlines:
+        x, y = outline[0] * zoom + left, outline[1] * zoom + top
+        cr.move_to(x, y)
+        for k in range(2, len(outline) - 1, 2):
+            next_x, next_y = outline[k] * zoom + left, outline[k + 1] * zoom + top
+            if abs(next_x - x) + abs(next_y - y) >= 1.0:
+                x, y = next_x, next_y
+                cr.line_to(x, y)
+        cr.close_path()
+
+
+def dashes(cr: cairo.Context, width: float) -> None:
+    """Draw the path in black and white."""
+    cr.set_antialias(cairo.ANTIALIAS_FAST)
+    cr.set_line_join(cairo.LINE_JOIN_BEVEL)
+    cr.set_line_width(width)
+    cr.set_source_rgb(*WHITE)
+    cr.stroke_preserve()
+    cr.set_dash([DASH, DASH])
+    cr.set_source_rgb(*BLACK)
+    cr.stroke()
+    cr.set_dash([])
+
+
+def click(cr: cairo.Context, at: Point, this: bool) -> None:
+    """A plus sign in a circle, or a minus sign."""
+    x, y = round(at[0]), round(at[1])
+    cr.arc(x, y, RADIUS + 1.5, 0, FULL)
+    cr.set_source_rgba(*BLACK, 0.45)
+    cr.fill()
+    cr.arc(x, y, RADIUS + 0.75, 0, FULL)
+    cr.set_source_rgb(*WHITE)
+    cr.fill()
+    cr.arc(x, y, RADIUS - 0.75, 0, FULL)
+    cr.set_source_rgb(*(THIS if this else NOT_THIS))
+    cr.fill()
+    cr.set_source_rgb(*WHITE)
+    cr.rectangle(x - 4, y - 1, 8, 2)
+    if this:
+        cr.rectangle(x - 1, y - 4, 2, 8)
+    cr.fill()
+
+
+def frame(cr: cairo.Context, corner: Point, other: Point) -> None:
+    """A box."""
+    x0, y0, x1, y1 = (round(edge) for edge in (*corner, *other))
+    for colour, opacity, width in ((BLACK, 0.55, 4), (WHITE, 1.0, 2)):
+        cr.rectangle(x0, y0, x1 - x0, y1 - y0)
+        cr.set_source_rgba(*colour, opacity)
+        cr.set_line_width(width)
+        cr.stroke()
+
+
+def cross(cr: cairo.Context, at: Point) -> None:
+    """Where the keyboard points."""
+    x, y = round(at[0]), round(at[1])
+    for colour, opacity, wide in ((BLACK, 0.6, 2), (WHITE, 1.0, 1)):
+        for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+            cr.move_to(x + dx * (GAP - wide + 1), y + dy * (GAP - wide + 1))
+            cr.line_to(x + dx * (CROSS + wide - 1), y + dy * (CROSS + wide - 1))
+        cr.set_source_rgba(*colour, opacity)
+        cr.set_line_width(2 * wide)
+        cr.stroke()
+
+
+def slider(cr: cairo.Context, x: float, top: float, bottom: float, focused: bool) -> None:
+    """The line between before and after, with its handle."""
+    x, y = round(x), round((top + bottom) / 2)
+    for colour, opacity, width in ((BLACK, 0.3, 4), (WHITE, 1.0, 2)):
+        cr.rectangle(x - width / 2, top, width, bottom - top)
+        cr.set_source_rgba(*colour, opacity)
+        cr.fill()
+    for spread in (4, 3, 2, 1):  # a soft shadow
+        cr.arc(x, y + 1, HANDLE + spread, 0, FULL)
+        cr.set_source_rgba(*BLACK, 0.09)
+        cr.fill()
+    cr.arc(x, y, HANDLE, 0, FULL)
+    cr.set_source_rgb(*WHITE)
+    cr.fill()
+    if focused:
+        cr.arc(x, y, HANDLE - 2, 0, FULL)
+        cr.set_source_rgb(*THIS)
+        cr.set_line_width(2)
+        cr.stroke()
+    cr.set_source_rgb(0.2, 0.2, 0.2)
+    cr.set_line_width(2)
+    cr.set_line_cap(cairo.LINE_CAP_ROUND)
+    cr.set_line_join(cairo.LINE_JOIN_ROUND)
+    for side in (-1, 1):
+        cr.move_to(x + side * 4, y - 5)
+        cr.line_to(x + side * 9, y)
+        cr.line_to(x + side * 4, y + 5)
+        cr.stroke()
+
+
+def focus(cr: cairo.Context, width: float, height: float) -> None:
+    """A ring around all of it, which a theme's own dots would not be on a photo."""
+    for colour, inside in ((THIS, 1.0), (WHITE, 2.5)):
+        cr.rectangle(inside, inside, width - 2 * inside, height - 2 * inside)
+        cr.set_source_rgb(*colour)
+        cr.set_line_width(2 if colour is THIS else 1)
+        cr.stroke()
+
+
+def plate(cr: cairo.Context, x: float, y: float, width: float, height: float) -> None:
+    """What writing on a photo stands on; the source is then the writing's colour."""
+    radius = height / 2
+    cr.new_sub_path()
+    cr.arc(x + width - radius, y + radius, radius, -FULL / 4, FULL / 4)
+    cr.arc(x + radius, y + radius, radius, FULL / 4, -FULL / 4)
+    cr.close_path()
+    cr.set_source_rgba(*BLACK, 0.6)
+    cr.fill()
+    cr.set_source_rgb(*WHITE)
