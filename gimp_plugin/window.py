@@ -5,6 +5,7 @@ import gi
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import GimpUi, Gtk, Pango  # noqa: E402  gi wants the versions first
+from pictures import THUMBNAIL  # noqa: E402
 from words import _  # noqa: E402
 
 JOBS = {
@@ -15,7 +16,6 @@ JOBS = {
 }
 WIDTH, HEIGHT = 1120, 720
 PREVIEW = 1  # response
-THUMBNAIL = 84  # pixels, at most
 
 
 class Window(GimpUi.Dialog):
@@ -79,6 +79,7 @@ class Window(GimpUi.Dialog):
             self.jobs[job] = button
             jobs.pack_start(button, True, True, 0)
         self.choices = Gtk.Box(spacing=6, homogeneous=True)
+        self.choices.set_size_request(3 * (THUMBNAIL + 44), THUMBNAIL + 20)  # so that nothing jumps when they come
         self.choices.get_accessible().set_name(_("What may be meant"))
         self.get_models = Gtk.Button(label=_("Get a model…"), halign=Gtk.Align.START)
         settings = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12, border_width=2)
