@@ -319,4 +319,4 @@ class View(Gtk.DrawingArea):
 
     def _leave(self, *_: object) -> None:
         self._stop()
-        self._hover.off()
+        self._hover.stop()

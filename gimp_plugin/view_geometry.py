@@ -156,6 +156,6 @@ def _held(view: Viewport) -> Viewport:
     """Moved so far that no more than the margin is seen beyond the photo's edge; in the middle where it is small."""
     middle = []
     for at, whole, edge in zip(view.middle, view.photo, view.size, strict=True):
-        half = (edge / 2 - view.margin) / view.zoom
+        half = max(0.0, edge / 2 - view.margin) / view.zoom
         middle.append(whole / 2 if 2 * half >= whole else min(max(at, half), whole - half))
     return replace(view, middle=(middle[0], middle[1]))

@@ -39,12 +39,12 @@ class Hover:
             far = math.dist(self._rests, (x, y)) * self._view.viewport.zoom
             if far > SLOP * self._view.get_scale_factor():
                 self._leave()
-        self._stop()
+        self.stop()
         self._timer = GLib.timeout_add(HOVER_MS, self._rested, x, y)
 
     def off(self) -> None:
         """Nothing points at the photo any more."""
-        self._stop()
+        self.stop()
         self._leave()
 
     def _rested(self, x: float, y: float) -> bool:
@@ -53,7 +53,8 @@ class Hover:
         self._view.emit("hovered", x, y)
         return GLib.SOURCE_REMOVE
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """Say nothing more."""
         if self._timer:
             GLib.source_remove(self._timer)
             self._timer = 0

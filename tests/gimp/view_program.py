@@ -17,8 +17,9 @@ sys.path[:0] = [str(HERE.parents[2] / "gimp_plugin"), str(HERE.parents[2])]
 import cairo  # noqa: E402
 import gi  # noqa: E402
 
+gi.require_version("Gdk", "3.0")
 gi.require_version("Gtk", "3.0")
-from gi.repository import Gdk, GdkPixbuf, GLib, Gtk  # noqa: E402
+from gi.repository import Gdk, GLib, Gtk  # noqa: E402
 from view import Shape, View  # noqa: E402
 
 from inference_server import protocol  # noqa: E402
@@ -29,14 +30,7 @@ def say(**what) -> None:
 
 
 def surface_of(settings: dict) -> cairo.ImageSurface:
-    """The photo: a file, or stripes one pixel wide, red and green, in a field of which the right half is blue."""
-    if settings.get("file"):
-        pixbuf = GdkPixbuf.Pixbuf.new_from_file(settings["file"])
-        if settings.get("enlarge"):
-            pixbuf = pixbuf.scale_simple(
-                pixbuf.get_width() * settings["enlarge"], pixbuf.get_height() * settings["enlarge"], 2
-            )
-        return Gdk.cairo_surface_create_from_pixbuf(pixbuf, 1, None)
+    """The photo: red and green stripes, one pixel wide; its right half is blue, or transparent."""
     width, height = settings["size"]
     pixels = cairo.ImageSurface(
         cairo.FORMAT_ARGB32 if settings.get("transparent") else cairo.FORMAT_RGB24, width, height
@@ -90,7 +84,6 @@ class Program:
         self.window.add(self.view)
         self.window.connect("destroy", Gtk.main_quit)
         self.window.show_all()
-        self.window.move(0, 0)
 
     def detail(self, window, scale: float) -> cairo.ImageSurface:
         say(detail=window, scale=scale)
@@ -194,12 +187,15 @@ class Program:
             took.append((time.perf_counter() - begun) * 1000)
         return min(took)
 
-    def do_quit(self) -> None:
-        self.window.destroy()
+    def do_cursor(self) -> list[str]:
+        """Which of the pointers that it may be it is."""
+        display, now = self.view.get_display(), self.view.get_window().get_cursor()
+        names = ("crosshair", "progress", "ew-resize", "grabbing")
+        return [name for name in names if now == Gdk.Cursor.new_from_name(display, name)]
 
 
 def main() -> None:
-    """argv: {"size": [w, h] or "file": a path, "enlarge": n, "transparent": bool, "window": [w, h]}."""
+    """argv: {"size": [width, height] of the photo, "transparent": whether its right half is, "window": its size}."""
     program = Program(json.loads(sys.argv[1]))
 
     def listen() -> None:
