@@ -2,17 +2,18 @@
 
 import os
 import shutil
+import threading
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from inference_server import Engine, places
+from inference_server import Engine, UserError, client, places
 from inference_server.models import download
 from inference_server.models.store import Store
 
-from . import stand_in_hub
+from . import servers, stand_in_hub
 from .small_models import picture
 
 CLICK = (322, 200)  # on the rocket in the photograph that install.py brings
@@ -43,6 +44,39 @@ def hub(monkeypatch):
         monkeypatch.delenv("HF_TOKEN", raising=False)
         monkeypatch.setattr(download, "PAUSE", 0)
         yield here
+
+
+@pytest.fixture
+def serving(home):
+    """A function that gives a client of this test's own server; every server is ended afterwards."""
+    clients = []
+
+    def connect(*options: str) -> client.Client:
+        clients.append(client.connect([*servers.SERVE, *options]))
+        return clients[-1]
+
+    yield connect
+    for each in clients:
+        each.close()
+    servers.wait_until(servers.stopped)
+
+
+@pytest.fixture
+def busy(serving):
+    """The server at work on another client's long job; gives the event that ends it."""
+    message, frames = servers.long_job()
+    other, done = serving(), threading.Event()
+
+    def occupy() -> None:
+        with pytest.raises(UserError, match="Cancelled"):
+            other.request(message, frames, cancelled=done.is_set)
+
+    thread = threading.Thread(target=occupy)
+    thread.start()
+    servers.wait_until(lambda: serving().hello().jobs_waiting == 1)
+    yield done
+    done.set()
+    thread.join(10)
 
 
 @pytest.fixture(scope="session")

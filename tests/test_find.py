@@ -20,7 +20,7 @@ from .conftest import CLICK
 from .small_models import picture
 
 POINTED = Clicks((CLICK,), (1,))
-PAD = Clicks(((322, 200), (300, 420)), (1, 0))
+WITHOUT = Clicks((CLICK, (300, 420)), (1, 0))
 
 
 def ask(engine, message, frames=(), cancelled=lambda: False):
@@ -94,7 +94,8 @@ def fresh(models, photo):
 # -- two looks
 
 
-def test_a_first_look_comes_and_then_a_better_one_of_the_same_masks_in_the_same_order(engine, known, rocket):
+def test_a_first_look_comes_and_then_a_better_one_of_the_same_masks_in_the_same_order(fresh, rocket):
+    engine, known = fresh
     first, second = ask(engine, Find("select", known, POINTED))
     assert (first[0].more, second[0].more) == (1, 0)
     assert [shape.score for shape in first[0].shapes] == [shape.score for shape in second[0].shapes]
@@ -107,7 +108,8 @@ def test_a_first_look_comes_and_then_a_better_one_of_the_same_masks_in_the_same_
     assert overlap(early[0], rocket) > 0.8
 
 
-def test_bounds_are_tight(engine, known):
+def test_bounds_are_tight(fresh):
+    engine, known = fresh
     for answer in ask(engine, Find("remove", known, POINTED)):
         for shape, mask in zip(answer[0].shapes, drawn(answer, (640, 427)), strict=True):
             assert shape.place == region.bounds(mask)
@@ -136,9 +138,9 @@ def test_a_click_where_the_pointer_rested_is_answered_from_memory(fresh, passes)
     perform(engine, Find("remove", known, POINTED), [], print, lambda: False, lambda *_: made.append(len(passes)))
     assert made == [0] and len(passes) == 1
     passes.clear()
-    ask(engine, Find("remove", known, PAD, quick=True))  # the pointer rests somewhere else
+    ask(engine, Find("remove", known, WITHOUT, quick=True))  # the pointer rests somewhere else
     assert len(passes) == 1
-    ask(engine, Find("remove", known, PAD))
+    ask(engine, Find("remove", known, WITHOUT))
     assert len(passes) == 1, "of two clicks there is no second pass"
 
 
@@ -165,36 +167,35 @@ def test_what_was_shown_is_there_at_once_with_another_growth(fresh, passes):
 # -- the mask that was taken
 
 
-def test_another_mask_that_was_taken_is_what_the_next_click_mends(engine, known, rocket):
-    _, second = ask(engine, Find("select", known, POINTED))
-    readings = drawn(second, (640, 427))
-    for k in range(3):
-        _, after = ask(engine, Find("select", known, replace(PAD, chosen=(0, k))))
+def test_another_mask_that_was_taken_is_what_the_next_click_mends(engine, known):
+    """A second click on what all have in common leaves the rocket the rocket, and the launch pad with it what it is."""
+    *_, second = ask(engine, Find("select", known, POINTED))
+    rocket, _, with_pad = drawn(second, (640, 427))
+    again = Clicks((CLICK, (322, 350)), (1, 1))
+    for chosen, same, other in (((), rocket, with_pad), ((0, 2), with_pad, rocket)):
+        *_, after = ask(engine, Find("select", known, replace(again, chosen=chosen)))
         mended = drawn(after, (640, 427))[0]
-        nearest = [overlap(mended, reading) for reading in readings]
-        if k == 2:  # the rocket with its smoke, which the others are without
-            assert np.argmax(nearest) == 2
-        else:
-            assert overlap(mended, rocket) > 0.7
+        assert overlap(mended, same) > 0.9 > 0.7 > overlap(mended, other)
 
 
 def test_the_choice_after_the_last_click_is_what_is_located_selected_and_painted(engine, known, photo):
-    _, second = ask(engine, Find("select", known, POINTED))
-    for k, mask in enumerate(drawn(second, (640, 427))):
+    *_, second = ask(engine, Find("select", known, POINTED))
+    for k, shape in enumerate(second[0].shapes):
         clicks = replace(POINTED, chosen=(0, k))
         ((located, _),) = ask(engine, Locate("select", known, clicks))
-        assert np.abs(np.subtract(located.bounds, second[0].shapes[k].place)).max() <= 8
+        assert np.abs(np.subtract(located.bounds, shape.place)).max() <= 8
         frames = []
         pixels = attach(frames, 640, 427, 3, "uint8", photo.tobytes())
         ((selected, packed),) = ask(engine, Segment(known, clicks, (0, 0, 640, 427), pixels), frames)
-        assert selected.window == second[0].shapes[k].place
-        assert extract(selected.mask, packed) == extract(second[0].shapes[k].mask, second[1])
-    sent = [photo[200:300, 300:350].tobytes()]
-    beside = Inpaint("remove", known, (300, 200, 50, 100), protocol.Raster(50, 100, 3, "uint8", 0), clicks)
-    ((painted, packed),) = ask(engine, beside, sent)
-    x, y, width, height = painted.window
-    part = np.frombuffer(extract(painted.mask, packed), np.uint8).reshape(height, width)
-    assert overlap(part, mask[y : y + height, x : x + width]) > 0.95
+        assert selected.window == shape.place
+        assert extract(selected.mask, packed) == extract(shape.mask, second[1])
+    # The last of them, in a window that holds no more than a part of it.
+    frames = []
+    pixels = attach(frames, 50, 100, 3, "uint8", np.ascontiguousarray(photo[200:300, 300:350]).tobytes())
+    ((painted, packed),) = ask(engine, Inpaint("remove", known, (300, 200, 50, 100), pixels, clicks), frames)
+    at = region.Window(*painted.window)
+    part = np.frombuffer(extract(painted.mask, packed), np.uint8).reshape(at.height, at.width)
+    assert overlap(part, drawn(second, (640, 427))[-1][at.slices]) > 0.95
 
 
 def test_walking_through_the_masks_costs_no_pass(fresh, passes):
@@ -206,10 +207,10 @@ def test_walking_through_the_masks_costs_no_pass(fresh, passes):
         ask(engine, Locate("select", known, replace(POINTED, chosen=(0, k))))
     assert not passes
     for k in (0, 1, 2, 1):
-        ask(engine, Find("select", known, replace(PAD, chosen=(0, k, 1))))
+        ask(engine, Find("select", known, replace(WITHOUT, chosen=(0, k, 1))))
     assert len(passes) == 3, "what was taken before the last click is another question each time"
-    ask(engine, Find("select", known, replace(PAD, chosen=(0,))))
-    ask(engine, Find("select", known, PAD))
+    ask(engine, Find("select", known, replace(WITHOUT, chosen=(0,))))
+    ask(engine, Find("select", known, WITHOUT))
     assert len(passes) == 3, "the best is what is taken where nothing is said"
 
 
@@ -234,7 +235,7 @@ def test_a_choice_that_there_is_not_is_refused(engine, known, chosen):
 
 def test_a_choice_that_there_is_not_before_the_last_click_is_refused(engine, known):
     with pytest.raises(UserError, match="no mask number 8"):
-        ask(engine, Find("select", known, replace(PAD, chosen=(0, 7))))
+        ask(engine, Find("select", known, replace(WITHOUT, chosen=(0, 7))))
 
 
 def test_with_a_rough_mask_too_choices_are_counted_from_the_persons_own_clicks(engine, known, rocket):
@@ -301,23 +302,20 @@ def test_a_selection_is_neither_grown_nor_feathered(engine, known, rocket):
 
 @given(
     hnp.arrays(bool, (12, 15)).map(lambda mask: mask.astype(np.uint8) * 255),
+    st.integers(3, 30),
     st.integers(0, 30),
-    st.integers(0, 30),
-    st.integers(2, 8),
+    st.sampled_from([3, 5, 7]),
 )
-def test_a_small_mask_grows_as_a_large_one_does(mask, grow, feather, times):
-    """Growing and scaling down may be exchanged, but for the rounding of distances to whole pixels of the small one."""
-    small = masks.grow_and_feather(mask, grow, feather, 1 / times).astype(int)
-    whole = masks.grow_and_feather(mask.repeat(times, 0).repeat(times, 1), grow, feather)
-    middle = whole.reshape(12, times, 15, times)
-    # What a pixel shows lies between what is in it, half a pixel around it counted.
-    around = np.pad(whole, times // 2 + 1, mode="edge")
-    size = 2 * (times // 2 + 1) + times
-    boxes = np.lib.stride_tricks.sliding_window_view(around, (size, size))[::times, ::times]
-    if grow or feather:
-        assert (small >= boxes.min((2, 3)) - 8).all() and (small <= boxes.max((2, 3)) + 8).all()
-    else:
-        assert (small == middle[:, 0, :, 0]).all()
+def test_a_small_mask_grows_as_the_large_one_in_its_pixels_middles(mask, grow, feather, times):
+    """But for the corners of its pixels, which are nearer than it knows by a fifth of a pixel, and for the quick
+    distance, which is off by a fiftieth."""
+    small = masks.grow_and_feather(mask, grow, feather, 1 / times)
+    large = mask.repeat(times, 0).repeat(times, 1)
+    off = int(np.ceil(0.21 * (times - 1) + (grow + feather + 1) / 50))
+    less, more = (
+        masks.grow_and_feather(large, grow + n, feather)[times // 2 :: times, times // 2 :: times] for n in (-off, off)
+    )
+    assert (less <= small).all() and (small <= more).all()
 
 
 def test_less_than_a_pixel_of_growth_still_shows():
@@ -362,7 +360,7 @@ def test_a_ready_mask_gets_its_shadow_in_a_second_look(engine):
     assert (drawn(second, size)[0] == engine.with_shadow(image, mask)).all()
     assert np.count_nonzero((drawn(second, size)[0] > 0) & shadow) > 0.5 * np.count_nonzero(shadow)
     pointed = Clicks(((170, 140),), (1,))
-    _, (found, packed) = ask(engine, Find("select", description, pointed, include_shadow=True), frames)
+    *_, (found, packed) = ask(engine, Find("select", description, pointed, include_shadow=True), frames)
     assert overlap(drawn((found, packed), size)[0], drawn(second, size)[0]) > 0.8
 
 
@@ -436,7 +434,7 @@ def test_what_contradicts_itself_is_refused(engine, known):
 
 
 @pytest.mark.parametrize("after", range(4))
-def test_a_newer_question_is_heard_between_the_steps(fresh, passes, after):
+def test_a_newer_question_is_heard_between_the_steps(fresh, passes, models, after):
     """Cancelled when it was asked so many times: nothing wrong is kept, and the next answer is the right one."""
     engine, known = fresh
     asked = []
@@ -448,16 +446,10 @@ def test_a_newer_question_is_heard_between_the_steps(fresh, passes, after):
     with pytest.raises(UserError) as refused:
         ask(engine, Find("remove", known, POINTED), cancelled=cancelled)
     assert refused.value.code == "cancelled" and len(passes) == (0, 1, 2, 2)[after]
-    made_again = ask(engine, Find("remove", known, POINTED))
-    assert len(made_again) == 2 and len(passes) == 2
-    assert made_again == ask(
-        Engine(engine._store), Find("remove", *_sent(engine, known)[:1], POINTED), _sent(engine, known)[1]
-    )
-
-
-def _sent(engine, known):
-    """The photo with its proxy, for an engine that has not seen it."""
-    return described(engine.selector.known(known.key).proxy)
+    again = ask(engine, Find("remove", known, POINTED))
+    assert len(again) == 2 and len(passes) == 2
+    description, frames = described(engine.selector.known(known.key).proxy)
+    assert again[-1] == ask(Engine(Store(models)), Find("remove", description, POINTED), frames)[-1]
 
 
 # -- outlines
@@ -515,7 +507,8 @@ def test_a_ring_has_two_outlines():
     lines = shapes.outlines(mask, (1.0, 1.0))
     areas = sorted(cv2.contourArea(np.reshape(line, (-1, 1, 2)).astype(np.float32)) for line in lines)
     assert len(areas) == 2
-    assert areas[1] - areas[0] == pytest.approx(np.count_nonzero(mask), rel=0.02)
+    rim = 2 * np.pi * (40 + 7.5 + 40 - 7.5)
+    assert areas[1] - areas[0] == pytest.approx(np.count_nonzero(mask), abs=0.3 * rim)
 
 
 @pytest.mark.parametrize("mask", ["noise", "checks"])
