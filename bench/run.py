@@ -39,6 +39,8 @@ def main() -> int:
         stop()
         print("selecting", flush=True)
         status = subprocess.run([sys.executable, HERE / "select"]).returncode
+        print("the dialog", flush=True)
+        status = subprocess.run([sys.executable, HERE / "dialog"]).returncode or status
         print("removing", flush=True)
         status = subprocess.run([sys.executable, HERE / "remove"]).returncode or status
         print("filling and replacing", flush=True)

@@ -8,11 +8,11 @@ import time
 from dataclasses import dataclass
 
 import arguments
+import gi
 import pictures
 import remembered
 import session
 from canvas import Photo, Pointed
-from gi.repository import Gdk, Gimp, GimpUi, GLib, Gtk
 from layers import Result
 from panels import Panel
 from pointing import Pointing
@@ -25,10 +25,16 @@ from inference_server import protocol
 from inference_server.errors import UserError, say
 from inference_server.protocol import Found, Preview
 
+gi.require_version("GimpUi", "3.0")
+gi.require_version("Gtk", "3.0")
+from gi.repository import Gdk, Gimp, GimpUi, GLib, Gtk  # noqa: E402  gi wants the versions first
+
 THINKING_MS = 300  # without a key before the server is asked: who types on would not read the answer
 TELLS = ("prompt", "negative", "help-prompt", "model", "background")
 SHAPES = ("grow", "feather", "soft-edge", "include-shadow")
 HOW = _("Click on the object. Right click: not this. Drag: a box around it.")
+COMPARE = _("Drag the line to compare. Esc: back to the mask.")
+MOST = 3  # masks to choose among
 MORE = _("Tab: another mask. Backspace: takes the last click back.")
 
 
@@ -69,6 +75,7 @@ class Dialog:
         self._shown = 0  # which of the results
         self._made_with: tuple | None = None
         self._run: Run | None = None
+        self._then = self._show_results
         self._begun = 0.0
         self._waiting = 0
         self._talk = Talk()
@@ -135,7 +142,8 @@ class Dialog:
             case Gtk.ResponseType.APPLY:
                 self._apply()
             case _ if response == PREVIEW:
-                self._work(self._show_results)
+                self._then = self._show_results
+                self._work()
             case _:
                 self._close()
 
@@ -204,7 +212,7 @@ class Dialog:
 
     def _found(self, found: Found, frames: list[bytes]) -> None:
         self.settled = not found.more
-        self._show_shapes([pictures.shape(shape, frames) for shape in found.shapes])
+        self._show_shapes([pictures.shape(shape, frames) for shape in found.shapes[:MOST]])
         if not found.more:
             self._say_how()
 
@@ -216,7 +224,7 @@ class Dialog:
             button.set_sensitive(self.pointed is not None)
 
     def _hover(self, x: float, y: float) -> None:
-        if self._run or self.results:
+        if self._run or self.results or not self.looked:
             return
         clicks = self.pointing.click(x, y, True).clicks
         question = session.find(self.job, self._photo, self._proxy, Pointed(clicks), self.settings(), quick=True)
@@ -263,10 +271,11 @@ class Dialog:
     # -- working --------------------------------------------------------------------------------------------------
 
     def _apply(self) -> None:
+        self._then = self._take
         if self.results and not self._run:
             self._take()
         else:
-            self._work(self._take)
+            self._work()
 
     def _take(self) -> None:
         if self.pointed and self.results:
@@ -282,8 +291,8 @@ class Dialog:
         self._shown = k
         self.view.show_result(pictures.Composed(self._photo, self.results[k]).picture)
 
-    def _work(self, then) -> None:
-        """Do the job; `then` when it is done.  What has come of it is kept when it is stopped."""
+    def _work(self) -> None:
+        """Do the job, and then `_then`.  What has come of it is kept when it is stopped."""
         pointed = self.pointed
         if pointed is None:
             self.window.say(HOW)
@@ -297,7 +306,7 @@ class Dialog:
             self._run = None
             self._idle()
             if error is None:
-                then()
+                self._then()
             elif error.code != "cancelled":
                 self._failed(error)
 
@@ -354,7 +363,7 @@ class Dialog:
     def _say_how(self) -> None:
         if not self._run:
             self.window.say("")
-        self.window.hint.set_text(MORE if self.pointing.acts else HOW)
+        self.window.hint.set_text(COMPARE if self.results else MORE if self.pointing.acts else HOW)
 
     # -- what a model will be told --------------------------------------------------------------------------------
 

@@ -45,7 +45,7 @@ class Panel(Gtk.Grid):
             return
         field = self._field(setting, enter)
         field.set_properties(visible=True, hexpand=True, tooltip_text=setting.blurb)
-        first = field.get_children()[-1] if isinstance(field, Gtk.Box) and field.get_children() else field
+        first = field.get_children()[0] if isinstance(field, Gtk.Box) and field.get_children() else field
         title = Gtk.Label(label=label, use_underline=True, xalign=0, visible=True, mnemonic_widget=first)
         self.attach(title, 0, len(self._rows), 1, 1)
         self.attach(field, 1, len(self._rows), 1, 1)
@@ -83,19 +83,22 @@ class Panel(Gtk.Grid):
         if not automatic:
             self._config.bind_property(setting.name, adjustment, "value", BIND)
             return number
-        # A check button says more than -1.
+        # A check button says more than -1; who writes a number has decided.
         before = self._config.get_property(setting.name)
         adjustment.set_value(FIRST_AMOUNT if before == arguments.AUTOMATIC else before)
         check = Gtk.CheckButton(label=_("automatic"), active=before == arguments.AUTOMATIC, visible=True)
 
-        def changed(*_args) -> None:
-            number.set_sensitive(not check.get_active())
+        def decided(*_args) -> None:
             amount = arguments.AUTOMATIC if check.get_active() else int(adjustment.get_value())
-            self._config.set_property(setting.name, amount)
+            if amount != self._config.get_property(setting.name):
+                self._config.set_property(setting.name, amount)
 
-        changed()
-        check.connect("toggled", changed)
-        adjustment.connect("value-changed", changed)
+        def written(*_args) -> None:
+            check.set_active(False)
+            decided()
+
+        check.connect("toggled", decided)
+        adjustment.connect("value-changed", written)
         row = Gtk.Box(spacing=6)
         row.pack_start(number, True, True, 0)
         row.pack_start(check, False, False, 0)

@@ -51,7 +51,7 @@ def main(photo, points):
         watch.until(lambda: shown.settled, 20)
         watch.back()
     shown.pointing = shown.pointing.click(*points[0], True)
-    shown._work(lambda: None)
+    shown._work()
     watch.until(lambda: shown.results and shown._run is None, 300)
     watch.rest(1)
     stalls = watch.stalls

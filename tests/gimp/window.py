@@ -17,6 +17,7 @@ from . import screen
 PREPARE = Path(__file__).with_name("prepare_window.py")
 PROGRAMS = ("Xvfb", "openbox", "xdotool", "xwd")
 WIDTH, HEIGHT = 1280, 860
+COVERED = 60  # levels by which the overlay changes a photo at least; what lies under the pointer is changed by less
 
 
 def wait_for(happened, seconds: float, what: str):
@@ -133,16 +134,16 @@ class Dialog:
 
     def overlay(self, photo: np.ndarray) -> np.ndarray:
         """Where something lies over the photo, (height, width) bool; fine lines and marks aside."""
-        return cv2.morphologyEx((self.shown(photo) > 40).astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5))) > 0
+        return cv2.morphologyEx((self.shown(photo) > COVERED).astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5))) > 0
 
-    def wait_for_overlay(self, photo: np.ndarray, fits, what: str) -> np.ndarray:
+    def wait_for_overlay(self, photo: np.ndarray, fits, what: str, seconds: float = 20) -> np.ndarray:
         """The overlay, once fits(overlay)."""
 
         def good() -> np.ndarray | None:
             overlay = self.overlay(photo)
             return overlay if fits(overlay) else None
 
-        limit = time.monotonic() + 20
+        limit = time.monotonic() + seconds
         while (found := good()) is None:
             if time.monotonic() > limit:
                 self.keep("failed")
