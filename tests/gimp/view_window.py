@@ -71,13 +71,13 @@ class ViewWindow:
         done = subprocess.run(
             ["xdotool", *map(str, command)], env=self._environment, capture_output=True, text=True, timeout=20
         )
+        time.sleep(0.1)  # for the events to come through the X server
         return done.stdout.strip()
 
     def drag(self, *points: tuple[int, int], button: int = 1) -> None:
         self.mouse("mousemove", *points[0], "mousedown", button)
         for point in points[1:]:
             self.mouse("mousemove", *point)
-            time.sleep(0.05)
         self.mouse("mouseup", button)
 
     def keys(self, *names: str) -> None:
