@@ -5,9 +5,10 @@ from dataclasses import asdict, dataclass
 
 from canvas import Photo
 from gi.repository import Babl, Gegl, Gimp, Gio
+from words import _
 
 from inference_server import protocol
-from inference_server.errors import UserError
+from inference_server.errors import UserError, say
 
 PARASITE = "inpaint-anything-job"
 FLAGS = Gimp.PARASITE_PERSISTENT | Gimp.PARASITE_UNDOABLE
@@ -81,21 +82,22 @@ class Results:
     def _open(self, result: Result) -> None:
         """Begin the undo step with the group and the mask in it."""
         photo, image = self._photo, self._photo.image
-        group = Gimp.GroupLayer.new(image, protocol.TITLES[self._job])
+        group = Gimp.GroupLayer.new(image, _(protocol.TITLES[self._job]))
         mask = _mask_layer(photo, result)
         # Before the group is in the image: GIMP undoes attaching to one that is with a critical error of its own.
         _note(group, {**self._about, "score": result.score})
         image.undo_group_start()
         if not image.insert_layer(group, photo.layer.get_parent(), image.get_item_position(photo.layer)):
             image.undo_group_end()
-            raise UserError("wrong-input", f"GIMP does not take the result: {Gimp.get_pdb().get_last_error()}")
+            reason = Gimp.get_pdb().get_last_error()
+            raise UserError("wrong-input", say("GIMP does not take the result: {reason}", reason=reason))
         self.group, self.score = group, result.score
         _blend_as_computed(group, image)
         image.insert_layer(mask, group, 0)
 
     def _result_layer(self, result: Result) -> Gimp.Layer:
         photo, told = self._photo, result.told
-        name = f"Result, seed {told['seed']}" if told else "Result"
+        name = say(_("Result, seed {seed}"), seed=told["seed"]) if told else _("Result")
         kind = photo.layer.type_with_alpha() if photo.layer.has_alpha() else photo.layer.type()
         layer = _layer(photo, result, name, kind)
         _paint(layer, result, photo.format, result.pixels)
@@ -124,7 +126,7 @@ def _plain(setting: Gio.File | Gegl.Color) -> str:
 
 def _mask_layer(photo: Photo, result: Result) -> Gimp.Layer:
     gray = photo.image.get_base_type() == Gimp.ImageBaseType.GRAY
-    layer = _layer(photo, result, "Mask", Gimp.ImageType.GRAY_IMAGE if gray else Gimp.ImageType.RGB_IMAGE)
+    layer = _layer(photo, result, _("Mask"), Gimp.ImageType.GRAY_IMAGE if gray else Gimp.ImageType.RGB_IMAGE)
     _paint(layer, result, "Y' u8", result.mask)
     layer.set_visible(False)
     return layer
@@ -141,7 +143,7 @@ def _selection_channel(photo: Photo, result: Result) -> Gimp.Channel:
     """A channel of the image's size that holds the mask at its place."""
     image, (x, y, width, height) = photo.image, result.window
     channel = Gimp.Channel.new(
-        image, protocol.TITLES["select"], image.get_width(), image.get_height(), 100, Gegl.Color.new("black")
+        image, _(protocol.TITLES["select"]), image.get_width(), image.get_height(), 100, Gegl.Color.new("black")
     )
     buffer = channel.get_buffer()
     buffer.set(Gegl.Rectangle.new(photo.offset[0] + x, photo.offset[1] + y, width, height), "Y u8", result.mask)

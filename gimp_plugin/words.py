@@ -4,6 +4,8 @@ The catalogues are in locale/LANGUAGE/LC_MESSAGES beside this file; `install.py 
 """
 
 import gettext
+import re
+from itertools import takewhile
 from pathlib import Path
 
 import gi
@@ -11,13 +13,15 @@ import gi
 gi.require_version("Gimp", "3.0")
 from gi.repository import GLib  # noqa: E402  gi wants the version first
 
-from inference_server.errors import Said  # noqa: E402
+from inference_server.errors import Said, UserError  # noqa: E402
 
 DOMAIN = "inpaint-anything"
 PLACE = Path(__file__).with_name("locale")
 
-# GLib knows the language on every platform; GIMP puts the one chosen in its preferences first.
-_catalogue = gettext.translation(DOMAIN, PLACE, GLib.get_language_names(), fallback=True)
+# GLib knows the languages on every platform, in order; GIMP puts the one chosen in its preferences first.  There is no
+# catalogue of English, so those after it are left out: who prefers it would get them.
+_languages = takewhile(lambda name: re.split("[_.@]", name)[0] not in ("en", "C", "POSIX"), GLib.get_language_names())
+_catalogue = gettext.translation(DOMAIN, PLACE, list(_languages), fallback=True)
 _ = _catalogue.gettext
 ngettext = _catalogue.ngettext
 
@@ -29,3 +33,8 @@ def translated(words: str) -> str:
     said = Said.of(words)
     values = {name: translated(value) if isinstance(value, Said) else value for name, value in said.values.items()}
     return Said(_(said.template), values)
+
+
+def explained(error: UserError) -> str:
+    """What was wrong and what to do about it, in the person's language."""
+    return f"{translated(error.sentence)} {translated(error.remedy)}".strip()
