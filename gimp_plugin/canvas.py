@@ -11,7 +11,6 @@ import gi
 gi.require_version("Babl", "0.1")
 gi.require_version("Gegl", "0.4")
 from gi.repository import Babl, Gegl, Gimp, Gio, GLib  # noqa: E402  gi wants the versions first
-from words import _, ngettext  # noqa: E402
 
 from inference_server import protocol, wire  # noqa: E402
 from inference_server.errors import UserError, say  # noqa: E402
@@ -47,7 +46,7 @@ class Photo:
             raise UserError(
                 "wrong-input", "Inpaint Anything cannot work on indexed images.", "Choose Image > Mode > RGB first."
             )
-        x, y = layer.get_offsets()[1:]
+        _, x, y = layer.get_offsets()
         depth = {"u8": "uint8", "u16": "uint16"}.get(image.get_precision().value_nick.split("-")[0], "float32")
         channels = (1 if layer.is_gray() else 3) + layer.has_alpha()
         return cls(image, layer, (x, y), layer.get_width(), layer.get_height(), depth, channels)
@@ -96,7 +95,10 @@ def pointed_at(photo: Photo, job: str) -> Pointed:
     this, not_this = _paths(photo.image)
     clicks = _clicks(photo, this, not_this)
     if clicks:
-        return Pointed(_in_words(clicks, [*this, *not_this]), clicks)
+        count = len(clicks.points)
+        words = ([f"{count} click{'s' if count > 1 else ''}"] if count else []) + (["a box"] if clicks.box else [])
+        names = ", ".join(f"“{path.get_name()}”" for path in (*this, *not_this))
+        return Pointed(f"{' and '.join(words)} from the path {names}", clicks)
     if Gimp.Selection.is_empty(photo.image):
         raise UserError(
             "wrong-input", "Nothing says which object is meant: there is no path and no selection.", HOW_TO_POINT
@@ -107,21 +109,8 @@ def pointed_at(photo: Photo, job: str) -> Pointed:
             "wrong-input", "The selection is outside the layer.", "Select part of the layer, or another layer."
         )
     if job == "select":
-        return Pointed(_("what is roughly selected"), protocol.Clicks(box=(x, y, x + width, y + height)), rough=True)
-    return Pointed(_("the selection"), bounds=(x, y, width, height))
-
-
-def _in_words(clicks: protocol.Clicks, paths: list[Gimp.Path]) -> str:
-    count = len(clicks.points)
-    if not clicks.box:
-        words = ngettext("{count} click from the path {names}", "{count} clicks from the path {names}", count)
-    elif not count:
-        words = _("a box from the path {names}")
-    else:
-        words = ngettext(
-            "{count} click and a box from the path {names}", "{count} clicks and a box from the path {names}", count
-        )
-    return say(words, count=count, names=", ".join(say(_("“{name}”"), name=path.get_name()) for path in paths))
+        return Pointed("what is roughly selected", protocol.Clicks(box=(x, y, x + width, y + height)), rough=True)
+    return Pointed("the selection", bounds=(x, y, width, height))
 
 
 def selection_mask(photo: Photo, window: protocol.Window) -> bytes:
@@ -259,6 +248,6 @@ def _clicks(photo: Photo, this: list, not_this: list) -> protocol.Clicks | None:
 
 def _anchors(photo: Photo, path: Gimp.Path, stroke: int) -> tuple[list[tuple[float, float]], bool]:
     """The anchors of one stroke, without their handles, and whether it is closed."""
-    numbers, closed = path.stroke_get_points(stroke)[1:]
+    _, numbers, closed = path.stroke_get_points(stroke)
     x_offset, y_offset = photo.offset
     return [(x - x_offset, y - y_offset) for x, y in zip(numbers[2::6], numbers[3::6], strict=True)], closed

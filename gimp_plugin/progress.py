@@ -8,7 +8,6 @@ import gi
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import GdkPixbuf, GimpUi, GLib, Gtk  # noqa: E402  gi wants the versions first
-from words import _, translated  # noqa: E402
 
 SIDE = 384  # pixels of the longer side of the picture
 
@@ -19,9 +18,9 @@ class Window:
     def __init__(self, title: str):
         self._cancelled = False
         self._dialog = Gtk.Dialog(title=title, resizable=False)
-        self._cancel = self._dialog.add_button(_("_Cancel"), Gtk.ResponseType.CANCEL)
+        self._cancel = self._dialog.add_button("_Cancel", Gtk.ResponseType.CANCEL)
         self._picture = Gtk.Image()
-        self._bar = Gtk.ProgressBar(show_text=True, text=_("Starting"), ellipsize=3)
+        self._bar = Gtk.ProgressBar(show_text=True, text="Starting", ellipsize=3)
         self._bar.set_size_request(SIDE, -1)
         area = self._dialog.get_content_area()
         area.set_properties(border_width=12, spacing=12)
@@ -40,13 +39,13 @@ class Window:
         _turn()
 
     def waiting(self, sentence: str) -> None:
-        self._bar.set_text(translated(sentence))
+        self._bar.set_text(sentence)
         self._bar.pulse()
         _turn()
 
     def progress(self, share: float, word: str) -> None:
         if not self._cancelled:
-            self._bar.set_text(translated(word))
+            self._bar.set_text(word)
         self._bar.set_fraction(share)
         _turn()
 
@@ -64,10 +63,10 @@ class Window:
         _turn()
         return self._cancelled
 
-    def _stop(self, *given: object) -> None:
+    def _stop(self, *_: object) -> None:
         self._cancelled = True
         self._cancel.set_sensitive(False)
-        self._bar.set_text(_("Cancelling"))
+        self._bar.set_text("Cancelling")
 
 
 def _turn() -> None:

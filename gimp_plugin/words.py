@@ -13,13 +13,11 @@ import gi
 gi.require_version("Gimp", "3.0")
 from gi.repository import GLib  # noqa: E402  gi wants the version first
 
-from inference_server.errors import Said, UserError  # noqa: E402
-
 DOMAIN = "inpaint-anything"
 PLACE = Path(__file__).with_name("locale")
 
 # GLib knows the languages on every platform, in order; GIMP puts the one chosen in its preferences first.  There is no
-# catalogue of English, so those after it are left out: who prefers it would get them.
+# catalogue of English: without this, who prefers it would get the language after it.
 _languages = takewhile(lambda name: re.split("[_.@]", name)[0] not in ("en", "C", "POSIX"), GLib.get_language_names())
 _catalogue = gettext.translation(DOMAIN, PLACE, list(_languages), fallback=True)
 _ = _catalogue.gettext
@@ -28,13 +26,10 @@ ngettext = _catalogue.ngettext
 
 def translated(words: str) -> str:
     """What is said, in the person's language: its template is looked up, then so is each value."""
+    from inference_server.errors import Said  # here, so that a plug-in without it can still say that it lacks it
+
     if not words:
         return ""  # which gettext has another use for
     said = Said.of(words)
     values = {name: translated(value) if isinstance(value, Said) else value for name, value in said.values.items()}
     return Said(_(said.template), values)
-
-
-def explained(error: UserError) -> str:
-    """What was wrong and what to do about it, in the person's language."""
-    return f"{translated(error.sentence)} {translated(error.remedy)}".strip()
