@@ -172,8 +172,8 @@ def registered():
 
 
 def in_words(photo):
-    """What can be read of Fill and of what it asks for, of the layers that a Select and a Remove leave, and of the notes
-    on their groups; and what is said where a click is outside, and where a model is missing."""
+    """What can be read: of Fill and what it asks for, of the layers that Select and Remove leave, where a click is
+    outside and where a model is missing.  jobs: what is noted on the groups."""
     procedure = Gimp.get_pdb().lookup_procedure("inpaint-anything-fill")
     own = [argument for argument in procedure.get_arguments() if argument.get_name() in ("prompt", "quality", "grow")]
     seen = {
