@@ -129,7 +129,7 @@ def update(begun: list[str]) -> None:
         catalog.update(new, no_fuzzy_matching=True)
         _file(language, "po").parent.mkdir(parents=True, exist_ok=True)
         _file(language, "po").write_bytes(_text(catalog))
-        _file(language, "mo").write_bytes(compiled(catalog))
+        _file(language, "mo").write_bytes(compiled(language))
 
 
 def problems(language: str, wanted: Catalog) -> Iterator[str]:
@@ -148,7 +148,7 @@ def problems(language: str, wanted: Catalog) -> Iterator[str]:
     gone = [message for message in catalog if message.id and not wanted.get(message.id)]
     for message in [*gone, *catalog.obsolete.values()]:
         yield f"obsolete (run install.py words): {_name(message)}"
-    if not _file(language, "mo").exists() or _file(language, "mo").read_bytes() != compiled(catalog):
+    if not _file(language, "mo").exists() or _file(language, "mo").read_bytes() != compiled(language):
         yield "the .mo is not of this .po (run install.py words)"
 
 
@@ -176,9 +176,12 @@ def check() -> list[str]:
     return found
 
 
-def compiled(catalog: Catalog) -> bytes:
-    """The .mo of a catalogue."""
-    into = io.BytesIO()
+def compiled(language: str) -> bytes:
+    """The .mo of a language's catalogue, of what is wholly translated: Babel would fill in English forms."""
+    catalog, into = catalogue(language), io.BytesIO()
+    for message in catalog:
+        if message.id and not all(_forms(message)):
+            message.string = ""
     write_mo(into, catalog)
     return into.getvalue()
 

@@ -6,6 +6,7 @@ import shutil
 import pytest
 from babel import Locale
 from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
 
 from .. import words
 from .conftest import IN_GIMP
@@ -29,12 +30,13 @@ def profile(tmp_path):
             german.add(message.id, forms)
     place = folder / "plug-ins" / "inpaint-anything" / "locale" / "de" / "LC_MESSAGES"
     place.mkdir(parents=True, exist_ok=True)
-    (place / "inpaint-anything.mo").write_bytes(words.compiled(german))
+    with (place / "inpaint-anything.mo").open("wb") as file:
+        write_mo(file, german)
     return folder
 
 
 @pytest.mark.parametrize("way", ["LANGUAGE", "preferences"])
-def test_the_plug_in_speaks_the_language_of_gimp(gimp, profile, way):
+def test_settings_and_layers_are_in_the_language_of_gimp(gimp, profile, way):
     environment = {"GIMP3_DIRECTORY": str(profile), "LANGUAGE": "de" if way == "LANGUAGE" else "en"}
     if way == "preferences":
         with (profile / "gimprc").open("a") as file:
@@ -48,19 +50,21 @@ def test_the_plug_in_speaks_the_language_of_gimp(gimp, profile, way):
             pretended("Pixels to grow the mask by; -1: what suits the photo's size"),
         ],
     }
-    assert seen["menu"] == [
-        pretended("_Fill…"),
-        pretended("Put something else in the place of the object that was clicked"),
-    ]
     assert seen["layers"] == [
         [pretended("Select Object"), pretended("Mask")],
         [pretended("Remove Object"), pretended("Result"), pretended("Mask")],
     ]
     assert seen["jobs"] == ["select", "remove"], "programs go by the note, which is the same in all languages"
-    assert seen["no model"].startswith(
-        "⟦⟦Fill⟧ needs the model sd15-inpainting, which is not installed.⟧ ⟦Run: "
-    ) and seen["no model"].endswith("models fetch sd15-inpainting⟧")
-    assert seen["outside"].startswith("⟦A click at 7000, 5 is outside the layer.⟧ ⟦Move it onto the object")
+
+
+def test_the_menu_and_what_goes_wrong_are_in_the_language_of_gimp(gimp, profile):
+    seen = gimp("in_words", environment={"GIMP3_DIRECTORY": str(profile), "LANGUAGE": "de"})
+    label, blurb = seen["menu"]
+    assert label == pretended("_Fill…") and blurb.startswith("⟦Put something else") and blurb.endswith("⟧")
+    server, plug_in = seen["no model"], seen["outside"]
+    assert server.startswith("⟦⟦Fill⟧ needs the model sd15-inpainting, which is not installed.⟧ ⟦Run: ")
+    assert server.endswith("models fetch sd15-inpainting⟧")
+    assert plug_in.startswith("⟦A click at 7000, 5 is outside the layer.⟧ ⟦Move it onto the object")
 
 
 def test_who_prefers_english_to_german_gets_english(gimp, profile):
