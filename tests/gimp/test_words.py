@@ -52,7 +52,7 @@ def test_settings_and_layers_are_in_the_language_of_gimp(gimp, profile, way):
     }
     assert seen["layers"] == [
         [pretended("Select Object"), pretended("Mask")],
-        [pretended("Remove Object"), pretended("Result"), pretended("Mask")],
+        [pretended("Remove Object"), pretended("Result"), pretended("Mask") + " #1"],  # GIMP's, for the second so named
     ]
     assert seen["jobs"] == ["select", "remove"], "programs go by the note, which is the same in all languages"
 
