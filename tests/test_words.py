@@ -69,6 +69,16 @@ def test_what_is_read_is_never_put_together_before_it_is_translated(name):
             assert not glued, f"line {part.lineno}: say(template, name=value) can be translated"
 
 
+@pytest.mark.parametrize("name", FILES)
+def test_every_name_in_braces_gets_its_value(name):
+    for call in ast.walk(FILES[name]):
+        if isinstance(call, ast.Call) and words.called(call) == "say" and not call.args[1:]:
+            template = call.args[0].args[-1] if isinstance(call.args[0], ast.Call) else call.args[0]
+            given = {keyword.arg for keyword in call.keywords}
+            if isinstance(template, ast.Constant) and None not in given:  # with ** they are known only as it runs
+                assert given == set(re.findall(r"\{(\w+)\}", template.value)), f"line {call.lineno}"
+
+
 @pytest.mark.parametrize("name", PLUG_IN)
 def test_no_words_of_the_plug_in_are_left_out(name):
     tree = FILES[name]

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 from babel import Locale
@@ -12,6 +13,7 @@ from .. import words
 from .conftest import IN_GIMP
 
 pytestmark = IN_GIMP
+READING = Path(__file__).with_name("reading.py")
 
 
 def pretended(text: str) -> str:
@@ -41,7 +43,7 @@ def test_settings_and_layers_are_in_the_language_of_gimp(gimp, profile, way):
     if way == "preferences":
         with (profile / "gimprc").open("a") as file:
             file.write('\n(language "de")\n')
-    seen = gimp("in_words", environment=environment)
+    seen = gimp("read", file=READING, environment=environment)
     assert seen["settings"] == {
         "prompt": [pretended("_Prompt"), pretended("What to paint, in a few words")],
         "quality": [pretended("_Quality"), pretended("How long it may take")],
@@ -58,7 +60,7 @@ def test_settings_and_layers_are_in_the_language_of_gimp(gimp, profile, way):
 
 
 def test_the_menu_and_what_goes_wrong_are_in_the_language_of_gimp(gimp, profile):
-    seen = gimp("in_words", environment={"GIMP3_DIRECTORY": str(profile), "LANGUAGE": "de"})
+    seen = gimp("read", file=READING, environment={"GIMP3_DIRECTORY": str(profile), "LANGUAGE": "de"})
     label, blurb = seen["menu"]
     assert label == pretended("_Fill…") and blurb.startswith("⟦Put something else") and blurb.endswith("⟧")
     server, plug_in = seen["no model"], seen["outside"]
@@ -70,4 +72,4 @@ def test_the_menu_and_what_goes_wrong_are_in_the_language_of_gimp(gimp, profile)
 def test_who_prefers_english_to_german_gets_english(gimp, profile):
     """There is no English catalogue, for the sources are English."""
     environment = {"GIMP3_DIRECTORY": str(profile), "LANGUAGE": "en_GB:de"}
-    assert gimp("in_words", environment=environment)["layers"][0] == ["Select Object", "Mask"]
+    assert gimp("read", file=READING, environment=environment)["layers"][0] == ["Select Object", "Mask"]
