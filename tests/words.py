@@ -27,15 +27,17 @@ DOMAIN = "inpaint-anything"
 LOCALE = REPOSITORY / "gimp_plugin" / "locale"
 COMPLETE = ("de", "vi")  # the languages in which nothing may be missing
 
-# The functions whose arguments at these places a person will read.
+# The functions, and with a dot before them the methods, whose arguments at these places a person will read.
 READ = {
     "_": (0,),
     "ngettext": (0, 1),
     "say": (0,),
     "UserError": (1, 2),
     "progress": (1,),
+    ".progress": (1,),
     "report": (1,),
     "waiting": (0,),
+    ".waiting": (0,),
 }
 
 
@@ -48,8 +50,8 @@ def sources() -> Iterator[tuple[str, ast.Module]]:
 
 
 def called(call: ast.Call) -> str:
-    """The last name of what is called: "progress" of report.progress(…)."""
-    return getattr(call.func, "attr", getattr(call.func, "id", ""))
+    """The name of the function that is called, ".name" of a method."""
+    return f".{call.func.attr}" if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
 
 
 def read(tree: ast.Module) -> Iterator[tuple[ast.expr, ...]]:
