@@ -6,6 +6,7 @@
     python3 install.py demo         remove an object from a real photo in a real GIMP 3; look into demo/
     python3 install.py bench        measure what is published about speed and size
     python3 install.py test         run the test suite, in a real GIMP 3 too
+    python3 install.py words        update the translations; words --check says what they lack
 
 Needs nothing but Python 3.11.  demo, bench and test unpack a GIMP 3 into your cache where the machine has none.
 """
@@ -66,8 +67,9 @@ def main() -> int:
     check = commands.add_parser("test", help="run the tests")
     check.add_argument("pytest", nargs="*", help="arguments for pytest")
     check.set_defaults(run=test)
+    commands.add_parser("words", help="update the translations").set_defaults(run=words)
     arguments, rest = parser.parse_known_args()
-    if rest and arguments.run is not test:
+    if rest and arguments.run not in (test, words):
         parser.error(f"what is {rest[0]}?")
     arguments.rest = rest
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -145,24 +147,10 @@ def pyzmq_for_gimp(python: Path) -> Path | None:
     if not vendor.exists():
         tags = "from pip._vendor.packaging.tags import platform_tags as t; print(*t())"
         platforms = subprocess.check_output([python, "-c", tags], text=True).split()
-        command = [
-            python,
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--no-deps",
-            "--only-binary=:all:",
-            "--target",
-            f"{vendor}.part",
-            "--python-version=3.12",
-            "--implementation=cp",
-            "--abi=abi3",
-            *(f"--platform={name}" for name in platforms),
-            "pyzmq>=26,<28",
-        ]
+        stable = ["--only-binary=:all:", "--python-version=3.12", "--implementation=cp", "--abi=abi3"]
+        fitting = [*stable, *(f"--platform={name}" for name in platforms)]
         shutil.rmtree(f"{vendor}.part", ignore_errors=True)
-        run(command)
+        pip(python, ["--quiet", "--no-deps", "--target", f"{vendor}.part", *fitting, "pyzmq>=26,<28"])
         Path(f"{vendor}.part").replace(vendor)
     return vendor
 
@@ -388,6 +376,13 @@ def test(arguments: argparse.Namespace) -> int:
         for check in (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]):
             run([python, "-m", *check], cwd=HERE)
     run([python, "-m", "pytest", *(["tests/gimp"] if only_gimp and not chosen else chosen)], cwd=HERE)
+    return 0
+
+
+def words(arguments: argparse.Namespace) -> int:
+    """The catalogues of translations: brought up to date, or with --check looked through."""
+    extras = ALL_EXTRAS if room(ALL_EXTRAS).exists() else ["test"]
+    run([environment(room(extras), extras), HERE / "tests" / "words.py", *arguments.rest])
     return 0
 
 

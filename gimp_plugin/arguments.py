@@ -10,22 +10,23 @@ gi.require_version("Babl", "0.1")
 gi.require_version("Gegl", "0.4")
 gi.require_version("Gimp", "3.0")
 from gi.repository import Babl, Gegl, Gimp, GObject  # noqa: E402  gi wants the versions first
+from words import _  # noqa: E402
 
 AUTOMATIC = -1
 FURTHEST = 1000
 MOST_VARIATIONS = 16
 FLAGS = GObject.ParamFlags.READWRITE
 QUALITIES = {
-    "fast": ("Fast", "Few steps, to try words out"),
-    "balanced": ("Balanced", "As many steps as mostly suffice"),
-    "best": ("Best", "Twice as many steps"),
+    "fast": (_("Fast"), _("Few steps, to try words out")),
+    "balanced": (_("Balanced"), _("As many steps as mostly suffice")),
+    "best": (_("Best"), _("Twice as many steps")),
 }
 BACKGROUNDS = {
-    "prompt": ("What the prompt says", "Painted by a model"),
-    "photo": ("Another photo", "Scaled to cover this one"),
-    "colour": ("A colour", "The same everywhere"),
-    "gradient": ("Two colours", "One at the top, the other at the bottom"),
-    "blur": ("Out of focus", "This photo's own background, blurred"),
+    "prompt": (_("What the prompt says"), _("Painted by a model")),
+    "photo": (_("Another photo"), _("Scaled to cover this one")),
+    "colour": (_("A colour"), _("The same everywhere")),
+    "gradient": (_("Two colours"), _("One at the top, the other at the bottom")),
+    "blur": (_("Out of focus"), _("This photo's own background, blurred")),
 }
 # What each background needs, beside the settings that all have.
 PAINTING = ("prompt", "negative", "help-prompt", "quality", "model", "variations", "seed")
@@ -41,30 +42,34 @@ NEEDED = {
 def declare(procedure: Gimp.Procedure, job: str) -> None:
     """Add the settings of a job to its procedure."""
     if job == "select":
-        procedure.add_boolean_argument("soft-edge", "Soft _edge", "Follow hair and fur with soft values", False, FLAGS)
+        procedure.add_boolean_argument(
+            "soft-edge", _("Soft _edge"), _("Follow hair and fur with soft values"), False, FLAGS
+        )
         _shadow(procedure)
         return
     if job == "replace":
         choice = _choice(BACKGROUNDS)
-        procedure.add_choice_argument("background", "_Background", "What comes around", choice, "prompt", FLAGS)
+        procedure.add_choice_argument("background", _("_Background"), _("What comes around"), choice, "prompt", FLAGS)
     if job in ("fill", "replace"):
         _painting(procedure)
     procedure.add_int_argument(
-        "seed", "S_eed", "Another number gives another result; the same one the same", 0, 2**31 - 1, 0, FLAGS
+        "seed", _("S_eed"), _("Another number gives another result; the same one the same"), 0, 2**31 - 1, 0, FLAGS
     )
     if job == "replace":
         _backdrops(procedure)
-        procedure.add_boolean_argument("soft-edge", "Soft ed_ge", "Follow hair and fur with soft values", False, FLAGS)
+        procedure.add_boolean_argument(
+            "soft-edge", _("Soft ed_ge"), _("Follow hair and fur with soft values"), False, FLAGS
+        )
         procedure.add_int_argument(
-            "feather", "_Feather", "Pixels by which the object's edge is softened besides", 0, FURTHEST, 0, FLAGS
+            "feather", _("_Feather"), _("Pixels by which the object's edge is softened besides"), 0, FURTHEST, 0, FLAGS
         )
         procedure.add_boolean_argument(
-            "include-shadow", "Keep its sha_dow", "The object's shadow falls on what is new", True, FLAGS
+            "include-shadow", _("Keep its sha_dow"), _("The object's shadow falls on what is new"), True, FLAGS
         )
         return
     for name, label, blurb in (
-        ("grow", "_Grow (-1: automatic)", "Pixels to grow the mask by; -1: what suits the photo's size"),
-        ("feather", "_Feather (-1: automatic)", "Pixels of soft edge; -1: what suits the photo's size"),
+        ("grow", _("_Grow (-1: automatic)"), _("Pixels to grow the mask by; -1: what suits the photo's size")),
+        ("feather", _("_Feather (-1: automatic)"), _("Pixels of soft edge; -1: what suits the photo's size")),
     ):
         procedure.add_int_argument(name, label, blurb, AUTOMATIC, FURTHEST, AUTOMATIC, FLAGS)
     _shadow(procedure)
@@ -85,36 +90,40 @@ def read(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig) -> dict:
 
 def _shadow(procedure) -> None:
     procedure.add_boolean_argument(
-        "include-shadow", "Also its sha_dow", "Take the shadow that the object casts along with it", False, FLAGS
+        "include-shadow", _("Also its sha_dow"), _("Take the shadow that the object casts along with it"), False, FLAGS
     )
 
 
 def _painting(procedure) -> None:
-    procedure.add_string_argument("prompt", "_Prompt", "What to paint, in a few words", "", FLAGS)
-    procedure.add_string_argument("negative", "But _not", "What should not be there", "", FLAGS)
+    procedure.add_string_argument("prompt", _("_Prompt"), _("What to paint, in a few words"), "", FLAGS)
+    procedure.add_string_argument("negative", _("But _not"), _("What should not be there"), "", FLAGS)
     procedure.add_boolean_argument(
-        "help-prompt", "_Improve the prompt", "Add words that help; the model is told what is shown", True, FLAGS
+        "help-prompt", _("_Improve the prompt"), _("Add words that help; the model is told what is shown"), True, FLAGS
     )
-    procedure.add_choice_argument("quality", "_Quality", "How long it may take", _choice(QUALITIES), "balanced", FLAGS)
+    procedure.add_choice_argument(
+        "quality", _("_Quality"), _("How long it may take"), _choice(QUALITIES), "balanced", FLAGS
+    )
     procedure.add_string_argument(
-        "model", "_Model", "A model's name, or the path of one of your own; empty: the best installed", "", FLAGS
+        "model", _("_Model"), _("A model's name, or the path of one of your own; empty: the best installed"), "", FLAGS
     )
     procedure.add_int_argument(
-        "variations", "_Variations", "How many results, each with the next seed", 1, MOST_VARIATIONS, 1, FLAGS
+        "variations", _("_Variations"), _("How many results, each with the next seed"), 1, MOST_VARIATIONS, 1, FLAGS
     )
 
 
 def _backdrops(procedure) -> None:
     procedure.add_file_argument(
-        "photo", "Pho_to", "The photo that comes behind", Gimp.FileChooserAction.OPEN, True, None, FLAGS
+        "photo", _("Pho_to"), _("The photo that comes behind"), Gimp.FileChooserAction.OPEN, True, None, FLAGS
     )
     Babl.init()  # which colours need
     for name, label, blurb, colour in (
-        ("colour", "Colo_ur", "The background's colour, or that at its top", "white"),
-        ("second-colour", "Colour _at the bottom", "Where the two colours end", "gray"),
+        ("colour", _("Colo_ur"), _("The background's colour, or that at its top"), "white"),
+        ("second-colour", _("Colour _at the bottom"), _("Where the two colours end"), "gray"),
     ):
         procedure.add_color_argument(name, label, blurb, False, Gegl.Color.new(colour), FLAGS)
-    procedure.add_int_argument("blur", "Ho_w blurred", "0: not at all; 100: no more than colours", 0, 100, 50, FLAGS)
+    procedure.add_int_argument(
+        "blur", _("Ho_w blurred"), _("0: not at all; 100: no more than colours"), 0, 100, 50, FLAGS
+    )
 
 
 def _choice(options: dict[str, tuple[str, str]]) -> Gimp.Choice:

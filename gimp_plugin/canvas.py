@@ -16,7 +16,7 @@ gi.require_version("Gegl", "0.4")
 from gi.repository import Babl, Gegl, Gimp, Gio, GLib  # noqa: E402  gi wants the versions first
 
 from inference_server import protocol, wire  # noqa: E402
-from inference_server.errors import UserError  # noqa: E402
+from inference_server.errors import UserError, say  # noqa: E402
 
 STRIP = 1 << 20  # pixels read at once, so that a window stays alive meanwhile: 4 to 15 ms
 HOW_TO_POINT = "Click on the object with the Paths tool (B), one anchor a click, or select it, and try again."
@@ -199,9 +199,8 @@ def _picture(photo: Photo, file: Gio.File | None, frames: list[bytes]) -> protoc
         image = None
     shown = image and image.merge_visible_layers(Gimp.MergeType.CLIP_TO_IMAGE)
     if not shown:
-        raise UserError(
-            "wrong-input", f"{file.get_parse_name()} is not a picture that GIMP can open.", "Choose another photo."
-        )
+        sentence = say("{file} is not a picture that GIMP can open.", file=file.get_parse_name())
+        raise UserError("wrong-input", sentence, "Choose another photo.")
     try:
         shown.resize_to_image_size()
         width, height, alpha = shown.get_width(), shown.get_height(), shown.has_alpha()
@@ -279,9 +278,10 @@ def _clicks(photo: Photo, this: list, not_this: list) -> protocol.Clicks | None:
         return None
     for x, y in points:
         if not (0 <= x < photo.width and 0 <= y < photo.height):
+            there = {"x": round(x + photo.offset[0]), "y": round(y + photo.offset[1])}
             raise UserError(
                 "wrong-input",
-                f"A click at {x + photo.offset[0]:.0f}, {y + photo.offset[1]:.0f} is outside the layer.",
+                say("A click at {x}, {y} is outside the layer.", **there),
                 "Move it onto the object, or select the layer it belongs to.",
             )
     if len(boxes) > 1:

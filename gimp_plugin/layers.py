@@ -5,9 +5,10 @@ from dataclasses import asdict, dataclass
 from canvas import Photo, mask_digest
 from gi.repository import Gegl, Gimp
 from remembered import as_json
+from words import _
 
 from inference_server import protocol
-from inference_server.errors import UserError
+from inference_server.errors import UserError, say
 
 PARASITE = "inpaint-anything-job"
 FLAGS = Gimp.PARASITE_PERSISTENT | Gimp.PARASITE_UNDOABLE
@@ -91,7 +92,7 @@ class Results:
     def _open(self, result: Result) -> None:
         """Begin the undo step with the group and the mask in it."""
         photo, image = self._photo, self._photo.image
-        group = Gimp.GroupLayer.new(image, protocol.TITLES[self._job])
+        group = Gimp.GroupLayer.new(image, _(protocol.TITLES[self._job]))
         mask = _mask_layer(photo, result)
         # Before the group is in the image: GIMP undoes attaching to one that is with a critical error of its own.
         _note(group, {**self._about, "score": result.score})
@@ -99,7 +100,8 @@ class Results:
         above = self._former or photo.layer
         if not image.insert_layer(group, above.get_parent(), image.get_item_position(above)):
             image.undo_group_end()
-            raise UserError("wrong-input", f"GIMP does not take the result: {Gimp.get_pdb().get_last_error()}")
+            reason = Gimp.get_pdb().get_last_error()
+            raise UserError("wrong-input", say("GIMP does not take the result: {reason}", reason=reason))
         self.group, self.score = group, result.score
         if self._former:
             _take_place(group, self._former)
@@ -109,7 +111,7 @@ class Results:
 
     def _result_layer(self, result: Result) -> Gimp.Layer:
         photo, told = self._photo, result.told
-        name = f"Result, seed {told['seed']}" if told else "Result"
+        name = say(_("Result, seed {seed}"), seed=told["seed"]) if told else _("Result")
         kind = photo.layer.type_with_alpha() if photo.layer.has_alpha() else photo.layer.type()
         layer = _layer(photo, result, name, kind)
         _paint(layer, result, photo.format, result.pixels)
@@ -142,7 +144,7 @@ def _take_place(group: Gimp.GroupLayer, former: Gimp.GroupLayer) -> None:
 
 def _mask_layer(photo: Photo, result: Result) -> Gimp.Layer:
     gray = photo.image.get_base_type() == Gimp.ImageBaseType.GRAY
-    layer = _layer(photo, result, "Mask", Gimp.ImageType.GRAY_IMAGE if gray else Gimp.ImageType.RGB_IMAGE)
+    layer = _layer(photo, result, _("Mask"), Gimp.ImageType.GRAY_IMAGE if gray else Gimp.ImageType.RGB_IMAGE)
     _paint(layer, result, "Y' u8", result.mask)
     layer.set_visible(False)
     _note(layer, {"mask": mask_digest(layer)})
@@ -160,7 +162,7 @@ def _selection_channel(photo: Photo, result: Result) -> Gimp.Channel:
     """A channel of the image's size that holds the mask at its place."""
     image, (x, y, width, height) = photo.image, result.window
     channel = Gimp.Channel.new(
-        image, protocol.TITLES["select"], image.get_width(), image.get_height(), 100, Gegl.Color.new("black")
+        image, _(protocol.TITLES["select"]), image.get_width(), image.get_height(), 100, Gegl.Color.new("black")
     )
     buffer = channel.get_buffer()
     buffer.set(Gegl.Rectangle.new(photo.offset[0] + x, photo.offset[1] + y, width, height), "Y u8", result.mask)

@@ -4,6 +4,8 @@ The catalogues are in locale/LANGUAGE/LC_MESSAGES beside this file; `install.py 
 """
 
 import gettext
+import re
+from itertools import takewhile
 from pathlib import Path
 
 import gi
@@ -14,8 +16,10 @@ from gi.repository import GLib  # noqa: E402  gi wants the version first
 DOMAIN = "inpaint-anything"
 PLACE = Path(__file__).with_name("locale")
 
-# GLib knows the language on every platform; GIMP puts the one chosen in its preferences first.
-_catalogue = gettext.translation(DOMAIN, PLACE, GLib.get_language_names(), fallback=True)
+# GLib knows the languages on every platform, in order; GIMP puts the one chosen in its preferences first.  There is no
+# catalogue of English: without this, who prefers it would get the language after it.
+_languages = takewhile(lambda name: re.split("[_.@]", name)[0] not in ("en", "C", "POSIX"), GLib.get_language_names())
+_catalogue = gettext.translation(DOMAIN, PLACE, list(_languages), fallback=True)
 _ = _catalogue.gettext
 ngettext = _catalogue.ngettext
 

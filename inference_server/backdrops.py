@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from . import lens
-from .errors import UserError
+from .errors import UserError, say
 from .inpainters.detail import from_float, white
 
 BAND = 256  # rows at once
@@ -51,7 +51,8 @@ def backdrop(image: np.ndarray, alpha: np.ndarray, wanted: Backdrop, step: Calla
     if wanted.ndim != 3 or wanted.shape[2] not in (3, 4) or not wanted.size:
         raise UserError("wrong-input", "The background must be an array (height, width, 3 or 4), and not empty.")
     if wanted.dtype not in (np.uint8, np.uint16, np.float32):
-        raise UserError("wrong-input", f"The background must be uint8, uint16 or float32, not {wanted.dtype}.")
+        sentence = say("The background must be uint8, uint16 or float32, not {type}.", type=wanted.dtype)
+        raise UserError("wrong-input", sentence)
     return _photo(image, wanted, step)
 
 

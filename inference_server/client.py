@@ -20,7 +20,7 @@ import zmq
 from zmq.utils import monitor
 
 from . import places, protocol, wire
-from .errors import UserError, cancelled_by_user
+from .errors import UserError, cancelled_by_user, say
 
 STARTING_SECONDS = 30  # a cold disk and a virus scanner in the way
 SILENCE_SECONDS = 20  # the server reports twice a second while it works on a request
@@ -95,7 +95,7 @@ class Client:
                         raise UserError(
                             "silent",
                             "The inference server does not answer.",
-                            f"End the process named in {places.home() / 'server.json'} and try again.",
+                            say("End the process named in {file} and try again.", file=places.home() / "server.json"),
                         )
                     if cancelled and not cancel_sent and cancelled():
                         self._send(request_id, protocol.Cancel())
@@ -132,7 +132,7 @@ class Client:
             except wire.ProtocolError as error:
                 raise UserError(
                     "version",
-                    f"The inference server speaks another version ({error}).",
+                    say("The inference server speaks another version ({error}).", error=error),
                     "Run install.py again, so that both sides are of one version.",
                 ) from None
             return (reply, frames) if answered == request_id else None
@@ -140,8 +140,11 @@ class Client:
             monitor.recv_monitor_message(self._events)
             raise UserError(
                 "server-gone",
-                "The inference server stopped while it was working. Nothing was changed.",
-                f"Try again; it is started anew. What happened is in {places.home() / 'server.log'}.",
+                "The inference server stopped while it was working.",
+                say(
+                    "Nothing was changed. Try again; it is started anew. What happened is in {file}.",
+                    file=places.home() / "server.log",
+                ),
             )
         return None
 
@@ -152,9 +155,8 @@ class Client:
         try:
             public, secret = load_certificate(secret_file)
         except (OSError, ValueError):
-            raise UserError(
-                "no-key", f"The key {secret_file} is missing or damaged.", "Run install.py again."
-            ) from None
+            sentence = say("The key {file} is missing or damaged.", file=secret_file)
+            raise UserError("no-key", sentence, "Run install.py again.") from None
         self._socket.curve_publickey, self._socket.curve_secretkey = public, secret
         self._socket.curve_serverkey = server_key.encode()
 
@@ -207,11 +209,10 @@ def _start(command: Sequence[str], waiting: Callable[[str], None]) -> dict:
                 command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, cwd=home, env=environment, **apart
             )
     except OSError as error:
-        raise UserError(
-            "no-server",
-            f"The inference server could not be started: {command[0]}: {error.strerror}.",
-            "Run install.py again.",
-        ) from None
+        sentence = say(
+            "The inference server could not be started: {command}: {error}.", command=command[0], error=error.strerror
+        )
+        raise UserError("no-server", sentence, "Run install.py again.") from None
     begun = time.monotonic()
     while time.monotonic() - begun < STARTING_SECONDS:
         waiting("Starting the inference server…")
@@ -222,17 +223,17 @@ def _start(command: Sequence[str], waiting: Callable[[str], None]) -> dict:
         if process.poll():
             raise UserError(
                 "no-server",
-                f"The inference server could not be started: {_last_line(output)}",
-                f"More about it is in {home / 'server.log'}.",
+                say("The inference server could not be started: {reason}", reason=_last_line(output)),
+                say("More about it is in {file}.", file=home / "server.log"),
             )
         time.sleep(0.02)
     raise UserError(
         "no-server",
-        f"The inference server did not start within {STARTING_SECONDS} seconds.",
-        f"What it did is in {home / 'server.log'}.",
+        say("The inference server did not start within {seconds} seconds.", seconds=STARTING_SECONDS),
+        say("What it did is in {file}.", file=home / "server.log"),
     )
 
 
 def _last_line(file: Path) -> str:
     lines = file.read_text("utf-8", "replace").strip().splitlines()
-    return lines[-1] if lines else "it left without a word."
+    return lines[-1] if lines else say("it left without a word.")

@@ -21,7 +21,7 @@ from . import backdrops, diffusion, filling, inpainters, masks, region, removing
 from .backdrops import Backdrop, Blur
 from .diffusion import families, prompts
 from .diffusion.prompts import Prompt
-from .errors import UserError, never, quiet, stop_if
+from .errors import UserError, never, quiet, say, stop_if
 from .models.catalogue import MODELS
 from .models.store import Store
 from .pointing import Box, checked
@@ -147,7 +147,9 @@ class Engine:
         pixels = image[bounds.slices].copy()
         parts = removing.holes(mask, alpha)
         for k, part in enumerate(parts):
-            words = "Removing the object" if len(parts) == 1 else f"Removing object {k + 1} of {len(parts)}"
+            words = say("Removing object {k} of {count}", k=k + 1, count=len(parts))
+            if len(parts) == 1:
+                words = say("Removing the object")
 
             def step(share: float, k: int = k, words: str = words) -> None:
                 stop_if(cancelled)
@@ -352,14 +354,14 @@ class Engine:
 
 def _check_wish(wish: Wish) -> None:
     if wish.quality not in families.QUALITIES:
-        raise UserError("wrong-input", f"The quality must be one of {', '.join(families.QUALITIES)}.")
+        raise UserError("wrong-input", say("The quality must be one of {names}.", names=", ".join(families.QUALITIES)))
 
 
 def _check_image(image: np.ndarray) -> None:
     if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] not in (3, 4) or not image.size:
         raise UserError("wrong-input", "The image must be an array (height, width, 3 or 4), and not empty.")
     if image.dtype not in (np.uint8, np.uint16, np.float32):
-        raise UserError("wrong-input", f"The image must be uint8, uint16 or float32, not {image.dtype}.")
+        raise UserError("wrong-input", say("The image must be uint8, uint16 or float32, not {type}.", type=image.dtype))
 
 
 def _check_mask(mask: np.ndarray, image: np.ndarray) -> None:

@@ -44,6 +44,11 @@ class UserError(Exception):
         self.code, self.sentence, self.remedy = code, Said.of(sentence), Said.of(remedy)
 
 
+def run(line: str) -> Said:
+    """The remedy that is a command line."""
+    return say("Run: {command}", command=line)
+
+
 def command(words: str) -> str:
     """How to run this program's command line from any terminal: with the Python that runs now."""
     return f"{this_python()} -m inference_server {words}"
@@ -74,4 +79,6 @@ def never() -> bool:
 
 
 def disk_full(path: object) -> UserError:
-    return UserError("disk-full", f"There is no room left on the disk for {path}.", "Free some space and try again.")
+    return UserError(
+        "disk-full", say("There is no room left on the disk for {path}.", path=path), "Free some space and try again."
+    )

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from . import grain, region
+from .errors import Said, say
 from .inpainters import detail
 from .inpainters.smooth import scaled, spread
 from .region import Window
@@ -142,7 +143,7 @@ def _sketch(view: View, brush: Brush, report: Report, total: int) -> np.ndarray:
 
     def after(step: "Step") -> None:
         share = step.done / step.steps * painter.count(brush.quality) / total
-        report.progress(share, _words("Painting", step, painter))
+        report.progress(share, _words(say("Painting"), step, painter))
         if step.preview is not None:
             forming = scaled(step.preview, size, cv2.INTER_LINEAR)[: content[1], : content[0]]
             report.preview(_overview(np.where(small_hole[..., None], forming, picture)))
@@ -282,7 +283,8 @@ def _looked_at_again(
 
         def after(step: "Step", k=k, tile=tile, hole=hole, fits=fits, place=place, shown=shown) -> None:
             share = total - each * (len(tiles.tiles) - k - step.done / step.steps)
-            report.progress(share / total, _words(f"Adding detail, part {k + 1} of {len(tiles.tiles)}", step, painter))
+            what = say("Adding detail, part {part} of {parts}", part=k + 1, parts=len(tiles.tiles))
+            report.progress(share / total, _words(what, step, painter))
             if step.preview is not None:
                 forming = scaled(step.preview, fits, cv2.INTER_LINEAR)[: tile.height, : tile.width]
                 report.preview(_with(shown, forming, hole, place))
@@ -365,8 +367,11 @@ def _padded(length: int, side: int, multiple: int) -> int:
     return -(-max(length, side // 2) // multiple) * multiple
 
 
-def _words(what: str, step: "Step", painter: "Painter") -> str:
-    return f"{what}, step {step.done} of {step.steps}{' (memory ran short: a slower way)' if painter.slowed else ''}"
+def _words(what: Said, step: "Step", painter: "Painter") -> Said:
+    values = {"what": what, "step": step.done, "steps": step.steps}
+    if painter.slowed:
+        return say("{what}, step {step} of {steps} (memory ran short: a slower way)", **values)
+    return say("{what}, step {step} of {steps}", **values)
 
 
 def _overview(picture: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 from . import backdrops, edges, filling, masks, protocol, region, removing, shadows, shapes
 from .diffusion.prompts import Prompt
 from .engine import Engine
-from .errors import UserError, stop_if
+from .errors import Said, UserError, say, stop_if
 from .pointing import Prompt as Pointed
 from .pointing import checked
 from .protocol import (
@@ -225,8 +225,9 @@ def _inpaint(engine, message: Inpaint, frames, progress, cancelled, send: Send) 
         seed, more = message.seed + k, message.variations - 1 - k
 
         def report(share: float, word: str, k: int = k) -> None:
-            of = f"{k + 1} of {message.variations}: " if message.variations > 1 else ""
-            progress((k + share) / message.variations, of + word)
+            if message.variations > 1:
+                word = say("{k} of {count}: {what}", k=k + 1, count=message.variations, what=Said.of(word))
+            progress((k + share) / message.variations, word)
 
         patch, told = _patch(engine, message, frames, rgb, mask, seed, report, cancelled, _preview(send))
         answer: list[bytes] = []

@@ -70,9 +70,8 @@ def checked(
     if kinds is None or kinds.ndim != 1:
         raise UserError("wrong-input", "The labels must be a row of numbers: 1 (this) or 0 (not this).")
     if len(points) != len(labels):
-        raise UserError(
-            "wrong-input", f"There are {len(points)} points but {len(labels)} labels.", "Give one label a point."
-        )
+        sentence = say("There are {points} points but {labels} labels.", points=len(points), labels=len(labels))
+        raise UserError("wrong-input", sentence, "Give one label a point.")
     if not all(label in (0, 1) for label in labels):
         raise UserError("wrong-input", "A label is 1 (this) or 0 (not this).")
     if text and (len(points) or box is not None or rough is not None):
@@ -92,11 +91,9 @@ def checked(
         chosen = (0,) * len(hints) + chosen
     for x, y in points:
         if not (0 <= x < width and 0 <= y < height):
-            raise UserError(
-                "wrong-input",
-                f"The click at {x:g}, {y:g} is outside the picture ({width} x {height}).",
-                "Click on the object itself.",
-            )
+            place = {"x": f"{x:g}", "y": f"{y:g}", "width": width, "height": height}
+            sentence = say("The click at {x}, {y} is outside the picture ({width} x {height}).", **place)
+            raise UserError("wrong-input", sentence, "Click on the object itself.")
     if box is not None:
         if corners is None or corners.shape != (4,) or not np.isfinite(corners).all():
             raise UserError("wrong-input", "A box is four numbers: left, top, right, bottom.")

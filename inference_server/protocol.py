@@ -296,7 +296,7 @@ class Model:
     page: where its licence is accepted by hand, if it must be."""
 
     name: str
-    title: str
+    title: Said
     job: str
     licence: str
     size: int

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from . import colours, edges, everything, masks, picking, region, segmenters
-from .errors import UserError, never, quiet, stop_if
+from .errors import UserError, never, quiet, say, stop_if
 from .models.catalogue import MODELS
 from .models.store import Store
 from .pointing import Box, Prompt
@@ -253,7 +253,8 @@ class Selector:
             photo.for_namer = self._namer.encode(photo.proxy)
         logits, scores = self._namer.find(photo.for_namer, text)
         if not len(logits):
-            raise UserError("wrong-input", f"Nothing was found that is “{text}”.", "Use other words, or click on it.")
+            sentence = say("Nothing was found that is “{text}”.", text=text)
+            raise UserError("wrong-input", sentence, "Use other words, or click on it.")
         return photo.for_namer.cells, Answer(logits, scores, True)
 
 

@@ -51,7 +51,7 @@ class Job:
     message: protocol.Message
     frames: list[bytes]
     share: float = 0.0
-    word: str = "Waiting"
+    word: str = say("Waiting")
     reported: float = 0.0
     cancel: threading.Event = field(default_factory=threading.Event)
 
@@ -100,9 +100,10 @@ class Worker:
                 remedy = "Close other programs, or work on a smaller part of the photo."
                 return _failure(UserError("no-memory", "There is not enough memory for this.", remedy)), []
             log.exception("%s failed", kind)
-            sentence = "Something went wrong in the inference server. Nothing was changed."
-            remedy = say("Please report it with the file {file}.", file=places.home() / "server.log")
-            return _failure(UserError("internal", sentence, remedy)), []
+            remedy = say(
+                "Nothing was changed. Please report it with the file {file}.", file=places.home() / "server.log"
+            )
+            return _failure(UserError("internal", "Something went wrong in the inference server.", remedy)), []
 
 
 def _failure(error: UserError) -> protocol.Failure:
@@ -140,7 +141,7 @@ class Server:
         except zmq.ZMQError as error:
             raise UserError(
                 "taken",
-                f"The address {self._address} cannot be used: {error.strerror}.",
+                say("The address {address} cannot be used: {error}.", address=self._address, error=error.strerror),
                 "Another program may hold it; end that one or choose another address.",
             ) from None
         endpoint["address"] = self._router.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0")
@@ -217,7 +218,7 @@ class Server:
         for worker in self._workers:
             if worker.job is None and self._waiting:
                 worker.job = self._waiting.popleft()
-                worker.job.word = "Starting"
+                worker.job.word = say("Starting")
                 worker.jobs.put(worker.job)
 
     def _finish(self, parts: list[zmq.Frame]) -> None:

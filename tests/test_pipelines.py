@@ -189,5 +189,7 @@ def test_a_package_that_is_missing_is_named(small_models, tmp_path, monkeypatch)
     from inference_server import diffusion
 
     monkeypatch.setattr(diffusion, "find_spec", lambda name: None if name in ("peft", "accelerate") else object())
-    with pytest.raises(UserError, match=r"needs accelerate and peft in the server's Python.*pip install"):
+    with pytest.raises(
+        UserError, match=r"needs packages that the server's Python does not have: accelerate, peft.*pip install"
+    ):
         demand(Store(tmp_path), "fill", str(small_models / "sd15"))

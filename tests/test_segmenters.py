@@ -76,7 +76,9 @@ def test_choosing_among_models_that_need_no_torch_does_not_import_it(tmp_path):
 
 def test_a_missing_package_is_named_with_what_brings_it(tmp_path, monkeypatch):
     monkeypatch.setattr(segmenters, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"sam-vit-b needs torch and segment_anything .*-m pip install torch segment"):
+    with pytest.raises(
+        UserError, match=r"sam-vit-b needs packages .* not have: torch, segment_anything.*-m pip install torch segment"
+    ):
         segmenters.load(put(tmp_path, "sam-vit-b"), "sam-vit-b", lambda *_: None, lambda: False)
 
 
@@ -86,7 +88,10 @@ def test_a_package_that_cannot_be_imported_is_named_with_what_mends_it(tmp_path,
 
     monkeypatch.setattr(segmenters, "import_module", broken)
     monkeypatch.setattr(Store, "verify", lambda *_: None)
-    with pytest.raises(UserError, match=r"cannot be loaded here: no operator torchvision::nms\. .*pip uninstall"):
+    with pytest.raises(
+        UserError,
+        match=r"cannot be loaded here \(torch, transformers\): no operator torchvision::nms\. .*pip uninstall",
+    ):
         segmenters.load(put(tmp_path, "sam2.1-tiny"), "sam2.1-tiny", lambda *_: None, lambda: False)
 
 

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import UserError, never, quiet, this_python
+from ..errors import UserError, never, quiet, run, say, this_python
 from ..models.catalogue import MODELS
 from ..models.store import Store
 from .families import FAMILIES, Family, family_of
@@ -42,8 +42,11 @@ def demand(store: Store, job: str, model: str = "") -> None:
     if lacking:
         raise UserError(
             "no-model",
-            f"Painting from a prompt needs {' and '.join(lacking)} in the server's Python, not installed there.",
-            f"Run: {this_python()} -m pip install {' '.join(lacking)}",
+            say(
+                "Painting from a prompt needs packages that the server's Python does not have: {packages}.",
+                packages=", ".join(lacking),
+            ),
+            run(f"{this_python()} -m pip install {' '.join(lacking)}"),
         )
 
 

@@ -9,7 +9,7 @@ import struct
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import UserError
+from ..errors import UserError, say
 from ..models.hub import INDEX
 
 LONGEST_HEADER = 100 << 20  # bytes; the format's own limit
@@ -95,14 +95,14 @@ def family_of(place: Path) -> str:
         except (OSError, ValueError, LookupError, TypeError):
             raise UserError(
                 "wrong-input",
-                f"{place} is not a diffusion model: it has no {INDEX} that can be read.",
+                say("{place} is not a diffusion model: it has no {file} that can be read.", place=place, file=INDEX),
                 "Choose a folder in diffusers' layout, or a .safetensors file.",
             ) from None
         return next((key for key, family in FAMILIES.items() if name in family.pipelines), "other")
     if place.suffix != ".safetensors":
         raise UserError(
             "wrong-input",
-            f"{place.name} is not a .safetensors file.",
+            say("{file} is not a .safetensors file.", file=place.name),
             "Other kinds may hold programs, and are not read.",
         )
     names = shapes(place)
@@ -110,7 +110,7 @@ def family_of(place: Path) -> str:
     if found is None:
         raise UserError(
             "wrong-input",
-            f"{place.name} is not a whole Stable Diffusion 1.5 or XL model.",
+            say("{file} is not a whole Stable Diffusion 1.5 or XL model.", file=place.name),
             "Choose a file with all its parts, or a folder in diffusers' layout.",
         )
     return found
@@ -124,4 +124,5 @@ def shapes(place: Path) -> dict[str, list[int]]:
             header = json.loads(file.read(min(length, LONGEST_HEADER)))
         return {name: entry["shape"] for name, entry in header.items() if name != "__metadata__"}
     except (OSError, ValueError, LookupError, TypeError, AttributeError, struct.error):
-        raise UserError("model-corrupt", f"{place.name} is damaged, or no .safetensors file.") from None
+        sentence = say("{file} is damaged, or no .safetensors file.", file=place.name)
+        raise UserError("model-corrupt", sentence) from None

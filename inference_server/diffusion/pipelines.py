@@ -14,7 +14,7 @@ import diffusers
 import torch
 import transformers
 
-from ..errors import UserError, command
+from ..errors import UserError, command, run, say
 from ..models.hub import INDEX
 from ..models.store import Store
 from .families import FAMILIES, shapes
@@ -40,7 +40,7 @@ def read(place: Path, family: str, dtype: torch.dtype, store: Store) -> Any:
         reason = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
         raise UserError(
             "model-corrupt",
-            f"{place} cannot be read as a diffusion model for inpainting: {reason}.",
+            say("{place} cannot be read as a diffusion model for inpainting: {reason}.", place=place, reason=reason),
             "Only whole models of safetensors files are read; nothing in them is run.",
         ) from None
     pipeline.set_progress_bar_config(disable=True)
@@ -70,8 +70,12 @@ def _read_file(place: Path, family: str, dtype: torch.dtype, store: Store) -> An
     if store.missing(model):
         raise UserError(
             "no-model",
-            f"{place.name} holds weights alone: its settings come with {model}, which is not installed.",
-            f"Run: {command(f'models fetch {model}')}",
+            say(
+                "{file} holds weights alone: its settings come with {model}, which is not installed.",
+                file=place.name,
+                model=model,
+            ),
+            run(command(f"models fetch {model}")),
         )
     kind = getattr(diffusers, FAMILIES[family].pipelines[0])
     with tempfile.TemporaryDirectory() as scratch:

@@ -22,7 +22,7 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 
 from ..devices import best, multiplies_bfloat16
-from ..errors import UserError, command
+from ..errors import UserError, command, run, say
 
 State = dict[str, Any]  # arrays or tensors by name
 Pair = tuple[torch.Tensor, torch.Tensor]  # the local and the global part
@@ -332,9 +332,8 @@ def load(files: dict[str, Path], device: str | None = None) -> Lama:
         return build(_read(path), device, precision(device))
     except Exception as error:  # every library has kinds of its own for each way in which a file can be wrong
         reason = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
-        raise UserError(
-            "model-corrupt", f"{path} cannot be read as big-LaMa: {reason}.", f"Run: {command('models fetch big-lama')}"
-        ) from None
+        sentence = say("{path} cannot be read as big-LaMa: {reason}.", path=path, reason=reason)
+        raise UserError("model-corrupt", sentence, run(command("models fetch big-lama"))) from None
 
 
 def precision(device: str) -> torch.dtype:

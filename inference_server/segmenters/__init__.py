@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..errors import UserError, this_python
+from ..errors import UserError, run, say, this_python
 from ..models.catalogue import MODELS
 from ..models.store import Store
 
@@ -81,8 +81,12 @@ def load(store: Store, name: str, progress: Callable[[float, str], None], cancel
     if lacking:
         raise UserError(
             "no-model",
-            f"{name} needs {' and '.join(lacking)} in the server's Python, not installed there.",
-            f"Run: {this_python()} -m pip install {' '.join(lacking)}",
+            say(
+                "{model} needs packages that the server's Python does not have: {packages}.",
+                model=name,
+                packages=", ".join(lacking),
+            ),
+            run(f"{this_python()} -m pip install {' '.join(lacking)}"),
         )
     files = store.need(name, progress, cancelled)
     try:
@@ -91,8 +95,13 @@ def load(store: Store, name: str, progress: Callable[[float, str], None], cancel
         # Mostly a torchvision that was built for another torch.  Nothing here needs it, but transformers trips over it.
         raise UserError(
             "no-model",
-            f"{name} needs {' and '.join(PACKAGES[family])}, which cannot be loaded here: {error.__cause__ or error}.",
-            f"Run: {this_python()} -m pip uninstall -y torchvision",
+            say(
+                "{model} needs packages that cannot be loaded here ({packages}): {error}.",
+                model=name,
+                packages=", ".join(PACKAGES[family]),
+                error=error.__cause__ or error,
+            ),
+            run(f"{this_python()} -m pip uninstall -y torchvision"),
         ) from None
     return module.load(files)
 
@@ -130,6 +139,9 @@ def no_such_model(place: Path, kind: str, error: Exception, packages: str) -> Us
     reason = str(error).partition("\n")[0].rstrip(".")
     return UserError(
         "model-corrupt",
-        f"{place} cannot be read as a {kind}: {reason}.",
-        f"Its checksums are right, so what reads it may be too old. Run: {this_python()} -m pip install -U {packages}",
+        say("{place} cannot be read as a {kind}: {reason}.", place=place, kind=kind, reason=reason),
+        say(
+            "Its checksums are right, so what reads it may be too old. Run: {command}",
+            command=f"{this_python()} -m pip install -U {packages}",
+        ),
     )

@@ -19,6 +19,9 @@ IN_GIMP = [
 ]
 
 
+os.environ["LANGUAGE"] = "en"  # what the tests read of GIMP and of the plug-in, whatever the machine's is
+
+
 @pytest.fixture(scope="session")
 def shared_home(tmp_path_factory, models):
     """A private folder whose server serves all the tests here that do not mind."""

@@ -1,7 +1,6 @@
 """What a diffusion model paints, in the dialog: a picture that forms, several results, Esc."""
 
 import numpy as np
-import pytest
 
 from ..conftest import CLICK
 from .conftest import IN_GIMP
