@@ -9,6 +9,7 @@ A model has a name of the catalogue, or is any repository ORG/NAME of the hub.
 import contextlib
 import errno
 import json
+import os
 import shutil
 import tempfile
 import time
@@ -17,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from .. import places
-from ..errors import UserError, command, disk_full, never, quiet, stop_if
+from ..errors import UserError, command, disk_full, never, quiet, say, stop_if
 from ..protocol import TITLES
 from . import hub
 from .catalogue import MODELS, STARTERS, File, Model
@@ -56,7 +57,7 @@ class Store:
 
     def fetched(self) -> list[Model]:
         """The models here that are not of the catalogue."""
-        lists = sorted(self.folder.glob(f"*--*/{hub.LIST}"))
+        lists = sorted(self.folder.glob(f"[!.]*--*/{hub.LIST}"))
         names = [found[0] for path in lists if (found := hub.kept(path.parent))]
         return [model for model in map(self.known, names) if model.name not in MODELS]
 
@@ -119,7 +120,7 @@ class Store:
             raise UserError(
                 "no-model",
                 f"{TITLES[job]} needs the model {name}, which is not installed.",
-                _licensed(self.known(name)) or f"Run: {command(f'models fetch {name}')}",
+                licensed(self.known(name)) or f"Run: {command(f'models fetch {name}')}",
             )
 
     def need(self, name: str, progress: Report = quiet, cancelled: Callable[[], bool] = never) -> dict[str, Path]:
@@ -152,7 +153,7 @@ class Store:
                 hub.keep(folder, model.hub, files)
             lacking = [*self.missing(name), *self.damaged(name, False, progress, cancelled)]
             if lacking and model.page and not model.hub:
-                raise UserError("no-model", f"{name} is given only to those who accept its licence.", _licensed(model))
+                raise UserError("no-model", f"{name} is given only to those who accept its licence.", licensed(model))
             parts = {file: _beside(folder / file.name, f".{file.digest[:8]}.part") for file in lacking}
             for part in parts.values():
                 part.parent.mkdir(parents=True, exist_ok=True)
@@ -164,8 +165,9 @@ class Store:
 
                     def moved(length: int, file: File = file, done: int = done) -> None:
                         come = done + min(length, file.size)
-                        words = f"Downloading {file.name}, {come >> 20} of {total >> 20} MB"
-                        progress(come / max(total, 1), words)
+                        words = "Downloading {file}, {done} of {total} MB"
+                        told = say(words, file=file.name, done=come // 1_000_000, total=total // 1_000_000)
+                        progress(come / max(total, 1), told)
 
                     self._download(model, file, part, Path(scratch), moved, cancelled)
                     part.replace(folder / file.name)
@@ -206,12 +208,26 @@ class Store:
                     copy.unlink(missing_ok=True)
         return [file.name for file in sources]
 
-    def remove(self, name: str) -> None:
-        """Delete a model's files, and what came of those that stopped half-way.  Raises UserError."""
-        with self._alone(name):
-            if not self.folder_of(name).exists():
-                raise UserError("wrong-input", f"There is nothing here of {name}.")
-            shutil.rmtree(self.folder_of(name))
+    def remove(self, name: str, progress: Report = quiet, cancelled: Callable[[], bool] = never) -> None:
+        """Delete a model's files, and what came of those that stopped half-way: all of them or none.  Raises
+        UserError."""
+        folder = self.folder_of(name)
+        with self._alone(name, progress, cancelled):
+            if not folder.exists():
+                raise UserError("wrong-input", say("There is nothing here of {name}.", name=name))
+            gone = folder.with_name(f".{folder.name}.removed")
+            shutil.rmtree(gone, ignore_errors=True)
+            try:
+                folder.replace(gone)  # Windows refuses it while a file in it is open, before anything is lost
+            except PermissionError:
+                if not os.access(self.folder, os.W_OK):
+                    raise
+                raise UserError(
+                    "in-use",
+                    say("{name} is in use, so it cannot be removed now.", name=name),
+                    "Stop the server, then try again.",
+                ) from None
+            shutil.rmtree(gone)
 
     def _recognised(self, name: str, given: Iterable[Path]) -> dict[File, Path]:
         """The file that each of these is, and each in a folder of them.  Raises UserError for one that is none."""
@@ -303,8 +319,8 @@ def _beside(place: Path, ending: str) -> Path:
     return place.with_name(place.name + ending)
 
 
-def _licensed(model: Model) -> str:
-    """What to do for a model that its maker gives only to those who accept its licence; empty for any other."""
+def licensed(model: Model) -> str:
+    """What to do for a model that its maker gives only to those who accept its licence; "" for any other."""
     if model.page and model.hub:
         return hub.licensed(model.page, model.name)
     names = " ".join(file.name for file in model.files)
