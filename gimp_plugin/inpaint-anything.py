@@ -43,6 +43,7 @@ JOBS = {
         " describes, another photo, a colour, two colours, or its own background out of focus.",
     ),
 }
+SETTINGS = "inpaint-anything-settings"
 WHERE_CLICKS_COME_FROM = (
     " Clicks come from the selected path: one anchor is one click on the object, a closed stroke is a box around it,"
     " and paths whose name starts with “-” or “not” say what to leave out. With no path, the selection is the object."
@@ -51,12 +52,14 @@ WHERE_CLICKS_COME_FROM = (
 
 class InpaintAnything(Gimp.PlugIn):
     def do_query_procedures(self):
-        return [f"inpaint-anything-{job}" for job in JOBS]
+        return [*(f"inpaint-anything-{job}" for job in JOBS), SETTINGS]
 
     def do_set_i18n(self, name):
         return False
 
     def do_create_procedure(self, name):
+        if name == SETTINGS:
+            return settings_procedure(self)
         job = name.removeprefix("inpaint-anything-")
         label, blurb, text = JOBS[job]
         procedure = Gimp.ImageProcedure.new(self, name, Gimp.PDBProcType.PLUGIN, run, job)
@@ -78,14 +81,64 @@ class InpaintAnything(Gimp.PlugIn):
         return procedure
 
 
+def settings_procedure(plug_in):
+    """The settings; they can be opened without an image."""
+    procedure = Gimp.Procedure.new(plug_in, SETTINGS, Gimp.PDBProcType.PLUGIN, open_settings, None)
+    procedure.set_menu_label("S_ettings…")
+    procedure.add_menu_path("<Image>/Filters/Inpaint Anything")
+    procedure.set_documentation(
+        "Choose the models and the computer that find and paint objects",
+        "Shows what the inference server has to work with, gets and removes models, and says which server is used.",
+        SETTINGS,
+    )
+    procedure.set_attribution("Inpaint Anything for GIMP", "Inpaint Anything for GIMP", "2026")
+    procedure.add_enum_argument(
+        "run-mode",
+        "Run mode",
+        "The run mode",
+        Gimp.RunMode,
+        Gimp.RunMode.INTERACTIVE,
+        GObject.ParamFlags.READWRITE,
+    )
+    return procedure
+
+
+def open_settings(procedure, config, _):
+    if config.get_property("run-mode") != Gimp.RunMode.INTERACTIVE:
+        return refuse(procedure, "The settings are a window, which only a person can use.")
+
+    def show():
+        import setup_dialog
+
+        setup_dialog.show(procedure)
+        return procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, None)
+
+    return explained(procedure, show)
+
+
 def run(procedure, run_mode, image, drawables, config, job):
-    """What GIMP calls.  Whatever goes wrong becomes one sentence in GIMP's error box."""
+    """What GIMP calls for a job."""
+
+    def do():
+        results = work(procedure, run_mode == Gimp.RunMode.INTERACTIVE, image, drawables, config, job)
+        values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, None)
+        values.remove(1)
+        values.insert(1, GObject.Value(Gimp.Layer, results.group))
+        values.remove(2)
+        values.insert(2, GObject.Value(GObject.TYPE_DOUBLE, results.score))
+        return values
+
+    return explained(procedure, do)
+
+
+def explained(procedure, do):
+    """What `do` returns.  Whatever goes wrong in it becomes one sentence in GIMP's error box."""
     try:
         from inference_server.errors import UserError
     except ImportError:
         return refuse(procedure, "Inpaint Anything is not completely installed. Run install.py again.")
     try:
-        results = work(procedure, run_mode == Gimp.RunMode.INTERACTIVE, image, drawables, config, job)
+        return do()
     except UserError as error:
         if error.code == "cancelled":
             return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, None)
@@ -99,12 +152,6 @@ def run(procedure, run_mode, image, drawables, config, job):
             f"Something went wrong in the plug-in ({type(error).__name__}: {error}). "
             "Please report it; nothing was changed.",
         )
-    values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, None)
-    values.remove(1)
-    values.insert(1, GObject.Value(Gimp.Layer, results.group))
-    values.remove(2)
-    values.insert(2, GObject.Value(GObject.TYPE_DOUBLE, results.score))
-    return values
 
 
 def work(procedure, interactive, image, drawables, config, job):

@@ -96,7 +96,7 @@ class Aside:
             if isinstance(message, Suggest) and message is not self._newest:
                 continue
             try:
-                with _connect(lambda sentence: None) as client:
+                with connect(lambda sentence: None) as client:
                     answer, _ = _ask(client, message, [], self._proxy)
                 text = _in_words(message, answer) if isinstance(message, Suggest) else ""
             except (UserError, OSError) as error:
@@ -127,7 +127,7 @@ def perform(job: str, photo: Photo, pointed: Pointed, settings: dict, show, arri
     """
     frames: list[bytes] = []
     backdrop = canvas.backdrop(photo, settings, frames) if job == "replace" else None
-    with _connect(show.waiting) as client:
+    with connect(show.waiting) as client:
         if paints(job, settings):
             _demand(client, job, photo, settings["model"])
         if job == "replace" and backdrop is None and not settings["prompt"].strip():
@@ -145,13 +145,12 @@ def _demand(client, job: str, photo: Photo, model: str) -> None:
     client.request(Locate(job, nothing_seen, bounds=(0, 0, photo.width, photo.height), model=model))
 
 
-def _connect(waiting):
+def connect(waiting):
     """A connection to the server, which is started where none runs."""
-    client_module = _client_module()
-    start_with = [_installation(), "-m", "inference_server", "serve"]
+    start_with = [installation(), "-m", "inference_server", "serve"]
     if Path("/.flatpak-info").exists():  # the server lives outside GIMP's Flatpak
         start_with = ["flatpak-spawn", "--host", f"--env={places.HOME_VARIABLE}={places.home()}", *start_with]
-    return client_module.connect(start_with, waiting)
+    return client_module().connect(start_with, waiting)
 
 
 def _described(photo: Photo, proxy: tuple[int, int, bytes]) -> protocol.Photo:
@@ -236,7 +235,7 @@ def _ask(client, message, frames: list[bytes], proxy: tuple[int, int, bytes], sh
     return client.request(replace(message, photo=seen), frames, **reports)
 
 
-def _client_module():
+def client_module():
     """`inference_server.client`, which needs pyzmq.  Raises UserError where GIMP's Python has none."""
     try:
         from inference_server import client
@@ -249,7 +248,7 @@ def _client_module():
     return client
 
 
-def _installation() -> str:
+def installation() -> str:
     """The server's Python, as install.py noted it down beside this file.  Raises UserError."""
     record = Path(__file__).with_name("installation.json")
     try:

@@ -41,15 +41,16 @@ class Client:
         """endpoint: "address", "server_key" where it is encrypted, and "remote" where it is another machine's."""
         self._remote = endpoint["address"] if endpoint.get("remote") else ""
         self._answered = False  # whether the other side was ever found to be who it should be
+        key = endpoint.get("server_key", "")
+        own = (keys.pair("client") if self._remote else keys.kept("client")) if key else None
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.DEALER)
         self._socket.linger = 500
         self._socket.connect_timeout = 3000
         self._socket.reconnect_ivl = -1  # a server that comes back has forgotten the request: better to say so
-        if endpoint.get("server_key"):
-            own = keys.pair("client") if self._remote else keys.kept("client")
-            self._socket.curve_publickey, self._socket.curve_secretkey = (key.encode() for key in own)
-            self._socket.curve_serverkey = endpoint["server_key"].encode()
+        if own:
+            self._socket.curve_publickey, self._socket.curve_secretkey = own[0].encode(), own[1].encode()
+            self._socket.curve_serverkey = key.encode()
         # Without the monitor a killed server would look like one that thinks for long.
         self._events = self._socket.get_monitor_socket(
             zmq.EVENT_DISCONNECTED | zmq.EVENT_CLOSED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_HANDSHAKE_FAILED_AUTH

@@ -66,7 +66,7 @@ def described(store: Store, device: Device | None) -> tuple[Described, ...]:
                 memory=0 if helps else model.memory,
                 installed=not store.missing(model.name),
                 page=model.page,
-                by_hand=Said.of(licensed(model)),
+                by_hand=Said("") if model.hub and os.environ.get("HF_TOKEN") else Said.of(licensed(model)),
                 lacks=_lacks(model),
                 advised=model.name in best,
             )
@@ -85,7 +85,7 @@ def advised(device: Device) -> tuple[str, ...]:
 
 
 def _lacks(model: Model) -> Said:
-    """The packages that a model needs and that the server's Python has not, as a sentence."""
+    """What to say of a model that needs packages which the server's Python has not."""
     if model.job == "select":
         packages: tuple[str, ...] = segmenters.PACKAGES[model.family]
     else:
@@ -93,10 +93,7 @@ def _lacks(model: Model) -> Said:
     lacking = [package for package in packages if find_spec(package) is None]
     if not lacking:
         return Said("")
-    return say(
-        "Needs {packages}, which the server's Python has not. Run install.py without --starter.",
-        packages=", ".join(lacking),
-    )
+    return say("Needs {package} in the server's Python: run install.py without --starter.", package=lacking[0])
 
 
 def _device_known() -> bool:

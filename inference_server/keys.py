@@ -7,6 +7,8 @@ keys/clients/NAME.key                   whose programs the server answers over T
 
 import re
 import struct
+import tempfile
+import time
 from pathlib import Path
 
 import zmq
@@ -16,6 +18,7 @@ from .errors import UserError, say
 from .preferences import KEY
 
 OWN = "client"
+WAITING_SECONDS = 0.02
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 
 
@@ -29,10 +32,14 @@ def pair(name: str) -> tuple[str, str]:
 
     if not zmq.has("curve"):
         raise UserError("no-keys", "This Python's pyzmq cannot encrypt, so no other machine can be talked to.")
-    if not _secret_file(name).exists():
-        create_certificates(folder(), name)
-        for file in folder().glob(f"{name}.key*"):
-            file.chmod(0o600)
+    while not _secret_file(name).exists():
+        with places.only_instance(folder() / "lock") as alone:  # or two programs would make two
+            if alone and not _secret_file(name).exists():
+                with tempfile.TemporaryDirectory(dir=folder()) as scratch:
+                    for made in map(Path, create_certificates(scratch, name)):  # the secret one last
+                        made.chmod(0o600)
+                        made.replace(folder() / made.name)
+        time.sleep(WAITING_SECONDS)
     return kept(name)
 
 

@@ -2,20 +2,21 @@
 
 import os
 import shutil
+import threading
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from inference_server import Engine, places
+from inference_server import Engine, UserError, client, places
 from inference_server.models import download
 from inference_server.models.store import Store
 
 from . import stand_in_hub
+from .live_server import CLICK as CLICK
+from .live_server import SERVE, long_job, stopped, wait_until
 from .small_models import picture
-
-CLICK = (322, 200)  # on the rocket in the photograph that install.py brings
 
 
 @pytest.fixture(scope="session")
@@ -96,3 +97,36 @@ def holed() -> tuple[np.ndarray, np.ndarray]:
     hole = np.zeros((64, 96), bool)
     hole[16:40, 20:70] = True
     return picture(96, 64).astype(np.float32) / 255, hole
+
+
+@pytest.fixture
+def serving(home):
+    """A function that gives a client of this test's own server; every server is ended afterwards."""
+    clients = []
+
+    def connect(*options: str) -> client.Client:
+        clients.append(client.connect([*SERVE, *options]))
+        return clients[-1]
+
+    yield connect
+    for each in clients:
+        each.close()
+    wait_until(stopped)
+
+
+@pytest.fixture
+def busy(serving):
+    """The server at work on another client's long job; gives the event that ends it."""
+    message, frames = long_job()
+    other, done = serving(), threading.Event()
+
+    def occupy() -> None:
+        with pytest.raises(UserError, match="Cancelled"):
+            other.request(message, frames, cancelled=done.is_set)
+
+    thread = threading.Thread(target=occupy)
+    thread.start()
+    wait_until(lambda: serving().hello().jobs_waiting == 1)
+    yield done
+    done.set()
+    thread.join(10)

@@ -18,65 +18,13 @@ from inference_server import UserError, client, keys, places, protocol, region, 
 from inference_server.protocol import Clicks, Inpaint, Locate, Photo
 from inference_server.wire import attach
 
-from .conftest import CLICK
+from .live_server import SERVE, locate, long_job, wait_until
 
-SERVE = [sys.executable, "-m", "inference_server", "serve"]
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="Unix sockets and signals")
-
-
-@pytest.fixture
-def serving(home):
-    """A function that gives a client of this test's own server; every server is ended afterwards."""
-    clients = []
-
-    def connect(*options: str) -> client.Client:
-        clients.append(client.connect([*SERVE, *options]))
-        return clients[-1]
-
-    yield connect
-    for each in clients:
-        each.close()
-    wait_until(stopped)
-
-
-def stopped() -> bool:
-    """Ask the server to stop, if there is one; True when there is none any more."""
-    found = client.endpoint()
-    if found:
-        with client.Client(found) as connection:
-            connection.stop_server()
-        time.sleep(0.1)
-    return not places.server_runs()
-
-
-def wait_until(happened, seconds: float = 10) -> None:
-    limit = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < limit, "it did not happen"
-        time.sleep(0.02)
 
 
 def pid() -> int:
     return json.loads((places.home() / "server.json").read_text())["pid"]
-
-
-def locate(connection: client.Client, photo: np.ndarray, **options):
-    frames = []
-    height, width = photo.shape[:2]
-    raster = attach(frames, width, height, 3, "uint8", photo.tobytes())
-    described = Photo(width, height, protocol.photo_key(width, height, photo.tobytes()), raster)
-    return connection.request(Locate("remove", described, Clicks((CLICK,), (1,))), frames, **options)[0]
-
-
-def long_job() -> tuple[Inpaint, list[bytes]]:
-    """A removal that takes PatchMatch many seconds."""
-    frames = []
-    rng = np.random.default_rng(1)
-    pixels = attach(frames, 1600, 1200, 3, "uint8", rng.integers(0, 255, (1200, 1600, 3), np.uint8).tobytes())
-    mask = np.zeros((1200, 1600), np.uint8)
-    mask[200:1000, 300:1300] = 255
-    raster = attach(frames, 1600, 1200, 1, "uint8", mask.tobytes(), pack=True)
-    return Inpaint("remove", Photo(1600, 1200, ""), (0, 0, 1600, 1200), pixels, mask=raster), frames
 
 
 def test_a_server_is_started_and_finds_the_object(serving, photo, rocket):
@@ -147,24 +95,6 @@ def test_progress_is_reported_while_a_job_runs(serving):
             cancelled=lambda: len(heard) > 3,
         )
     assert heard[-1][1] == "Removing the object" and 0 <= heard[0][0] <= heard[-1][0] <= 1
-
-
-@pytest.fixture
-def busy(serving):
-    """The server at work on another client's long job; gives the event that ends it."""
-    message, frames = long_job()
-    other, done = serving(), threading.Event()
-
-    def occupy() -> None:
-        with pytest.raises(UserError, match="Cancelled"):
-            other.request(message, frames, cancelled=done.is_set)
-
-    thread = threading.Thread(target=occupy)
-    thread.start()
-    wait_until(lambda: serving().hello().jobs_waiting == 1)
-    yield done
-    done.set()
-    thread.join(10)
 
 
 def test_a_job_waits_for_another_clients_and_says_so(serving, busy, photo):

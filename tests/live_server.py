@@ -1,0 +1,49 @@
+"""What is asked of a real server process in several tests."""
+
+import sys
+import time
+
+import numpy as np
+
+from inference_server import client, places, protocol
+from inference_server.protocol import Clicks, Inpaint, Locate, Photo
+from inference_server.wire import attach
+
+SERVE = [sys.executable, "-m", "inference_server", "serve"]
+CLICK = (322, 200)  # on the rocket in the photograph that install.py brings
+
+
+def stopped() -> bool:
+    """Ask the server to stop, if there is one; True when there is none any more."""
+    found = client.endpoint()
+    if found:
+        with client.Client(found) as connection:
+            connection.stop_server()
+        time.sleep(0.1)
+    return not places.server_runs()
+
+
+def wait_until(happened, seconds: float = 10) -> None:
+    limit = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < limit, "it did not happen"
+        time.sleep(0.02)
+
+
+def locate(connection: client.Client, photo: np.ndarray, **options):
+    frames = []
+    height, width = photo.shape[:2]
+    raster = attach(frames, width, height, 3, "uint8", photo.tobytes())
+    described = Photo(width, height, protocol.photo_key(width, height, photo.tobytes()), raster)
+    return connection.request(Locate("remove", described, Clicks((CLICK,), (1,))), frames, **options)[0]
+
+
+def long_job() -> tuple[Inpaint, list[bytes]]:
+    """A removal that takes PatchMatch many seconds."""
+    frames = []
+    rng = np.random.default_rng(1)
+    pixels = attach(frames, 1600, 1200, 3, "uint8", rng.integers(0, 255, (1200, 1600, 3), np.uint8).tobytes())
+    mask = np.zeros((1200, 1600), np.uint8)
+    mask[200:1000, 300:1300] = 255
+    raster = attach(frames, 1600, 1200, 1, "uint8", mask.tobytes(), pack=True)
+    return Inpaint("remove", Photo(1600, 1200, ""), (0, 0, 1600, 1200), pixels, mask=raster), frames
