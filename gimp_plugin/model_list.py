@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 import gi
 
@@ -90,6 +89,7 @@ class Row(Gtk.Box):
         self._model, self._errands, self._ask, self._changed = model, errands, ask, changed
         self.cancel: threading.Event | None = None  # of the download that goes on
         self._begun: tuple[float, float] | None = None  # when, and how much there was already
+        self._leaving = False  # whether it is being removed
 
         self._star = row(Gtk.Image(icon_name="starred-symbolic"), Gtk.Label(label=_("Recommended"), xalign=0))
         self._star.foreach(lambda child: child.show())
@@ -182,8 +182,7 @@ class Row(Gtk.Box):
     def stop(self) -> None:
         """Cancel the download, if there is one."""
         if self.cancel:
-            self.cancel.set()
-            self._stop.set_sensitive(False)
+            self.cancel.set()  # the button stays sensitive, or the focus would be lost
             self._word.set_text(_("Cancelling"))
 
     def _heard(self, cancel: threading.Event, share: float, word: str) -> None:
@@ -202,12 +201,10 @@ class Row(Gtk.Box):
         if cancel is not self.cancel:
             return
         self.cancel = None
-        self._stop.set_sensitive(True)
         if error is None:
-            self._model = replace(self._model, installed=True)
-            self.show_model(self._model)
-            self._changed()
-        elif error.code == "cancelled":
+            self._changed()  # and soon `show_model` shows it
+            return
+        if error.code == "cancelled":
             self._remark.say(_("Cancelled. What has come is kept: Get goes on from there."))
         else:
             self._remark.failed(error)
@@ -216,6 +213,8 @@ class Row(Gtk.Box):
     # -- removing -------------------------------------------------------------------------------------------------
 
     def _ask_before_removing(self) -> None:
+        if self._leaving:
+            return
         question = say(_("Remove {model}?"), model=self._model.title)
         size = GLib.format_size(self._model.size)
         more = say(_("Its files are deleted. To have it again, {size} must be downloaded."), size=size)
@@ -224,15 +223,14 @@ class Row(Gtk.Box):
 
     def _discard(self) -> None:
         self._remark.say("")
-        self._remove.set_sensitive(False)
+        self._leaving = True
 
         def done(_answer: Message) -> None:
-            self._remove.set_sensitive(True)
-            self.show_model(replace(self._model, installed=False))
+            self._leaving = False
             self._changed()
 
         def failed(error: UserError) -> None:
-            self._remove.set_sensitive(True)
+            self._leaving = False
             self._remark.failed(error)
 
         self._errands.send(lambda: self._ask(Discard(self._model.name)), done, failed)

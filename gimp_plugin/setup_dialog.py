@@ -39,7 +39,7 @@ class Setup:
         self._errands = Errands()
         self._surveys = 0  # so many were asked for: of the older ones nobody wants to hear
         self._looking = False  # whether somebody is under way to look how the server is
-        self._runs: bool | None = None
+        self._runs: bool | None = None  # None while that is not known
 
         self._dialog = GimpUi.Dialog(
             title=_("Inpaint Anything Settings"),
@@ -215,13 +215,14 @@ class Setup:
                 say(_("Running since {time}, {now}"), time=since.format("%H:%M" if today else "%x %H:%M"), now=now)
             )
         self._switch.set_label(_("Stop the Ser_ver") if self._runs else _("Start the Ser_ver"))
-        self._switch.set_sensitive(True)
         self._switch.show()
 
     def _start_or_stop(self, _button) -> None:
-        self._switch.set_sensitive(False)
+        runs, self._runs = self._runs, None
+        if runs is None:  # it is on its way already
+            return
         self._trouble.say("")
-        if self._runs:
+        if runs:
             self._models.stop()
             self._running.set_text(_("Stopping"))
             self._errands.send(self._stop, lambda _: self._look(), self._trouble.failed)

@@ -15,8 +15,7 @@ import pytest
 import zmq
 
 from inference_server import UserError, client, keys, places, protocol, region, wire
-from inference_server.protocol import Clicks, Inpaint, Locate, Photo
-from inference_server.wire import attach
+from inference_server.protocol import Locate, Photo
 
 from .live_server import SERVE, locate, long_job, wait_until
 

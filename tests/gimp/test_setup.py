@@ -1,4 +1,4 @@
-"""The settings' window by keyboard: models got, cancelled and removed; the server stopped, started and another's used."""
+"""The settings by keyboard: models got, cancelled and removed; the server stopped, started, and another's used."""
 
 import json
 import os
