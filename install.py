@@ -44,7 +44,9 @@ from inference_server.models.catalogue import STARTERS  # noqa: E402
 from inference_server.models.store import Store  # noqa: E402
 from inference_server.terminal import Bar  # noqa: E402
 
-SHARED_WITH_SERVER = ("__init__.py", "errors.py", "places.py", "protocol.py", "wire.py", "client.py")
+SHARED_WITH_SERVER = (
+    *("__init__.py", "errors.py", "places.py", "preferences.py", "protocol.py", "wire.py", "keys.py", "client.py"),
+)
 TORCH_INDEX = "https://download.pytorch.org/whl/"  # PyTorch's own builds, for CPU or one GPU maker
 PHOTO_PACKAGE, PHOTO = "scikit-image==0.26.0", "skimage/data/rocket.jpg"
 PHOTO_CLICK = "322,200"
@@ -119,7 +121,7 @@ def uninstall(_: argparse.Namespace) -> int:
 
 
 def put_plug_in(profile: Path, python: Path, home: Path) -> Path:
-    """Copy the plug-in, the two modules it shares with the server, and pyzmq into a profile; returns the folder."""
+    """Copy the plug-in, the modules it shares with the server, and pyzmq into a profile; returns the folder."""
     place = profile / "plug-ins" / gimps.PLUG_IN
     vendor = pyzmq_for_gimp(python)
     shutil.rmtree(place, ignore_errors=True)

@@ -61,6 +61,7 @@ EDIT = (
         " result in its place. A mask that was painted on is taken as it is."
     ),
 )
+SETTINGS = NAME + "settings"
 WHERE_CLICKS_COME_FROM = _(
     "Clicks come from the selected path: one anchor is one click on the object, a closed stroke is a box around it,"
     " and paths whose name starts with “-” or “not” say what to leave out. With no path, the selection is the object."
@@ -70,12 +71,14 @@ WHERE_CLICKS_COME_FROM = _(
 
 class InpaintAnything(Gimp.PlugIn):
     def do_query_procedures(self):
-        return [NAME + name for name in (*JOBS, "remove-again", "edit")]
+        return [*(NAME + name for name in (*JOBS, "remove-again", "edit")), SETTINGS]
 
     def do_set_i18n(self, name):
         return False  # `words` looks into our own catalogues
 
     def do_create_procedure(self, name):
+        if name == SETTINGS:
+            return settings_procedure(self)
         job = name.removeprefix(NAME)
         label, blurb, text = {**JOBS, "remove-again": QUICK, "edit": EDIT}[job]
         procedure = Gimp.ImageProcedure.new(self, name, Gimp.PDBProcType.PLUGIN, run, job)
@@ -98,14 +101,64 @@ class InpaintAnything(Gimp.PlugIn):
         return procedure
 
 
+def settings_procedure(plug_in):
+    """The settings; they can be opened without an image."""
+    procedure = Gimp.Procedure.new(plug_in, SETTINGS, Gimp.PDBProcType.PLUGIN, open_settings, None)
+    procedure.set_menu_label(_("S_ettings…"))
+    procedure.add_menu_path(MENU)
+    procedure.set_documentation(
+        _("Choose the models and the computer that find and paint objects"),
+        _("Shows what the inference server has to work with, gets and removes models, and says which server is used."),
+        SETTINGS,
+    )
+    procedure.set_attribution("Inpaint Anything for GIMP", "Inpaint Anything for GIMP", "2026")
+    procedure.add_enum_argument(
+        "run-mode",
+        _("Run mode"),
+        _("The run mode"),
+        Gimp.RunMode,
+        Gimp.RunMode.INTERACTIVE,
+        GObject.ParamFlags.READWRITE,
+    )
+    return procedure
+
+
+def open_settings(procedure, config, _data):
+    if config.get_property("run-mode") != Gimp.RunMode.INTERACTIVE:
+        return refuse(procedure, _("The settings are a window, which only a person can use."))
+
+    def show():
+        import setup_dialog
+
+        setup_dialog.show(procedure)
+        return procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, None)
+
+    return explained(procedure, show)
+
+
 def run(procedure, run_mode, image, drawables, config, name):
-    """What GIMP calls.  Whatever goes wrong becomes one sentence in GIMP's error box."""
+    """What GIMP calls for a job."""
+
+    def do():
+        results = work(procedure, run_mode, image, drawables, config, name)
+        values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, None)
+        values.remove(1)
+        values.insert(1, GObject.Value(Gimp.Layer, results.group))
+        values.remove(2)
+        values.insert(2, GObject.Value(GObject.TYPE_DOUBLE, results.score))
+        return values
+
+    return explained(procedure, do)
+
+
+def explained(procedure, do):
+    """What `do` returns.  Whatever goes wrong in it becomes one sentence in GIMP's error box."""
     try:
         from inference_server.errors import UserError, say
     except ImportError:
         return refuse(procedure, _("Inpaint Anything is not completely installed. Run install.py again."))
     try:
-        results = work(procedure, run_mode, image, drawables, config, name)
+        return do()
     except UserError as error:
         if error.code == "cancelled":
             return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, None)
@@ -119,12 +172,6 @@ def run(procedure, run_mode, image, drawables, config, name):
             "Something went wrong in the plug-in ({error}). Please report it; nothing was changed.", error=what
         )
         return refuse(procedure, translated(sentence))
-    values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, None)
-    values.remove(1)
-    values.insert(1, GObject.Value(Gimp.Layer, results.group))
-    values.remove(2)
-    values.insert(2, GObject.Value(GObject.TYPE_DOUBLE, results.score))
-    return values
 
 
 def work(procedure, run_mode, image, drawables, config, name):

@@ -118,11 +118,10 @@ def perform(
 
 def connect(waiting: Callable[[str], None]):
     """A connection to the server, which is started where none runs."""
-    client_module = _client_module()
-    start_with = [_installation(), "-m", "inference_server", "serve"]
+    start_with = [installation(), "-m", "inference_server", "serve"]
     if Path("/.flatpak-info").exists():  # the server lives outside GIMP's Flatpak
         start_with = ["flatpak-spawn", "--host", f"--env={places.HOME_VARIABLE}={places.home()}", *start_with]
-    return client_module.connect(start_with, waiting)
+    return client_module().connect(start_with, waiting)
 
 
 def steps(
@@ -240,7 +239,7 @@ def took(
     )
 
 
-def _client_module():
+def client_module():
     """`inference_server.client`, which needs pyzmq.  Raises UserError where GIMP's Python has none."""
     try:
         from inference_server import client
@@ -253,7 +252,7 @@ def _client_module():
     return client
 
 
-def _installation() -> str:
+def installation() -> str:
     """The server's Python, as install.py noted it down beside this file.  Raises UserError."""
     record = Path(__file__).with_name("installation.json")
     try:

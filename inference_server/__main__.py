@@ -1,4 +1,4 @@
-"""The command line: python -m inference_server {serve,stop,doctor,models,segment,remove,fill,replace}."""
+"""The command line: python -m inference_server {serve,stop,doctor,keys,models,segment,remove,fill,replace}."""
 
 import argparse
 import logging
@@ -7,8 +7,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from . import __version__, places
-from .errors import UserError
+from . import __version__, places, preferences
+from .errors import UserError, command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,7 +33,9 @@ def _parser() -> argparse.ArgumentParser:
 
     serve = commands.add_parser("serve", help="answer the GIMP plug-in (it starts this by itself)")
     serve.add_argument("--address", help="ipc://PATH or tcp://HOST:PORT (default: this user's private socket)")
-    serve.add_argument("--idle", type=float, default=900, metavar="SECONDS", help="leave after so long without work")
+    serve.add_argument(
+        "--idle", type=float, metavar="SECONDS", help="leave after so long without work (default: as in the settings)"
+    )
     serve.set_defaults(run=_serve)
 
     stop = commands.add_parser("stop", help="end this user's running server")
@@ -41,6 +43,17 @@ def _parser() -> argparse.ArgumentParser:
 
     doctor = commands.add_parser("doctor", help="say what works here and what does not")
     doctor.set_defaults(run=_doctor)
+
+    keys = commands.add_parser("keys", help="this user's keys, and whose programs the server answers over a network")
+    keys.set_defaults(run=_keys)
+    what = keys.add_subparsers(metavar="ACTION")
+    admit = what.add_parser("admit", help="have the server answer the programs that have this key")
+    admit.add_argument("key", metavar="KEY", help="as their settings in GIMP show it, or “keys” there")
+    admit.add_argument("--name", required=True, help="what to call them here")
+    admit.set_defaults(run=_keys_admit)
+    forget = what.add_parser("forget", help="have the server refuse them from now on")
+    forget.add_argument("name", metavar="NAME")
+    forget.set_defaults(run=_keys_forget)
 
     models = commands.add_parser("models", help="list, fetch, verify, import or remove models")
     actions = models.add_subparsers(required=True, metavar="ACTION")
@@ -148,7 +161,7 @@ def _demand_painter(job: str, model: str) -> None:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    from . import protocol, server
+    from . import inventory, protocol, server
 
     home = places.private_folder(places.home())
     # Photos' names and prompts are nobody's business: the log holds what was done and how long it took.
@@ -167,14 +180,19 @@ def _serve(arguments: argparse.Namespace) -> int:
                 _demand_painter(message.job, message.model)
             case protocol.Suggest(job="fill" | "replace"):
                 _demand_painter(message.job, message.wish.model)
+            case protocol.Survey() | protocol.Fetch() | protocol.Discard():  # in threads of their own
+                return inventory.perform(message, *request)
         from . import jobs
         from .engine import Engine
 
         engine = engine or Engine()
         return jobs.perform(engine, message, *request)
 
+    def idle_seconds() -> float:
+        return preferences.read().idle_minutes * 60.0 if arguments.idle is None else arguments.idle
+
     try:
-        status = server.run(perform, arguments.address, arguments.idle)
+        status = server.run(perform, arguments.address, idle_seconds)
     except UserError as error:
         logging.getLogger("inference_server").error("%s", error)
         raise
@@ -199,6 +217,35 @@ def _doctor(_: argparse.Namespace) -> int:
     from .doctor import report
 
     return report()
+
+
+def _keys(_: argparse.Namespace) -> int:
+    from . import keys, server
+
+    own, served = keys.pair("client")[0], keys.demand()
+    print(f"Your key, for whoever runs another machine's server:\n    {own}")
+    print(f"There it is listed with:\n    {command('keys admit KEY --name NAME')}\n")
+    print(f"The key of this machine's server, for those who are to use it:\n    {served}")
+    print(f"It answers them, once they are listed, when it is started with:\n    {command(server.FOR_OTHERS)}\n")
+    for name, key in keys.admitted().items():
+        print(f"answered     {key}  {'you' if name == keys.OWN else name}")
+    return 0
+
+
+def _keys_admit(arguments: argparse.Namespace) -> int:
+    from . import keys
+
+    keys.admit(arguments.key, arguments.name)
+    print(f"The server answers {arguments.name} from now on.")
+    return 0
+
+
+def _keys_forget(arguments: argparse.Namespace) -> int:
+    from . import keys
+
+    keys.forget(arguments.name)
+    print(f"The server does not answer {arguments.name} any more.")
+    return 0
 
 
 def _models_list(_: argparse.Namespace) -> int:

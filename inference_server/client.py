@@ -1,5 +1,7 @@
 """Talking to the server: find it, start it if need be, ask, wait, cancel.  Standard library and pyzmq only.
 
+Where the person's preferences name another machine's server, that one is meant, and none is started here.
+
     with connect(waiting=show) as client:
         reply, frames = client.request(Locate(...), frames, progress=show, cancelled=asked_to_stop)
 
@@ -19,12 +21,14 @@ from pathlib import Path
 import zmq
 from zmq.utils import monitor
 
-from . import places, protocol, wire
+from . import keys, places, preferences, protocol, wire
 from .errors import UserError, cancelled_by_user, say
+from .preferences import Preferences
 
 STARTING_SECONDS = 30  # a cold disk and a virus scanner in the way
 SILENCE_SECONDS = 20  # the server reports twice a second while it works on a request
 POLL_MS = 10  # who points at another thing waits this long at most until the server hears of it
+SLOWEST = 100_000  # bytes a second that a network takes a request's pixels at, at least
 LEAVING_SECONDS = 3  # a server that leaves, or was killed, may hold its lock for longer than its socket
 
 Report = Callable[[float, str], None]
@@ -34,15 +38,24 @@ class Client:
     """One conversation with a running server.  Not to be shared between threads."""
 
     def __init__(self, endpoint: dict):
+        """endpoint: "address", "server_key" where it is encrypted, and "remote" where it is another machine's."""
+        self._remote = endpoint["address"] if endpoint.get("remote") else ""
+        self._answered = False  # whether the other side was ever found to be who it should be
+        key = endpoint.get("server_key", "")
+        own = (keys.pair("client") if self._remote else keys.kept("client")) if key else None
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.DEALER)
         self._socket.linger = 500
         self._socket.connect_timeout = 3000
         self._socket.reconnect_ivl = -1  # a server that comes back has forgotten the request: better to say so
-        if endpoint.get("server_key"):
-            self._use_curve(endpoint["server_key"])
+        if own:
+            self._socket.curve_publickey, self._socket.curve_secretkey = own[0].encode(), own[1].encode()
+            self._socket.curve_serverkey = key.encode()
         # Without the monitor a killed server would look like one that thinks for long.
-        self._events = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED | zmq.EVENT_CLOSED)
+        self._events = self._socket.get_monitor_socket(
+            zmq.EVENT_DISCONNECTED | zmq.EVENT_CLOSED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+        )
+        self._socket.ipv6 = "[" in endpoint["address"]
         self._socket.connect(endpoint["address"])
         self._poller = zmq.Poller()
         self._poller.register(self._socket, zmq.POLLIN)
@@ -86,17 +99,14 @@ class Client:
         """
         request_id = uuid.uuid4().hex
         self._send(request_id, message, frames)
-        heard, cancel_sent = time.monotonic(), False
+        on_the_way = sum(map(len, frames)) / SLOWEST if self._remote else 0.0
+        heard, cancel_sent = time.monotonic() + on_the_way, False
         try:
             while True:
                 answer = self._receive(request_id)
                 if answer is None:
                     if time.monotonic() - heard > silence:
-                        raise UserError(
-                            "silent",
-                            "The inference server does not answer.",
-                            say("End the process named in {file} and try again.", file=places.home() / "server.json"),
-                        )
+                        raise self._silent()
                     if cancelled and not cancel_sent and cancelled():
                         self._send(request_id, protocol.Cancel())
                         cancel_sent = True
@@ -109,7 +119,7 @@ class Client:
                     if progress:
                         progress(reply.share, reply.word)
                 elif isinstance(reply, protocol.Preview) or (
-                    isinstance(reply, protocol.Found | protocol.Inpainted) and reply.more
+                    isinstance(reply, protocol.Found | protocol.Inpainted | protocol.Surveyed) and reply.more
                 ):
                     if partial:
                         partial(reply, reply_frames)
@@ -137,8 +147,29 @@ class Client:
                 ) from None
             return (reply, frames) if answered == request_id else None
         if self._events in ready:
-            monitor.recv_monitor_message(self._events)
-            raise UserError(
+            event = monitor.recv_monitor_message(self._events)["event"]
+            if event != zmq.EVENT_HANDSHAKE_SUCCEEDED:
+                raise self._gone(event)
+            self._answered = True
+        return None
+
+    def _silent(self) -> UserError:
+        if self._remote:
+            return UserError(
+                "silent",
+                say("The inference server at {address} does not answer.", address=self._remote),
+                "See whether it runs there and whether the network is there; then try again.",
+            )
+        return UserError(
+            "silent",
+            "The inference server does not answer.",
+            say("End the process named in {file} and try again.", file=places.home() / "server.json"),
+        )
+
+    def _gone(self, event: int) -> UserError:
+        """What it means that the connection has ended, or has never come about."""
+        if not self._remote:
+            return UserError(
                 "server-gone",
                 "The inference server stopped while it was working.",
                 say(
@@ -146,19 +177,32 @@ class Client:
                     file=places.home() / "server.log",
                 ),
             )
-        return None
-
-    def _use_curve(self, server_key: str) -> None:
-        from zmq.auth import load_certificate
-
-        secret_file = places.home() / "keys" / "client.key_secret"
-        try:
-            public, secret = load_certificate(secret_file)
-        except (OSError, ValueError):
-            sentence = say("The key {file} is missing or damaged.", file=secret_file)
-            raise UserError("no-key", sentence, "Run install.py again.") from None
-        self._socket.curve_publickey, self._socket.curve_secretkey = public, secret
-        self._socket.curve_serverkey = server_key.encode()
+        if self._answered:
+            return UserError(
+                "server-gone",
+                say("The inference server at {address} has left.", address=self._remote),
+                "Nothing was changed. Try again when it is there.",
+            )
+        if event == zmq.EVENT_CLOSED:
+            return UserError(
+                "no-server",
+                say("The inference server at {address} cannot be reached.", address=self._remote),
+                "See whether it runs there, and whether the address is right.",
+            )
+        if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+            return UserError(
+                "not-admitted",
+                say("The inference server at {address} does not know this computer.", address=self._remote),
+                say(
+                    "Whoever runs it lists this computer's key there: keys admit {key} --name NAME",
+                    key=keys.kept("client")[0],
+                ),
+            )
+        return UserError(
+            "wrong-key",
+            say("What answers at {address} is not the server that this key belongs to.", address=self._remote),
+            "Compare the key with what “keys” prints on the server's machine.",
+        )
 
 
 def endpoint() -> dict | None:
@@ -173,11 +217,14 @@ def endpoint() -> dict | None:
 
 
 def connect(start_with: Sequence[str] | None = None, waiting: Callable[[str], None] | None = None) -> Client:
-    """A client of this user's server, which is started first where none runs.
+    """A client of the server that the person's preferences name: this user's own is started first where none runs.
 
     start_with: the command that starts a server; by default this Python's own `inference_server serve`.
     waiting(sentence) is called while the server is being started.  Raises UserError.
     """
+    chosen = preferences.read()
+    if chosen.address:
+        return reach(chosen)
     command = start_with or [sys.executable, "-m", "inference_server", "serve"]
     give_up = time.monotonic() + LEAVING_SECONDS
     while True:
@@ -191,6 +238,17 @@ def connect(start_with: Sequence[str] | None = None, waiting: Callable[[str], No
             if not gone or time.monotonic() > give_up:
                 raise
         time.sleep(POLL_MS / 1000)
+
+
+def reach(chosen: Preferences) -> Client:
+    """A client of another machine's server.  Raises UserError."""
+    client = Client({"address": chosen.address, "server_key": chosen.server_key, "remote": True})
+    try:
+        client.hello()
+    except BaseException:
+        client.close()
+        raise
+    return client
 
 
 def _start(command: Sequence[str], waiting: Callable[[str], None]) -> dict:

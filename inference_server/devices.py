@@ -1,5 +1,9 @@
-"""Which device torch models run on, in which precision, and how much room it has."""
+"""Which device torch models run on, in which precision, and how much room it has.
 
+python -m inference_server.devices      says it to a program that does without torch (`inventory`)
+"""
+
+import json
 import os
 from contextlib import AbstractContextManager, nullcontext
 
@@ -32,6 +36,13 @@ def multiplies_bfloat16(device: str) -> bool:
     return device == "cpu" and torch.cpu._is_avx512_bf16_supported()
 
 
+def name(device: str) -> str:
+    """What the maker calls the GPU; "" for the processor."""
+    if device == "cuda":
+        return torch.cuda.get_device_name()
+    return "Apple GPU" if device == "mps" else ""
+
+
 def total(device: str) -> int:
     """Bytes of memory that a GPU has in all; 0 for the processor."""
     if device == "cuda":
@@ -48,3 +59,13 @@ def free(device: str) -> int:
     import psutil  # for painting alone, which needs it installed
 
     return psutil.virtual_memory().available
+
+
+def described() -> tuple[str, int, int]:
+    """Name of the best device, its memory and what is free of it, in bytes; ("", 0, 0) for the processor."""
+    device = best()
+    return (name(device), total(device), free(device)) if device != "cpu" else ("", 0, 0)
+
+
+if __name__ == "__main__":
+    print(json.dumps(described()))

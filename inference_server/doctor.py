@@ -3,7 +3,7 @@
 import importlib.metadata
 import platform
 
-from . import __version__, client, gimps, places
+from . import __version__, client, gimps, places, preferences
 from .errors import UserError
 from .models.catalogue import MODELS, STARTERS
 from .models.store import Store
@@ -39,6 +39,14 @@ def report() -> int:
     for profile in gimps.profiles():
         there = (profile / "plug-ins" / gimps.PLUG_IN / "installation.json").is_file()
         print(f"GIMP         {profile}: plug-in {'installed' if there else 'not installed'}")
+    chosen = preferences.read()
+    if chosen.address:
+        try:
+            with client.reach(chosen) as connection:
+                print(f"used here    the server at {chosen.address}, version {connection.hello().server}")
+        except UserError as error:
+            print(f"used here    the server at {chosen.address}: {error}")
+            healthy = False
     found = client.endpoint()
     if found is None:
         print("server       not running (the plug-in starts it when it needs it)")

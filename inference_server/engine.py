@@ -12,6 +12,7 @@ uint8, 255 = the object.  Wrong input raises `UserError` with one sentence and c
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
@@ -50,13 +51,15 @@ class Patch:
 
 
 class Engine:
-    """Loads models when a job first needs them and keeps them.  Not to be shared between threads."""
+    """Loads models when a job first needs them and keeps them, while they are the best here.  Not to be shared between
+    threads."""
 
     def __init__(self, store: Store | None = None):
         self._store = store or Store()
         self._inpainter: inpainters.Inpainter | None = None
+        self._inpaints_with = ""  # its name
         self._painter: Painter | None = None
-        self._painted_with = ""  # the model that was asked for
+        self._paints_with = Path()  # where its model is
         self.selector = Selector(self._store, self._make_room)
 
     # -- selecting ------------------------------------------------------------------------------------------------
@@ -141,7 +144,9 @@ class Engine:
         if bounds is None or not mask.any():
             raise UserError("wrong-input", "The mask is empty: there is nothing to remove.", "Click on an object.")
         stop_if(cancelled)
-        if self._inpainter is None:
+        best = inpainters.best(self._store)  # which may have come, or gone, since the last time
+        if self._inpainter is None or self._inpaints_with != best:
+            self._inpainter, self._inpaints_with = None, best
             self._make_room(MODELS["big-lama"].memory)
             self._inpainter = inpainters.load(self._store, progress, cancelled)
         pixels = image[bounds.slices].copy()
@@ -337,10 +342,11 @@ class Engine:
         if not 0 <= seed < 2**53:
             raise UserError("wrong-input", "The seed must be a whole number from 0 on.")
         told = self.suggest(job, region.to_proxy(image), wish)
-        if self._painter is None or self._painted_with != wish.model:
+        place = diffusion.place(self._store, wish.model)
+        if self._painter is None or self._paints_with != place:
             self._painter = None  # two would hardly fit
             self._painter = diffusion.load(self._store, job, wish.model, progress, cancelled)
-            self._painted_with = wish.model
+            self._paints_with = place
         if not self._painter.has_room():
             self._inpainter = None
             self.selector.release()

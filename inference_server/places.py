@@ -10,6 +10,7 @@ uninstallation deletes one folder:
     server.json    how to reach the running server: address, public key, process id
     server.lock    held as long as a server runs
     server.log
+    settings.json  the person's preferences
 """
 
 import os

@@ -109,9 +109,12 @@ class Hello:
 
 @dataclass(frozen=True)
 class Welcome:
+    """running: seconds since the server was started."""
+
     server: str
     pid: int
     jobs_waiting: int
+    running: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -292,27 +295,35 @@ class Survey:
 
 @dataclass(frozen=True)
 class Model:
-    """A model the server knows.  size: bytes to download, 0 where that is not known; memory: bytes it needs to run.
-    page: where its licence is accepted by hand, if it must be."""
+    """A model the server knows.  use: what it is good for.  job: a key of TITLES, or "helper" for what makes another
+    one faster.  size: bytes to download, 0 where that is not known; memory: bytes it needs to run.  page: where its
+    licence is accepted by hand, if it must be; by_hand: what to do then.  lacks: what must be there before it can be
+    used here.  advised: whether it is what suits this machine best."""
 
     name: str
     title: Said
+    use: Said
     job: str
     licence: str
     size: int
     memory: int
     installed: bool
-    page: str = ""
+    page: str
+    by_hand: Said
+    lacks: Said
+    advised: bool
 
 
 @dataclass(frozen=True)
 class Surveyed:
-    """device: its name for a person; memory, free: bytes on it."""
+    """device: the GPU's name, "" for the processor; memory, free: bytes on it, 0 where that is not known.  more: 1
+    while the device is not known yet; then all of it comes again."""
 
     device: str
     memory: int
     free: int
     models: tuple[Model, ...]
+    more: int = 0
 
 
 @dataclass(frozen=True)
@@ -354,8 +365,8 @@ class Preview:
 
 @dataclass(frozen=True)
 class Failure:
-    """code, for programs: bad-request, cancelled, disk-full, internal, model-corrupt, no-memory, no-model, no-network,
-    unknown-photo, version, wrong-input.  sentence and remedy are for the person."""
+    """code, for programs: bad-request, cancelled, disk-full, in-use, internal, model-corrupt, no-memory, no-model,
+    no-network, unknown-photo, version, wrong-input.  sentence and remedy are for the person."""
 
     code: str
     sentence: Said

@@ -145,6 +145,7 @@ class Selector:
         """make_room: called with the bytes a model needs before it is loaded."""
         self._store, self._make_room = store, make_room
         self._segmenter: Segmenter | None = None
+        self._looks_with = ""  # the name of the segmenter that has made the embeddings
         self._namer: Sam3 | None = None
         self._photos: OrderedDict[str, Photo] = OrderedDict()
 
@@ -163,7 +164,11 @@ class Selector:
         return photo
 
     def known(self, key: str) -> Photo | None:
-        """The photo with this `photo_key`, if its embedding is still kept."""
+        """The photo with this `photo_key`, if its embedding is still kept and is of the best model here."""
+        if self._looks_with and self._looks_with != segmenters.choose(self._store):
+            self.release()
+            self._photos.clear()
+            self._looks_with = ""
         if key in self._photos:
             self._photos.move_to_end(key)
         return self._photos.get(key)
@@ -239,9 +244,10 @@ class Selector:
     def _load(self, progress: Report, cancelled: Callable[[], bool]) -> Segmenter:
         if self._segmenter is None:
             progress(0.0, "Loading the model that finds objects")
-            name = segmenters.choose(self._store)
+            name = self._looks_with or segmenters.choose(self._store)
             self._make_room(MODELS[name].memory)
             self._segmenter = segmenters.load(self._store, name, progress, cancelled)
+            self._looks_with = name
         return self._segmenter
 
     def _named(self, photo: Photo, text: str) -> tuple[tuple[float, float], Answer]:

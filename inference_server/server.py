@@ -1,8 +1,9 @@
 """The server: sockets, queue, progress, cancel.  It knows no model and imports none.
 
-One thread (this one) owns the ROUTER socket; each device has one worker thread that runs one job at a time.  A worker
-gets a job through `Worker.jobs` and hands its answers back over an inproc socket, so that only one thread
-ever touches the ROUTER.  Between the two, progress is a plain attribute of the job: written by one, read by the other.
+One thread (this one) owns the ROUTER socket.  The device has one worker thread that runs one job at a time, and so have
+downloads, which take long, and what else there is to ask about models: neither keeps a click waiting.  A worker gets a
+job through `Worker.jobs` and hands its answers back over an inproc socket, so that only one thread ever touches the
+ROUTER.  Between the two, progress is a plain attribute of the job: written by one, read by the other.
 """
 
 import contextlib
@@ -16,6 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import UnionType
 from typing import TYPE_CHECKING
 
 import zmq
@@ -23,7 +25,7 @@ import zmq
 if TYPE_CHECKING:  # brings asyncio with it: only for TCP
     from zmq.auth.thread import ThreadAuthenticator
 
-from . import __version__, places, protocol, wire
+from . import __version__, keys, places, protocol, wire
 from .errors import Said, UserError, cancelled_by_user, say
 
 log = logging.getLogger("inference_server")
@@ -32,8 +34,12 @@ REPORT_SECONDS = 0.5
 TICK_MS = 50
 HANDOVER_SECONDS = 10
 LONGEST_SOCKET_PATH = 100  # sun_path holds 104 bytes on macOS, 108 on Linux
+FOR_OTHERS = "serve --address tcp://0.0.0.0:5590 --idle 1e9"
 INBOX = "inproc://finished"
 
+DOWNLOADS = protocol.Fetch
+SHELVES = protocol.Survey | protocol.Discard
+DEVICE = protocol.Request  # that is, all others: the first worker that takes a message has it
 LAST, MORE = b"last", b"more"  # what a worker hands over is the end of its job, or there is more to come
 
 # (message, frames, progress, cancelled, send) -> (answer, frames); raises UserError or ProtocolError
@@ -60,13 +66,19 @@ class Job:
 
 
 class Worker:
-    """Runs jobs on one device, one after the other."""
+    """Runs the jobs of some kinds, one after the other."""
 
-    def __init__(self, context: zmq.Context, perform: Perform):
-        self._context, self._perform = context, perform
+    def __init__(self, context: zmq.Context, perform: Perform, kinds: UnionType | type):
+        self._context, self._perform, self.kinds = context, perform, kinds
         self.thread = threading.Thread(target=self._work, name="worker", daemon=True)
         self.jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self.job: Job | None = None  # touched by the server's thread only
+        # Both are touched by the server's thread only.
+        self.job: Job | None = None
+        self.waiting: deque[Job] = deque()
+
+    @property
+    def unfinished(self) -> list[Job]:
+        return [self.job, *self.waiting] if self.job else [*self.waiting]
 
     def _work(self) -> None:
         outbox = self._context.socket(zmq.PUSH)
@@ -111,13 +123,13 @@ def _failure(error: UserError) -> protocol.Failure:
 
 
 class Server:
-    """Answers clients until told to stop, or until nobody has asked for anything for `idle_seconds`.
+    """Answers clients until told to stop, or until nobody has asked for anything for `idle_seconds()`.
 
     address: "ipc://…" in a private folder, or "tcp://host:port" with CURVE keys (port 0 or *: any free one).
     """
 
-    def __init__(self, address: str, perform: Perform, idle_seconds: float = 900.0):
-        self._address, self._idle_seconds = address, idle_seconds
+    def __init__(self, address: str, perform: Perform, idle_seconds: Callable[[], float]):
+        self._address, self._idle_seconds, self._begun = address, idle_seconds, time.monotonic()
         self._context = zmq.Context()
         self._router = self._context.socket(zmq.ROUTER)
         self._router.linger = 1000
@@ -126,8 +138,7 @@ class Server:
         self._router.sndhwm = self._router.rcvhwm = 0
         self._inbox = self._context.socket(zmq.PULL)
         self._inbox.bind(INBOX)
-        self._workers = [Worker(self._context, perform)]
-        self._waiting: deque[Job] = deque()
+        self._workers = [Worker(self._context, perform, kinds) for kinds in (DOWNLOADS, SHELVES, DEVICE)]
         self._stopping = False
         self._authenticator: ThreadAuthenticator | None = None
 
@@ -135,7 +146,8 @@ class Server:
         """Open the socket; returns the endpoint that `client.Client` takes.  Raises UserError."""
         endpoint: dict = {"version": protocol.VERSION, "pid": os.getpid()}
         if self._address.startswith("tcp://"):
-            endpoint["server_key"] = self._demand_keys()
+            endpoint["server_key"] = self._encrypt()
+        self._router.ipv6 = "[" in self._address
         try:
             self._router.bind(self._address)
         except zmq.ZMQError as error:
@@ -144,7 +156,8 @@ class Server:
                 say("The address {address} cannot be used: {error}.", address=self._address, error=error.strerror),
                 "Another program may hold it; end that one or choose another address.",
             ) from None
-        endpoint["address"] = self._router.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0")
+        bound = self._router.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0")
+        endpoint["address"] = bound.replace("//0.0.0.0:", "//127.0.0.1:")  # this machine's own way to it
         return endpoint
 
     def serve(self) -> None:
@@ -155,8 +168,8 @@ class Server:
         poller.register(self._router, zmq.POLLIN)
         poller.register(self._inbox, zmq.POLLIN)
         last_use = time.monotonic()
-        while not self._stopping and time.monotonic() - last_use < self._idle_seconds:
-            busy = self._waiting or any(w.job for w in self._workers)
+        while not self._stopping and time.monotonic() - last_use < self._idle_seconds():
+            busy = any(worker.unfinished for worker in self._workers)
             ready = dict(poller.poll(TICK_MS if busy else 1000))
             if busy or ready:
                 last_use = time.monotonic()
@@ -182,8 +195,9 @@ class Server:
             self._send(client, _id_of(parts), _failure(UserError("version", sentence, "Run install.py again.")))
             return
         if isinstance(message, protocol.Hello):
-            busy = len(self._waiting) + sum(w.job is not None for w in self._workers)
-            self._send(client, request_id, protocol.Welcome(__version__, os.getpid(), busy))
+            busy = sum(len(worker.unfinished) for worker in self._workers)
+            running = time.monotonic() - self._begun
+            self._send(client, request_id, protocol.Welcome(__version__, os.getpid(), busy, running))
         elif isinstance(message, protocol.Cancel):
             self._cancel(client, request_id)
         elif isinstance(message, protocol.Stop):
@@ -192,32 +206,30 @@ class Server:
         elif isinstance(message, protocol.Request):
             if isinstance(message, protocol.Find):
                 self._give_up_older(client)
-            self._waiting.append(Job(client, request_id, message, frames))
+            worker = next(worker for worker in self._workers if isinstance(message, worker.kinds))
+            worker.waiting.append(Job(client, request_id, message, frames))
         else:
             self._send(client, request_id, _failure(UserError("bad-request", "That is an answer, not a request.")))
 
     def _give_up_older(self, client: bytes) -> None:
         """Cancel what this client wanted to find before: it looks at the newest answer only."""
-        for job in self._jobs():
+        for job in [job for worker in self._workers for job in worker.unfinished]:
             if job.client == client and isinstance(job.message, protocol.Find):
                 self._cancel(client, job.request_id)
 
-    def _jobs(self) -> list[Job]:
-        """What runs and what waits."""
-        return [w.job for w in self._workers if w.job] + list(self._waiting)
-
     def _cancel(self, client: bytes, request_id: str) -> None:
-        for job in self._jobs():
-            if job.client == client and job.request_id == request_id:
-                job.cancel.set()
-                if job in self._waiting:
-                    self._waiting.remove(job)
-                    self._send(client, request_id, _failure(cancelled_by_user()))
+        for worker in self._workers:
+            for job in worker.unfinished:
+                if job.client == client and job.request_id == request_id:
+                    job.cancel.set()
+                    if job in worker.waiting:
+                        worker.waiting.remove(job)
+                        self._send(client, request_id, _failure(cancelled_by_user()))
 
     def _hand_out(self) -> None:
         for worker in self._workers:
-            if worker.job is None and self._waiting:
-                worker.job = self._waiting.popleft()
+            if worker.job is None and worker.waiting:
+                worker.job = worker.waiting.popleft()
                 worker.job.word = say("Starting")
                 worker.jobs.put(worker.job)
 
@@ -238,16 +250,17 @@ class Server:
     def _report(self) -> None:
         """Tell each client now and then how its job goes; find out that way who is gone."""
         now = time.monotonic()
-        for place, job in enumerate(self._jobs()):
-            if now - job.reported < REPORT_SECONDS or job.cancel.is_set():
-                continue
-            job.reported = now
-            word = job.word if job not in self._waiting else say("Waiting, place {place} in the queue", place=place)
-            if not self._send(job.client, job.request_id, protocol.Progress(job.share, Said.of(word))):
-                log.info("a client left; its job is cancelled")
-                job.cancel.set()
-                if job in self._waiting:
-                    self._waiting.remove(job)
+        for worker in self._workers:
+            for place, job in enumerate(worker.unfinished):
+                if now - job.reported < REPORT_SECONDS or job.cancel.is_set():
+                    continue
+                job.reported = now
+                word = job.word if job is worker.job else say("Waiting, place {place} in the queue", place=place)
+                if not self._send(job.client, job.request_id, protocol.Progress(job.share, Said.of(word))):
+                    log.info("a client left; its job is cancelled")
+                    job.cancel.set()
+                    if job in worker.waiting:
+                        worker.waiting.remove(job)
 
     def _send(self, client: bytes, request_id: str, message: protocol.Message) -> bool:
         try:
@@ -256,25 +269,23 @@ class Server:
             return False
         return True
 
-    def _demand_keys(self) -> str:
-        """Admit only clients whose public key lies in keys/clients; returns the server's public key."""
-        from zmq.auth import load_certificate
+    def _encrypt(self) -> str:
+        """Answer only clients whose public key is admitted; returns the server's public key."""
         from zmq.auth.thread import ThreadAuthenticator
 
-        keys = make_keys()
+        public = keys.demand()
         self._authenticator = ThreadAuthenticator(self._context)
         self._authenticator.start()
-        self._authenticator.configure_curve(domain="*", location=str(keys / "clients"))
-        public, secret = load_certificate(keys / "server.key_secret")
-        self._router.curve_publickey, self._router.curve_secretkey = public, secret
+        self._authenticator.configure_curve_callback("*", _Doorman())
+        self._router.curve_publickey, self._router.curve_secretkey = (key.encode() for key in keys.kept("server"))
         self._router.curve_server = True
-        return public.decode()
+        return public
 
     def close(self) -> None:
         """Cancel what runs and give the socket back."""
-        for job in [w.job for w in self._workers if w.job]:
-            job.cancel.set()
         for worker in self._workers:
+            if worker.job:
+                worker.job.cancel.set()
             worker.jobs.put(None)
         for worker in self._workers:
             worker.thread.join(2)
@@ -282,6 +293,16 @@ class Server:
             self._authenticator.stop()
         self._router.close()
         self._inbox.close(0)
+
+
+class _Doorman:
+    """Whom pyzmq asks about each client that comes."""
+
+    def callback(self, domain: str, key: bytes) -> bool:
+        listed = key.decode() in keys.admitted().values()
+        if not listed:
+            log.warning("a client was turned away: its key %s is not admitted", key.decode())
+        return listed
 
 
 def _id_of(parts: list[bytes]) -> str:
@@ -293,21 +314,6 @@ def _id_of(parts: list[bytes]) -> str:
     return found if isinstance(found, str) else ""
 
 
-def make_keys() -> Path:
-    """The folder of CURVE key pairs, made on first use: one for the server, one for this user's programs."""
-    import zmq.auth
-
-    keys = places.private_folder(places.home() / "keys")
-    listed = places.private_folder(keys / "clients")
-    for name in ("server", "client"):
-        if not (keys / f"{name}.key_secret").exists():
-            zmq.auth.create_certificates(keys, name)
-        for file in keys.glob(f"{name}.key*"):
-            file.chmod(0o600)
-    (listed / "client.key").write_bytes((keys / "client.key").read_bytes())
-    return keys
-
-
 def default_address() -> str:
     """A Unix socket in the private folder; loopback TCP where there are none or the folder's path is too long."""
     path = places.home() / "server.sock"
@@ -316,7 +322,7 @@ def default_address() -> str:
     return "tcp://127.0.0.1:*"
 
 
-def run(perform: Perform, address: str | None, idle_seconds: float) -> int:
+def run(perform: Perform, address: str | None, idle_seconds: Callable[[], float]) -> int:
     """Be this user's server, unless one runs already.  Returns the exit status.  Raises UserError."""
     home = places.private_folder(places.home())
     endpoint_file = home / "server.json"

@@ -13,10 +13,10 @@ from inference_server import Engine, UserError, client, places
 from inference_server.models import download
 from inference_server.models.store import Store
 
-from . import servers, stand_in_hub
+from . import stand_in_hub
+from .servers import CLICK as CLICK
+from .servers import SERVE, long_job, stopped, wait_until
 from .small_models import picture
-
-CLICK = (322, 200)  # on the rocket in the photograph that install.py brings
 
 
 @pytest.fixture(scope="session")
@@ -52,19 +52,19 @@ def serving(home):
     clients = []
 
     def connect(*options: str) -> client.Client:
-        clients.append(client.connect([*servers.SERVE, *options]))
+        clients.append(client.connect([*SERVE, *options]))
         return clients[-1]
 
     yield connect
     for each in clients:
         each.close()
-    servers.wait_until(servers.stopped)
+    wait_until(stopped)
 
 
 @pytest.fixture
 def busy(serving):
     """The server at work on another client's long job; gives the event that ends it."""
-    message, frames = servers.long_job()
+    message, frames = long_job()
     other, done = serving(), threading.Event()
 
     def occupy() -> None:
@@ -73,7 +73,7 @@ def busy(serving):
 
     thread = threading.Thread(target=occupy)
     thread.start()
-    servers.wait_until(lambda: serving().hello().jobs_waiting == 1)
+    wait_until(lambda: serving().hello().jobs_waiting == 1)
     yield done
     done.set()
     thread.join(10)

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import zmq
 
-from inference_server import client, places
-from inference_server.protocol import Inpaint, Photo
+from inference_server import client, places, protocol
+from inference_server.protocol import Clicks, Inpaint, Locate, Photo
 from inference_server.wire import attach
 
 SERVE = [sys.executable, "-m", "inference_server", "serve"]
+CLICK = (322, 200)  # on the rocket in the photograph that install.py brings
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="Unix sockets and signals")
 
 
@@ -31,6 +32,14 @@ def wait_until(happened, seconds: float = 10) -> None:
     while not happened():
         assert time.monotonic() < limit, "it did not happen"
         time.sleep(0.02)
+
+
+def locate(connection: client.Client, photo: np.ndarray, **options):
+    frames = []
+    height, width = photo.shape[:2]
+    raster = attach(frames, width, height, 3, "uint8", photo.tobytes())
+    described = Photo(width, height, protocol.photo_key(width, height, photo.tobytes()), raster)
+    return connection.request(Locate("remove", described, Clicks((CLICK,), (1,))), frames, **options)[0]
 
 
 def long_job() -> tuple[Inpaint, list[bytes]]:

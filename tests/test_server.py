@@ -14,24 +14,14 @@ import numpy as np
 import pytest
 import zmq
 
-from inference_server import UserError, client, places, protocol, region, server, wire
-from inference_server.protocol import Clicks, Locate, Photo
-from inference_server.wire import attach
+from inference_server import UserError, client, keys, places, protocol, region, wire
+from inference_server.protocol import Locate, Photo
 
-from .conftest import CLICK
-from .servers import SERVE, long_job, needs_posix, raw_socket, wait_until
+from .servers import SERVE, locate, long_job, needs_posix, raw_socket, wait_until
 
 
 def pid() -> int:
     return json.loads((places.home() / "server.json").read_text())["pid"]
-
-
-def locate(connection: client.Client, photo: np.ndarray, **options):
-    frames = []
-    height, width = photo.shape[:2]
-    raster = attach(frames, width, height, 3, "uint8", photo.tobytes())
-    described = Photo(width, height, protocol.photo_key(width, height, photo.tobytes()), raster)
-    return connection.request(Locate("remove", described, Clicks((CLICK,), (1,))), frames, **options)[0]
 
 
 def test_a_server_is_started_and_finds_the_object(serving, photo, rocket):
@@ -287,5 +277,4 @@ def test_the_log_says_what_was_done_and_not_on_what(serving, home, photo):
 
 
 def test_keys_are_made_once(home):
-    first = (server.make_keys() / "server.key").read_bytes()
-    assert (server.make_keys() / "server.key").read_bytes() == first
+    assert keys.demand() == keys.demand()

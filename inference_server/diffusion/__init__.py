@@ -61,18 +61,18 @@ def load(
     progress(0.0, "Loading the model that paints")
     from .painter import Painter
 
-    place = _place(store, model)
-    return Painter(place, family_of(place), store)
+    there = place(store, model)
+    return Painter(there, family_of(there), store)
 
 
 def family(store: Store, job: str, model: str = "") -> Family:
     """What is known of the family of the model that `model` names.  Raises UserError as `demand` does."""
     demand(store, job, model)
-    return FAMILIES[family_of(_place(store, model))]
+    return FAMILIES[family_of(place(store, model))]
 
 
-def _place(store: Store, model: str) -> Path:
-    """Where the model is that `model` names, or the best one for this machine."""
+def place(store: Store, model: str) -> Path:
+    """Where the model is that `model` names, as in `demand`, which must have found it."""
     return Path(model) if _is_place(model) else store.folder_of(model or _best(store))
 
 

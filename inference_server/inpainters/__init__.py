@@ -30,9 +30,14 @@ class Inpainter(NamedTuple):
     fill: Callable[[np.ndarray, np.ndarray, np.ndarray, int, Step], Filled]
 
 
+def best(store: Store) -> str:
+    """The name of what `load` would give."""
+    return "patchmatch" if store.missing("big-lama") or find_spec("torch") is None else "big-lama"
+
+
 def load(store: Store, progress: Callable[[float, str], None], cancelled: Callable[[], bool]) -> Inpainter:
     """big-LaMa where it is installed, else patches.  Raises UserError where LaMa's file is damaged."""
-    if store.missing("big-lama") or find_spec("torch") is None:
+    if best(store) == "patchmatch":
         return Inpainter(patches.LONGEST, patches.fill)
     files = store.need("big-lama", progress, cancelled)
     from .. import devices

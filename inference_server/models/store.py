@@ -9,6 +9,7 @@ A model has a name of the catalogue, or is any repository ORG/NAME of the hub.
 import contextlib
 import errno
 import json
+import os
 import shutil
 import tempfile
 import time
@@ -56,7 +57,7 @@ class Store:
 
     def fetched(self) -> list[Model]:
         """The models here that are not of the catalogue."""
-        lists = sorted(self.folder.glob(f"*--*/{hub.LIST}"))
+        lists = sorted(self.folder.glob(f"[!.]*--*/{hub.LIST}"))
         names = [found[0] for path in lists if (found := hub.kept(path.parent))]
         return [model for model in map(self.known, names) if model.name not in MODELS]
 
@@ -118,7 +119,7 @@ class Store:
             raise UserError(
                 "no-model",
                 say("{job} needs the model {model}, which is not installed.", job=job_in_words, model=name),
-                _licensed(self.known(name)) or run(command(f"models fetch {name}")),
+                licensed(self.known(name)) or run(command(f"models fetch {name}")),
             )
 
     def need(self, name: str, progress: Report = quiet, cancelled: Callable[[], bool] = never) -> dict[str, Path]:
@@ -152,7 +153,7 @@ class Store:
             lacking = [*self.missing(name), *self.damaged(name, False, progress, cancelled)]
             if lacking and model.page and not model.hub:
                 sentence = say("{model} is given only to those who accept its licence.", model=name)
-                raise UserError("no-model", sentence, _licensed(model))
+                raise UserError("no-model", sentence, licensed(model))
             parts = {file: _beside(folder / file.name, f".{file.digest[:8]}.part") for file in lacking}
             for part in parts.values():
                 part.parent.mkdir(parents=True, exist_ok=True)
@@ -164,7 +165,7 @@ class Store:
 
                     def moved(length: int, file: File = file, done: int = done) -> None:
                         come = done + min(length, file.size)
-                        megabytes = {"done": come >> 20, "total": total >> 20}
+                        megabytes = {"done": come // 1_000_000, "total": total // 1_000_000}
                         words = say("Downloading {file}, {done} of {total} MB", file=file.name, **megabytes)
                         progress(come / max(total, 1), words)
 
@@ -208,12 +209,26 @@ class Store:
                     copy.unlink(missing_ok=True)
         return [file.name for file in sources]
 
-    def remove(self, name: str) -> None:
-        """Delete a model's files, and what came of those that stopped half-way.  Raises UserError."""
-        with self._alone(name):
-            if not self.folder_of(name).exists():
+    def remove(self, name: str, progress: Report = quiet, cancelled: Callable[[], bool] = never) -> None:
+        """Delete a model's files, and what came of those that stopped half-way: all of them or none.  Raises
+        UserError."""
+        folder = self.folder_of(name)
+        with self._alone(name, progress, cancelled):
+            if not folder.exists():
                 raise UserError("wrong-input", say("There is nothing here of {model}.", model=name))
-            shutil.rmtree(self.folder_of(name))
+            gone = folder.with_name(f".{folder.name}.removed")
+            shutil.rmtree(gone, ignore_errors=True)
+            try:
+                folder.replace(gone)  # Windows refuses it while a file in it is open, before anything is lost
+            except PermissionError:
+                if not os.access(self.folder, os.W_OK):
+                    raise
+                raise UserError(
+                    "in-use",
+                    say("{model} is in use, so it cannot be removed now.", model=name),
+                    "Stop the server, then try again.",
+                ) from None
+            shutil.rmtree(gone)
 
     def _recognised(self, name: str, given: Iterable[Path]) -> dict[File, Path]:
         """The file that each of these is, and each in a folder of them.  Raises UserError for one that is none."""
@@ -312,8 +327,8 @@ def _beside(place: Path, ending: str) -> Path:
     return place.with_name(place.name + ending)
 
 
-def _licensed(model: Model) -> str:
-    """What to do for a model that its maker gives only to those who accept its licence; empty for any other."""
+def licensed(model: Model) -> str:
+    """What to do for a model that its maker gives only to those who accept its licence; "" for any other."""
     if model.page and model.hub:
         return hub.licensed(model.page, model.name)
     names = [file.name for file in model.files]
