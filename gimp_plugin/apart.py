@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from gi.repository import GLib
 
-from inference_server.errors import UserError
+from inference_server.errors import UserError, say
 
 T = TypeVar("T")
 
@@ -26,7 +26,8 @@ class Errands:
             except UserError as error:
                 self.tell(failed, error)
             except OSError as error:
-                self.tell(failed, UserError("internal", str(error)))
+                sentence = say("Something went wrong in the plug-in ({error}).", error=error)
+                self.tell(failed, UserError("internal", sentence, "Please report it."))
             else:
                 self.tell(then, result)
 

@@ -1,7 +1,6 @@
 """A procedure's settings: the one list that the dialog, scripts and the last values use.
 
-Underlined letters are those GIMP's own buttons leave free, and each is used once a dialog: S, L, R, H, C and O are
-taken.
+Underlined letters are used once in the dialog, whose own are C, F, K, L, O, R and S.
 """
 
 import gi
@@ -61,15 +60,15 @@ def declare(procedure: Gimp.Procedure, job: str) -> None:
             "soft-edge", _("Soft ed_ge"), _("Follow hair and fur with soft values"), False, FLAGS
         )
         procedure.add_int_argument(
-            "feather", _("_Feather"), _("Pixels by which the object's edge is softened besides"), 0, FURTHEST, 0, FLAGS
+            "feather", _("Feat_her"), _("Pixels by which the object's edge is softened besides"), 0, FURTHEST, 0, FLAGS
         )
         procedure.add_boolean_argument(
             "include-shadow", _("Keep its sha_dow"), _("The object's shadow falls on what is new"), True, FLAGS
         )
         return
     for name, label, blurb in (
-        ("grow", _("_Grow (-1: automatic)"), _("Pixels to grow the mask by; -1: what suits the photo's size")),
-        ("feather", _("_Feather (-1: automatic)"), _("Pixels of soft edge; -1: what suits the photo's size")),
+        ("grow", _("_Grow"), _("Pixels to grow the mask by; -1: what suits the photo's size")),
+        ("feather", _("Feat_her"), _("Pixels of soft edge; -1: what suits the photo's size")),
     ):
         procedure.add_int_argument(name, label, blurb, AUTOMATIC, FURTHEST, AUTOMATIC, FLAGS)
     _shadow(procedure)

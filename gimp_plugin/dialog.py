@@ -17,7 +17,9 @@ from layers import Result
 from panels import Panel
 from pointing import Pointing
 from talk import Run, Talk
+from telling import Telling
 from view import Shape, View
+from widgets import in_words
 from window import JOBS, PREVIEW, Window
 from words import _, time_left, translated
 
@@ -27,9 +29,8 @@ from inference_server.protocol import Found, Preview
 
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
-from gi.repository import Gdk, Gimp, GimpUi, GLib, Gtk  # noqa: E402  gi wants the versions first
+from gi.repository import Gdk, Gimp, GimpUi, Gtk  # noqa: E402  gi wants the versions first
 
-THINKING_MS = 300  # without a key before the server is asked: who types on would not read the answer
 TELLS = ("prompt", "negative", "help-prompt", "model", "background")
 SHAPES = ("grow", "feather", "soft-edge", "include-shadow")
 HOW = _("Click on the object. Right click: not this. Drag: a box around it.")
@@ -77,7 +78,6 @@ class Dialog:
         self._run: Run | None = None
         self._then = self._show_results
         self._begun = 0.0
-        self._waiting = 0
         self._talk = Talk()
         procedures = {name: Gimp.get_pdb().lookup_procedure(f"inpaint-anything-{name}") for name in JOBS}
         self._configs = {name: procedure.create_config() for name, procedure in procedures.items()}
@@ -87,6 +87,7 @@ class Dialog:
         panels = {name: Panel(procedures[name], self._configs[name], self._apply) for name in JOBS}
         self.view = View(photo.width, photo.height, self._picture, lambda *part: pictures.part(photo, *part))
         self.window = Window(self.view, panels)
+        self._telling = Telling(self._talk, self.window, session.described(photo, self._proxy), self._proxy)
         GimpUi.window_set_transient(self.window)
         self.job = job
         self.window.jobs[job].set_active(True)
@@ -108,6 +109,7 @@ class Dialog:
         window.connect("response", self._respond)
         window.connect("delete-event", lambda *_: self._close() or True)
         window.stop.connect("clicked", lambda _button: self._stop())
+        window.get_models.connect("clicked", lambda _button: self._get_models())
         for job, button in window.jobs.items():
             button.connect("toggled", lambda button, job=job: button.get_active() and self._change_job(job))
         for config in self._configs.values():
@@ -150,8 +152,7 @@ class Dialog:
     def _close(self) -> None:
         if self._run:
             self._run.stop()
-        if self._waiting:
-            GLib.source_remove(self._waiting)
+        self._telling.stop()
         self._talk.close()
         self.window.destroy()
         Gtk.main_quit()
@@ -161,7 +162,7 @@ class Dialog:
         self.window.show_job(job)
         self._forget_results()
         self._find()
-        self._tell_soon()
+        self._telling.soon(self.job, self.settings)
 
     def _changed(self, name: str) -> None:
         """A setting was changed."""
@@ -169,7 +170,7 @@ class Dialog:
         if name in SHAPES:
             self._find()
         if name in TELLS:
-            self._tell_soon()
+            self._telling.soon(self.job, self.settings)
 
     def _point(self, pointing: Pointing) -> None:
         self.pointing = pointing
@@ -198,6 +199,8 @@ class Dialog:
             self._say_how()
 
         self._talk.ask(question, looked, self._failed, self._progress)
+        survey = session.Question(protocol.Survey())
+        self._talk.ask(survey, lambda found, _frames: self._list_models(found), lambda _error: None)
         self.view.show_clicks(self.pointing.marks)
 
     def _find(self) -> None:
@@ -358,41 +361,24 @@ class Dialog:
 
     def _failed(self, error: UserError) -> None:
         if error.code != "cancelled":
-            self.window.say(f"{translated(error.sentence)} {translated(error.remedy)}".strip())
+            self.window.say(in_words(error))
 
     def _say_how(self) -> None:
         if not self._run:
             self.window.say("")
         self.window.hint.set_text(COMPARE if self.results else MORE if self.pointing.acts else HOW)
 
-    # -- what a model will be told --------------------------------------------------------------------------------
+    def _list_models(self, found: protocol.Surveyed) -> None:
+        """Offer the models that are installed."""
+        for panel in self.window.panels.values():
+            if panel.models:
+                panel.models.remove_all()
+                for model in found.models:
+                    if model.installed and model.job == "fill":
+                        panel.models.append_text(model.name)
 
-    def _tell_soon(self) -> None:
-        if self._waiting:
-            GLib.source_remove(self._waiting)
-        self._waiting = GLib.timeout_add(THINKING_MS, self._tell)
+    def _get_models(self) -> None:
+        import setup_dialog
 
-    def _tell(self) -> bool:
-        self._waiting = 0
-        label, settings = self.window.panels[self.job].told, self.settings()
-        if label is None or not session.paints(self.job, settings):
-            self._talk.forget("suggest")
-            return GLib.SOURCE_REMOVE
-        described = session.described(self._photo, self._proxy)
-        question = session.Question(protocol.Suggest(self.job, described, session.wish(settings)), proxy=self._proxy)
-
-        def heard(told: protocol.Suggested, _frames: list[bytes]) -> None:
-            label.set_text(_in_words(told, self.job, settings))
-
-        def failed(error: UserError) -> None:
-            label.set_text(f"{translated(error.sentence)} {translated(error.remedy)}")
-
-        self._talk.ask(question, heard, failed, line="suggest")
-        return GLib.SOURCE_REMOVE
-
-
-def _in_words(told: protocol.Suggested, job: str, settings: dict) -> str:
-    if job == "replace" and not settings["prompt"].strip():
-        return _("Write in the prompt what should be around the object.")
-    words = say(_("The model is told: {prompt}"), prompt=told.prompt)
-    return words + ("\n" + say(_("But not: {negative}"), negative=told.negative) if told.negative else "")
+        setup_dialog.show(self.window)
+        self._telling.soon(self.job, self.settings)

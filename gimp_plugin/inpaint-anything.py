@@ -130,7 +130,7 @@ def open_settings(procedure, config, _data):
     def show():
         import setup_dialog
 
-        setup_dialog.show(procedure)
+        setup_dialog.show()
         return procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, None)
 
     return explained(procedure, show)

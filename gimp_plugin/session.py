@@ -15,19 +15,19 @@ import canvas
 from canvas import Photo, Pointed, packed_mask, rough_mask
 from gi.repository import Gimp
 from layers import Result
-from words import translated
+from words import _, translated
 
 from inference_server import places, protocol
-from inference_server.errors import UserError
+from inference_server.errors import UserError, say
 from inference_server.protocol import Find, Inpaint, Inpainted, Locate, Preview, Raster, Segment
 from inference_server.wire import attach, extract
 
 AUTOMATIC = -1
 WORDS = {
-    "select": "Selecting the object",
-    "remove": "Removing the object",
-    "fill": "Filling",
-    "replace": "Replacing the background",
+    "select": _("Selecting the object"),
+    "remove": _("Removing the object"),
+    "fill": _("Filling"),
+    "replace": _("Replacing the background"),
 }
 TOLD = ("seed", "prompt", "negative")
 NO_PROXY = 1, 1, b"\0\0\0"
@@ -64,7 +64,7 @@ class StatusBar:
     """Shows how a job goes in GIMP's own progress bar, whose Cancel button ends the plug-in."""
 
     def __init__(self, job: str):
-        Gimp.progress_init(translated(WORDS[job]))
+        Gimp.progress_init(WORDS[job])
 
     def __enter__(self) -> "StatusBar":
         return self
@@ -262,5 +262,6 @@ def installation() -> str:
         raise UserError("no-server", "The inference server is not installed.", "Run install.py.") from None
     os.environ.setdefault(places.HOME_VARIABLE, home)
     if not Path(python).exists() and not Path("/.flatpak-info").exists():
-        raise UserError("no-server", f"The inference server is gone: there is no {python}.", "Run install.py again.")
+        sentence = say("The inference server is gone: there is no {file}.", file=python)
+        raise UserError("no-server", sentence, "Run install.py again.")
     return python

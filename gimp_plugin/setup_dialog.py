@@ -22,19 +22,21 @@ KEY_LENGTH = 40
 WIDTH, HEIGHT = 720, 700
 
 
-def show(procedure) -> None:
-    """Open the settings until the person closes them.  Raises UserError where there is nothing to talk to a server
-    with."""
+def show(parent: Gtk.Window | None = None) -> None:
+    """Open the settings, over a window if they belong to one, until the person closes them.
+
+    Raises UserError where there is nothing to talk to a server with.
+    """
     client = session.client_module()
     session.installation()
-    GimpUi.init(procedure.get_name())
-    Setup(client).run()
+    GimpUi.init("inpaint-anything")
+    Setup(client, parent).run()
 
 
 class Setup:
     """The dialog.  What is chosen in it holds at once."""
 
-    def __init__(self, client):
+    def __init__(self, client, parent: Gtk.Window | None):
         self._client, self._chosen = client, preferences.read()
         self._errands = Errands()
         self._surveys = 0  # so many were asked for: of the older ones nobody wants to hear
@@ -48,7 +50,11 @@ class Setup:
         )
         self._dialog.add_button(_("_Close"), Gtk.ResponseType.CLOSE)
         self._dialog.set_default_size(WIDTH, HEIGHT)
-        GimpUi.window_set_transient(self._dialog)
+        if parent:
+            self._dialog.set_transient_for(parent)
+            self._dialog.set_modal(True)
+        else:
+            GimpUi.window_set_transient(self._dialog)
         area = self._dialog.get_content_area()
         area.set_properties(border_width=12, spacing=18)
         self._models = ModelList(self._errands, self._ask, self._survey)

@@ -13,7 +13,7 @@ from gi.repository import GLib
 from session import Question, Steps
 
 from inference_server import protocol
-from inference_server.errors import Said, UserError, say
+from inference_server.errors import UserError, cancelled_by_user, say
 
 Message = protocol.Message
 Failed = Callable[[UserError], None]
@@ -112,7 +112,7 @@ class Talk:
                 if error.code != "server-gone" or not known_server or asked.stopped.is_set():
                     raise
                 known_server = False
-                again = Said("The inference server stopped. It is started again…")
+                again = say("The inference server stopped. It is started again…")
                 self._tell(asked, asked.progress, 0.0, again)
 
     def _leave(self) -> None:
@@ -162,7 +162,7 @@ class Run:
         self._asked = None
         try:
             if self._stopped:
-                raise UserError("cancelled", "Cancelled.", "Nothing was changed.")
+                raise cancelled_by_user()
             question = self._steps.send(answer)
         except StopIteration:
             self._ended(None)

@@ -11,6 +11,11 @@ from inference_server.errors import UserError  # noqa: E402
 GOOD, BAD, NEWS = "object-select-symbolic", "dialog-error-symbolic", "dialog-information-symbolic"
 
 
+def in_words(error: UserError) -> str:
+    """What was wrong and what to do about it, in the person's language."""
+    return f"{translated(error.sentence)} {translated(error.remedy)}".strip()
+
+
 def label(text: str = "", selectable: bool = False, **properties) -> Gtk.Label:
     """Text from the start of the line, wrapped where it is long."""
     return Gtk.Label(
@@ -55,4 +60,4 @@ class Remark(Gtk.Box):
             widget.set_visible(bool(text))
 
     def failed(self, error: UserError) -> None:
-        self.say(f"{translated(error.sentence)} {translated(error.remedy)}".strip(), BAD)
+        self.say(in_words(error), BAD)

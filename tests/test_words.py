@@ -15,10 +15,8 @@ from . import words
 LIKE_WORDS = re.compile(r"(?<![A-Za-z])_?[A-Z]_?[a-z][a-z_]+\b|[A-Za-z]{2,} [A-Za-z]{2,}")
 # What these functions are given and these names stand for is the same in all languages: GTK's names of keys, say.
 SAME_IN_ALL = ("require_version", "set_attribution", "add_menu_path", "MENU", "KEYS", "ARROWS", "ENTER")
-NOT_YET = tuple(f"gimp_plugin/{name}.py" for name in ("canvas", "dialog", "inpaint-anything", "progress", "session"))
-
 FILES = dict(words.sources())
-PLUG_IN = [name for name in FILES if name.startswith("gimp_plugin/") and name not in NOT_YET]
+PLUG_IN = [name for name in FILES if name.startswith("gimp_plugin/")]
 
 
 def texts(source: str) -> set[object]:
@@ -60,7 +58,7 @@ def test_the_template_has_words_of_every_kind():
 # -- what the sources must keep to
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if name not in NOT_YET])
+@pytest.mark.parametrize("name", FILES)
 def test_what_is_read_is_never_put_together_before_it_is_translated(name):
     for given in words.read(FILES[name]):
         for part in given:
