@@ -83,9 +83,10 @@ class Window(GimpUi.Dialog):
         self.choices.get_accessible().set_name(_("What may be meant"))
         self.get_models = Gtk.Button(label=_("Get a model…"), halign=Gtk.Align.START)
         settings = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12, border_width=2)
-        for panel in self.panels.values():
-            settings.pack_start(panel, False, False, 0)
         settings.pack_start(self.get_models, False, False, 0)
+        for panel in self.panels.values():
+            panel.set_no_show_all(True)  # it knows itself what is to be seen
+            settings.pack_start(panel, False, False, 0)
         scrolled = Gtk.ScrolledWindow(
             hscrollbar_policy=Gtk.PolicyType.NEVER, propagate_natural_width=True, shadow_type=Gtk.ShadowType.NONE
         )

@@ -17,7 +17,7 @@ from . import screen
 PREPARE = Path(__file__).with_name("prepare_window.py")
 PROGRAMS = ("Xvfb", "openbox", "xdotool", "xwd")
 WIDTH, HEIGHT = 1280, 860
-COVERED = 60  # levels by which the overlay changes a photo at least; what lies under the pointer is changed by less
+TINTED = 25  # levels by which the overlay makes a photo redder, and not greener; hovering only makes it lighter
 
 
 def wait_for(happened, seconds: float, what: str):
@@ -123,18 +123,19 @@ class Dialog:
         self.gimp.do("mouseup", "1")
 
     def shown(self, photo: np.ndarray) -> np.ndarray:
-        """How much the screen differs from the photo, (height, width) uint8, in the photo's own pixels."""
+        """What the screen shows of the photo, (height, width, 3), in the photo's own pixels."""
         self.at(photo, 0, 0)
         height, width = photo.shape[:2]
         self.gimp.do("mousemove", "5", "5")  # out of the way
         time.sleep(0.3)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        view = cv2.warpAffine(self.picture(), self._map, (width, height), flags=flags)
-        return np.abs(view.astype(int) - photo).max(axis=2).astype(np.uint8)
+        return cv2.warpAffine(self.picture(), self._map, (width, height), flags=flags).astype(int)
 
     def overlay(self, photo: np.ndarray) -> np.ndarray:
-        """Where something lies over the photo, (height, width) bool; fine lines and marks aside."""
-        return cv2.morphologyEx((self.shown(photo) > COVERED).astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5))) > 0
+        """Where the overlay lies over the photo, (height, width) bool; fine lines and marks aside."""
+        shown = self.shown(photo)
+        tint = (shown[..., 0] - shown[..., 1]) - (photo[..., 0].astype(int) - photo[..., 1])
+        return cv2.morphologyEx((tint > TINTED).astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5))) > 0
 
     def wait_for_overlay(self, photo: np.ndarray, fits, what: str, seconds: float = 20) -> np.ndarray:
         """The overlay, once fits(overlay)."""
