@@ -428,6 +428,8 @@ def test_what_contradicts_itself_is_refused(engine, known):
     ):
         with pytest.raises(ProtocolError):
             ask(engine, message, frames)
+    with pytest.raises(ProtocolError, match="the size it has"):
+        ask(engine, Find("remove", replace(known, width=641), POINTED))
     with pytest.raises(UserError, match="has not seen") as refused:
         ask(engine, Find("remove", Photo(640, 427, "another"), POINTED))
     assert refused.value.code == "unknown-photo"
