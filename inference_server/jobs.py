@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import cv2
 import numpy as np
 
 from . import backdrops, edges, filling, masks, protocol, region, removing, shadows, shapes
@@ -41,8 +42,9 @@ from .wire import ProtocolError, attach, extract
 Report = Callable[[float, str], None]
 Send = Callable[[protocol.Message, list[bytes]], None]
 Answer = tuple[protocol.Message, list[bytes]]
-Looks = list[tuple[np.ndarray, float]]  # masks (h, w) uint8 of the proxy's size that may be meant, and their scores
+Looks = list[tuple[np.ndarray, float]]  # masks (h, w) uint8 of the whole photo that may be meant, and their scores
 
+GLIMPSE = 512  # pixels on the long side that a first look is drawn in: the segmenter's grid has 256
 MOST_SHAPES = 4  # more than clicks give; a name may give many
 PREVIEW_SECONDS = 0.2  # between two previews, at least: nobody sees more
 
@@ -96,7 +98,7 @@ def _find(engine, message: Find, frames, progress, cancelled, send: Send) -> Ans
 
 def _look_for(engine, message: Find, frames, progress, cancelled, each) -> Iterator[tuple[Looks, int]]:
     """What the clicks point at, and whether a better look follows.  each: does a thing to several at once, as `map`."""
-    photo = _look(engine, message.photo, frames, progress, cancelled)
+    photo = _seen_whole(engine, message.photo, frames, progress, cancelled)
     height, width = photo.proxy.shape[:2]
     pointed = _pointed(photo, message, frames).scaled(width / message.photo.width, height / message.photo.height)
     with_shadow = message.include_shadow and message.job != "replace"
@@ -113,8 +115,9 @@ def _look_for(engine, message: Find, frames, progress, cancelled, each) -> Itera
 
     asked = pointed.first(len(pointed.points)), message.soft_edge, with_shadow
     if photo.looks is None or photo.looks[0] != asked:
-        more = int(not message.quick)
-        yield [*each(lambda mask: (mask.preview(width, height), mask.score), select(quick=True))], more
+        more, scale = int(not message.quick), min(1.0, GLIMPSE / max(width, height))
+        seen = max(1, round(width * scale)), max(1, round(height * scale))
+        yield [*each(lambda mask: (mask.preview(*seen), mask.score), select(quick=True))], more
         if not more:
             return
         photo.looks = asked, [*each(followed, select(quick=False))]
@@ -129,14 +132,20 @@ def _look_at_ready(engine, message: Find, frames, progress, cancelled, each) -> 
     more = int(message.include_shadow and message.job != "replace" and not message.quick)
     yield [(mask, 1.0)], more
     if more:
-        photo = _look(engine, message.photo, frames, progress, cancelled)
-        if photo.proxy.shape[:2] != mask.shape:
-            raise ProtocolError("the proxy is not of the photo's size")
+        photo = _seen_whole(engine, message.photo, frames, progress, cancelled)
         yield [(_with_shadow(engine, photo.proxy, mask, progress, cancelled), 1.0)], 0
 
 
+def _seen_whole(engine, photo: protocol.Photo, frames, progress, cancelled) -> Photo:
+    """`_look`, for those who draw on the proxy."""
+    seen, size = _look(engine, photo, frames, progress, cancelled), protocol.proxy_size(*_size(photo))
+    if seen.proxy.shape[1::-1] != size:
+        raise ProtocolError("the proxy is not of the size it has for this photo")
+    return seen
+
+
 def _shown(mask: np.ndarray, message: Find, size: tuple[int, int]) -> np.ndarray:
-    """The mask (h, w) of the proxy as the job would show what it paints, or what it keeps, through it."""
+    """The mask (h, w) uint8 of the photo at any size, as what the job paints, or keeps, would show through it."""
     scale = max(mask.shape) / max(size)
     match message.job:
         case "select":
@@ -147,10 +156,11 @@ def _shown(mask: np.ndarray, message: Find, size: tuple[int, int]) -> np.ndarray
 
 
 def _shape(mask: np.ndarray, score: float, size: tuple[int, int]) -> tuple[Shape, bytes]:
-    """A mask (h, w) of the proxy as it travels, an empty one as a single pixel, and its frame."""
-    place = region.bounds(mask) or Window(0, 0, 1, 1)
+    """A mask (h, w) of the photo as it travels, an empty one as a single pixel, and its frame."""
+    proxy = cv2.resize(mask, protocol.proxy_size(*size), interpolation=cv2.INTER_LINEAR)
+    place = region.bounds(proxy) or Window(0, 0, 1, 1)
     frames: list[bytes] = []
-    part = np.ascontiguousarray(mask[place.slices])
+    part = np.ascontiguousarray(proxy[place.slices])
     raster = attach(frames, place.width, place.height, 1, "uint8", part.tobytes(), pack=True)
     scale = size[0] / mask.shape[1], size[1] / mask.shape[0]
     return Shape(score, place, raster, shapes.outlines(mask, scale)), frames[0]

@@ -66,8 +66,10 @@ def fill_holes(logits: np.ndarray, largest: float = SPECK) -> np.ndarray:
     A doughnut keeps its hole; the gaps SAM leaves inside an object go.
     """
     outside = np.pad(logits <= 0, 1, constant_values=True)  # one frame joins all that is not a hole
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(outside.astype(np.uint8), connectivity=4)
-    small = stats[:, cv2.CC_STAT_AREA] <= largest * np.count_nonzero(logits > 0)
+    _, labels = cv2.connectedComponents(
+        outside.astype(np.uint8), connectivity=4
+    )  # with statistics it takes twice as long
+    small = np.bincount(labels.ravel()) <= largest * np.count_nonzero(logits > 0)
     small[0] = small[labels[0, 0]] = False  # neither the object nor what lies around it
     if not small.any():
         return logits

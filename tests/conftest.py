@@ -3,18 +3,19 @@
 import os
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from inference_server import Engine, UserError, client, places
+from inference_server import Engine, UserError, client, places, protocol
 from inference_server.models import download
 from inference_server.models.store import Store
 
-from . import stand_in_hub
-from .servers import CLICK as CLICK
+from . import looks, stand_in_hub
+from .looks import CLICK as CLICK
 from .servers import SERVE, long_job, stopped, wait_until
 from .small_models import picture
 
@@ -102,6 +103,33 @@ def engine(models) -> Engine:
 def rocket(engine, photo) -> np.ndarray:
     """The rocket's mask (427, 640) uint8."""
     return engine.segment(photo, [CLICK], [1])[0].alpha
+
+
+@pytest.fixture(scope="module")
+def known(engine, photo):
+    """The photograph, at which the engine has looked."""
+    description, frames = looks.described(photo)
+    looks.ask(engine, protocol.Look(description), frames)
+    return replace(description, proxy=None)
+
+
+@pytest.fixture
+def passes(monkeypatch):
+    """The passes of the decoder that were made."""
+    from inference_server.segmenters.onnx_pair import OnnxPair
+
+    made, decode = [], OnnxPair.decode
+    monkeypatch.setattr(OnnxPair, "decode", lambda self, *question: made.append(1) or decode(self, *question))
+    return made
+
+
+@pytest.fixture
+def fresh(models, photo):
+    """An engine that has looked at the photo and was asked nothing, and the photo."""
+    engine = Engine(Store(models))
+    description, frames = looks.described(photo)
+    looks.ask(engine, protocol.Look(description), frames)
+    return engine, replace(description, proxy=None)
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,9 @@ from inference_server import client, places, protocol
 from inference_server.protocol import Clicks, Inpaint, Locate, Photo
 from inference_server.wire import attach
 
+from .looks import CLICK
+
 SERVE = [sys.executable, "-m", "inference_server", "serve"]
-CLICK = (322, 200)  # on the rocket in the photograph that install.py brings
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="Unix sockets and signals")
 
 

@@ -5,90 +5,22 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
-from inference_server import Engine, UserError, masks, protocol, region, shapes
+from inference_server import Engine, UserError, masks, protocol, region
 from inference_server.jobs import perform
 from inference_server.models.store import Store
 from inference_server.protocol import Clicks, Find, Inpaint, Locate, Photo, Segment
-from inference_server.segmenters.onnx_pair import OnnxPair
 from inference_server.wire import ProtocolError, attach, extract
 
 from .conftest import CLICK
+from .looks import POINTED, WITHOUT, ask, described, drawn, hint, overlap
 from .small_models import picture
-
-POINTED = Clicks((CLICK,), (1,))
-WITHOUT = Clicks((CLICK, (300, 420)), (1, 0))
-
-
-def ask(engine, message, frames=(), cancelled=lambda: False):
-    """All the answers, each with its frames."""
-    answers = []
-    last = perform(engine, message, frames, lambda *_: None, cancelled, lambda *some: answers.append(some))
-    return [*answers, last]
-
-
-def described(image):
-    """A photo as a client describes it, and the frame its proxy is in."""
-    proxy, frames = region.to_proxy(image), []
-    height, width = proxy.shape[:2]
-    key = protocol.photo_key(width, height, proxy.tobytes())
-    raster = attach(frames, width, height, 3, "uint8", proxy.tobytes())
-    return Photo(image.shape[1], image.shape[0], key, raster), frames
-
-
-def hint(mask, frames):
-    return attach(frames, mask.shape[1], mask.shape[0], 1, "uint8", mask.tobytes(), pack=True)
-
-
-def drawn(answer, size):
-    """The masks (h, w) uint8 of an answer, in a proxy of this (width, height)."""
-    found, frames = answer
-    planes = []
-    for shape in found.shapes:
-        plane, place = np.zeros(size[::-1], np.uint8), region.Window(*shape.place)
-        part = np.frombuffer(extract(shape.mask, frames), np.uint8)
-        plane[place.slices] = part.reshape(place.height, place.width)
-        planes.append(plane)
-    return planes
-
-
-def overlap(a, b):
-    a, b = a > 127, b > 127
-    return np.count_nonzero(a & b) / np.count_nonzero(a | b)
-
-
-@pytest.fixture(scope="module")
-def known(engine, photo):
-    """The photograph, at which the engine has looked."""
-    description, frames = described(photo)
-    ask(engine, protocol.Look(description), frames)
-    return replace(description, proxy=None)
 
 
 @pytest.fixture(scope="module")
 def large(photo):
     """The photograph at four times its size: larger than its proxy."""
     return cv2.resize(photo, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
-
-
-@pytest.fixture
-def passes(monkeypatch):
-    """The passes of the decoder that were made."""
-    made, decode = [], OnnxPair.decode
-    monkeypatch.setattr(OnnxPair, "decode", lambda self, *question: made.append(1) or decode(self, *question))
-    return made
-
-
-@pytest.fixture
-def fresh(models, photo):
-    """An engine that has looked at the photo and was asked nothing, and the photo."""
-    engine = Engine(Store(models))
-    description, frames = described(photo)
-    ask(engine, protocol.Look(description), frames)
-    return engine, replace(description, proxy=None)
 
 
 # -- two looks
@@ -164,93 +96,6 @@ def test_what_was_shown_is_there_at_once_with_another_growth(fresh, passes):
     assert len(ask(engine, Find("remove", known, POINTED, soft_edge=True))) == 2, "another edge is another question"
 
 
-# -- the mask that was taken
-
-
-def test_another_mask_that_was_taken_is_what_the_next_click_mends(engine, known):
-    """A second click on what all have in common leaves the rocket the rocket, and the launch pad with it what it is."""
-    *_, second = ask(engine, Find("select", known, POINTED))
-    rocket, _, with_pad = drawn(second, (640, 427))
-    again = Clicks((CLICK, (322, 350)), (1, 1))
-    for chosen, same, other in (((), rocket, with_pad), ((0, 2), with_pad, rocket)):
-        *_, after = ask(engine, Find("select", known, replace(again, chosen=chosen)))
-        mended = drawn(after, (640, 427))[0]
-        assert overlap(mended, same) > 0.9 > 0.7 > overlap(mended, other)
-
-
-def test_the_choice_after_the_last_click_is_what_is_located_selected_and_painted(engine, known, photo):
-    *_, second = ask(engine, Find("select", known, POINTED))
-    for k, shape in enumerate(second[0].shapes):
-        clicks = replace(POINTED, chosen=(0, k))
-        ((located, _),) = ask(engine, Locate("select", known, clicks))
-        assert np.abs(np.subtract(located.bounds, shape.place)).max() <= 8
-        frames = []
-        pixels = attach(frames, 640, 427, 3, "uint8", photo.tobytes())
-        ((selected, packed),) = ask(engine, Segment(known, clicks, (0, 0, 640, 427), pixels), frames)
-        assert selected.window == shape.place
-        assert extract(selected.mask, packed) == extract(shape.mask, second[1])
-    # The last of them, in a window that holds no more than a part of it.
-    frames = []
-    pixels = attach(frames, 50, 100, 3, "uint8", np.ascontiguousarray(photo[200:300, 300:350]).tobytes())
-    ((painted, packed),) = ask(engine, Inpaint("remove", known, (300, 200, 50, 100), pixels, clicks), frames)
-    at = region.Window(*painted.window)
-    part = np.frombuffer(extract(painted.mask, packed), np.uint8).reshape(at.height, at.width)
-    assert overlap(part, drawn(second, (640, 427))[-1][at.slices]) > 0.95
-
-
-def test_walking_through_the_masks_costs_no_pass(fresh, passes):
-    engine, known = fresh
-    ask(engine, Find("select", known, POINTED))
-    passes.clear()
-    for k in (0, 1, 2):
-        ask(engine, Find("select", known, replace(POINTED, chosen=(0, k))))
-        ask(engine, Locate("select", known, replace(POINTED, chosen=(0, k))))
-    assert not passes
-    for k in (0, 1, 2, 1):
-        ask(engine, Find("select", known, replace(WITHOUT, chosen=(0, k, 1))))
-    assert len(passes) == 3, "what was taken before the last click is another question each time"
-    ask(engine, Find("select", known, replace(WITHOUT, chosen=(0,))))
-    ask(engine, Find("select", known, WITHOUT))
-    assert len(passes) == 3, "the best is what is taken where nothing is said"
-
-
-def test_the_mask_taken_of_a_box_is_what_the_first_click_mends(engine, known):
-    box = Clicks(box=(180.0, 60.0, 460.0, 420.0))
-    *_, alone = ask(engine, Find("select", known, box))
-    answers = []
-    for k in range(len(alone[0].shapes)):
-        *_, after = ask(engine, Find("select", known, replace(box, points=(CLICK,), labels=(1,), chosen=(k,))))
-        answers.append(drawn(after, (640, 427))[0])
-    assert any((answers[0] != other).any() for other in answers[1:])
-    *_, plain = ask(engine, Find("select", known, replace(box, points=(CLICK,), labels=(1,))))
-    assert (drawn(plain, (640, 427))[0] == answers[0]).all()
-
-
-@pytest.mark.parametrize("chosen", [(0, 3), (0, -1), (0, 2**40), (0, 0, 0), (-1,)])
-def test_a_choice_that_there_is_not_is_refused(engine, known, chosen):
-    with pytest.raises(UserError) as refused:
-        ask(engine, Locate("select", known, replace(POINTED, chosen=chosen)))
-    assert refused.value.code == "wrong-input"
-
-
-def test_a_choice_that_there_is_not_before_the_last_click_is_refused(engine, known):
-    with pytest.raises(UserError, match="no mask number 8"):
-        ask(engine, Find("select", known, replace(WITHOUT, chosen=(0, 7))))
-
-
-def test_with_a_rough_mask_too_choices_are_counted_from_the_persons_own_clicks(engine, known, rocket):
-    frames = []
-    rough = hint(cv2.dilate(rocket, np.ones((9, 9), np.uint8)), frames)
-    answers = {}
-    for chosen in ((), (0,), (1,), (2,)):
-        *_, last = ask(engine, Find("select", known, Clicks((CLICK,), (1,), chosen=chosen), rough=rough), frames)
-        answers[chosen] = drawn(last, (640, 427))[0]
-        ((located, _),) = ask(engine, Locate("select", known, Clicks(chosen=chosen), rough=rough), frames)
-        assert located.score > 0
-    assert (answers[()] == answers[(0,)]).all()
-    assert any((answers[()] != answers[k]).any() for k in ((1,), (2,)))
-
-
 # -- growing
 
 
@@ -268,7 +113,7 @@ def test_what_is_shown_is_what_is_painted(engine, large, job, grow, feather):
     mask[place.slices] = np.frombuffer(extract(found.mask, packed), np.uint8).reshape(place.height, place.width)
     alpha = masks.grow_and_feather(mask, *masks.suited(grow, feather, (2560, 1708)))
     assert (
-        overlap(drawn(last, (width, height))[0], cv2.resize(alpha, (width, height), None, 0, 0, cv2.INTER_AREA)) > 0.9
+        overlap(drawn(last, (width, height))[0], cv2.resize(alpha, (width, height), None, 0, 0, cv2.INTER_AREA)) > 0.95
     )
 
 
@@ -298,31 +143,6 @@ def test_a_replacement_keeps_what_is_shown(engine, known, rocket, feather):
 def test_a_selection_is_neither_grown_nor_feathered(engine, known, rocket):
     *_, last = ask(engine, Find("select", known, POINTED, grow=9, feather=9))
     assert (drawn(last, (640, 427))[0] == rocket).all()
-
-
-@given(
-    hnp.arrays(bool, (12, 15)).map(lambda mask: mask.astype(np.uint8) * 255),
-    st.integers(3, 30),
-    st.integers(0, 30),
-    st.sampled_from([3, 5, 7]),
-)
-def test_a_small_mask_grows_as_the_large_one_in_its_pixels_middles(mask, grow, feather, times):
-    """But for the corners of its pixels, which are nearer than it knows by a fifth of a pixel, and for the quick
-    distance, which is off by a fiftieth."""
-    small = masks.grow_and_feather(mask, grow, feather, 1 / times)
-    large = mask.repeat(times, 0).repeat(times, 1)
-    off = int(np.ceil(0.21 * (times - 1) + (grow + feather + 1) / 50))
-    less, more = (
-        masks.grow_and_feather(large, grow + n, feather)[times // 2 :: times, times // 2 :: times] for n in (-off, off)
-    )
-    assert (less <= small).all() and (small <= more).all()
-
-
-def test_less_than_a_pixel_of_growth_still_shows():
-    mask = np.zeros((9, 9), np.uint8)
-    mask[4, 4] = 255
-    row = [masks.grow_and_feather(mask, grow, 1, 0.17)[4, 5] for grow in (0, 2, 3, 4)]
-    assert row[0] == 0 and row[-1] == 255 and row == sorted(row)
 
 
 @pytest.mark.parametrize("amounts", [{"grow": -1}, {"feather": -1}])
@@ -428,6 +248,8 @@ def test_what_contradicts_itself_is_refused(engine, known):
     ):
         with pytest.raises(ProtocolError):
             ask(engine, message, frames)
+    with pytest.raises(ProtocolError, match="the size it has"):
+        ask(engine, Find("remove", replace(known, width=641), POINTED))
     with pytest.raises(UserError, match="has not seen") as refused:
         ask(engine, Find("remove", Photo(640, 427, "another"), POINTED))
     assert refused.value.code == "unknown-photo"
@@ -450,74 +272,3 @@ def test_a_newer_question_is_heard_between_the_steps(fresh, passes, models, afte
     assert len(again) == 2 and len(passes) == 2
     description, frames = described(engine.selector.known(known.key).proxy)
     assert again[-1] == ask(Engine(Store(models)), Find("remove", description, POINTED), frames)[-1]
-
-
-# -- outlines
-
-
-def rasterised(lines, width, height):
-    """Whether each pixel's middle is within the polygons, by the even-odd rule: (height, width) bool."""
-    inside = np.zeros((height, width), bool)
-    x, y = np.arange(width) + 0.5, np.arange(height) + 0.5
-    for line in lines:
-        corners = np.reshape(line, (-1, 2))
-        for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-            rows = (y0 <= y) != (y1 <= y)
-            crossing = x0 + (y[rows] - y0) * (x1 - x0) / (y1 - y0) if rows.any() else np.zeros(0)
-            inside[rows] ^= x[None] > crossing[:, None]
-    return inside
-
-
-def inner(mask):
-    """Pixels (h, w) bool all of whose neighbours are as they are; there is nothing beyond the picture."""
-    padded = np.pad(mask, 1)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3))
-    return (windows == mask[..., None, None]).all((2, 3))
-
-
-SMALL = hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=24))
-SMOOTH = SMALL.map(lambda mask: cv2.GaussianBlur(mask, (0, 0), 1.5))
-
-
-@settings(max_examples=500, deadline=None)
-@given(SMALL | SMOOTH)
-def test_outlines_give_the_mask_back_but_for_its_rim(mask):
-    """A line may cut off a corner, half a square's diagonal, and be off by half a pixel: less than the pixel and a half
-    from a border to the middle of a pixel that does not touch it."""
-    height, width = mask.shape
-    lines = shapes.outlines(mask, (1.0, 1.0))
-    assert all(len(line) >= 6 and len(line) % 2 == 0 for line in lines)
-    inside = mask > 127
-    differs = rasterised(lines, width, height) != inside
-    assert not (differs & inner(inside)).any()
-
-
-@given(st.integers(1, 20), st.integers(1, 20), st.integers(0, 5), st.integers(0, 5), st.sampled_from([1.0, 5.86, 0.3]))
-def test_a_rectangles_outline_is_its_own(width, height, x, y, scale):
-    mask = np.zeros((y + height + 2, x + width + 3), np.uint8)
-    mask[y : y + height, x : x + width] = 255
-    (line,) = shapes.outlines(mask, (scale, 2 * scale))
-    corners = {(round(a * scale, 1), round(b * 2 * scale, 1)) for a in (x, x + width) for b in (y, y + height)}
-    assert {*zip(line[0::2], line[1::2], strict=True)} == corners and len(line) == 8
-
-
-def test_a_ring_has_two_outlines():
-    mask = np.zeros((100, 100), np.uint8)
-    cv2.circle(mask, (50, 50), 40, 255, 15)
-    lines = shapes.outlines(mask, (1.0, 1.0))
-    areas = sorted(cv2.contourArea(np.reshape(line, (-1, 1, 2)).astype(np.float32)) for line in lines)
-    assert len(areas) == 2
-    rim = 2 * np.pi * (40 + 7.5 + 40 - 7.5)
-    assert areas[1] - areas[0] == pytest.approx(np.count_nonzero(mask), abs=0.3 * rim)
-
-
-@pytest.mark.parametrize("mask", ["noise", "checks"])
-def test_noise_is_outlined_in_no_more_numbers_than_can_be_sent(mask):
-    rng = np.random.default_rng(3)
-    rows, columns = np.indices((1024, 1024))
-    noisy = (
-        rng.integers(0, 256, (1024, 1024), np.uint8)
-        if mask == "noise"
-        else ((rows + columns) % 2 * 255).astype(np.uint8)
-    )
-    assert sum(map(len, shapes.outlines(noisy, (6.0, 6.0)))) <= 2 * shapes.MOST_CORNERS

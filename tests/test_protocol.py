@@ -81,6 +81,18 @@ def test_headers_that_are_refused(header):
         decode([json.dumps(header).encode()])
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), 1e300, "1", None, True, [1.0]])
+def test_an_outline_of_anything_but_numbers_is_refused(number):
+    frames = []
+    mask = attach(frames, 1, 1, 1, "uint8", b"1")
+    found = protocol.Found((protocol.Shape(1.0, (0, 0, 1, 1), mask, ((0.0, 1.5, 2.0, 1.0),)),))
+    header = json.loads(encode("1", found)[0])
+    assert decode([json.dumps(header).encode()])[1] == found
+    header["body"]["shapes"][0]["outlines"][0][1] = number
+    with pytest.raises(ProtocolError):
+        decode([json.dumps(header).encode()])
+
+
 def test_what_is_said_remembers_what_it_was_made_of_on_its_way():
     word = say("{number} of {total}: {word}", number=1, total=3, word=say("Painting {what}", what="a {cat}"))
     assert word == "1 of 3: Painting a {cat}"

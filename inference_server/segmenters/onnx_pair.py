@@ -96,6 +96,8 @@ def load(files: dict[str, Path]) -> OnnxPair:
     """files: encoder.onnx and decoder.onnx.  Raises UserError where they are not what their names say."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    # Or its threads go on turning idly for tens of milliseconds after each pass, when there is a mask to be drawn.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     try:
         encoder = onnxruntime.InferenceSession(str(files["encoder.onnx"]), options, providers=["CPUExecutionProvider"])
         model = onnx.load(str(files["decoder.onnx"]))

@@ -128,6 +128,8 @@ class Dialog:
         height, width = photo.shape[:2]
         self.gimp.do("mousemove", "5", "5")  # out of the way
         time.sleep(0.3)
+        found = self._found(photo)
+        self._map = self._map if found is None else found  # a panel that grew may have moved it
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         return cv2.warpAffine(self.picture(), self._map, (width, height), flags=flags).astype(int)
 
