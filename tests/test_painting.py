@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("diffusers", reason="diffusers is not installed (the extra `full`)")
 
-from inference_server import Engine, UserError, devices, masks, protocol, region
+from inference_server import Engine, UserError, devices, diffusion, masks, protocol, region
 from inference_server.backdrops import Gradient
 from inference_server.jobs import perform
 from inference_server.models.store import Store
@@ -26,8 +26,8 @@ from inference_server.region import Window
 from inference_server.wire import ProtocolError, attach, extract
 
 from .conftest import CLICK
+from .live_server import wait_until
 from .small_models import picture
-from .test_server import serving, wait_until  # noqa: F401
 
 AT = Window(60, 40, 50, 30)  # the object
 DEPTHS = {"8 bits": (np.uint8, 1), "16 bits": (np.uint16, 257), "float": (np.float32, 1 / 255)}
@@ -190,6 +190,28 @@ def test_what_is_not_in_use_leaves_the_device(models, small_models, photo, rocke
     assert engine._painter.family.title == "Stable Diffusion XL"
 
 
+def test_the_next_picture_is_painted_with_the_best_that_is_there(tmp_path, small_models, scene, monkeypatch):
+    store, here = Store(tmp_path), ["maker/old"]
+    store.bring("maker/old", [small_models / "sd15"])
+    store.bring("maker/new", [small_models / "sdxl"])
+    monkeypatch.setattr(diffusion, "PREFERRED", {"maker/new": 0, "maker/old": 0})
+    monkeypatch.setattr(diffusion, "_installed", lambda store: here)
+    engine = Engine(store)
+
+    def title() -> str:
+        engine.fill(*scene, "a cat", quality="fast")
+        return engine._painter.family.title
+
+    assert title() == "Stable Diffusion"
+    first = engine._painter
+    assert title() == "Stable Diffusion" and engine._painter is first, "it is kept"
+    here.insert(0, "maker/new")
+    assert title() == "Stable Diffusion XL"
+    here.remove("maker/new")
+    store.remove("maker/new")
+    assert title() == "Stable Diffusion"
+
+
 # -- as jobs
 
 
@@ -308,7 +330,7 @@ def test_a_fill_is_located_with_what_a_model_should_see(painting, small_models, 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_over_the_socket_variations_and_previews_come_before_the_last_result(
-    serving,  # noqa: F811
+    serving,
     painting,
     small_models,
     scene,
@@ -335,7 +357,7 @@ def test_over_the_socket_variations_and_previews_come_before_the_last_result(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_over_the_socket_a_cancel_frees_the_server_within_a_step(serving, small_models, scene, kind):  # noqa: F811
+def test_over_the_socket_a_cancel_frees_the_server_within_a_step(serving, small_models, scene, kind):
     wish = Wish("a cat", quality="best", model=str(small_models / kind))
     message, frames = request(*scene, wish=wish, variations=16)
     asked, formed = threading.Event(), []

@@ -38,8 +38,9 @@ def offered(hub, monkeypatch):
 def opened(window, home):
     """A function that opens the settings and calls what happens in them with (window, the server's log)."""
 
-    def open_settings(meanwhile) -> Window:
+    def open_settings(meanwhile, before=lambda gimp: None) -> None:
         gimp, log = window("click"), home / "server.log"
+        before(gimp)
 
         def looked() -> None:
             wait_for(lambda: "Survey done" in said(log), 30, "the server is not asked what it has")
@@ -49,8 +50,6 @@ def opened(window, home):
             wait_for(lambda: not gimp.shows(TITLE), 10, "the settings do not close")
 
         gimp.start(TITLE, looked, found_by="Choose the models and the computer")
-        assert gimp.layers() == 1
-        return gimp
 
     return open_settings
 
@@ -129,7 +128,14 @@ def test_closing_while_a_model_comes_asks_and_keeps_what_has_come(opened, offere
     assert list((Store().folder_of(MODEL) / "unet").glob("*.part"))
 
 
-def test_the_server_is_stopped_and_started_and_the_idle_time_is_kept(opened, home):
+def close_the_image(gimp: Window) -> None:
+    gimp.press("ctrl+w")
+    wait_for(lambda: gimp.shows("^Close "), 10, "GIMP does not ask whether to save")
+    gimp.do("key", "alt+d")
+    wait_for(lambda: gimp.layers() == 0, 10, "the image stays")
+
+
+def test_without_an_image_the_server_is_stopped_and_started_and_the_idle_time_is_kept(opened, home):
     def work(gimp: Window, log: Path) -> None:
         first = client.endpoint()["pid"]
         gimp.do("key", "alt+v")
@@ -145,7 +151,7 @@ def test_the_server_is_stopped_and_started_and_the_idle_time_is_kept(opened, hom
         gimp.do("key", "Tab")
         wait_for(lambda: preferences.read().idle_minutes == 45, 5, "the idle time is not kept")
 
-    opened(work)
+    opened(work, close_the_image)
 
 
 def test_another_computers_server_is_used_and_this_ones_again(opened, home, models, tmp_path):
@@ -182,3 +188,9 @@ def test_another_computers_server_is_used_and_this_ones_again(opened, home, mode
     finally:
         server.terminate()
         server.wait(10)
+
+
+def test_the_settings_are_in_the_menu_and_no_window_comes_up_for_a_script(gimp):
+    label, menus, status, sentence = gimp("settings", file=Path(__file__).with_name("without_window.py"))
+    assert (label, menus) == ("S_ettings…", ["<Image>/Filters/Inpaint Anything"])
+    assert status == "execution-error" and "only a person can use" in sentence
