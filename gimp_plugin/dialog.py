@@ -12,6 +12,7 @@ import gi
 import pictures
 import remembered
 import session
+from apart import Errands
 from canvas import Photo, Pointed
 from layers import Result
 from panels import Panel
@@ -29,7 +30,7 @@ from inference_server.protocol import Found, Preview
 
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
-from gi.repository import Gdk, Gimp, GimpUi, Gtk  # noqa: E402  gi wants the versions first
+from gi.repository import Gdk, Gimp, GimpUi, GLib, Gtk  # noqa: E402  gi wants the versions first
 
 TELLS = ("prompt", "negative", "help-prompt", "model", "background")
 SHAPES = ("grow", "feather", "soft-edge", "include-shadow")
@@ -75,10 +76,11 @@ class Dialog:
         self.looked = self.settled = False  # at the photo; the shapes are the last word on the clicks
         self._shown = 0  # which of the results
         self._made_with: tuple | None = None
+        self._thumbnails = 0  # the idle source that will show them
         self._run: Run | None = None
         self._then = self._show_results
         self._begun = 0.0
-        self._talk = Talk()
+        self._talk, self._errands, self._surveyed = Talk(), Errands(), False
         procedures = {name: Gimp.get_pdb().lookup_procedure(f"inpaint-anything-{name}") for name in JOBS}
         self._configs = {name: procedure.create_config() for name, procedure in procedures.items()}
         for name, config in self._configs.items():
@@ -153,7 +155,10 @@ class Dialog:
         if self._run:
             self._run.stop()
         self._telling.stop()
+        if self._thumbnails:
+            GLib.source_remove(self._thumbnails)
         self._talk.close()
+        self._errands.close()
         self.window.destroy()
         Gtk.main_quit()
 
@@ -163,6 +168,9 @@ class Dialog:
         self._forget_results()
         self._find()
         self._telling.soon(self.job, self.settings)
+        if self.window.panels[job].models and not self._surveyed:
+            self._surveyed = True
+            self._errands.send(session.survey, self._list_models, lambda _error: None)
 
     def _changed(self, name: str) -> None:
         """A setting was changed."""
@@ -199,8 +207,6 @@ class Dialog:
             self._say_how()
 
         self._talk.ask(question, looked, self._failed, self._progress)
-        survey = session.Question(protocol.Survey())
-        self._talk.ask(survey, lambda found, _frames: self._list_models(found), lambda _error: None)
         self.view.show_clicks(self.pointing.marks)
 
     def _find(self) -> None:
@@ -222,9 +228,10 @@ class Dialog:
     def _show_shapes(self, shapes: list[Shape]) -> None:
         self.shapes = shapes
         self.view.show_shape(shapes[min(self.pointing.choice, len(shapes) - 1)] if shapes else None)
-        self._show_choices()
         for button in (self.window.apply, self.window.preview):
             button.set_sensitive(self.pointed is not None)
+        if not self._thumbnails:  # when the overlay has been drawn: it is what one waits for
+            self._thumbnails = GLib.idle_add(self._show_choices, priority=GLib.PRIORITY_LOW)
 
     def _hover(self, x: float, y: float) -> None:
         if self._run or self.results or not self.looked:
@@ -249,7 +256,8 @@ class Dialog:
     def _chosen(self) -> int:
         return self._shown if self.results else self.pointing.choice
 
-    def _show_choices(self) -> None:
+    def _show_choices(self) -> bool:
+        self._thumbnails = 0
         choices, what = (
             self._choices(),
             _("Result {number} of {count}") if self.results else _("Mask {number} of {count}"),
@@ -259,6 +267,7 @@ class Dialog:
         titles = [say(what, number=k + 1, count=len(choices)) for k in range(len(choices))]
         small = [pictures.thumbnail(self._photo, self._picture, choice) for choice in choices]
         self.window.show_choices(small, titles, self._chosen(), self._choose)
+        return GLib.SOURCE_REMOVE
 
     def _choose(self, k: int) -> None:
         if k == self._chosen():

@@ -53,6 +53,8 @@ class Panel(Gtk.Grid):
 
     def _field(self, setting: GObject.ParamSpec, enter: Callable[[], None]) -> Gtk.Widget:
         name, config = setting.name, self._config
+        if setting.value_type == GObject.TYPE_STRING and config.get_property(name) is None:
+            config.set_property(name, "")  # as GIMP has it before anybody touched it; an entry does not
         if name == "model":
             field = self.models = Gtk.ComboBoxText.new_with_entry()
             entry = field.get_child()

