@@ -73,6 +73,7 @@ class Dialog:
         self.pointing = Pointing.of(pointed.clicks if pointed and not pointed.mask else None)
         self.shapes: list[Shape] = []
         self.results: list[Result] = []
+        self._composed: dict[int, pictures.Composed] = {}  # of the results, as they are ready to be shown
         self.looked = self.settled = False  # at the photo; the shapes are the last word on the clicks
         self._shown = 0  # which of the results
         self._made_with: tuple | None = None
@@ -251,7 +252,7 @@ class Dialog:
     # -- the row of choices: masks that may be meant, or results --------------------------------------------------
 
     def _choices(self) -> list:
-        return self.results or (self.shapes if self.pointing.clicks else [])
+        return [*self._composed.values()] if self.results else (self.shapes if self.pointing.clicks else [])
 
     def _chosen(self) -> int:
         return self._shown if self.results else self.pointing.choice
@@ -301,7 +302,9 @@ class Dialog:
 
     def _show_result(self, k: int) -> None:
         self._shown = k
-        self.view.show_result(pictures.Composed(self._photo, self.results[k]).picture)
+        if k in self._composed:
+            self.view.show_result(self._composed[k].picture)
+            self._say_how()
 
     def _work(self) -> None:
         """Do the job, and then `_then`.  What has come of it is kept when it is stopped."""
@@ -338,9 +341,18 @@ class Dialog:
     def _arrived(self, result: Result) -> None:
         self.results.append(result)
         self.view.show_forming(None, result.window)
-        if result.pixels is not None and self._run:
-            self._show_result(len(self.results) - 1)
-        self._show_choices()
+        if result.pixels is None:
+            return
+        k, results = len(self.results) - 1, self.results
+
+        def ready(composed: pictures.Composed) -> None:
+            if results is self.results:  # nothing else is wanted by now
+                self._composed = dict(sorted({**self._composed, k: composed}.items()))
+                self._show_choices()
+                if self._run or k == self._shown:
+                    self._show_result(k)
+
+        self._errands.send(lambda: pictures.Composed(self._photo, self._picture, result), ready, lambda _error: None)
 
     def _stop(self) -> None:
         if self._run:
@@ -358,7 +370,7 @@ class Dialog:
         if self._run:
             self._run.stop()
         if self.results:
-            self.results, self._shown = [], 0
+            self.results, self._composed, self._shown = [], {}, 0
             self.view.show_result(None)
             self._show_choices()
 

@@ -16,6 +16,7 @@ JOBS = {
 }
 WIDTH, HEIGHT = 1120, 720
 PREVIEW = 1  # response
+ROW = 34  # pixels: as high as the button that comes and goes
 
 
 class Window(GimpUi.Dialog):
@@ -101,10 +102,13 @@ class Window(GimpUi.Dialog):
         self.bar = Gtk.ProgressBar(show_text=True, ellipsize=Pango.EllipsizeMode.END, valign=Gtk.Align.CENTER)
         self.stop = Gtk.Button(label=_("Stop (Esc)"))
         self.said = _label(wrap=True, selectable=True, can_focus=False)
+        self._told = Gtk.Stack()  # as high as the highest of them, so that the photo stays where it is
+        self._told.add(self.said)
+        self._told.add(self.bar)
         row = Gtk.Box(spacing=12)
-        row.pack_start(self.said, True, True, 0)
-        row.pack_start(self.bar, True, True, 0)
+        row.pack_start(self._told, True, True, 0)
         row.pack_start(self.stop, False, False, 0)
+        row.set_size_request(-1, ROW)
         return row
 
     def show_job(self, job: str) -> None:
@@ -137,8 +141,7 @@ class Window(GimpUi.Dialog):
 
     def show_progress(self, share: float | None, word: str) -> None:
         """How the work goes; None where nobody knows how far it is."""
-        self.said.hide()
-        self.bar.show()
+        self._told.set_visible_child(self.bar)
         self.bar.set_text(word)
         if share is None:
             self.bar.pulse()
@@ -147,8 +150,7 @@ class Window(GimpUi.Dialog):
 
     def say(self, sentence: str) -> None:
         """A sentence in the place of the progress; "" for none."""
-        self.bar.hide()
-        self.said.show()
+        self._told.set_visible_child(self.said)
         self.said.set_text(sentence)
 
 
