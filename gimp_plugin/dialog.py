@@ -79,7 +79,7 @@ class Dialog:
         self._made_with: tuple | None = None
         self._thumbnails = 0  # the idle source that will show them
         self._run: Run | None = None
-        self._then = self._show_results
+        self._then = lambda: self._show_result(self._shown)
         self._begun = 0.0
         self._talk, self._errands, self._surveyed = Talk(), Errands(), False
         procedures = {name: Gimp.get_pdb().lookup_procedure(f"inpaint-anything-{name}") for name in JOBS}
@@ -147,7 +147,7 @@ class Dialog:
             case Gtk.ResponseType.APPLY:
                 self._apply()
             case _ if response == PREVIEW:
-                self._then = self._show_results
+                self._then = lambda: self._show_result(self._shown)
                 self._work()
             case _:
                 self._close()
@@ -297,9 +297,6 @@ class Dialog:
             self.outcome = Outcome(self.job, settings, self.pointed, self.results, self._shown)
             self._close()
 
-    def _show_results(self) -> None:
-        self._show_result(self._shown)
-
     def _show_result(self, k: int) -> None:
         self._shown = k
         if k in self._composed:
@@ -390,13 +387,9 @@ class Dialog:
         self.window.hint.set_text(COMPARE if self.results else MORE if self.pointing.acts else HOW)
 
     def _list_models(self, found: protocol.Surveyed) -> None:
-        """Offer the models that are installed."""
+        names = [model.name for model in found.models if model.installed and model.job == "fill"]
         for panel in self.window.panels.values():
-            if panel.models:
-                panel.models.remove_all()
-                for model in found.models:
-                    if model.installed and model.job == "fill":
-                        panel.models.append_text(model.name)
+            panel.offer(names)
 
     def _get_models(self) -> None:
         import setup_dialog

@@ -33,6 +33,13 @@ class Panel(Gtk.Grid):
             config.connect("notify::background", lambda *_: self._show_what_is_needed())
             self._show_what_is_needed()
 
+    def offer(self, models: list[str]) -> None:
+        """Have these models in the list to choose from."""
+        if self.models:
+            self.models.remove_all()
+            for name in models:
+                self.models.append_text(name)
+
     def _add(self, setting: GObject.ParamSpec, enter: Callable[[], None]) -> None:
         name, label = setting.name, setting.nick
         if setting.value_type == GObject.TYPE_BOOLEAN:
