@@ -26,7 +26,7 @@ from inference_server.region import Window
 from inference_server.wire import ProtocolError, attach, extract
 
 from .conftest import CLICK
-from .live_server import wait_until
+from .servers import wait_until
 from .small_models import picture
 
 AT = Window(60, 40, 50, 30)  # the object
