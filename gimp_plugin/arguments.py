@@ -27,6 +27,7 @@ BACKGROUNDS = {
     "gradient": (_("Two colours"), _("One at the top, the other at the bottom")),
     "blur": (_("Out of focus"), _("This photo's own background, blurred")),
 }
+COLOURS = {"colour": "white", "second-colour": "gray"}  # before anybody chooses
 # What each background needs, beside the settings that all have.
 PAINTING = ("prompt", "negative", "help-prompt", "quality", "model", "variations", "seed")
 NEEDED = {
@@ -115,11 +116,11 @@ def _backdrops(procedure) -> None:
         "photo", _("Pho_to"), _("The photo that comes behind"), Gimp.FileChooserAction.OPEN, True, None, FLAGS
     )
     Babl.init()  # which colours need
-    for name, label, blurb, colour in (
-        ("colour", _("Colo_ur"), _("The background's colour, or that at its top"), "white"),
-        ("second-colour", _("Colour _at the bottom"), _("Where the two colours end"), "gray"),
+    for name, label, blurb in (
+        ("colour", _("Colo_ur"), _("The background's colour, or that at its top")),
+        ("second-colour", _("Colour _at the bottom"), _("Where the two colours end")),
     ):
-        procedure.add_color_argument(name, label, blurb, False, Gegl.Color.new(colour), FLAGS)
+        procedure.add_color_argument(name, label, blurb, False, Gegl.Color.new(COLOURS[name]), FLAGS)
     procedure.add_int_argument(
         "blur", _("Ho_w blurred"), _("0: not at all; 100: no more than colours"), 0, 100, 50, FLAGS
     )

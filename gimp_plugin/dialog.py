@@ -84,6 +84,7 @@ class Dialog:
         self._talk, self._errands, self._surveyed = Talk(), Errands(), False
         procedures = {name: Gimp.get_pdb().lookup_procedure(f"inpaint-anything-{name}") for name in JOBS}
         self._configs = {name: procedure.create_config() for name, procedure in procedures.items()}
+        remembered.restore(self._configs["replace"], arguments.COLOURS)  # GIMP hands them on as black
         for name, config in self._configs.items():
             remembered.restore(config, settings if name == job and settings else remembered.last(name))
         self._procedures = procedures
@@ -300,7 +301,7 @@ class Dialog:
     def _show_result(self, k: int) -> None:
         self._shown = k
         if k in self._composed:
-            self.view.show_result(self._composed[k].picture)
+            self.view.show_result(self._composed[k].picture, self._composed[k].window)
             self._say_how()
 
     def _work(self) -> None:

@@ -98,8 +98,7 @@ def perform(
     job: str, photo: Photo, pointed: Pointed, settings: dict, show: StatusBar, arrived: Callable[[Result], None]
 ) -> None:
     """Have the server find the object and paint; `arrived` gets each result, `show` how it goes.  Raises UserError."""
-    proxy = photo.proxy() if pointed.clicks else NO_PROXY
-    todo = steps(job, photo, proxy, pointed, settings, arrived)
+    todo = steps(job, photo, None, pointed, settings, arrived)
     with connect(show.waiting) as client:
         answer = None
         while True:
@@ -133,16 +132,21 @@ def survey() -> protocol.Surveyed:
 def steps(
     job: str,
     photo: Photo,
-    proxy: tuple[int, int, bytes],
+    proxy: tuple[int, int, bytes] | None,
     pointed: Pointed,
     settings: dict,
     arrived: Callable[[Result], None],
 ) -> Steps:
-    """The questions of a job.  `arrived` gets the last result; those before it are whoever asks' to take (`took`)."""
+    """The questions of a job.  `arrived` gets the last result; those before it are whoever asks' to take (`took`).
+
+    proxy: the photo's, where it has been read already.
+    """
     painting = paints(job, settings)
     if painting:  # a model that is missing is said before a pixel is read: bounds need none
         nothing_seen = protocol.Photo(photo.width, photo.height, key="")
         yield Question(Locate(job, nothing_seen, bounds=(0, 0, photo.width, photo.height), model=settings["model"]))
+    if proxy is None:
+        proxy = photo.proxy() if pointed.clicks else NO_PROXY
     backdrop_frames: list[bytes] = []
     backdrop = canvas.backdrop(photo, settings, backdrop_frames) if job == "replace" else None
     if job == "replace" and backdrop is None and not settings["prompt"].strip():

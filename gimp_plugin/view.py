@@ -22,6 +22,7 @@ from inference_server.protocol import Window  # noqa: E402
 SETTLE_MS = 80  # without movement before what is seen is fetched sharply
 MARGIN = 10  # logical pixels seen beyond the photo's edge
 STEP, FAR = 8, 80  # logical pixels that an arrow key moves the cross, without and with Shift
+BESIDE = 12  # screen pixels between the slider and the result, at first
 SLIDE = 0.02  # of the photo that is seen: how far a key moves the slider
 KEYS = {"plus": 1, "equal": 1, "Add": 1, "minus": -1, "Subtract": -1}
 ARROWS = {"Left": (-1, 0), "Right": (1, 0), "Up": (0, -1), "Down": (0, 1)}
@@ -76,10 +77,10 @@ class View(Gtk.DrawingArea):
         """Mark what was pointed at."""
         self._show(clicks=clicks)
 
-    def show_result(self, result: Detail | None) -> None:
+    def show_result(self, result: Detail | None, window: Window | None = None) -> None:
         """Compare the photo with what came of it: a slider lies between them, and nothing else is shown or done.
 
-        result: as `detail` in `View`, premultiplied.
+        result: as `detail` in `View`, premultiplied.  window: where in the photo it is: the slider begins beside it.
         """
         picture = None
         if result:
@@ -88,6 +89,13 @@ class View(Gtk.DrawingArea):
             self.hide_cross()
             self._hover.off()
         self._show(result=picture)
+        if result and window:
+            left, _top, right, _bottom = self.viewport.shows()
+            beside = self.viewport.origin[0] + window[0] * self.viewport.zoom - BESIDE
+            backwards = self.get_direction() == Gtk.TextDirection.RTL
+            if backwards:
+                beside = self.viewport.origin[0] + (window[0] + window[2]) * self.viewport.zoom + BESIDE
+            self.slide_to(min(max(beside, left), right))
         self._describe()
         self.update_cursor()
         self._settle()
