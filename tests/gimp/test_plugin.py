@@ -48,10 +48,10 @@ def test_the_procedures_are_there_and_documented(gimp):
     assert painting | behind <= seen["replace"]["arguments"].keys()
 
 
-def test_no_letter_opens_two_settings_or_one_of_gimps_own_buttons(gimp):
+def test_no_letter_opens_two_settings_or_one_of_the_dialogs_own_buttons(gimp):
     for job, seen in gimp("registered").items():
         letters = [label[label.index("_") + 1].upper() for label in seen["labels"]]
-        assert len({*letters, *"SLRHCO"}) == len(letters) + len("SLRHCO"), job
+        assert len({*letters, *"CFKLORS"}) == len(letters) + len("CFKLORS"), job
 
 
 def test_the_result_comes_as_a_group_above_the_untouched_layer(gimp):

@@ -49,7 +49,8 @@ def opened(window, home):
             gimp.do("key", "Escape")
             wait_for(lambda: not gimp.shows(TITLE), 10, "the settings do not close")
 
-        gimp.start(TITLE, looked, found_by="Choose the models and the computer")
+        gimp.open("Choose the models and the computer", f"^{TITLE}$")
+        looked()
 
     return open_settings
 

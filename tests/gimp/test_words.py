@@ -48,7 +48,7 @@ def test_settings_and_layers_are_in_the_language_of_gimp(gimp, profile, way):
         "prompt": [pretended("_Prompt"), pretended("What to paint, in a few words")],
         "quality": [pretended("_Quality"), pretended("How long it may take")],
         "grow": [
-            pretended("_Grow (-1: automatic)"),
+            pretended("_Grow"),
             pretended("Pixels to grow the mask by; -1: what suits the photo's size"),
         ],
     }
