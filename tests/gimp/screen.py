@@ -3,6 +3,7 @@
 import os
 import struct
 import subprocess
+import time
 from pathlib import Path
 
 import cv2
@@ -14,7 +15,13 @@ FEWEST = 25  # points that a photo must share with the screen to be found there
 
 def seen(environment: dict[str, str]) -> np.ndarray:
     """What the screen shows, (height, width, 3) uint8 RGB."""
-    dumped = subprocess.run(["xwd", "-root", "-silent"], env=environment, capture_output=True, check=True).stdout
+    for _ in range(10):  # xwd gives up when a window comes or goes while it looks
+        done = subprocess.run(["xwd", "-root", "-silent"], env=environment, capture_output=True)
+        if not done.returncode:
+            break
+        time.sleep(0.3)
+    done.check_returncode()
+    dumped = done.stdout
     header = struct.unpack(">25I", dumped[:100])
     start, width, height, row, colours = header[0], header[4], header[5], header[12], header[19]
     size = header[11] // 8
