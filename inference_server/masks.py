@@ -69,7 +69,7 @@ def fill_holes(logits: np.ndarray, largest: float = SPECK) -> np.ndarray:
     _, labels = cv2.connectedComponents(
         outside.astype(np.uint8), connectivity=4
     )  # with statistics it takes twice as long
-    small = np.bincount(labels.ravel()) <= largest * np.count_nonzero(logits > 0)
+    small = np.bincount(labels.astype(np.int32, copy=False).ravel()) <= largest * np.count_nonzero(logits > 0)
     small[0] = small[labels[0, 0]] = False  # neither the object nor what lies around it
     if not small.any():
         return logits
