@@ -224,7 +224,8 @@ def _keys(_: argparse.Namespace) -> int:
 
     own, served = keys.pair("client")[0], keys.demand()
     print(f"Your key, for whoever runs another machine's server:\n    {own}")
-    print(f"There it is listed with:\n    {command('keys admit KEY --name NAME')}\n")
+    listed = command("keys admit 'KEY' --name NAME")  # some of a key's signs mean something to a shell
+    print(f"There it is listed with:\n    {listed}\n")
     print(f"The key of this machine's server, for those who are to use it:\n    {served}")
     print(f"It answers them, once they are listed, when it is started with:\n    {command(server.FOR_OTHERS)}\n")
     for name, key in keys.admitted().items():

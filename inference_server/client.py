@@ -8,6 +8,7 @@ Where the person's preferences name another machine's server, that one is meant,
 Every failure comes out as a `UserError`.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -30,6 +31,7 @@ SILENCE_SECONDS = 20  # the server reports twice a second while it works on a re
 POLL_MS = 10  # who points at another thing waits this long at most until the server hears of it
 SLOWEST = 100_000  # bytes a second that a network takes a request's pixels at, at least
 LEAVING_SECONDS = 3  # a server that leaves, or was killed, may hold its lock for longer than its socket
+WHY_MS = 500  # after which nothing more is heard of why a connection has ended
 
 Report = Callable[[float, str], None]
 
@@ -80,7 +82,9 @@ class Client:
         return welcome
 
     def stop_server(self) -> None:
-        self._send(uuid.uuid4().hex, protocol.Stop())
+        """Have the server leave; one that has left already is no failure."""
+        with contextlib.suppress(UserError):
+            self._send(uuid.uuid4().hex, protocol.Stop())
 
     def request(
         self,
@@ -130,7 +134,12 @@ class Client:
             raise cancelled_by_user() from None
 
     def _send(self, request_id: str, message: protocol.Message, frames: Sequence[bytes] = ()) -> None:
-        self._socket.send_multipart(wire.encode(request_id, message, frames), copy=False)
+        try:
+            self._socket.send_multipart(wire.encode(request_id, message, frames), zmq.DONTWAIT, copy=False)
+        except zmq.Again:  # nobody is at the other end any more, and there is no second attempt to connect
+            while self._events.poll(WHY_MS):
+                self._take_event()
+            raise self._gone(zmq.EVENT_DISCONNECTED) from None
 
     def _receive(self, request_id: str) -> tuple[protocol.Message, list[bytes]] | None:
         """The next message that belongs to the request, or None if there is none yet."""
@@ -147,11 +156,15 @@ class Client:
                 ) from None
             return (reply, frames) if answered == request_id else None
         if self._events in ready:
-            event = monitor.recv_monitor_message(self._events)["event"]
-            if event != zmq.EVENT_HANDSHAKE_SUCCEEDED:
-                raise self._gone(event)
-            self._answered = True
+            self._take_event()
         return None
+
+    def _take_event(self) -> None:
+        """Hear what has become of the connection.  Raises UserError where it has ended, or has never come about."""
+        event = monitor.recv_monitor_message(self._events)["event"]
+        if event != zmq.EVENT_HANDSHAKE_SUCCEEDED:
+            raise self._gone(event)
+        self._answered = True
 
     def _silent(self) -> UserError:
         if self._remote:
@@ -194,7 +207,7 @@ class Client:
                 "not-admitted",
                 say("The inference server at {address} does not know this computer.", address=self._remote),
                 say(
-                    "Whoever runs it lists this computer's key there: keys admit {key} --name NAME",
+                    "Whoever runs it lists this computer's key there: keys admit '{key}' --name NAME",
                     key=keys.kept("client")[0],
                 ),
             )

@@ -28,7 +28,7 @@ def folder() -> Path:
 
 def pair(name: str) -> tuple[str, str]:
     """The public and the secret key of "client" or "server", made on first use.  Raises UserError."""
-    from zmq.auth import create_certificates  # brings asyncio with it
+    from zmq.auth import create_certificates, load_certificate  # brings asyncio with it
 
     if not zmq.has("curve"):
         raise UserError("no-keys", "This Python's pyzmq cannot encrypt, so no other machine can be talked to.")
@@ -36,7 +36,10 @@ def pair(name: str) -> tuple[str, str]:
         with places.only_instance(folder() / "lock") as alone:  # or two programs would make two
             if alone and not _secret_file(name).exists():
                 with tempfile.TemporaryDirectory(dir=folder()) as scratch:
-                    for made in map(Path, create_certificates(scratch, name)):  # the secret one last
+                    certificates = create_certificates(scratch, name)
+                    while load_certificate(certificates[0])[0].startswith(b"-"):  # an option, to a command line
+                        certificates = create_certificates(scratch, name)
+                    for made in map(Path, certificates):  # the secret one last
                         made.chmod(0o600)
                         made.replace(folder() / made.name)
         time.sleep(WAITING_SECONDS)

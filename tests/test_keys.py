@@ -36,6 +36,13 @@ def run(home, capsys):
     return run
 
 
+def new_key() -> str:
+    """The public key of somebody else."""
+    while (key := zmq.curve_keypair()[0].decode()).startswith("-"):  # as our own never do
+        pass
+    return key
+
+
 @contextmanager
 def at(folder: Path):
     """Within it, this is the other machine."""
@@ -69,7 +76,7 @@ def test_keys_are_shown_with_what_to_do_with_them(run, home):
     status, said = run("keys")
     assert status == 0
     assert keys.kept("client")[0] in said and keys.kept("server")[0] in said
-    assert "keys admit KEY --name NAME" in said and "serve --address tcp://0.0.0.0:" in said
+    assert "keys admit 'KEY' --name NAME" in said and "serve --address tcp://0.0.0.0:" in said
     for secret in (keys.kept("client")[1], keys.kept("server")[1]):
         assert secret not in said
     assert run("keys")[1] == said, "they stay"
@@ -78,7 +85,7 @@ def test_keys_are_shown_with_what_to_do_with_them(run, home):
 
 
 def test_a_key_is_listed_and_forgotten(run, home):
-    key = zmq.curve_keypair()[0].decode()
+    key = new_key()
     assert run("keys", "admit", key, "--name", "laptop") == (0, "The server answers laptop from now on.\n")
     listed = home / "keys" / "clients" / "laptop.key"
     assert os.name != "posix" or stat.S_IMODE(listed.stat().st_mode) == 0o600
@@ -90,7 +97,7 @@ def test_a_key_is_listed_and_forgotten(run, home):
 
 @pytest.mark.parametrize("name", ["", "..", "../../x", "a/b", "a\\b", "client", ".x", "x" * 64, "é", "a b"])
 def test_a_name_that_could_be_another_file_is_refused(run, home, name):
-    key = zmq.curve_keypair()[0].decode()
+    key = new_key()
     status, said = run("keys", "admit", key, "--name", name)
     assert status == 1 and "cannot be a name here" in said
     assert run("keys", "forget", name)[0] == 1
@@ -201,6 +208,13 @@ def test_by_itself_a_server_is_reached_from_this_machine_alone(serving):
 def test_a_server_for_others_is_reached_here_too(home, serving):
     serving("--address", "tcp://0.0.0.0:*")
     assert client.endpoint()["address"].startswith("tcp://127.0.0.1:")
+
+
+def test_a_key_is_never_taken_for_an_option(home, monkeypatch):
+    good, secret = new_key(), zmq.curve_keypair()[1].decode()
+    drawn = iter([(b"-" + good.encode()[1:], secret.encode()), (good.encode(), secret.encode())])
+    monkeypatch.setattr(zmq, "curve_keypair", lambda: next(drawn))
+    assert keys.pair("client") == (good, secret)
 
 
 def test_keys_made_by_several_threads_are_one(home):

@@ -152,6 +152,20 @@ def test_an_idle_server_leaves_by_itself(serving, home):
     assert client.endpoint() is None and not (home / "server.json").exists()
 
 
+def test_who_asks_a_server_that_left_long_ago_hears_it_and_does_not_wait(serving):
+    connection, other = serving(), serving()
+    other.stop_server()
+    wait_until(lambda: not places.server_runs())
+    time.sleep(0.3)  # until the sockets know it too
+    begun = time.monotonic()
+    for _ in range(2):
+        with pytest.raises(UserError, match="stopped") as refused:
+            connection.hello()
+        assert refused.value.code == "server-gone"
+    connection.stop_server()
+    assert time.monotonic() - begun < 20, "it waited for an answer"
+
+
 def test_a_file_left_by_a_killed_server_does_not_mislead(home, serving):
     (home / "server.json").write_text(json.dumps({"address": "ipc:///nowhere", "pid": 1, "version": 1}))
     (home / "server.lock").touch()
