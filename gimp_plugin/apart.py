@@ -11,6 +11,12 @@ from inference_server.errors import UserError, say
 T = TypeVar("T")
 
 
+def broken(error: Exception) -> UserError:
+    """What nobody has foreseen, as something to be said: a thread that died of it would leave a window that waits."""
+    sentence = say("Something went wrong in the plug-in ({error}).", error=repr(error))
+    return UserError("internal", sentence, "Please report it.")
+
+
 class Errands:
     """Work that is done apart; what comes of it is told in the window's own thread, as long as the window is open."""
 
@@ -25,9 +31,8 @@ class Errands:
                 result = work()
             except UserError as error:
                 self.tell(failed, error)
-            except OSError as error:
-                sentence = say("Something went wrong in the plug-in ({error}).", error=error)
-                self.tell(failed, UserError("internal", sentence, "Please report it."))
+            except Exception as error:
+                self.tell(failed, broken(error))
             else:
                 self.tell(then, result)
 

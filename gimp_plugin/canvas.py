@@ -8,6 +8,7 @@ import hashlib
 import zlib
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import cached_property
 
 import gi
 
@@ -79,6 +80,7 @@ class Photo:
         premultiplied, as cairo wants them for ARGB32 on little-endian machines."""
         return _read(self.layer, window, scale, "cairo-ARGB32")
 
+    @cached_property
     def proxy(self) -> tuple[int, int, bytes]:
         """Width, height and sRGB bytes of the photo scaled to `protocol.proxy_size`; GEGL does the scaling.
 
@@ -88,6 +90,11 @@ class Photo:
         width, height = protocol.proxy_size(self.width, self.height)
         scale = max(width, height) / max(self.width, self.height)
         return width, height, _read(self.layer, (0, 0, width, height), scale, "R'G'B' u8")
+
+    @cached_property
+    def described(self) -> protocol.Photo:
+        """The photo as a request names it that the server needs the whole of it for."""
+        return protocol.Photo(self.width, self.height, protocol.photo_key(*self.proxy))
 
 
 @dataclass(frozen=True)

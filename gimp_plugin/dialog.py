@@ -20,9 +20,8 @@ from pointing import Pointing
 from talk import Run, Talk
 from telling import Telling
 from view import Shape, View
-from widgets import in_words
 from window import JOBS, PREVIEW, Window
-from words import _, time_left, translated
+from words import _, in_words, time_left, translated
 
 from inference_server import protocol
 from inference_server.errors import UserError, say
@@ -37,6 +36,7 @@ SHAPES = ("grow", "feather", "soft-edge", "include-shadow")
 HOW = _("Click on the object. Right click: not this. Drag: a box around it.")
 COMPARE = _("Drag the line to compare. Esc: back to the mask.")
 MOST = 3  # masks to choose among
+SETTLING_SECONDS = 2  # before it is foretold how long a job takes
 MORE = _("Tab: another mask. Backspace: takes the last click back.")
 
 
@@ -68,7 +68,7 @@ class Dialog:
 
     def __init__(self, job: str, photo: Photo, pointed: Pointed | None, settings: dict):
         self.outcome: Outcome | None = None
-        self._photo, self._proxy, self._picture = photo, photo.proxy(), pictures.proxy(photo)
+        self._photo, self._picture = photo, pictures.proxy(photo)
         self._given = pointed if pointed and pointed.mask else None  # a ready mask, until something is clicked
         self.pointing = Pointing.of(pointed.clicks if pointed and not pointed.mask else None)
         self.shapes: list[Shape] = []
@@ -76,22 +76,20 @@ class Dialog:
         self._composed: dict[int, pictures.Composed] = {}  # of the results, as they are ready to be shown
         self.looked = self.settled = False  # at the photo; the shapes are the last word on the clicks
         self._shown = 0  # which of the results
-        self._made_with: tuple | None = None
         self._thumbnails = 0  # the idle source that will show them
         self._run: Run | None = None
-        self._then = lambda: self._show_result(self._shown)
+        self._then = self._show_results
         self._begun = 0.0
         self._talk, self._errands, self._surveyed = Talk(), Errands(), False
-        procedures = {name: Gimp.get_pdb().lookup_procedure(f"inpaint-anything-{name}") for name in JOBS}
-        self._configs = {name: procedure.create_config() for name, procedure in procedures.items()}
+        self._procedures = {name: Gimp.get_pdb().lookup_procedure(f"inpaint-anything-{name}") for name in JOBS}
+        self._configs = {name: procedure.create_config() for name, procedure in self._procedures.items()}
         remembered.restore(self._configs["replace"], arguments.COLOURS)  # GIMP hands them on as black
         for name, config in self._configs.items():
             remembered.restore(config, settings if name == job and settings else remembered.last(name))
-        self._procedures = procedures
-        panels = {name: Panel(procedures[name], self._configs[name], self._apply) for name in JOBS}
+        panels = {name: Panel(self._procedures[name], self._configs[name], self._apply) for name in JOBS}
         self.view = View(photo.width, photo.height, self._picture, lambda *part: pictures.part(photo, *part))
         self.window = Window(self.view, panels)
-        self._telling = Telling(self._talk, self.window, session.described(photo, self._proxy), self._proxy)
+        self._telling = Telling(self._talk, self.window, photo)
         GimpUi.window_set_transient(self.window)
         self.job = job
         self.window.jobs[job].set_active(True)
@@ -148,7 +146,7 @@ class Dialog:
             case Gtk.ResponseType.APPLY:
                 self._apply()
             case _ if response == PREVIEW:
-                self._then = lambda: self._show_result(self._shown)
+                self._then = self._show_results
                 self._work()
             case _:
                 self._close()
@@ -172,7 +170,7 @@ class Dialog:
         self._telling.soon(self.job, self.settings)
         if self.window.panels[job].models and not self._surveyed:
             self._surveyed = True
-            self._errands.send(session.survey, self._list_models, lambda _error: None)
+            self._errands.send(lambda: session.ask(protocol.Survey()), self._list_models, lambda _error: None)
 
     def _changed(self, name: str) -> None:
         """A setting was changed."""
@@ -202,7 +200,7 @@ class Dialog:
 
     def _look(self) -> None:
         """Have the server start, and look at the photo, while the person still does."""
-        question = session.Question(protocol.Look(session.described(self._photo, self._proxy)), proxy=self._proxy)
+        question = session.Question(protocol.Look(self._photo.described), proxy=self._photo.proxy)
 
         def looked(*_answer) -> None:
             self.looked = True
@@ -218,28 +216,29 @@ class Dialog:
             self._show_shapes([])
             self._say_how()
             return
-        question = session.find(self.job, self._photo, self._proxy, pointed, self.settings())
+        question = session.find(self.job, self._photo, pointed, self.settings())
         self._talk.ask(question, self._found, self._failed, self._progress, self._found, line="find")
 
     def _found(self, found: Found, frames: list[bytes]) -> None:
         self.settled = not found.more
-        self._show_shapes([pictures.shape(shape, frames) for shape in found.shapes[:MOST]])
+        others_follow = found.more > 1  # at once: the small pictures wait for them
+        self._show_shapes([pictures.shape(shape, frames) for shape in found.shapes[:MOST]], not others_follow)
         if not found.more:
             self._say_how()
 
-    def _show_shapes(self, shapes: list[Shape]) -> None:
+    def _show_shapes(self, shapes: list[Shape], choices: bool = True) -> None:
         self.shapes = shapes
         self.view.show_shape(shapes[min(self.pointing.choice, len(shapes) - 1)] if shapes else None)
         for button in (self.window.apply, self.window.preview):
             button.set_sensitive(self.pointed is not None)
-        if not self._thumbnails:  # when the overlay has been drawn: it is what one waits for
+        if choices and not self._thumbnails:  # when the overlay has been drawn: it is what one waits for
             self._thumbnails = GLib.idle_add(self._show_choices, priority=GLib.PRIORITY_LOW)
 
     def _hover(self, x: float, y: float) -> None:
         if self._run or self.results or not self.looked:
             return
         clicks = self.pointing.click(x, y, True).clicks
-        question = session.find(self.job, self._photo, self._proxy, Pointed(clicks), self.settings(), quick=True)
+        question = session.find(self.job, self._photo, Pointed(clicks), self.settings(), quick=True)
 
         def heard(found: Found, frames: list[bytes]) -> None:
             self.view.show_hover(pictures.shape(found.shapes[0], frames) if found.shapes else None)
@@ -260,12 +259,8 @@ class Dialog:
 
     def _show_choices(self) -> bool:
         self._thumbnails = 0
-        choices, what = (
-            self._choices(),
-            _("Result {number} of {count}") if self.results else _("Mask {number} of {count}"),
-        )
-        if len(choices) < 2:
-            choices = []
+        choices = self._choices() if len(self._choices()) > 1 else []
+        what = _("Result {number} of {count}") if self.results else _("Mask {number} of {count}")
         titles = [say(what, number=k + 1, count=len(choices)) for k in range(len(choices))]
         small = [pictures.thumbnail(self._photo, self._picture, choice) for choice in choices]
         self.window.show_choices(small, titles, self._chosen(), self._choose)
@@ -298,6 +293,9 @@ class Dialog:
             self.outcome = Outcome(self.job, settings, self.pointed, self.results, self._shown)
             self._close()
 
+    def _show_results(self) -> None:
+        self._show_result(self._shown)
+
     def _show_result(self, k: int) -> None:
         self._shown = k
         if k in self._composed:
@@ -327,7 +325,7 @@ class Dialog:
         self.window.stop.show()
         self.window.preview.set_sensitive(False)
         self._progress(0.0, session.WORDS[self.job])
-        steps = session.steps(self.job, self._photo, self._proxy, pointed, settings, self._arrived)
+        steps = session.steps(self.job, self._photo, pointed, settings, self._arrived)
         self._run = Run(self._talk, steps, ended, self._progress, lambda *news: self._partial(*news, painted_with))
 
     def _partial(self, message: protocol.Message, frames: list[bytes], painted_with: dict | None) -> None:
@@ -375,7 +373,9 @@ class Dialog:
     # -- what is said ---------------------------------------------------------------------------------------------
 
     def _progress(self, share: float, word: str) -> None:
-        left = time_left(share, time.monotonic() - self._begun) if self._run else ""
+        passed, left = time.monotonic() - self._begun, ""
+        if self._run and passed > SETTLING_SECONDS and 0.05 < share < 1:
+            left = time_left(passed * (1 - share) / share)
         self.window.show_progress(share, " · ".join(part for part in (translated(word), left) if part))
 
     def _failed(self, error: UserError) -> None:

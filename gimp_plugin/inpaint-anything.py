@@ -18,7 +18,7 @@ sys.path.insert(0, str(HERE))
 sys.path.append(str(HERE / "vendor"))  # pyzmq, for a GIMP whose Python has none
 
 import arguments  # noqa: E402  which lies beside this file
-from words import _, translated  # noqa: E402
+from words import _, in_words, translated  # noqa: E402
 
 NAME = "inpaint-anything-"
 MENU = "<Image>/Filters/Inpaint Anything"
@@ -162,7 +162,7 @@ def explained(procedure, do):
     except UserError as error:
         if error.code == "cancelled":
             return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, None)
-        return refuse(procedure, f"{translated(error.sentence)} {translated(error.remedy)}".strip())
+        return refuse(procedure, in_words(error))
     except Exception as error:
         import traceback
 

@@ -10,9 +10,9 @@ gi.require_version("Gtk", "3.0")
 from apart import Errands  # noqa: E402
 from gi.repository import GLib, Gtk, Pango  # noqa: E402
 from widgets import Remark, heading, label, named, row  # noqa: E402
-from words import _, ngettext, translated  # noqa: E402
+from words import _, time_left, translated  # noqa: E402
 
-from inference_server.errors import Said, UserError, say  # noqa: E402
+from inference_server.errors import UserError, say  # noqa: E402
 from inference_server.protocol import Discard, Fetch, Message, Model  # noqa: E402
 
 GROUPS = {
@@ -194,7 +194,7 @@ class Row(Gtk.Box):
             self._begun = now, share
         left = ""
         if self._begun and now - self._begun[0] > SETTLING_SECONDS and share > self._begun[1]:
-            left = _left((1 - share) * (now - self._begun[0]) / (share - self._begun[1]))
+            left = time_left((1 - share) * (now - self._begun[0]) / (share - self._begun[1]))
         self._word.set_text(" · ".join(filter(None, (translated(word), left))))
 
     def _ended(self, cancel: threading.Event, error: UserError | None = None) -> None:
@@ -263,10 +263,3 @@ def _facts(model: Model) -> list[str]:
     if model.memory:
         facts.append(say(_("needs {size} of memory"), size=GLib.format_size(model.memory)))
     return facts
-
-
-def _left(seconds: float) -> Said:
-    minutes = round(seconds / 60)
-    if minutes < 1:
-        return say(_("less than a minute left"))
-    return say(ngettext("about {n} minute left", "about {n} minutes left", minutes), n=minutes)

@@ -7,7 +7,8 @@ import gi
 
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
-from gi.repository import Gimp, GimpUi, GObject, Gtk, Pango  # noqa: E402  gi wants the versions first
+from gi.repository import Gimp, GimpUi, GObject, Gtk  # noqa: E402  gi wants the versions first
+from widgets import label as wrapped  # noqa: E402
 from words import _  # noqa: E402
 
 BIND = GObject.BindingFlags.BIDIRECTIONAL | GObject.BindingFlags.SYNC_CREATE
@@ -112,7 +113,7 @@ class Panel(Gtk.Grid):
         row.pack_start(number, True, True, 0)
         row.pack_start(check, False, False, 0)
         number.set_visible(True)
-        number.get_accessible().set_name(plain_label(setting))
+        number.get_accessible().set_name(setting.nick.replace("_", ""))
         return row
 
     def _file_button(self, setting: GObject.ParamSpec) -> Gtk.FileChooserButton:
@@ -130,8 +131,7 @@ class Panel(Gtk.Grid):
 
     def _add_told(self) -> None:
         """A place for what the model will be told."""
-        self.told = Gtk.Label(xalign=0, wrap=True, wrap_mode=Pango.WrapMode.WORD_CHAR, selectable=True, can_focus=False)
-        self.told.set_properties(width_chars=34, max_width_chars=34, visible=True)
+        self.told = wrapped(selectable=True, can_focus=False, width_chars=34, max_width_chars=34, visible=True)
         self.told.get_style_context().add_class("dim-label")
         self.attach(self.told, 0, len(self._rows), 2, 1)
         self._rows["told"] = (self.told,)
@@ -143,8 +143,3 @@ class Panel(Gtk.Grid):
         for name in every & self._rows.keys():
             for widget in self._rows[name]:
                 widget.set_visible(name in needed)
-
-
-def plain_label(setting: GObject.ParamSpec) -> str:
-    """A setting's name without the underscore that marks its letter."""
-    return setting.nick.replace("_", "")

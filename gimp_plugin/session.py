@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import canvas
+from arguments import AUTOMATIC
 from canvas import Photo, Pointed, packed_mask, rough_mask
 from gi.repository import Gimp
 from layers import Result
@@ -22,7 +23,6 @@ from inference_server.errors import UserError, say
 from inference_server.protocol import Find, Inpaint, Inpainted, Locate, Preview, Raster, Segment
 from inference_server.wire import attach, extract
 
-AUTOMATIC = -1
 WORDS = {
     "select": _("Selecting the object"),
     "remove": _("Removing the object"),
@@ -90,15 +90,11 @@ def wish(settings: dict) -> protocol.Wish:
     return protocol.Wish(*(settings[name] for name in ("prompt", "negative", "help_prompt", "quality", "model")))
 
 
-def described(photo: Photo, proxy: tuple[int, int, bytes]) -> protocol.Photo:
-    return protocol.Photo(photo.width, photo.height, protocol.photo_key(*proxy))
-
-
 def perform(
     job: str, photo: Photo, pointed: Pointed, settings: dict, show: StatusBar, arrived: Callable[[Result], None]
 ) -> None:
     """Have the server find the object and paint; `arrived` gets each result, `show` how it goes.  Raises UserError."""
-    todo = steps(job, photo, None, pointed, settings, arrived)
+    todo = steps(job, photo, pointed, settings, arrived)
     with connect(show.waiting) as client:
         answer = None
         while True:
@@ -123,30 +119,18 @@ def connect(waiting: Callable[[str], None]):
     return client_module().connect(start_with, waiting)
 
 
-def survey() -> protocol.Surveyed:
-    """What the server has to work with.  Raises UserError."""
+def ask(message: protocol.Message, **reports) -> protocol.Message:
+    """The answer to a single request, waited for.  Raises UserError."""
     with connect(lambda _sentence: None) as client:
-        return client.request(protocol.Survey())[0]
+        return client.request(message, **reports)[0]
 
 
-def steps(
-    job: str,
-    photo: Photo,
-    proxy: tuple[int, int, bytes] | None,
-    pointed: Pointed,
-    settings: dict,
-    arrived: Callable[[Result], None],
-) -> Steps:
-    """The questions of a job.  `arrived` gets the last result; those before it are whoever asks' to take (`took`).
-
-    proxy: the photo's, where it has been read already.
-    """
+def steps(job: str, photo: Photo, pointed: Pointed, settings: dict, arrived: Callable[[Result], None]) -> Steps:
+    """The questions of a job.  `arrived` gets the last result; those before it are whoever asks' to take (`took`)."""
     painting = paints(job, settings)
+    nothing_seen = protocol.Photo(photo.width, photo.height, key="")
     if painting:  # a model that is missing is said before a pixel is read: bounds need none
-        nothing_seen = protocol.Photo(photo.width, photo.height, key="")
         yield Question(Locate(job, nothing_seen, bounds=(0, 0, photo.width, photo.height), model=settings["model"]))
-    if proxy is None:
-        proxy = photo.proxy() if pointed.clicks else NO_PROXY
     backdrop_frames: list[bytes] = []
     backdrop = canvas.backdrop(photo, settings, backdrop_frames) if job == "replace" else None
     if job == "replace" and backdrop is None and not settings["prompt"].strip():
@@ -155,7 +139,7 @@ def steps(
             "Nothing says what should be around the object.",
             "Write a prompt, or choose another background.",
         )
-    seen = described(photo, proxy)
+    seen, proxy = (photo.described, photo.proxy) if pointed.clicks else (nothing_seen, NO_PROXY)
     hint: list[bytes] = []
     rough = _rough(photo, pointed, hint) if pointed.rough else None
     grow, feather = amounts(settings)
@@ -199,22 +183,15 @@ def steps(
     took(*(yield Question(request, frames, proxy)), settings if painting else None, arrived)
 
 
-def find(
-    job: str,
-    photo: Photo,
-    proxy: tuple[int, int, bytes],
-    pointed: Pointed,
-    settings: dict,
-    quick: bool = False,
-) -> Question:
+def find(job: str, photo: Photo, pointed: Pointed, settings: dict, quick: bool = False) -> Question:
     """What may be meant: for a live overlay."""
     frames: list[bytes] = []
     rough = _rough(photo, pointed, frames) if pointed.mask else None
     grow, feather = amounts(settings)
     soft, shadow = (bool(settings.get(name)) for name in ("soft_edge", "include_shadow"))
     shadow = shadow and job != "replace"  # there it is the ground's, not the object's
-    message = Find(job, described(photo, proxy), pointed.clicks, rough, grow, feather, soft, shadow, quick)
-    return Question(message, frames, proxy)
+    message = Find(job, photo.described, pointed.clicks, rough, grow, feather, soft, shadow, quick)
+    return Question(message, frames, photo.proxy)
 
 
 def amounts(settings: dict) -> tuple[int | None, int | None]:

@@ -57,7 +57,7 @@ class Setup:
             GimpUi.window_set_transient(self._dialog)
         area = self._dialog.get_content_area()
         area.set_properties(border_width=12, spacing=18)
-        self._models = ModelList(self._errands, self._ask, self._survey)
+        self._models = ModelList(self._errands, session.ask, self._survey)
         for widget in (self._place(), self._state()):
             area.pack_start(widget, False, False, 0)
         area.pack_start(self._list(), True, True, 0)
@@ -261,11 +261,6 @@ class Setup:
         box.pack_start(scrolled, True, True, 0)
         return box
 
-    def _ask(self, message: Message, **how) -> Message:
-        """The answer to a request, waited for; on whichever thread this is called."""
-        with session.connect(lambda sentence: None) as connection:
-            return connection.request(message, **how)[0]
-
     def _survey(self) -> None:
         """Have the server say what it has; where none runs on this computer, one is started for that."""
         self._surveys += 1
@@ -285,7 +280,7 @@ class Setup:
         def partial(message: Message, _frames: list[bytes]) -> None:
             self._errands.tell(show, message)
 
-        self._errands.send(lambda: self._ask(Survey(), partial=partial), show, failed)
+        self._errands.send(lambda: session.ask(Survey(), partial=partial), show, failed)
 
     def _show(self, surveyed: Surveyed) -> None:
         """What the server has; the device comes second."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import session
+from apart import broken
 from gi.repository import GLib
 from session import Question, Steps
 
@@ -89,9 +90,8 @@ class Talk:
                 self._tell(asked, asked.answered, *self._answer(asked))
             except UserError as error:
                 self._tell(asked, asked.failed, error)
-            except Exception as error:  # a thread that dies of one would leave a window that waits for ever
-                sentence = say("Something went wrong in the plug-in ({error}).", error=repr(error))
-                self._tell(asked, asked.failed, UserError("internal", sentence, "Please report it."))
+            except Exception as error:
+                self._tell(asked, asked.failed, broken(error))
         self._leave()
 
     def _answer(self, asked: Asked) -> session.Answer:
@@ -168,6 +168,8 @@ class Run:
             self._ended(None)
         except UserError as error:
             self._ended(error)
+        except Exception as error:
+            self._ended(broken(error))
         else:
             if question is None:
                 GLib.idle_add(self._go_on, None, priority=GLib.PRIORITY_DEFAULT_IDLE)

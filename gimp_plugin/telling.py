@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 import session
+from canvas import Photo
 from gi.repository import GLib
 from talk import Talk
-from widgets import in_words
 from window import Window
-from words import _, translated
+from words import _, in_words, translated
 
 from inference_server import protocol
 from inference_server.errors import UserError, say
@@ -16,10 +16,10 @@ THINKING_MS = 300  # without a key before the server is asked: who types on woul
 
 
 class Telling:
-    """photo: the one it is about, and its proxy, as a `session.Question` needs them."""
+    """photo: the one it is about."""
 
-    def __init__(self, talk: Talk, window: Window, photo: protocol.Photo, proxy: tuple[int, int, bytes]):
-        self._talk, self._window, self._photo, self._proxy = talk, window, photo, proxy
+    def __init__(self, talk: Talk, window: Window, photo: Photo):
+        self._talk, self._window, self._photo = talk, window, photo
         self._timer = 0
 
     def soon(self, job: str, settings: Callable[[], dict]) -> None:
@@ -49,8 +49,8 @@ class Telling:
             label.set_text(translated(error.sentence) if lacks else in_words(error))
             get_models.set_visible(lacks)
 
-        message = protocol.Suggest(job, self._photo, session.wish(settings))
-        self._talk.ask(session.Question(message, proxy=self._proxy), heard, failed, line="suggest")
+        message = protocol.Suggest(job, self._photo.described, session.wish(settings))
+        self._talk.ask(session.Question(message, proxy=self._photo.proxy), heard, failed, line="suggest")
         return GLib.SOURCE_REMOVE
 
 

@@ -258,9 +258,16 @@ class View(Gtk.DrawingArea):
         """Put something into the scene."""
         for name, value in what.items():
             if getattr(self._scene, name) is not value:
+                self._redraw(name)
                 setattr(self._scene, name, value)
                 self._scene.forget(name)
-                self.queue_draw()
+                self._redraw(name)
+
+    def _redraw(self, name: str) -> None:
+        """Have drawn anew what this covers: a whole frame takes the model's time where there are few cores."""
+        for x0, y0, x1, y1 in self._scene.covers(name, self.viewport, self.get_scale_factor()):
+            left, top = math.floor(x0), math.floor(y0)
+            self.queue_draw_area(left, top, math.ceil(x1) - left, math.ceil(y1) - top)
 
     def _describe(self) -> None:
         """Tell who does not see it what it is, and what the keys do."""

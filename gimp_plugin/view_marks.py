@@ -19,6 +19,7 @@ DASH = 4.0
 RADIUS = 8.0  # of a click's mark
 HANDLE = 17.0  # radius of the slider's
 CROSS, GAP = 15.0, 4.0
+REACH = 18.0  # how far from its place any mark is seen, at most: the cross and its border
 FULL = 2 * math.pi
 
 WHITE, BLACK = (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)

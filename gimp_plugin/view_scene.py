@@ -60,6 +60,37 @@ class Scene:
         for name in names or list(self._layers):
             self._layers.pop(name, None)
 
+    def covers(self, name: str, view: Viewport, density: int) -> list[Box]:
+        """Boxes in logical pixels, outside which nothing of what has this name is seen."""
+
+        def around(box: Box, margin: float) -> Box:
+            (x0, y0), (x1, y1) = view.to_screen(*box[:2]), view.to_screen(*box[2:])
+            (left, right), (top, bottom) = sorted((x0, x1)), sorted((y0, y1))
+            return tuple(
+                edge / density + side * margin
+                for edge, side in zip((left, top, right, bottom), (-1, -1, 1, 1), strict=True)
+            )
+
+        what = getattr(self, name)
+        if what is None:
+            return []
+        match name:
+            case "shape" | "hover":
+                across, down = (whole / small for whole, small in zip(view.photo, self.proxy, strict=True))
+                x, y, width, height = what.place
+                # Colours are spread, and outlines cut, by up to a pixel of the proxy.
+                return [
+                    around(((x - 1) * across, (y - 1) * down, (x + width + 1) * across, (y + height + 1) * down), 3)
+                ]
+            case "clicks":
+                boxes = [around(what.box, marks.REACH)] if what.box else []
+                return boxes + [around((*point, *point), marks.REACH) for point in what.points]
+            case "cross":
+                return [around((*what, *what), marks.REACH)]
+            case "band":
+                return [around(what, marks.REACH)]
+        return [(0, 0, view.size[0] / density, view.size[1] / density)]
+
     def draw(self, cr: cairo.Context, view: Viewport, widget: Gtk.Widget) -> None:
         """cr: scaled to the widget's logical pixels."""
         density = widget.get_scale_factor()

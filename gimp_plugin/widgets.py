@@ -4,16 +4,11 @@ import gi
 
 gi.require_version("Gtk", "3.0")
 from gi.repository import GLib, Gtk, Pango  # noqa: E402  gi wants the version first
-from words import translated  # noqa: E402
+from words import in_words  # noqa: E402
 
 from inference_server.errors import UserError  # noqa: E402
 
 GOOD, BAD, NEWS = "object-select-symbolic", "dialog-error-symbolic", "dialog-information-symbolic"
-
-
-def in_words(error: UserError) -> str:
-    """What was wrong and what to do about it, in the person's language."""
-    return f"{translated(error.sentence)} {translated(error.remedy)}".strip()
 
 
 def label(text: str = "", selectable: bool = False, **properties) -> Gtk.Label:

@@ -6,6 +6,7 @@ gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import GimpUi, Gtk, Pango  # noqa: E402  gi wants the versions first
 from pictures import THUMBNAIL  # noqa: E402
+from widgets import label, named  # noqa: E402
 from words import _  # noqa: E402
 
 JOBS = {
@@ -47,8 +48,7 @@ class Window(GimpUi.Dialog):
         frame = Gtk.Frame(shadow_type=Gtk.ShadowType.IN)
         self.view.set_size_request(420, 320)
         frame.add(self.view)
-        zooms = Gtk.Box()
-        zooms.get_style_context().add_class("linked")
+        zooms = _linked()
         for icon, words, act in (
             ("zoom-out-symbolic", _("Zoom out (-)"), self.view.zoom_out),
             ("zoom-fit-best-symbolic", _("The whole photo (0)"), self.view.zoom_to_fit),
@@ -56,11 +56,10 @@ class Window(GimpUi.Dialog):
             ("zoom-in-symbolic", _("Zoom in (+)"), self.view.zoom_in),
         ):
             button = Gtk.Button.new_from_icon_name(icon, Gtk.IconSize.BUTTON)
-            button.set_tooltip_text(words)
-            button.get_accessible().set_name(words)
+            named(button, words).set_tooltip_text(words)
             button.connect("clicked", lambda _button, act=act: act())
             zooms.pack_start(button, False, False, 0)
-        self.hint = _label(ellipsize=Pango.EllipsizeMode.END)
+        self.hint = Gtk.Label(xalign=0, ellipsize=Pango.EllipsizeMode.END)
         below = Gtk.Box(spacing=12)
         below.pack_start(self.hint, True, True, 0)
         below.pack_end(zooms, False, False, 0)
@@ -71,17 +70,15 @@ class Window(GimpUi.Dialog):
 
     def _settings_side(self) -> Gtk.Widget:
         self.jobs: dict[str, Gtk.RadioButton] = {}
-        jobs = Gtk.Box()
-        jobs.get_style_context().add_class("linked")
-        for job, label in JOBS.items():
+        jobs = _linked()
+        for job, title in JOBS.items():
             first = next(iter(self.jobs.values()), None)
-            button = Gtk.RadioButton.new_with_mnemonic_from_widget(first, label)
+            button = Gtk.RadioButton.new_with_mnemonic_from_widget(first, title)
             button.set_mode(False)
             self.jobs[job] = button
             jobs.pack_start(button, True, True, 0)
-        self.choices = Gtk.Box(spacing=6, homogeneous=True)
+        self.choices = named(Gtk.Box(spacing=6, homogeneous=True), _("What may be meant"))
         self.choices.set_size_request(3 * (THUMBNAIL + 44), THUMBNAIL + 20)  # so that nothing jumps when they come
-        self.choices.get_accessible().set_name(_("What may be meant"))
         self.get_models = Gtk.Button(label=_("Get a model…"), halign=Gtk.Align.START)
         settings = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12, border_width=2)
         settings.pack_start(self.get_models, False, False, 0)
@@ -101,7 +98,7 @@ class Window(GimpUi.Dialog):
     def _progress_row(self) -> Gtk.Widget:
         self.bar = Gtk.ProgressBar(show_text=True, ellipsize=Pango.EllipsizeMode.END, valign=Gtk.Align.CENTER)
         self.stop = Gtk.Button(label=_("Stop (Esc)"))
-        self.said = _label(wrap=True, selectable=True, can_focus=False)
+        self.said = label(selectable=True, can_focus=False)
         self._told = Gtk.Stack()  # as high as the highest of them, so that the photo stays where it is
         self._told.add(self.said)
         self._told.add(self.bar)
@@ -127,8 +124,7 @@ class Window(GimpUi.Dialog):
             first = first or button
             button.set_mode(False)
             button.set_image(Gtk.Image.new_from_surface(picture))
-            button.set_tooltip_text(title)
-            button.get_accessible().set_name(title)
+            named(button, title).set_tooltip_text(title)
             button.set_active(k == chosen)
             button.connect("toggled", lambda button, k=k: button.get_active() and choose(k))
             self.choices.pack_start(button, True, True, 0)
@@ -154,5 +150,8 @@ class Window(GimpUi.Dialog):
         self.said.set_text(sentence)
 
 
-def _label(**properties) -> Gtk.Label:
-    return Gtk.Label(xalign=0, **properties)
+def _linked() -> Gtk.Box:
+    """A row of buttons that belong together."""
+    box = Gtk.Box()
+    box.get_style_context().add_class("linked")
+    return box

@@ -35,15 +35,17 @@ def translated(words: str) -> str:
     return Said(_(said.template), values)
 
 
-def time_left(share: float, seconds: float) -> str:
-    """How long work will go on that got so far, 0 to 1, in so many seconds; "" where that cannot be known yet."""
-    if seconds < 2 or not 0.05 < share < 1:
-        return ""
+def in_words(error) -> str:
+    """What was wrong, a `UserError`, and what to do about it, in the person's language."""
+    return f"{translated(error.sentence)} {translated(error.remedy)}".strip()
+
+
+def time_left(seconds: float) -> str:
+    """That work will go on for so long, as precisely as that can be known."""
     from inference_server.errors import Said
 
-    left = seconds * (1 - share) / share
-    if left < 60:
-        count = max(1, round(left / 5) * 5 if left > 10 else round(left))
+    if seconds < 60:
+        count = max(1, round(seconds / 5) * 5 if seconds > 10 else round(seconds))
         return Said(ngettext("about {count} second left", "about {count} seconds left", count), {"count": count})
-    count = round(left / 60)
+    count = round(seconds / 60)
     return Said(ngettext("about {count} minute left", "about {count} minutes left", count), {"count": count})

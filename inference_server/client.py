@@ -148,6 +148,7 @@ class Client:
             parts = self._socket.recv_multipart()
             try:
                 answered, reply, frames = wire.decode(parts)
+                reply = wire.unpacked(reply, frames)  # here, and not where a window would wait for it
             except wire.ProtocolError as error:
                 raise UserError(
                     "version",

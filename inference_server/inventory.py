@@ -59,7 +59,7 @@ def described(store: Store, device: Device | None) -> tuple[Described, ...]:
             Described(
                 name=model.name,
                 title=model.title,
-                use=Said(model.use),
+                use=Said.of(model.use),
                 job="helper" if helps else model.job,
                 licence=model.licence,
                 size=sum(file.size for file in files),

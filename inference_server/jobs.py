@@ -97,7 +97,7 @@ def _find(engine, message: Find, frames, progress, cancelled, send: Send) -> Ans
 
 
 def _look_for(engine, message: Find, frames, progress, cancelled, each) -> Iterator[tuple[Looks, int]]:
-    """What the clicks point at, and whether a better look follows.  each: does a thing to several at once, as `map`."""
+    """What the clicks point at, and how many better looks follow.  each: does a thing to several at once, as `map`."""
     photo = _seen_whole(engine, message.photo, frames, progress, cancelled)
     height, width = photo.proxy.shape[:2]
     pointed = _pointed(photo, message, frames).scaled(width / message.photo.width, height / message.photo.height)
@@ -115,11 +115,14 @@ def _look_for(engine, message: Find, frames, progress, cancelled, each) -> Itera
 
     asked = pointed.first(len(pointed.points)), message.soft_edge, with_shadow
     if photo.looks is None or photo.looks[0] != asked:
-        more, scale = int(not message.quick), min(1.0, GLIMPSE / max(width, height))
+        scale = min(1.0, GLIMPSE / max(width, height))
         seen = max(1, round(width * scale)), max(1, round(height * scale))
-        yield [*each(lambda mask: (mask.preview(*seen), mask.score), select(quick=True))], more
-        if not more:
+        found = select(quick=True)
+        taken = found[: 1 + pointed.taken(len(pointed.points), len(found))]  # what somebody waits for
+        yield [(mask.preview(*seen), mask.score) for mask in taken], 0 if message.quick else 2
+        if message.quick:
             return
+        yield [*each(lambda mask: (mask.preview(*seen), mask.score), found)], 1
         photo.looks = asked, [*each(followed, select(quick=False))]
     yield photo.looks[1], 0
 

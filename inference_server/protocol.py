@@ -135,7 +135,7 @@ class Find:
 
     The object is what `clicks` point at, with `rough` as in `Locate`; without clicks, `rough` is the ready mask.
     job, grow, feather, soft_edge, include_shadow: as in `Inpaint`; what comes back is what that would paint, or for
-    "replace" what it would keep.  quick: the first look is enough.  A client's next Find cancels the one before.
+    "replace" what it would keep.  quick: a first look is enough.  A client's next Find cancels the one before.
     """
 
     job: str
@@ -166,8 +166,11 @@ class Shape:
 
 @dataclass(frozen=True)
 class Found:
-    """The shapes that may be meant, best first; none where nothing was found.  more: 1 for the first look, after which
-    a second one follows that takes colours, edges and shadow into account."""
+    """The shapes that may be meant, best first; none where nothing was found.
+
+    more: how many answers follow.  What is new is looked at three times: 2 for those up to the one that is taken, 1
+    for all of them, 0 when colours, edges and shadow have been taken into account.
+    """
 
     shapes: tuple[Shape, ...]
     more: int = 0

@@ -31,6 +31,7 @@ from .errors import Said, UserError, cancelled_by_user, say
 log = logging.getLogger("inference_server")
 
 REPORT_SECONDS = 0.5
+SHORT_SECONDS = 1  # what takes no longer is not reported: an overlay that comes at once needs no progress bar
 TICK_MS = 50
 HANDOVER_SECONDS = 10
 LONGEST_SOCKET_PATH = 100  # sun_path holds 104 bytes on macOS, 108 on Linux
@@ -58,7 +59,7 @@ class Job:
     frames: list[bytes]
     share: float = 0.0
     word: str = say("Waiting")
-    reported: float = 0.0
+    reported: float = field(default_factory=lambda: time.monotonic() + SHORT_SECONDS - REPORT_SECONDS)
     cancel: threading.Event = field(default_factory=threading.Event)
 
     def progress(self, share: float, word: str) -> None:

@@ -10,7 +10,7 @@ import types
 import typing
 import zlib
 from collections.abc import Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 
 from .errors import Said
 from .protocol import MAX_PIXELS, VERSION, Message, Raster
@@ -79,6 +79,18 @@ def extract(raster: Raster, frames: Sequence[bytes]) -> bytes:
     if len(data) != expected:
         raise ProtocolError(f"frame {raster.frame} has {len(data)} bytes where {expected} were announced")
     return data
+
+
+def unpacked(value: typing.Any, frames: list[bytes]) -> typing.Any:
+    """A message, or a part of one, with the pixel bytes of its rasters unpacked in `frames`.  Raises ProtocolError."""
+    if isinstance(value, Raster):
+        frames[value.frame] = extract(value, frames)
+        return replace(value, packed=False)
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{f.name: unpacked(getattr(value, f.name), frames) for f in fields(value)})
+    if isinstance(value, tuple) and value and is_dataclass(value[0]):
+        return tuple(unpacked(item, frames) for item in value)
+    return value
 
 
 def _plain(value: typing.Any) -> typing.Any:

@@ -23,13 +23,14 @@ def large(photo):
     return cv2.resize(photo, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
 
 
-# -- two looks
+# -- three looks
 
 
 def test_a_first_look_comes_and_then_a_better_one_of_the_same_masks_in_the_same_order(fresh, rocket):
     engine, known = fresh
-    first, second = ask(engine, Find("select", known, POINTED))
-    assert (first[0].more, second[0].more) == (1, 0)
+    likeliest, first, second = ask(engine, Find("select", known, POINTED))
+    assert (likeliest[0].more, first[0].more, second[0].more) == (2, 1, 0)
+    assert likeliest[0].shapes == first[0].shapes[:1] and likeliest[1] == first[1][:1]
     assert [shape.score for shape in first[0].shapes] == [shape.score for shape in second[0].shapes]
     early, late = drawn(first, (640, 427)), drawn(second, (640, 427))
     assert len(early) == len(late) == 3
@@ -51,15 +52,22 @@ def test_a_quick_look_is_the_first_one_and_the_only_one(fresh, passes):
     engine, known = fresh
     ((quick, frames),) = ask(engine, Find("remove", known, POINTED, quick=True))
     assert quick.more == 0 and len(passes) == 1
-    first, _ = ask(engine, Find("remove", known, POINTED))
+    first, _, _ = ask(engine, Find("remove", known, POINTED))
     assert (replace(first[0], more=0), first[1]) == (quick, frames)
 
 
-def test_the_first_look_comes_after_one_pass_and_the_second_after_one_more(fresh, passes):
+def test_the_mask_that_was_taken_is_there_as_soon_as_the_likeliest(fresh):
+    engine, known = fresh
+    for k in range(3):
+        first, *_, last = ask(engine, Find("select", known, replace(POINTED, chosen=(0, k)), soft_edge=bool(k % 2)))
+        assert len(first[0].shapes) == k + 1 and len(last[0].shapes) == 3
+
+
+def test_the_first_looks_come_after_one_pass_and_the_last_after_one_more(fresh, passes):
     engine, known = fresh
     made = []
     perform(engine, Find("fill", known, POINTED), [], print, lambda: False, lambda *_: made.append(len(passes)))
-    assert made == [1] and len(passes) == 2
+    assert made == [1, 1] and len(passes) == 2
 
 
 def test_a_click_where_the_pointer_rested_is_answered_from_memory(fresh, passes):
@@ -68,7 +76,7 @@ def test_a_click_where_the_pointer_rested_is_answered_from_memory(fresh, passes)
     passes.clear()
     made = []
     perform(engine, Find("remove", known, POINTED), [], print, lambda: False, lambda *_: made.append(len(passes)))
-    assert made == [0] and len(passes) == 1
+    assert made == [0, 0] and len(passes) == 1
     passes.clear()
     ask(engine, Find("remove", known, WITHOUT, quick=True))  # the pointer rests somewhere else
     assert len(passes) == 1
@@ -93,7 +101,7 @@ def test_what_was_shown_is_there_at_once_with_another_growth(fresh, passes):
     assert not passes and again[0].more == 0
     for shape, grown in zip(found.shapes, again[0].shapes, strict=True):
         assert grown.place[2] > shape.place[2]
-    assert len(ask(engine, Find("remove", known, POINTED, soft_edge=True))) == 2, "another edge is another question"
+    assert len(ask(engine, Find("remove", known, POINTED, soft_edge=True))) == 3, "another edge is another question"
 
 
 # -- growing
@@ -199,7 +207,7 @@ def test_an_empty_one_among_others_keeps_its_place(engine, known, monkeypatch):
         return [replace(mask, logits=np.full_like(mask.logits, -9)) if k == 1 else mask for k, mask in enumerate(found)]
 
     monkeypatch.setattr(type(engine.selector), "select", without_the_second)
-    for found, _ in ask(engine, Find("select", known, Clicks(((321, 201),), (1,)))):
+    for found, _ in ask(engine, Find("select", known, Clicks(((321, 201),), (1,))))[1:]:
         assert [bool(shape.outlines) for shape in found.shapes] == [True, False, True]
         assert found.shapes[1].place == (0, 0, 1, 1)
 
@@ -269,6 +277,6 @@ def test_a_newer_question_is_heard_between_the_steps(fresh, passes, models, afte
         ask(engine, Find("remove", known, POINTED), cancelled=cancelled)
     assert refused.value.code == "cancelled" and len(passes) == (0, 1, 2, 2)[after]
     again = ask(engine, Find("remove", known, POINTED))
-    assert len(again) == 2 and len(passes) == 2
+    assert len(again) == 3 and len(passes) == 2
     description, frames = described(engine.selector.known(known.key).proxy)
     assert again[-1] == ask(Engine(Store(models)), Find("remove", description, POINTED), frames)[-1]

@@ -1,6 +1,7 @@
 import json
 import typing
 import zlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,10 +11,13 @@ from inference_server import protocol, wire
 from inference_server.errors import Said, say
 from inference_server.protocol import (
     Clicks,
+    Found,
     Inpaint,
+    Inpainted,
     Locate,
     Photo,
     Raster,
+    Shape,
 )
 from inference_server.wire import ProtocolError, attach, decode, encode, extract
 
@@ -142,6 +146,29 @@ BIG = zlib.compress(bytes(50_000_000))
 def test_pixels_that_are_refused(raster, frames):
     with pytest.raises(ProtocolError):
         extract(raster, frames)
+
+
+def test_an_answer_is_unpacked_wherever_its_pictures_are():
+    frames = []
+    pixels = attach(frames, 4, 2, 3, "uint16", bytes(range(48)), pack=True)
+    shapes = tuple(
+        Shape(0.5, (0, 0, 3, k), attach(frames, 3, k, 1, "uint8", b"\xff" * 3 * k, pack=True), ((0.0, 1.0),))
+        for k in (1, 2)
+    )
+    plain = attach(frames, 1, 1, 1, "uint8", b"x")
+    found = wire.unpacked(Found(shapes, 1), frames)
+    assert replace(found, shapes=shapes) == Found(shapes, 1)
+    painted = wire.unpacked(Inpainted((0, 0, 4, 2), pixels, plain, plain, 1.0), frames)
+    assert frames == [bytes(range(48)), b"\xff" * 3, b"\xff" * 6, b"x"]
+    for raster in (*(shape.mask for shape in found.shapes), painted.pixels, painted.mask):
+        assert not raster.packed and extract(raster, frames) == frames[raster.frame]
+
+
+@pytest.mark.parametrize("frame", [-1, 0, 1])
+def test_an_answer_with_a_picture_that_is_not_there_is_refused(frame):
+    frames = [b"no zlib stream"]
+    with pytest.raises(ProtocolError):
+        wire.unpacked(Found((Shape(1.0, (0, 0, 1, 1), Raster(1, 1, 1, "uint8", frame, packed=True), ()),)), frames)
 
 
 def test_a_mask_takes_a_hundredth_of_its_size():
