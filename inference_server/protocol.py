@@ -166,10 +166,8 @@ class Shape:
 
 @dataclass(frozen=True)
 class Found:
-    """The shapes that may be meant, best first; none where nothing was found.
-
-    more: how many answers follow.  What is new is looked at three times: 2 for those up to the one that is taken, 1
-    for all of them, 0 when colours, edges and shadow have been taken into account.
+    """The shapes that may be meant, best first; none where nothing was found.  more: how many looks follow; the first
+    is at those up to the one that is taken, the last takes colours, edges and shadow into account.
     """
 
     shapes: tuple[Shape, ...]
