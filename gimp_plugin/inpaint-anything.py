@@ -232,7 +232,7 @@ def ask(job, photo, pointed, settings):
         raise UserError(
             "no-cairo",
             "The dialog cannot be drawn: GIMP's Python has no pycairo.",
-            "Run install.py again; on Debian and Ubuntu, sudo apt install python3-gi-cairo does it too.",
+            "On Debian and Ubuntu, sudo apt install python3-gi-cairo brings it.",
         ) from None
     import dialog  # brings GTK with it: a script need not wait for that
 
