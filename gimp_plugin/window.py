@@ -1,5 +1,6 @@
 """The dialog's widgets and where they are.  What they do is `dialog`'s."""
 
+import cairo
 import gi
 
 gi.require_version("GimpUi", "3.0")
@@ -17,6 +18,7 @@ JOBS = {
 }
 WIDTH, HEIGHT = 1120, 720
 PREVIEW = 1  # response
+GAP = 6  # pixels between small pictures
 ROW = 34  # pixels: as high as the button that comes and goes
 
 
@@ -77,8 +79,12 @@ class Window(GimpUi.Dialog):
             button.set_mode(False)
             self.jobs[job] = button
             jobs.pack_start(button, True, True, 0)
-        self.choices = named(Gtk.Box(spacing=6, homogeneous=True), _("What may be meant"))
-        self.choices.set_size_request(3 * (THUMBNAIL + 44), THUMBNAIL + 20)  # so that nothing jumps when they come
+        self.choices = named(Gtk.Box(spacing=GAP, homogeneous=True), _("What may be meant"))
+        _least, one = _choice(None, cairo.ImageSurface(cairo.FORMAT_A8, THUMBNAIL, THUMBNAIL)).get_preferred_size()
+        row = Gtk.ScrolledWindow(vscrollbar_policy=Gtk.PolicyType.NEVER)  # for many variations
+        row.set_size_request(3 * one.width + 2 * GAP, one.height)  # so that nothing jumps when they come
+        row.add(self.choices)
+        self.choices.set_focus_hadjustment(row.get_hadjustment())
         self.get_models = Gtk.Button(label=_("Get a model…"), halign=Gtk.Align.START)
         settings = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12, border_width=2)
         settings.pack_start(self.get_models, False, False, 0)
@@ -89,9 +95,9 @@ class Window(GimpUi.Dialog):
             hscrollbar_policy=Gtk.PolicyType.NEVER, propagate_natural_width=True, shadow_type=Gtk.ShadowType.NONE
         )
         scrolled.add(settings)
-        side = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12)
+        side = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12, hexpand=False)  # what is left is the photo's
         side.pack_start(jobs, False, False, 0)
-        side.pack_start(self.choices, False, False, 0)
+        side.pack_start(row, False, False, 0)
         side.pack_start(scrolled, True, True, 0)
         return side
 
@@ -120,20 +126,19 @@ class Window(GimpUi.Dialog):
             old.destroy()
         first = None
         for k, (picture, title) in enumerate(zip(pictures, titles, strict=True)):
-            button = Gtk.RadioButton.new_from_widget(first)
+            button = _choice(first, picture)
             first = first or button
-            button.set_mode(False)
-            button.set_image(Gtk.Image.new_from_surface(picture))
             named(button, title).set_tooltip_text(title)
             button.set_active(k == chosen)
             button.connect("toggled", lambda button, k=k: button.get_active() and choose(k))
             self.choices.pack_start(button, True, True, 0)
-        self.choices.show_all()
 
     def mark_choice(self, k: int) -> None:
         buttons = self.choices.get_children()
         if k < len(buttons):
             buttons[k].set_active(True)
+            place = buttons[k].get_allocation()
+            self.choices.get_focus_hadjustment().clamp_page(place.x, place.x + place.width)
 
     def show_progress(self, share: float | None, word: str) -> None:
         """How the work goes; None where nobody knows how far it is."""
@@ -148,6 +153,15 @@ class Window(GimpUi.Dialog):
         """A sentence in the place of the progress; "" for none."""
         self._told.set_visible_child(self.said)
         self.said.set_text(sentence)
+
+
+def _choice(group: Gtk.RadioButton | None, picture: cairo.ImageSurface) -> Gtk.RadioButton:
+    """A small picture that can be taken instead of the others of its group."""
+    button = Gtk.RadioButton.new_from_widget(group)
+    button.set_mode(False)
+    button.set_image(Gtk.Image.new_from_surface(picture))
+    button.show_all()
+    return button
 
 
 def _linked() -> Gtk.Box:
