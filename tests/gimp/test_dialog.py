@@ -33,7 +33,7 @@ def empty(overlay: np.ndarray) -> bool:
     return overlay.mean() < 0.003  # but for the marks
 
 
-def test_click_look_apply_and_one_undo_takes_all_back(window, photo, near):
+def test_click_look_apply_and_one_undo_takes_all_back(window, photo, rocket, near):
     gimp = window("plain")
     dialog = gimp.open(REMOVE)
     dialog.keep("opened")
@@ -48,6 +48,12 @@ def test_click_look_apply_and_one_undo_takes_all_back(window, photo, near):
     dialog.wait_for_overlay(photo, lambda shown: (shown != first).mean() < 0.001, "Tab does not come round")
     dialog.press("alt+r")
     dialog.wait_for_overlay(photo, lambda shown: (shown != first).mean() > 0.01, "no preview")
+    dialog.drag(photo, CLICK[0] - 60, 40, CLICK[0], 40)
+    below = slice(250, None)  # the line's handle
+    changed = np.abs(dialog.shown(photo) - photo).mean(axis=2)[below]
+    halves = slice(CLICK[0] - 3), slice(CLICK[0] + 3, None)
+    left, right = (changed[:, half][rocket[below, half] > 127].mean() for half in halves)
+    assert right > 3 * left, f"{left} and {right}: the line does not part the photo from the result"
     dialog.keep("preview")
     assert gimp.layers() == 1, "a preview touches the image"
     dialog.press("alt+l")
