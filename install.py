@@ -99,6 +99,8 @@ def install(arguments: argparse.Namespace) -> int:
     for profile in profiles:
         print(f"plug-in      {put_plug_in(profile, python, home)}")
     if profiles:
+        if missing := gimps.lacks():
+            print(f"\nOne thing is left to do: {missing}.")
         print("\nDone.  Restart GIMP; the plug-in is in Filters > Inpaint Anything.")
     else:
         print(

@@ -227,7 +227,7 @@ def ask(job, photo, pointed, settings):
     from inference_server.errors import UserError, cancelled_by_user
 
     try:
-        import cairo  # noqa: F401
+        gi.require_foreign("cairo")
     except ImportError:
         raise UserError(
             "no-cairo",

@@ -39,6 +39,9 @@ def report() -> int:
     for profile in gimps.profiles():
         there = (profile / "plug-ins" / gimps.PLUG_IN / "installation.json").is_file()
         print(f"GIMP         {profile}: plug-in {'installed' if there else 'not installed'}")
+    if missing := gimps.lacks():
+        print(f"GIMP         {missing}")
+        healthy = False
     chosen = preferences.read()
     if chosen.address:
         try:

@@ -12,6 +12,7 @@ PROGRAMS = (
     "/Applications/GIMP.app/Contents/MacOS/gimp-console",
     r"C:\Program Files\GIMP 3\bin\gimp-console-3.exe",
 )
+SYSTEM_PYTHON = Path("/usr/bin/python3")
 
 
 def program() -> str | None:
@@ -25,6 +26,17 @@ def series(gimp: str) -> str:
     told = subprocess.run([gimp, "--version"], capture_output=True, text=True).stdout
     found = re.search(r"(\d+\.\d+)\.\d+", told)
     return found[1] if found else ""
+
+
+def lacks() -> str:
+    """What the dialog needs and the Python of this machine's GIMP lacks, as a sentence; empty where nothing is known.
+
+    Distributions run plug-ins with the machine's own Python; a GIMP from elsewhere brings a Python with all of it.
+    """
+    if Path(program() or "").parent != SYSTEM_PYTHON.parent or not SYSTEM_PYTHON.exists():
+        return ""
+    asked = subprocess.run([SYSTEM_PYTHON, "-c", "import gi; gi.require_foreign('cairo')"], capture_output=True)
+    return "the dialog needs pycairo (Debian and Ubuntu: sudo apt install python3-gi-cairo)" if asked.returncode else ""
 
 
 def profiles() -> list[Path]:

@@ -62,6 +62,18 @@ def test_every_profile_is_served_and_a_gimp_never_started_gets_its_own(user, mon
     assert gimps.profiles() == [user / ".config/GIMP/3.0", user / ".config/GIMP/3.2"]
 
 
+def test_a_python_that_cannot_draw_the_dialog_is_told_at_installation(user, monkeypatch, tmp_path):
+    python = tmp_path / "python3"
+    monkeypatch.setattr(gimps, "SYSTEM_PYTHON", python)
+    assert gimps.lacks() == "", "no GIMP"
+    monkeypatch.setattr(gimps, "program", lambda: str(tmp_path / "gimp-console"))
+    assert gimps.lacks() == "", "no Python of the machine's own"
+    python.symlink_to("/bin/false")
+    assert "python3-gi-cairo" in gimps.lacks()
+    monkeypatch.setattr(gimps, "program", lambda: "/opt/gimp/bin/gimp-console")
+    assert gimps.lacks() == "", "a GIMP with its own Python"
+
+
 def test_the_private_folder_follows_the_platform(user, monkeypatch):
     assert places.home() == user / ".local/share/inpaint-anything"
     monkeypatch.setenv("XDG_DATA_HOME", str(user / "data"))

@@ -2,6 +2,8 @@
 
 import time
 
+from inference_server import gimps
+
 from .conftest import IN_GIMP
 from .window import HEIGHT, WIDTH, wait_for
 
@@ -32,3 +34,16 @@ def test_gimps_cancel_button_frees_the_server_and_leaves_the_image_alone(window,
     wait_for(lambda: "a client left; its job is cancelled" in log.read_text(), 10, "the server was not freed")
     wait_for(lambda: "Inpaint refused: Cancelled" in log.read_text(), 5, "the work went on")
     assert gimp.layers() == 1
+
+
+def test_a_python_that_cannot_draw_is_told_in_a_message_and_the_quick_way_still_works(window, tmp_path, monkeypatch):
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['gi._gi_cairo'] = None\n")
+    assert gimps.lacks() == ""
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert "python3-gi-cairo" in gimps.lacks(), "the installer would not say so"
+    gimp = window("click", options=("--console-messages",))
+    gimp.call("Remove the object that is clicked")
+    said = tmp_path / "said"
+    wait_for(lambda: "GIMP's Python has no pycairo. On Debian" in said.read_text(), 20, "no message")
+    gimp.call(AGAIN)
+    wait_for(lambda: gimp.layers() == 4, 60, "no result")

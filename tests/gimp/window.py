@@ -177,7 +177,7 @@ def windows(home: Path, photo: np.ndarray, tmp_path: Path):
     cv2.imwrite(str(file), photo[..., ::-1])
     processes = []
 
-    def open_window(prepare: str, theme: str = "dark", language: str = "en") -> Window:
+    def open_window(prepare: str, theme: str = "dark", language: str = "en", options: tuple[str, ...] = ()) -> Window:
         chosen = f'(theme-color-scheme {theme})\n(language "{language}")\n'
         (profile / "gimprc").write_text(settings + chosen)
         read, write = os.pipe()
@@ -195,7 +195,7 @@ def windows(home: Path, photo: np.ndarray, tmp_path: Path):
         }
         batch = ["--batch-interpreter", "python-fu-eval", "-b", f"exec(open({str(PREPARE)!r}).read())"]
         with (tmp_path / "said").open("wb") as said:
-            for command in (["openbox"], [gimp, "-n", "--no-splash", *batch, str(file)]):
+            for command in (["openbox"], [gimp, "-n", "--no-splash", *options, *batch, str(file)]):
                 processes.append(subprocess.Popen(command, env=environment, stdout=said, stderr=said))
         wait_for(ready.exists, 90, "GIMP does not open the photo")
         return Window(environment)
