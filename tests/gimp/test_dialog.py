@@ -10,7 +10,7 @@ import pytest
 
 from ..conftest import CLICK
 from .conftest import IN_GIMP
-from .window import wait_for
+from .window import Dialog, wait_for
 
 pytestmark = IN_GIMP
 REMOVE, SELECT = "Remove the object that is clicked", "Select the object that is clicked"
@@ -33,12 +33,22 @@ def empty(overlay: np.ndarray) -> bool:
     return overlay.mean() < 0.003  # but for the marks
 
 
-def test_click_look_apply_and_one_undo_takes_all_back(window, photo, rocket, near):
+@pytest.fixture
+def clicked(photo, near):
+    """Clicks on the rocket in a dialog; returns the overlay."""
+
+    def at(dialog: Dialog) -> np.ndarray:
+        dialog.point(photo, *CLICK)
+        return dialog.wait_for_overlay(photo, near, "a click does not show the object")
+
+    return at
+
+
+def test_click_look_apply_and_one_undo_takes_all_back(window, photo, rocket, clicked):
     gimp = window("plain")
     dialog = gimp.open(REMOVE)
     dialog.keep("opened")
-    dialog.point(photo, *CLICK)
-    dialog.wait_for_overlay(photo, near, "a click does not show the object")
+    clicked(dialog)
     time.sleep(1)  # the second look
     first = dialog.overlay(photo)
     dialog.keep("clicked")
@@ -56,9 +66,7 @@ def test_click_look_apply_and_one_undo_takes_all_back(window, photo, rocket, nea
     assert right > 3 * left, f"{left} and {right}: the line does not part the photo from the result"
     dialog.keep("preview")
     assert gimp.layers() == 1, "a preview touches the image"
-    dialog.press("alt+l")
-    dialog.wait_closed()
-    wait_for(lambda: gimp.layers() == 4, 20, "no result")  # the photo, the group and the two in it
+    dialog.apply()
     gimp.press("ctrl+z")
     wait_for(lambda: gimp.layers() == 1, 10, "one undo does not bring back the former layers")
     gimp.press("ctrl+y")
@@ -72,9 +80,7 @@ def test_an_object_goes_by_keyboard_alone(window, photo, near):
     # The cross begins in the middle of the photo, on the rocket.
     dialog.press("Up", "Down", "space")
     dialog.wait_for_overlay(photo, near, "the space key does not click")
-    dialog.press("alt+l")
-    dialog.wait_closed()
-    wait_for(lambda: gimp.layers() == 4, 20, "no result")
+    dialog.apply()
 
 
 def test_clicks_that_leave_out_boxes_and_taking_them_back(window, photo, rocket, near):
@@ -119,19 +125,14 @@ def test_a_selection_is_there_when_it_opens_and_is_used_as_it_is(window, photo):
         return shown[100:180, 200:280].mean() > 0.9 and shown[:80].mean() < 0.01
 
     dialog.wait_for_overlay(photo, square, "the selection is not shown")
-    dialog.press("alt+l")
-    dialog.wait_closed()
-    wait_for(lambda: gimp.layers() == 4, 20, "no result")
+    dialog.apply()
 
 
-def test_what_was_done_is_edited_again_in_its_place(window, photo, near, tmp_path):
+def test_what_was_done_is_edited_again_in_its_place(window, photo, near, clicked, tmp_path):
     gimp = window("plain")
     dialog = gimp.open(REMOVE)
-    dialog.point(photo, *CLICK)
-    dialog.wait_for_overlay(photo, near, "a click does not show the object")
-    dialog.press("alt+l")
-    dialog.wait_closed()
-    wait_for(lambda: gimp.layers() == 4, 20, "no result")
+    clicked(dialog)
+    dialog.apply()
     gimp.press("Page_Up")  # the photo's layer is selected; above it is the group
     dialog = gimp.open(EDIT)
     before = dialog.wait_for_overlay(photo, near, "its clicks are not there")
@@ -167,11 +168,10 @@ def test_escape_stops_the_work_and_not_the_dialog(window, photo, home):
     dialog.wait_closed()
 
 
-def test_a_killed_server_is_started_again_and_the_clicks_are_kept(window, photo, home, near):
+def test_a_killed_server_is_started_again_and_the_clicks_are_kept(window, photo, home, near, clicked):
     gimp = window("plain")
     dialog = gimp.open(REMOVE)
-    dialog.point(photo, *CLICK)
-    first = dialog.wait_for_overlay(photo, near, "a click does not show the object")
+    first = clicked(dialog)
     killed = json.loads((home / "server.json").read_text())["pid"]
     os.kill(killed, signal.SIGKILL)
     dialog.point(photo, *TOWER)
@@ -182,24 +182,20 @@ def test_a_killed_server_is_started_again_and_the_clicks_are_kept(window, photo,
 
 
 @pytest.mark.parametrize("prepared", ["large", "offset"])
-def test_large_photos_and_layers_beside_the_canvas(window, photo, prepared, near):
+def test_large_photos_and_layers_beside_the_canvas(window, prepared, clicked):
     gimp = window(prepared)
     dialog = gimp.open(REMOVE)
-    dialog.point(photo, *CLICK)
-    dialog.wait_for_overlay(photo, near, "a click does not show the object")
+    clicked(dialog)
     dialog.press("alt+r")
     dialog.keep(prepared)
-    dialog.press("alt+l")
-    dialog.wait_closed()
-    wait_for(lambda: gimp.layers() == 4, 60, "no result")
+    dialog.apply()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_it_looks_like_gimp_in_its_themes(window, photo, theme, near):
+def test_it_looks_like_gimp_in_its_themes(window, theme, clicked):
     gimp = window("plain", theme=theme)
     dialog = gimp.open(REPLACE if theme == "dark" else SELECT)
-    dialog.point(photo, *CLICK)
-    dialog.wait_for_overlay(photo, near, "a click does not show the object")
+    clicked(dialog)
     picture = dialog.keep(theme)
     border = np.median(picture[100:-100, -60:-45])
     assert (border < 110) == (theme == "dark")

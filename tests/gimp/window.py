@@ -153,6 +153,12 @@ class Dialog:
                 raise AssertionError(what)
         return found
 
+    def apply(self, layers: int = 4, seconds: float = 60) -> None:
+        """Take what is shown.  layers: as many are in the image then: of one result the photo, the group, two in it."""
+        self.press("alt+l")
+        self.wait_closed(120)
+        wait_for(lambda: self.gimp.layers() == layers, seconds, "no result")
+
     def wait_closed(self, seconds: float = 60) -> None:
         wait_for(lambda: not self.is_open, seconds, "the dialog stays")
 
