@@ -96,6 +96,22 @@ def test_colours_bring_an_unsure_edge_to_the_objects_own(ball):
     assert ((np.abs(blunt) > colours.UNSURE) <= ((settled > 0) == (blunt > 0))).all(), "what was sure is left alone"
 
 
+def test_where_much_is_unsure_colours_decide_in_a_smaller_picture(ball, monkeypatch):
+    image, truth = (np.repeat(np.repeat(array, 8, axis=0), 8, axis=1) for array in ball)
+    blunt = disc(650, 486, 234, 1280)[:960] * 0.025
+    cut, unsure = cv2.grabCut, []
+
+    def counted(picture, state, *rest):
+        unsure.append(np.isin(state, (cv2.GC_PR_FGD, cv2.GC_PR_BGD)).sum())
+        return cut(picture, state, *rest)
+
+    monkeypatch.setattr(colours.cv2, "grabCut", counted)
+    settled = colours.settle(image, blunt, [(640, 480)], [1])
+    assert (np.abs(blunt) < colours.UNSURE).sum() > 2 * colours.MOST_UNSURE > 1.5 * unsure[0] > 0
+    assert picking.overlap(blunt > 0, truth) < 0.95 < 0.98 < picking.overlap(settled > 0, truth)
+    assert ((np.abs(blunt) > colours.UNSURE) <= ((settled > 0) == (blunt > 0))).all(), "what was sure is left alone"
+
+
 def test_where_colours_would_choose_another_object_the_mask_stays(ball):
     image, _ = ball
     elsewhere = disc(30, 30, 20, 160)[:120] * 0.01
