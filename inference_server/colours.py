@@ -47,7 +47,7 @@ def settle(
         return logits
     margin = round(AROUND * unit) + 5
     part = concerned.grown(margin, margin, width, height).slices
-    scale = min(1.0, np.sqrt(MOST_UNSURE / max(np.count_nonzero(unsure), 1)))
+    scale = min(1.0, np.sqrt(MOST_UNSURE / max(1, int(np.count_nonzero(unsure)))))
     settled = inside.copy()
     settled[part] = _cut(pixels[part], state[part], scale)
     if picking.overlap(settled, inside) <= TRUST:
