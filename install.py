@@ -38,15 +38,13 @@ sys.path[:0] = [str(HERE), str(HERE / "tests" / "gimp")]
 
 from sandbox import INSIDE, SUITES, NoSandbox, Sandbox  # noqa: E402
 
-from inference_server import gimps, places  # noqa: E402
-from inference_server.errors import UserError  # noqa: E402
+from inference_server.cli import gimp_installs  # noqa: E402
+from inference_server.cli.progress_bar import Bar  # noqa: E402
 from inference_server.models.catalogue import STARTERS  # noqa: E402
 from inference_server.models.store import Store  # noqa: E402
-from inference_server.terminal import Bar  # noqa: E402
+from inference_server.shared import paths  # noqa: E402
+from inference_server.shared.errors import UserError  # noqa: E402
 
-SHARED_WITH_SERVER = (
-    *("__init__.py", "errors.py", "places.py", "preferences.py", "protocol.py", "wire.py", "keys.py", "client.py"),
-)
 TORCH_INDEX = "https://download.pytorch.org/whl/"  # PyTorch's own builds, for CPU or one GPU maker
 PHOTO_PACKAGE, PHOTO = "scikit-image==0.26.0", "skimage/data/rocket.jpg"
 PHOTO_CLICK = "322,200"
@@ -91,15 +89,15 @@ def main() -> int:
 
 def install(arguments: argparse.Namespace) -> int:
     """Put the plug-in into every GIMP 3 profile, the server into its own environment, the starter models beside it."""
-    profiles = gimps.profiles()
-    home = places.private_folder(places.home())
+    profiles = gimp_installs.profiles()
+    home = paths.private_folder(paths.home())
     python = environment(home / "venv", [] if arguments.starter else ["full"], product=True)
     run([python, "-m", "inference_server", "stop"], quiet=True)  # an older one may be running
     fetch_models(python)
     for profile in profiles:
         print(f"plug-in      {put_plug_in(profile, python, home)}")
     if profiles:
-        if missing := gimps.lacks():
+        if missing := gimp_installs.lacks():
             print(f"\nOne thing is left to do: {missing}.")
         print("\nDone.  Restart GIMP; the plug-in is in Filters > Inpaint Anything.")
     else:
@@ -110,11 +108,15 @@ def install(arguments: argparse.Namespace) -> int:
 
 
 def uninstall(_: argparse.Namespace) -> int:
-    home = places.home()
+    home = paths.home()
     python = venv_python(home / "venv")
     if python.exists():
         run([python, "-m", "inference_server", "stop"], quiet=True)
-    for folder in (*(profile / "plug-ins" / gimps.PLUG_IN for profile in gimps.profiles()), home, cache()):
+    for folder in (
+        *(profile / "plug-ins" / gimp_installs.PLUG_IN for profile in gimp_installs.profiles()),
+        home,
+        cache(),
+    ):
         if folder.exists():
             shutil.rmtree(folder)
             print(f"removed      {folder}")
@@ -123,17 +125,18 @@ def uninstall(_: argparse.Namespace) -> int:
 
 
 def put_plug_in(profile: Path, python: Path, home: Path) -> Path:
-    """Copy the plug-in, the modules it shares with the server, and pyzmq into a profile; returns the folder."""
-    place = profile / "plug-ins" / gimps.PLUG_IN
+    """Copy the plug-in, the folder it shares with the server, and pyzmq into a profile; returns the folder."""
+    place = profile / "plug-ins" / gimp_installs.PLUG_IN
     vendor = pyzmq_for_gimp(python)
     shutil.rmtree(place, ignore_errors=True)
-    shutil.copytree(HERE / "gimp_plugin", place, ignore=shutil.ignore_patterns("__pycache__"))
-    (place / "inference_server").mkdir()
-    for name in SHARED_WITH_SERVER:
-        shutil.copy(HERE / "inference_server" / name, place / "inference_server" / name)
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(HERE / "gimp_plugin", place, ignore=ignored)
+    package = HERE / "inference_server"
+    shutil.copytree(package / "shared", place / "inference_server/shared", ignore=ignored)
+    shutil.copy(package / "__init__.py", place / "inference_server")
     if vendor:
         shutil.copytree(vendor, place / "vendor")
-    (place / f"{gimps.PLUG_IN}.py").chmod(0o755)
+    (place / f"{gimp_installs.PLUG_IN}.py").chmod(0o755)
     (place / "installation.json").write_text(json.dumps({"python": str(python), "home": str(home)}), "utf-8")
     compileall.compile_dir(place, quiet=1)  # where GIMP's Python is this one, it need not do so at each start
     return place
@@ -273,7 +276,7 @@ def cache() -> Path:
 
 def inside_gimp(series: str, command: Sequence[str]) -> int | None:
     """Run this script again in a sandbox that has GIMP of `series`; None where the machine has one of its own."""
-    if os.environ.get(INSIDE) or gimps.program():
+    if os.environ.get(INSIDE) or gimp_installs.program():
         return None
     sandbox = Sandbox(cache() / "sandbox", series)
     sandbox.build()
@@ -286,16 +289,16 @@ def workshop(extras: Sequence[str] = ()) -> Path:
 
     The person's own profile and installation are not touched: all of it is in the cache.
     """
-    gimp = gimps.program()
+    gimp = gimp_installs.program()
     if gimp is None:
         raise UserError("no-gimp", "There is no GIMP 3 here.", "Install it, or run this on a Debian-like machine.")
-    series = gimps.series(gimp)
-    os.environ[places.HOME_VARIABLE] = str(cache() / "home")
-    places.private_folder(places.home())
+    series = gimp_installs.series(gimp)
+    os.environ[paths.HOME_VARIABLE] = str(cache() / "home")
+    paths.private_folder(paths.home())
     python = environment(room(extras), extras)
     fetch_models(python)
     profile = cache() / f"profile-{series}"
-    put_plug_in(profile, python, places.home())
+    put_plug_in(profile, python, paths.home())
     os.environ["GIMP3_DIRECTORY"] = str(profile)
     os.environ["GIMP_CONSOLE"] = gimp
     print(f"GIMP         {gimp}, series {series}")
@@ -316,8 +319,8 @@ def demo(arguments: argparse.Namespace) -> int:
     if arguments.image and not arguments.image.is_file():
         raise UserError("wrong-input", f"There is no file {arguments.image}.")
     begun = time.monotonic()
-    os.environ[places.HOME_VARIABLE] = str(cache() / "home")
-    if not os.environ.get(INSIDE) and (shutil.which("npm") or gimps.program()):
+    os.environ[paths.HOME_VARIABLE] = str(cache() / "home")
+    if not os.environ.get(INSIDE) and (shutil.which("npm") or gimp_installs.program()):
         fetch_models()
     own = ["--image", str(arguments.image.resolve()), "--click", arguments.click] if arguments.image else []
     status = inside_gimp("3.0", ["demo", *own])
@@ -350,7 +353,7 @@ def demo_photo(python: Path) -> Path:
 
 def bench(_: argparse.Namespace) -> int:
     """Every figure that is published, measured again."""
-    os.environ[places.HOME_VARIABLE] = str(cache() / "home")
+    os.environ[paths.HOME_VARIABLE] = str(cache() / "home")
     status = inside_gimp("3.0", ["bench"])
     if status is None:
         python = workshop(ALL_EXTRAS if room(ALL_EXTRAS).exists() else ["bench"])  # torch, where the tests brought it
@@ -362,9 +365,9 @@ def bench(_: argparse.Namespace) -> int:
 
 def test(arguments: argparse.Namespace) -> int:
     """ruff, the type checker, and pytest; the tests inside GIMP in every series that can be had here."""
-    os.environ[places.HOME_VARIABLE] = str(cache() / "home")
+    os.environ[paths.HOME_VARIABLE] = str(cache() / "home")
     chosen = [*arguments.pytest, *arguments.rest]
-    if not os.environ.get(INSIDE) and not gimps.program():
+    if not os.environ.get(INSIDE) and not gimp_installs.program():
         if shutil.which("npm"):
             fetch_models()
         for series in SUITES:

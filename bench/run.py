@@ -23,9 +23,12 @@ sys.path.insert(0, str(HERE.parent / "tests" / "gimp"))
 
 from headless import run_in_gimp  # noqa: E402
 
-from inference_server import client, colours, edges, jobs, places, removing  # noqa: E402
 from inference_server.engine import Engine  # noqa: E402
-from inference_server.segmenters.onnx_pair import OnnxPair  # noqa: E402
+from inference_server.remove import removal  # noqa: E402
+from inference_server.select import edges, grabcut  # noqa: E402
+from inference_server.select.segmenters.onnx_pair import OnnxPair  # noqa: E402
+from inference_server.serve import dispatch  # noqa: E402
+from inference_server.shared import client, paths  # noqa: E402
 
 ROUNDS = 5
 SERVE = [sys.executable, "-m", "inference_server", "serve"]
@@ -33,7 +36,7 @@ SERVE = [sys.executable, "-m", "inference_server", "serve"]
 
 def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
-        os.environ[places.HOME_VARIABLE] = str(fresh_home(Path(scratch)))
+        os.environ[paths.HOME_VARIABLE] = str(fresh_home(Path(scratch)))
         server_start()
         from_gimp(Path(scratch))
         stop()
@@ -51,8 +54,8 @@ def main() -> int:
 
 
 def fresh_home(scratch: Path) -> Path:
-    home = places.private_folder(scratch / "home")
-    (home / "models").symlink_to(places.home() / "models")
+    home = paths.private_folder(scratch / "home")
+    (home / "models").symlink_to(paths.home() / "models")
     return home
 
 
@@ -89,7 +92,7 @@ def stop() -> None:
     if found:
         with client.Client(found) as connection:
             connection.stop_server()
-        while places.server_runs():
+        while paths.server_runs():
             time.sleep(0.02)
 
 
@@ -98,7 +101,7 @@ def from_gimp(scratch: Path) -> None:
     photo, click = scratch / "photo.png", (3300, 1900)
     cv2.imwrite(str(photo), large_photo(click), [cv2.IMWRITE_PNG_COMPRESSION, 1])
     seen = run_in_gimp(HERE / "in_gimp.py", seconds=600, photo=str(photo), x=click[0], y=click[1], rounds=ROUNDS)
-    runs = per_run((places.home() / "server.log").read_text(), ROUNDS)
+    runs = per_run((paths.home() / "server.log").read_text(), ROUNDS)
     glue = share_of_glue()
     rest = [whole - sum(job["seconds"] for job in run) for whole, run in zip(seen["seconds"], runs, strict=True)]
     first = sum(job["in"] + job["out"] for job in runs[0])
@@ -143,8 +146,8 @@ def per_run(log: str, rounds: int) -> list[list[dict]]:
 
 def share_of_glue() -> float:
     """Seconds of the server's work that no model does (unpacking, masks, packing), measured in this process."""
-    from inference_server.protocol import Clicks, Inpaint, Locate, Photo, photo_key, proxy_size
-    from inference_server.wire import attach
+    from inference_server.shared.messages import Clicks, Inpaint, Locate, Photo, photo_key, proxy_size
+    from inference_server.shared.wire import attach
 
     in_models, depth = [0.0], [0]
 
@@ -162,7 +165,7 @@ def share_of_glue() -> float:
         return call
 
     OnnxPair.encode, OnnxPair.decode = timed(OnnxPair.encode), timed(OnnxPair.decode)
-    edges.refine, colours.settle, removing.filled = map(timed, (edges.refine, colours.settle, removing.filled))
+    edges.refine, grabcut.settle, removal.filled = map(timed, (edges.refine, grabcut.settle, removal.filled))
     picture = np.ascontiguousarray(large_photo((3300, 1900))[..., ::-1])
     size = proxy_size(6000, 4000)
     proxy = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).tobytes()
@@ -171,7 +174,7 @@ def share_of_glue() -> float:
         frames: list[bytes] = []
         photo = Photo(6000, 4000, photo_key(*size, proxy), attach(frames, *size, 3, "uint8", proxy))
         begun, in_models[0] = time.monotonic(), 0.0
-        located, _ = jobs.perform(
+        located, _ = dispatch.perform(
             engine, Locate("remove", photo, clicks), frames, lambda *_: None, lambda: False, lambda *_: None
         )
         x, y, w, h = located.window
@@ -180,7 +183,7 @@ def share_of_glue() -> float:
         pixels = attach(frames, w, h, 3, "uint8", np.ascontiguousarray(picture[y : y + h, x : x + w]).tobytes())
         begun, in_models[0] = time.monotonic(), 0.0
         request = Inpaint("remove", photo, located.window, pixels, clicks)
-        jobs.perform(engine, request, frames, lambda *_: None, lambda: False, lambda *_: None)
+        dispatch.perform(engine, request, frames, lambda *_: None, lambda: False, lambda *_: None)
         rests.append(spent + time.monotonic() - begun - in_models[0])
     return statistics.median(rests)
 

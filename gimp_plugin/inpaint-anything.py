@@ -17,8 +17,8 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 sys.path.append(str(HERE / "vendor"))  # pyzmq, for a GIMP whose Python has none
 
-import arguments  # noqa: E402  which lies beside this file
-from words import _, in_words, translated  # noqa: E402
+from inpaint_anything import arguments  # noqa: E402
+from inpaint_anything.i18n import _, in_words, translated  # noqa: E402
 
 NAME = "inpaint-anything-"
 MENU = "<Image>/Filters/Inpaint Anything"
@@ -128,9 +128,9 @@ def open_settings(procedure, config, _data):
         return refuse(procedure, _("The settings are a window, which only a person can use."))
 
     def show():
-        import setup_dialog
+        from inpaint_anything.settings import dialog
 
-        setup_dialog.show()
+        dialog.show()
         return procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, None)
 
     return explained(procedure, show)
@@ -154,7 +154,7 @@ def run(procedure, run_mode, image, drawables, config, name):
 def explained(procedure, do):
     """What `do` returns.  Whatever goes wrong in it becomes one sentence in GIMP's error box."""
     try:
-        from inference_server.errors import UserError, say
+        from inference_server.shared.errors import UserError, say
     except ImportError:
         return refuse(procedure, _("Inpaint Anything is not completely installed. Run install.py again."))
     try:
@@ -176,19 +176,17 @@ def explained(procedure, do):
 
 def work(procedure, run_mode, image, drawables, config, name):
     """Do a job on the active layer; returns the `layers.Results` that came of it.  Raises UserError."""
-    import canvas
-    import layers
-    import remembered
-    import session
+    from inpaint_anything.image import last_settings, layers, photo_layer
+    from inpaint_anything.requests import job_steps
 
-    from inference_server.errors import UserError, say
+    from inference_server.shared.errors import UserError, say
 
     if name == "edit":
         return edit(image, drawables)
-    photo = canvas.Photo.of(image, drawables)
+    photo = photo_layer.Photo.of(image, drawables)
     if run_mode == Gimp.RunMode.INTERACTIVE and name in JOBS:
         try:
-            pointed = canvas.pointed_at(photo, name)
+            pointed = photo_layer.pointed_at(photo, name)
         except UserError:
             pointed = None  # nothing yet: that is what the dialog is for
         return insert(photo, ask(name, photo, pointed, {}))
@@ -196,12 +194,12 @@ def work(procedure, run_mode, image, drawables, config, name):
     if run_mode != Gimp.RunMode.NONINTERACTIVE or name != job:
         procedure = Gimp.get_pdb().lookup_procedure(NAME + job)
         config = procedure.create_config()
-        remembered.restore(config, remembered.last(job))
+        last_settings.restore(config, last_settings.last(job))
     settings = arguments.read(procedure, config)
-    pointed = canvas.pointed_at(photo, job)
-    with layers.Results(photo, job, settings, pointed.clicks) as results, session.StatusBar(job) as show:
+    pointed = photo_layer.pointed_at(photo, job)
+    with layers.Results(photo, job, settings, pointed.clicks) as results, job_steps.StatusBar(job) as show:
         try:
-            session.perform(job, photo, pointed, settings, show, results.add)
+            job_steps.perform(job, photo, pointed, settings, show, results.add)
         except UserError as error:
             if not results.count:
                 raise
@@ -216,15 +214,15 @@ def work(procedure, run_mode, image, drawables, config, name):
 
 def edit(image, drawables):
     """Do the job anew that the selected group came from."""
-    import editing
+    from inpaint_anything.image import previous_job
 
-    former = editing.former(image, drawables)
+    former = previous_job.former(image, drawables)
     return insert(former.photo, ask(former.job, former.photo, former.pointed, former.settings), former.group)
 
 
 def ask(job, photo, pointed, settings):
     """What the person wants, from the dialog.  Raises UserError."""
-    from inference_server.errors import UserError, cancelled_by_user
+    from inference_server.shared.errors import UserError, cancelled_by_user
 
     try:
         gi.require_foreign("cairo")
@@ -234,9 +232,9 @@ def ask(job, photo, pointed, settings):
             "The dialog cannot be drawn: GIMP's Python has no pycairo.",
             "On Debian and Ubuntu, sudo apt install python3-gi-cairo brings it.",
         ) from None
-    import dialog  # brings GTK with it: a script need not wait for that
+    from inpaint_anything.dialog import controller  # brings GTK with it: a script need not wait for that
 
-    outcome = dialog.ask(job, photo, pointed, settings)
+    outcome = controller.ask(job, photo, pointed, settings)
     if outcome is None:
         raise cancelled_by_user()
     return outcome
@@ -244,7 +242,7 @@ def ask(job, photo, pointed, settings):
 
 def insert(photo, outcome, former=None):
     """Put what was chosen in the dialog into the image, in the place of a former result if there is one."""
-    import layers
+    from inpaint_anything.image import layers
 
     with layers.Results(photo, outcome.job, outcome.settings, outcome.pointed.clicks, outcome.shown, former) as results:
         for result in outcome.results:

@@ -19,7 +19,7 @@ def __getattr__(name: str) -> object:
 
         return Engine
     if name == "UserError":
-        from .errors import UserError
+        from .shared.errors import UserError
 
         return UserError
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,8 +7,9 @@ import os
 import sys
 from collections.abc import Sequence
 
-from . import __version__, places, preferences
-from .errors import UserError, command
+from . import __version__
+from .shared import paths, preferences
+from .shared.errors import UserError, command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -77,7 +78,9 @@ def _parser() -> argparse.ArgumentParser:
     def pictures(arguments: argparse.Namespace) -> int:
         if arguments.job in ("fill", "replace") and not _behind(arguments):
             _demand_painter(arguments.job, arguments.model)
-        from .files import run  # and with it numpy and OpenCV, for which nobody waits to read that a model is missing
+        from .cli.photos import (
+            run,  # and with it numpy and OpenCV, for which nobody waits to read that a model is missing
+        )
 
         return run(arguments)
 
@@ -154,16 +157,17 @@ def _behind(arguments: argparse.Namespace) -> bool:
 
 def _demand_painter(job: str, model: str) -> None:
     """Raise UserError if `job` lacks a model.  Needs no more than the standard library, and milliseconds."""
-    from . import diffusion
+    from .fill import diffusion
     from .models.store import Store
 
     diffusion.demand(Store(), job, model)
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    from . import inventory, protocol, server
+    from .serve import model_requests, server
+    from .shared import messages
 
-    home = places.private_folder(places.home())
+    home = paths.private_folder(paths.home())
     # Photos' names and prompts are nobody's business: the log holds what was done and how long it took.
     handler = logging.handlers.RotatingFileHandler(
         home / "server.log", maxBytes=1 << 20, backupCount=1, encoding="utf-8"
@@ -176,17 +180,17 @@ def _serve(arguments: argparse.Namespace) -> int:
         # and nobody waits for them to hear that a model is missing.
         nonlocal engine
         match message:
-            case protocol.Locate(job="fill" | "replace", paints=True):
+            case messages.Locate(job="fill" | "replace", paints=True):
                 _demand_painter(message.job, message.model)
-            case protocol.Suggest(job="fill" | "replace"):
+            case messages.Suggest(job="fill" | "replace"):
                 _demand_painter(message.job, message.wish.model)
-            case protocol.Survey() | protocol.Fetch() | protocol.Discard():  # in threads of their own
-                return inventory.perform(message, *request)
-        from . import jobs
+            case messages.Survey() | messages.Fetch() | messages.Discard():  # in threads of their own
+                return model_requests.perform(message, *request)
         from .engine import Engine
+        from .serve import dispatch
 
         engine = engine or Engine()
-        return jobs.perform(engine, message, *request)
+        return dispatch.perform(engine, message, *request)
 
     def idle_seconds() -> float:
         return preferences.read().idle_minutes * 60.0 if arguments.idle is None else arguments.idle
@@ -201,7 +205,7 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 
 def _stop(_: argparse.Namespace) -> int:
-    from . import client
+    from .shared import client
 
     found = client.endpoint()
     if found is None:
@@ -214,13 +218,14 @@ def _stop(_: argparse.Namespace) -> int:
 
 
 def _doctor(_: argparse.Namespace) -> int:
-    from .doctor import report
+    from .cli.doctor import report
 
     return report()
 
 
 def _keys(_: argparse.Namespace) -> int:
-    from . import keys, server
+    from .serve import server
+    from .shared import keys
 
     own, served = keys.pair("client")[0], keys.demand()
     print(f"Your key, for whoever runs another machine's server:\n    {own}")
@@ -234,7 +239,7 @@ def _keys(_: argparse.Namespace) -> int:
 
 
 def _keys_admit(arguments: argparse.Namespace) -> int:
-    from . import keys
+    from .shared import keys
 
     keys.admit(arguments.key, arguments.name)
     print(f"The server answers {arguments.name} from now on.")
@@ -242,7 +247,7 @@ def _keys_admit(arguments: argparse.Namespace) -> int:
 
 
 def _keys_forget(arguments: argparse.Namespace) -> int:
-    from . import keys
+    from .shared import keys
 
     keys.forget(arguments.name)
     print(f"The server does not answer {arguments.name} any more.")
@@ -265,7 +270,7 @@ def _models_list(_: argparse.Namespace) -> int:
 
 
 def _models_fetch(arguments: argparse.Namespace) -> int:
-    from .terminal import Bar
+    from .cli.progress_bar import Bar
 
     store = _store_of(arguments.names)
     for name in arguments.names:

@@ -18,21 +18,25 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from . import backdrops, diffusion, filling, inpainters, masks, region, removing, replacing, shadows
-from .backdrops import Backdrop, Blur
-from .diffusion import families, prompts
-from .diffusion.prompts import Prompt
-from .errors import UserError, never, quiet, say, stop_if
+from .fill import diffusion, filling, prompts
+from .fill.diffusion import families
+from .fill.prompts import Prompt
+from .imaging import masks, windows
+from .imaging.windows import Window
 from .models.catalogue import MODELS
 from .models.store import Store
-from .pointing import Box, checked
-from .protocol import Wish
-from .region import Window
-from .selecting import Mask, Report, Selector
+from .remove import inpainters, removal
+from .replace import backgrounds, composing
+from .replace.backgrounds import Backdrop, Blur
+from .select import shadows
+from .select.prompts import Box, checked
+from .select.selector import Mask, Report, Selector
+from .shared.errors import UserError, never, quiet, say, stop_if
+from .shared.messages import Wish
 
 if TYPE_CHECKING:
-    from .diffusion.painter import Painter
-    from .everything import Objects
+    from .fill.diffusion.painter import Painter
+    from .select.automatic_masks import Objects
 
 Show = Callable[[np.ndarray], None]
 
@@ -88,7 +92,7 @@ class Engine:
         if mask is not None:
             _check_mask(mask, image)
         size = image.shape[1], image.shape[0]
-        proxy = region.to_proxy(image)
+        proxy = windows.to_proxy(image)
         rough = None if mask is None else cv2.resize(mask, proxy.shape[1::-1], interpolation=cv2.INTER_AREA)
         prompt = checked(points, labels, box, rough, text, size)
         photo = self.selector.look(proxy, progress, cancelled)
@@ -99,7 +103,7 @@ class Engine:
     ) -> "Objects":
         """All the objects of the photo, none over another, for a pointer to hover over.  Raises UserError."""
         _check_image(image)
-        photo = self.selector.look(region.to_proxy(image), progress, cancelled)
+        photo = self.selector.look(windows.to_proxy(image), progress, cancelled)
         return self.selector.everything(photo, (image.shape[1], image.shape[0]), progress, cancelled)
 
     # -- painting -------------------------------------------------------------------------------------------------
@@ -124,7 +128,7 @@ class Engine:
         if include_shadow:
             mask = self.with_shadow(image, mask)
         patch = self.remove_patch(image, mask, grow, feather, seed, progress, cancelled)
-        return region.blend(image, patch.pixels, patch.alpha, patch.window)
+        return windows.blend(image, patch.pixels, patch.alpha, patch.window)
 
     def remove_patch(
         self,
@@ -140,7 +144,7 @@ class Engine:
         _check_image(image)
         _check_mask(mask, image)
         alpha = self._alpha(mask, grow, feather)
-        bounds = region.bounds(alpha)
+        bounds = windows.bounds(alpha)
         if bounds is None or not mask.any():
             raise UserError("wrong-input", "The mask is empty: there is nothing to remove.", "Click on an object.")
         stop_if(cancelled)
@@ -150,7 +154,7 @@ class Engine:
             self._make_room(MODELS["big-lama"].memory)
             self._inpainter = inpainters.load(self._store, progress, cancelled)
         pixels = image[bounds.slices].copy()
-        parts = removing.holes(mask, alpha)
+        parts = removal.holes(mask, alpha)
         for k, part in enumerate(parts):
             words = say("Removing object {k} of {count}", k=k + 1, count=len(parts))
             if len(parts) == 1:
@@ -161,7 +165,7 @@ class Engine:
                 progress((k + share) / len(parts), words)
 
             step(0.0)
-            removing.fill_part(image, alpha, part, pixels, bounds, self._inpainter, seed, step)
+            removal.fill_part(image, alpha, part, pixels, bounds, self._inpainter, seed, step)
         return Patch(bounds, pixels, alpha[bounds.slices])
 
     def with_shadow(self, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -201,7 +205,7 @@ class Engine:
             mask = self.with_shadow(image, mask)
         wish = Wish(prompt, negative, help_prompt, quality, model)
         patch, _ = self.fill_patch(image, mask, wish, grow, feather, seed, progress, cancelled, preview)
-        return region.blend(image, patch.pixels, patch.alpha, patch.window)
+        return windows.blend(image, patch.pixels, patch.alpha, patch.window)
 
     def fill_patch(
         self,
@@ -220,7 +224,7 @@ class Engine:
         _check_image(image)
         _check_mask(mask, image)
         alpha = self._alpha(mask, grow, feather)
-        taken, bounds = region.bounds(mask), region.bounds(alpha)
+        taken, bounds = windows.bounds(mask), windows.bounds(alpha)
         if taken is None or bounds is None:
             raise UserError("wrong-input", "The mask is empty: there is nothing to fill.", "Click on an object.")
         if not wish.prompt.strip() and (alpha > 0).all():
@@ -265,7 +269,7 @@ class Engine:
         patch, _ = self.replace_patch(
             image, mask, wish, backdrop, feather, include_shadow, seed, progress, cancelled, preview
         )
-        return region.blend(image, patch.pixels, patch.alpha, patch.window)
+        return windows.blend(image, patch.pixels, patch.alpha, patch.window)
 
     def replace_patch(
         self,
@@ -299,13 +303,13 @@ class Engine:
 
         told = Prompt("")
         if backdrop is not None:
-            background = backdrops.backdrop(image, alpha, backdrop, step)
+            background = backgrounds.backdrop(image, alpha, backdrop, step)
         elif wish.prompt.strip():
             brush = self._brush("replace", wish, image, seed, progress, cancelled)
             report = filling.Report(progress, lambda: stop_if(cancelled), preview)
             painted, told = filling.fill(image, around, brush, report), brush.prompt
             background = image[..., :3].copy()
-            bounds = region.bounds(around)
+            bounds = windows.bounds(around)
             assert bounds is not None
             background[bounds.slices] = painted[..., :3]
         else:
@@ -315,7 +319,7 @@ class Engine:
                 "Write a prompt, or choose a photo, a colour or a blur for the background.",
             )
         shadow = include_shadow and not isinstance(backdrop, Blur)  # which still has it
-        pixels, shown = replacing.laid_behind(image, alpha, background, shadow, step)
+        pixels, shown = composing.laid_behind(image, alpha, background, shadow, step)
         return Patch(Window(0, 0, image.shape[1], image.shape[0]), pixels, shown), told
 
     def suggest(self, job: str, photo: np.ndarray, wish: Wish) -> Prompt:
@@ -341,7 +345,7 @@ class Engine:
         """What to paint with: the model is loaded if need be, and others leave the device where it needs their room."""
         if not 0 <= seed < 2**53:
             raise UserError("wrong-input", "The seed must be a whole number from 0 on.")
-        told = self.suggest(job, region.to_proxy(image), wish)
+        told = self.suggest(job, windows.to_proxy(image), wish)
         place = diffusion.place(self._store, wish.model)
         if self._painter is None or self._paints_with != place:
             self._painter = None  # two would hardly fit

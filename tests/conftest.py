@@ -10,12 +10,13 @@ import cv2
 import numpy as np
 import pytest
 
-from inference_server import Engine, UserError, client, places, protocol
+from inference_server import Engine, UserError
 from inference_server.models import download
 from inference_server.models.store import Store
+from inference_server.shared import client, messages, paths
 
-from . import looks, stand_in_hub
-from .looks import CLICK as CLICK
+from . import asking, stand_in_hub
+from .asking import CLICK as CLICK
 from .servers import SERVE, long_job, stopped, wait_until
 from .small_models import picture
 
@@ -33,7 +34,7 @@ def home(tmp_path_factory, models, monkeypatch) -> Path:
     """A private folder of this test's own, with the real models in it."""
     folder = tmp_path_factory.mktemp("home")
     shutil.copytree(models, folder / "models", copy_function=os.symlink)
-    monkeypatch.setenv(places.HOME_VARIABLE, str(folder))
+    monkeypatch.setenv(paths.HOME_VARIABLE, str(folder))
     return folder
 
 
@@ -108,15 +109,15 @@ def rocket(engine, photo) -> np.ndarray:
 @pytest.fixture(scope="module")
 def known(engine, photo):
     """The photograph, at which the engine has looked."""
-    description, frames = looks.described(photo)
-    looks.ask(engine, protocol.Look(description), frames)
+    description, frames = asking.described(photo)
+    asking.ask(engine, messages.Look(description), frames)
     return replace(description, proxy=None)
 
 
 @pytest.fixture
 def passes(monkeypatch):
     """The passes of the decoder that were made."""
-    from inference_server.segmenters.onnx_pair import OnnxPair
+    from inference_server.select.segmenters.onnx_pair import OnnxPair
 
     made, decode = [], OnnxPair.decode
     monkeypatch.setattr(OnnxPair, "decode", lambda self, *question: made.append(1) or decode(self, *question))
@@ -127,8 +128,8 @@ def passes(monkeypatch):
 def fresh(models, photo):
     """An engine that has looked at the photo and was asked nothing, and the photo."""
     engine = Engine(Store(models))
-    description, frames = looks.described(photo)
-    looks.ask(engine, protocol.Look(description), frames)
+    description, frames = asking.described(photo)
+    asking.ask(engine, messages.Look(description), frames)
     return engine, replace(description, proxy=None)
 
 

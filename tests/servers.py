@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import zmq
 
-from inference_server import client, places, protocol
-from inference_server.protocol import Clicks, Inpaint, Locate, Photo
-from inference_server.wire import attach
+from inference_server.shared import client, messages, paths
+from inference_server.shared.messages import Clicks, Inpaint, Locate, Photo
+from inference_server.shared.wire import attach
 
-from .looks import CLICK
+from .asking import CLICK
 
 SERVE = [sys.executable, "-m", "inference_server", "serve"]
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="Unix sockets and signals")
@@ -25,7 +25,7 @@ def stopped() -> bool:
         with client.Client(found) as connection:
             connection.stop_server()
         time.sleep(0.1)
-    return not places.server_runs()
+    return not paths.server_runs()
 
 
 def wait_until(happened, seconds: float = 10) -> None:
@@ -39,7 +39,7 @@ def locate(connection: client.Client, photo: np.ndarray, **options):
     frames = []
     height, width = photo.shape[:2]
     raster = attach(frames, width, height, 3, "uint8", photo.tobytes())
-    described = Photo(width, height, protocol.photo_key(width, height, photo.tobytes()), raster)
+    described = Photo(width, height, messages.photo_key(width, height, photo.tobytes()), raster)
     return connection.request(Locate("remove", described, Clicks((CLICK,), (1,))), frames, **options)[0]
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inference_server import segmenters
 from inference_server.models import catalogue
 from inference_server.models.catalogue import File, Model
 from inference_server.models.store import Store
+from inference_server.select import segmenters
 
 
 def load(monkeypatch, folder: Path, family: str, *names: str):

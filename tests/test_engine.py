@@ -7,7 +7,7 @@ import pytest
 
 from inference_server import Engine, UserError
 from inference_server.models.store import Store
-from inference_server.segmenters.onnx_pair import OnnxPair
+from inference_server.select.segmenters.onnx_pair import OnnxPair
 
 from .conftest import CLICK
 
@@ -314,7 +314,7 @@ def test_a_soft_edge_has_soft_values(engine, photo, rocket):
 
 
 def test_embeddings_are_bounded_in_memory_and_the_last_used_stay(models, photo, monkeypatch):
-    monkeypatch.setattr("inference_server.selecting.MEMORY", 10 << 20)  # two of the starter's
+    monkeypatch.setattr("inference_server.select.selector.MEMORY", 10 << 20)  # two of the starter's
     engine, encoded, encode = Engine(Store(models)), [], OnnxPair.encode
     monkeypatch.setattr(OnnxPair, "encode", lambda self, image: encoded.append(1) or encode(self, image))
     for shift in (0, 1, 0, 2, 0):

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from inference_server import gimps, places
+from inference_server.cli import gimp_installs
+from inference_server.shared import paths
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
@@ -21,10 +22,10 @@ def user(tmp_path, monkeypatch):
     """A person with an empty home folder."""
     for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "APPDATA", "LOCALAPPDATA", "GIMP3_DIRECTORY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.delenv(places.HOME_VARIABLE, raising=False)
+    monkeypatch.delenv(paths.HOME_VARIABLE, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
-    monkeypatch.setattr(gimps, "program", lambda: None)
+    monkeypatch.setattr(gimp_installs, "program", lambda: None)
     return tmp_path
 
 
@@ -39,50 +40,50 @@ def user(tmp_path, monkeypatch):
 )
 def test_profiles_are_found_where_each_platform_has_them(user, profile):
     (user / profile).mkdir(parents=True)
-    assert gimps.profiles() == [user / profile]
+    assert gimp_installs.profiles() == [user / profile]
 
 
 def test_profiles_are_found_on_windows(user, monkeypatch):
     monkeypatch.setenv("APPDATA", str(user / "AppData" / "Roaming"))
     (user / "AppData/Roaming/GIMP/3.0").mkdir(parents=True)
-    assert gimps.profiles() == [user / "AppData/Roaming/GIMP/3.0"]
+    assert gimp_installs.profiles() == [user / "AppData/Roaming/GIMP/3.0"]
 
 
 def test_gimp_2_is_left_alone(user):
     (user / ".config/GIMP/2.10").mkdir(parents=True)
-    assert gimps.profiles() == []
+    assert gimp_installs.profiles() == []
 
 
 def test_every_profile_is_served_and_a_gimp_never_started_gets_its_own(user, monkeypatch):
-    monkeypatch.setattr(gimps, "program", lambda: "/usr/bin/gimp-console")
-    monkeypatch.setattr(gimps, "series", lambda gimp: "3.2")
-    assert gimps.profiles() == [user / ".config/GIMP/3.2"]
+    monkeypatch.setattr(gimp_installs, "program", lambda: "/usr/bin/gimp-console")
+    monkeypatch.setattr(gimp_installs, "series", lambda gimp: "3.2")
+    assert gimp_installs.profiles() == [user / ".config/GIMP/3.2"]
     for series in ("3.0", "3.2"):
         (user / ".config/GIMP" / series).mkdir(parents=True)
-    assert gimps.profiles() == [user / ".config/GIMP/3.0", user / ".config/GIMP/3.2"]
+    assert gimp_installs.profiles() == [user / ".config/GIMP/3.0", user / ".config/GIMP/3.2"]
 
 
 def test_a_python_that_cannot_draw_the_dialog_is_told_at_installation(user, monkeypatch, tmp_path):
     python = tmp_path / "python3"
-    monkeypatch.setattr(gimps, "SYSTEM_PYTHON", python)
-    assert gimps.lacks() == "", "no GIMP"
-    monkeypatch.setattr(gimps, "program", lambda: str(tmp_path / "gimp-console"))
-    assert gimps.lacks() == "", "no Python of the machine's own"
+    monkeypatch.setattr(gimp_installs, "SYSTEM_PYTHON", python)
+    assert gimp_installs.lacks() == "", "no GIMP"
+    monkeypatch.setattr(gimp_installs, "program", lambda: str(tmp_path / "gimp-console"))
+    assert gimp_installs.lacks() == "", "no Python of the machine's own"
     python.symlink_to("/bin/false")
-    assert "python3-gi-cairo" in gimps.lacks()
-    monkeypatch.setattr(gimps, "program", lambda: "/opt/gimp/bin/gimp-console")
-    assert gimps.lacks() == "", "a GIMP with its own Python"
+    assert "python3-gi-cairo" in gimp_installs.lacks()
+    monkeypatch.setattr(gimp_installs, "program", lambda: "/opt/gimp/bin/gimp-console")
+    assert gimp_installs.lacks() == "", "a GIMP with its own Python"
 
 
 def test_the_private_folder_follows_the_platform(user, monkeypatch):
-    assert places.home() == user / ".local/share/inpaint-anything"
+    assert paths.home() == user / ".local/share/inpaint-anything"
     monkeypatch.setenv("XDG_DATA_HOME", str(user / "data"))
-    assert places.home() == user / "data/inpaint-anything"
+    assert paths.home() == user / "data/inpaint-anything"
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert places.home() == user / "Library/Application Support/Inpaint Anything"
+    assert paths.home() == user / "Library/Application Support/Inpaint Anything"
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setenv("LOCALAPPDATA", str(user / "Local"))
-    assert places.home() == user / "Local" / "Inpaint Anything"
+    assert paths.home() == user / "Local" / "Inpaint Anything"
 
 
 @pytest.fixture
@@ -114,7 +115,7 @@ def test_what_the_plug_in_brings_needs_only_the_standard_library_and_pyzmq(user,
     place = install.put_plug_in(user / "profile", Path("/python"), Path("/home"))
     code = (
         f"import sys; sys.path[:0] = [{str(place)!r}, {str(place / 'vendor')!r}]\n"
-        "import inference_server.errors, inference_server.places, inference_server.protocol\n"
+        "import inference_server.shared.errors, inference_server.shared.paths, inference_server.shared.messages\n"
         "print(*sorted(m for m in sys.modules if m.split('.')[0] in ('numpy', 'cv2', 'torch', 'onnxruntime')))"
     )
     done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True)
@@ -127,7 +128,7 @@ def test_uninstalling_takes_everything_and_nothing_else(user, with_pyzmq, capsys
     neighbour = profile / "plug-ins/other/other.py"
     neighbour.parent.mkdir(parents=True)
     neighbour.touch()
-    install.put_plug_in(profile, Path("/python"), places.private_folder(places.home()))
+    install.put_plug_in(profile, Path("/python"), paths.private_folder(paths.home()))
     assert install.uninstall(None) == 0
     left = {str(path.relative_to(user)) for path in user.rglob("*") if path.is_file()}
     assert left == {".config/GIMP/3.0/plug-ins/other/other.py"}

@@ -20,7 +20,9 @@ sys.path[:0] = [str(HERE.parents[1] / "tests" / "gimp"), str(HERE.parent)]
 
 from headless import run_in_gimp  # noqa: E402
 
-from inference_server import Engine, places, region  # noqa: E402
+from inference_server import Engine  # noqa: E402
+from inference_server.imaging import windows  # noqa: E402
+from inference_server.shared import paths  # noqa: E402
 
 LIMIT = 2  # times the bare decoder
 SIZES = ((640, 427), (6000, 4000))
@@ -38,9 +40,9 @@ def main() -> int:
         subprocess.Popen(screen, pass_fds=[write], stderr=subprocess.DEVNULL) as display,
     ):
         os.environ["DISPLAY"] = f":{os.read(read, 20).decode().strip()}"
-        home = places.private_folder(Path(scratch) / "home")
-        (home / "models").symlink_to(places.home() / "models")
-        os.environ[places.HOME_VARIABLE] = str(home)
+        home = paths.private_folder(Path(scratch) / "home")
+        (home / "models").symlink_to(paths.home() / "models")
+        os.environ[paths.HOME_VARIABLE] = str(home)
         try:
             for width, height in SIZES:
                 measure(Path(scratch), width, height)
@@ -76,7 +78,7 @@ def measure(scratch: Path, width: int, height: int) -> None:
 
 def decoder(picture: np.ndarray) -> list[float]:
     """Seconds of the model's decoder alone, for one click."""
-    engine, proxy = Engine(), region.to_proxy(picture)
+    engine, proxy = Engine(), windows.to_proxy(picture)
     photo = engine.selector.look(proxy)
     segmenter, seconds = engine.selector._segmenter, []
     for k in range(2 * ROUNDS):

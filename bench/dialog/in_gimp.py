@@ -23,13 +23,13 @@ def main(photo, points):
     sys.path[:0] = [place]
     sys.path.append(os.path.join(place, "vendor"))  # noqa: PTH118
     GimpUi.init("inpaint-anything")
-    import canvas
-    import dialog
+    from inpaint_anything.dialog import controller
+    from inpaint_anything.image import photo_layer
 
     image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(photo))
     opened = time.monotonic()
-    there = canvas.Photo.of(image, image.get_layers())
-    shown = dialog.Dialog("remove", there, None, {})
+    there = photo_layer.Photo.of(image, image.get_layers())
+    shown = controller.Dialog("remove", there, None, {})
     shown.window.present()
     watch = Watch(shown)
     watch.until(lambda: shown.looked, 120)

@@ -28,10 +28,10 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0  # noqa: E402
 
-from inference_server import devices  # noqa: E402
-from inference_server.diffusion import families, memory  # noqa: E402
-from inference_server.diffusion.painter import Painter  # noqa: E402
-from inference_server.diffusion.prompts import Prompt  # noqa: E402
+from inference_server.fill.diffusion import families, memory  # noqa: E402
+from inference_server.fill.diffusion.painter import Painter  # noqa: E402
+from inference_server.fill.prompts import Prompt  # noqa: E402
+from inference_server.models import devices  # noqa: E402
 from inference_server.models.store import Store  # noqa: E402
 
 STEPS_ON_A_PROCESSOR = 2  # of the paper's 50

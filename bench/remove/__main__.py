@@ -28,7 +28,8 @@ sys.path.insert(0, str(REPOSITORY))
 
 import large  # noqa: E402
 
-from inference_server import Engine, masks  # noqa: E402
+from inference_server import Engine  # noqa: E402
+from inference_server.imaging import masks  # noqa: E402
 from tests import photographs  # noqa: E402
 
 OBJECT = 140  # pixels across: what is laid over a photo

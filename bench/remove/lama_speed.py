@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from eager_lama import EagerLama
 
-from inference_server import devices
-from inference_server.inpainters import lama
+from inference_server.models import devices
+from inference_server.remove import lama
 
 WORK = 220e9 / 512**2  # multiply-adds per pixel
 ROUNDS = 5

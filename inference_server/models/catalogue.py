@@ -11,7 +11,7 @@ when the model is first fetched; that list is kept beside it (`hub.py`) and is w
 
 from dataclasses import dataclass
 
-from ..errors import Said, say
+from ..shared.errors import Said, say
 
 
 @dataclass(frozen=True)

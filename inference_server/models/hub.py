@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import Said, UserError, command, never, say
+from ..shared.errors import Said, UserError, command, never, say
 from .catalogue import File
 from .download import CHUNK, NetworkError, ask, attended, digest, endpoint
 

@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from .. import places
-from ..errors import Said, UserError, command, disk_full, never, quiet, run, say, stop_if
-from ..protocol import TITLES
+from ..shared import paths
+from ..shared.errors import Said, UserError, command, disk_full, never, quiet, run, say, stop_if
+from ..shared.messages import TITLES
 from . import hub
 from .catalogue import MODELS, STARTERS, File, Model
 from .download import POLL, NetworkError, from_npm, from_url, holds
@@ -33,7 +33,7 @@ class Store:
     """The model files in one folder, by default the one in this user's private folder."""
 
     def __init__(self, folder: Path | None = None):
-        self.folder = folder or places.home() / "models"
+        self.folder = folder or paths.home() / "models"
 
     # -- what is here ---------------------------------------------------------------------------------------------
 
@@ -300,7 +300,7 @@ class Store:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with contextlib.ExitStack() as stack:
-                while not stack.enter_context(places.only_instance(self.folder / f".{folder.name}.lock")):
+                while not stack.enter_context(paths.only_instance(self.folder / f".{folder.name}.lock")):
                     stack.close()
                     stop_if(cancelled)
                     progress(0.0, say("Waiting for another program that works on {model}", model=name))

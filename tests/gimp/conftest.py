@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from inference_server import client, places
+from inference_server.shared import client, paths
 
 from .. import small_pipelines
 from .headless import run_in_gimp
@@ -32,14 +32,14 @@ def shared_home(tmp_path_factory, models):
 
 
 def stop_server(folder: Path) -> None:
-    before = os.environ.get(places.HOME_VARIABLE)
-    os.environ[places.HOME_VARIABLE] = str(folder)
+    before = os.environ.get(paths.HOME_VARIABLE)
+    os.environ[paths.HOME_VARIABLE] = str(folder)
     found = client.endpoint()
     if found:
         with client.Client(found) as connection:
             connection.stop_server()
     if before is not None:
-        os.environ[places.HOME_VARIABLE] = before
+        os.environ[paths.HOME_VARIABLE] = before
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +49,7 @@ def gimp(shared_home, photo_file):
     def run(scenario: str, home: Path = shared_home, environment=None, file: Path = SCENARIOS, **arguments):
         if scenario != "registered":
             arguments.setdefault("photo", str(photo_file))
-        environment = {places.HOME_VARIABLE: str(home), **(environment or {})}
+        environment = {paths.HOME_VARIABLE: str(home), **(environment or {})}
         return run_in_gimp(file, environment=environment, scenario=scenario, **arguments)
 
     return run

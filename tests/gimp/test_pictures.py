@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ..conftest import CLICK
-from ..test_shadows import cast, ground, standing, taken
+from ..select.test_shadows import cast, ground, standing, taken
 from .conftest import IN_GIMP
 
 pytestmark = IN_GIMP

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inference_server import client, keys, places, preferences
 from inference_server.models.catalogue import MODELS
 from inference_server.models.store import Store
+from inference_server.shared import client, keys, paths, preferences
 
 from ..servers import SERVE
 from .conftest import IN_GIMP
@@ -160,7 +160,7 @@ def test_another_computers_server_is_used_and_this_ones_again(opened, home, mode
     studio.mkdir()
     (studio / "models").symlink_to(models)
     own = keys.pair("client")[0]
-    environment = {**os.environ, places.HOME_VARIABLE: str(studio)}
+    environment = {**os.environ, paths.HOME_VARIABLE: str(studio)}
     admit = [*SERVE[:-1], "keys", "admit", own, "--name", "here"]
     server = subprocess.Popen([*SERVE, "--address", "tcp://127.0.0.1:*"], env=environment)
     wait_for((studio / "server.json").exists, 20, "there is no other server")

@@ -2,7 +2,7 @@
 
 import time
 
-from inference_server import gimps
+from inference_server.cli import gimp_installs
 
 from .conftest import IN_GIMP
 from .window import HEIGHT, WIDTH, wait_for
@@ -38,9 +38,9 @@ def test_gimps_cancel_button_frees_the_server_and_leaves_the_image_alone(window,
 
 def test_a_python_that_cannot_draw_is_told_in_a_message_and_the_quick_way_still_works(window, tmp_path, monkeypatch):
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['gi._gi_cairo'] = None\n")
-    assert gimps.lacks() == ""
+    assert gimp_installs.lacks() == ""
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    assert "python3-gi-cairo" in gimps.lacks(), "the installer would not say so"
+    assert "python3-gi-cairo" in gimp_installs.lacks(), "the installer would not say so"
     gimp = window("click", options=("--console-messages",))
     gimp.call("Remove the object that is clicked")
     said = tmp_path / "said"

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from inference_server import places
+from inference_server.shared import paths
 
 from . import screen
 
@@ -197,7 +197,7 @@ def windows(home: Path, photo: np.ndarray, tmp_path: Path):
             "GIMP3_DIRECTORY": str(profile),
             "PREPARE": prepare,
             "PREPARED": str(ready),
-            places.HOME_VARIABLE: str(home),
+            paths.HOME_VARIABLE: str(home),
         }
         batch = ["--batch-interpreter", "python-fu-eval", "-b", f"exec(open({str(PREPARE)!r}).read())"]
         with (tmp_path / "said").open("wb") as said:

@@ -1,0 +1,1 @@
+"""The photo that one points at."""

@@ -1,0 +1,141 @@
+"""A photo at any zoom: small and whole at once, and sharp a moment later in the part that is seen."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cairo
+
+from inference_server.shared.messages import Window
+
+from .viewport import Viewport, beside, needed, pieces
+
+PIECE = 1 << 20  # pixels fetched at a time: a few milliseconds
+PIXELATED = 4.0  # from this zoom on pixels are seen as squares
+SMOOTH = 2.0  # any zoom at which they are not
+SQUARE = 8  # of the checkerboard behind what is transparent
+LIGHT, DARK = 0.6, 0.4
+
+Detail = Callable[[Window, float], cairo.ImageSurface]
+
+
+@dataclass(frozen=True)
+class _Sharp:
+    """Part of the photo: `window`, in pixels of the photo scaled by `scale`."""
+
+    surface: cairo.ImageSurface
+    window: Window
+    scale: float
+
+
+class Picture:
+    """width: of the photo; small: all of it; detail: as in `view.View`."""
+
+    def __init__(self, width: int, small: cairo.ImageSurface, detail: Detail):
+        self._small, self._detail = small, detail
+        self._scale = small.get_width() / width  # the zoom up to which the small one is sharp
+        self._sharp: _Sharp | None = None
+        self._missing: list[Window] = []
+        self.transparent = _transparent(small)
+
+    def paint(self, cr: cairo.Context, view: Viewport) -> None:
+        """Replace what is there by what is known of the photo, in screen pixels."""
+        x, y = view.origin
+        width, height = (edge * view.zoom for edge in view.photo)
+        cr.save()
+        cr.rectangle(x, y, width, height)
+        cr.clip()
+        cr.set_operator(cairo.OPERATOR_SOURCE)
+        cr.translate(x, y)
+        cr.save()
+        cr.scale(width / self._small.get_width(), height / self._small.get_height())
+        # Only the photo's own pixels are ever seen as squares.
+        enlarged = view.zoom / self._scale
+        _paint(cr, self._small, enlarged if self._scale >= 1 else min(enlarged, SMOOTH))
+        cr.restore()
+        if self._sharp:
+            left, top, wide, high = self._sharp.window
+            cr.scale(view.zoom / self._sharp.scale, view.zoom / self._sharp.scale)
+            cr.translate(left, top)
+            cr.rectangle(0, 0, wide, high)
+            cr.clip()
+            _paint(cr, self._sharp.surface, view.zoom / self._sharp.scale)
+        cr.restore()
+
+    def want(self, view: Viewport) -> bool:
+        """Make ready for fetching what is seen; False where it is as sharp as it can be."""
+        if view.zoom <= self._scale * 1.001 or self._scale >= 1:
+            self._sharp, self._missing = None, []
+            return False
+        window, scale = needed(view)
+        before = self._sharp
+        if before and before.scale == scale and not self._missing:
+            self._missing = beside(window, before.window)
+            if not self._missing:
+                return False
+        else:
+            self._missing = [window]
+        self._missing = [piece for part in self._missing for piece in pieces(part, PIECE)]
+        x, y, width, height = window
+        surface = cairo.ImageSurface(cairo.FORMAT_ARGB32, width, height)
+        now = Viewport(view.photo, (width, height), scale, ((x + width / 2) / scale, (y + height / 2) / scale))
+        self.paint(cairo.Context(surface), now)  # until its own pixels come
+        self._sharp = _Sharp(surface, window, scale)
+        return True
+
+    def fetch(self) -> bool:
+        """Fetch one piece of what is wanted; whether more is missing."""
+        if self._missing and self._sharp:
+            x, y, width, height = piece = self._missing.pop(0)
+            left, top, _, _ = self._sharp.window
+            cr = cairo.Context(self._sharp.surface)
+            cr.set_operator(cairo.OPERATOR_SOURCE)
+            cr.rectangle(x - left, y - top, width, height)
+            cr.clip()
+            cr.set_source_surface(self._detail(piece, self._sharp.scale), x - left, y - top)
+            cr.paint()
+        return bool(self._missing)
+
+
+def checkerboard(cr: cairo.Context, view: Viewport) -> None:
+    """Put one behind what is transparent of the photo."""
+    tile = cairo.ImageSurface(cairo.FORMAT_RGB24, 2 * SQUARE, 2 * SQUARE)
+    squares = cairo.Context(tile)
+    for at in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        squares.set_source_rgb(*[DARK if sum(at) % 2 else LIGHT] * 3)
+        squares.rectangle(at[0] * SQUARE, at[1] * SQUARE, SQUARE, SQUARE)
+        squares.fill()
+    cr.save()
+    x, y = view.origin
+    cr.rectangle(x, y, view.photo[0] * view.zoom, view.photo[1] * view.zoom)
+    cr.clip()
+    cr.set_operator(cairo.OPERATOR_DEST_OVER)
+    pattern = cairo.SurfacePattern(tile)
+    pattern.set_extend(cairo.EXTEND_REPEAT)
+    cr.set_source(pattern)
+    cr.paint()
+    cr.restore()
+
+
+def sampling(zoom: float) -> cairo.Filter:
+    """The filter to show pixels with that are enlarged by `zoom`."""
+    if zoom == 1 or zoom >= PIXELATED:
+        return cairo.FILTER_NEAREST
+    return cairo.FILTER_GOOD if zoom < 1 else cairo.FILTER_BILINEAR
+
+
+def _paint(cr: cairo.Context, surface: cairo.ImageSurface, zoom: float) -> None:
+    pattern = cairo.SurfacePattern(surface)
+    pattern.set_filter(sampling(zoom))
+    pattern.set_extend(cairo.EXTEND_PAD)  # so that the edge does not fade
+    cr.set_source(pattern)
+    cr.paint()
+
+
+def _transparent(surface: cairo.ImageSurface) -> bool:
+    """Whether anything shines through."""
+    if surface.get_format() != cairo.FORMAT_ARGB32:
+        return False
+    surface.flush()
+    alpha = bytes(surface.get_data()[3 if sys.byteorder == "little" else 0 :: 4])
+    return alpha.count(255) < len(alpha)

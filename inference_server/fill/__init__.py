@@ -1,0 +1,1 @@
+"""Filling: something else painted in the place of the object, from a prompt."""

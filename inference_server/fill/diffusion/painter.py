@@ -1,0 +1,206 @@
+"""A diffusion model that paints into a hole of a small picture, from a prompt.
+
+Method: latent diffusion (Rombach et al. 2022), conditioned on the picture around the hole (section 4.5 there), through
+the pipelines of `diffusers`.  This file decides about steps, seeds, memory and cancelling; they decide about pixels.
+"""
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import diffusers
+import numpy as np
+import torch
+
+from ...models import devices
+from ...models.store import Store
+from ..prompts import Prompt
+from . import memory, pipelines
+from .families import FAMILIES, Preset
+from .preview import Preview
+
+AGAIN = 0.4  # share of the noise that is put back for a second look at high resolution
+
+
+class Step(NamedTuple):
+    """Where a picture stands: done of so many steps, and what it looks like, (h, w, 3) float32, or None."""
+
+    done: int
+    steps: int
+    preview: np.ndarray | None
+
+
+class Painter:
+    """A pipeline, laid out so that it fits the device.  Not to be shared between threads."""
+
+    def __init__(self, place: Path, family: str, store: Store, device: str | None = None):
+        """Raises UserError where there is no model of the family at the place."""
+        self.family = FAMILIES[family]
+        self.device = device or devices.best()
+        self._store = store
+        self._pipeline = pipelines.read(place, family, _precision(self.family.half, self.device), store)
+        self._sampler = self._pipeline.scheduler
+        self._few_steps = False  # whether the LoRA for few steps is there
+        self._preview = Preview(self._pipeline)
+        self._plan: int | None = None
+        self.slowed = False  # whether memory ran out, and what takes less of it is done since
+        self._watch: Callable[[], None] = lambda: None
+        self._listen()
+        scale = self._pipeline.vae_scale_factor
+        network = self._network
+        self.side = (getattr(self._pipeline, "default_sample_size", None) or network.config.sample_size) * scale
+        levels = len(getattr(network, "down_blocks", ())) or 2
+        self.multiple = max(8, scale * 2 ** (levels - 1))  # of 8 pixels whatever the network is, say the pipelines
+
+    @property
+    def _network(self) -> Any:
+        """What takes the noise out."""
+        found = getattr(self._pipeline, "unet", None)
+        return self._pipeline.transformer if found is None else found
+
+    def preset(self, quality: str) -> Preset:
+        """Steps and guidance of a quality; few steps where what they need is installed."""
+        few = self.family.few_steps
+        if quality == "fast" and few and not self._store.missing(few.lora):
+            return few
+        return self.family.presets[quality]
+
+    def count(self, quality: str, again: bool = False) -> int:
+        """How many steps a picture takes, about: progress is weighed by it."""
+        steps = self.preset(quality).steps
+        return max(1, int(steps * (_strength(steps) if again else self.family.strength)))
+
+    def has_room(self) -> bool:
+        """Whether it is on the device already, or would fit there as a whole."""
+        return self._plan is not None or self._fitting(self.side**2) == 0
+
+    def release_for(self, needed: int) -> None:
+        """Leave the device if it has fewer bytes than `needed` left; the next picture brings the model back."""
+        if self._plan is not None and devices.free(self.device) < needed:
+            self._pipeline.remove_all_hooks()
+            self._pipeline.to("cpu")
+            self._plan = None
+            memory.empty(self.device)
+
+    def paint(
+        self,
+        picture: np.ndarray,
+        hole: np.ndarray,
+        prompt: Prompt,
+        seed: int,
+        quality: str,
+        again: bool = False,
+        step: Callable[[Step], None] = lambda step: None,
+        watch: Callable[[], None] = lambda: None,
+    ) -> np.ndarray:
+        """The picture with the hole painted, (h, w, 3) float32, 0 to 1; around the hole it is only nearly the same.
+
+        picture: (h, w, 3) float32, 0 to 1, h and w multiples of `multiple`; hole: (h, w) bool; quality: a key of
+        QUALITIES; again: what is in the hole is a first sketch, to be kept but for its detail.  step is called after
+        each step, watch often in between: either may raise, which ends it.  Where memory runs out, a slower way is
+        taken once (`slowed`).  Raises UserError where that is not enough either.
+        """
+        self._watch = watch
+        preset = self._prepare(quality)
+        if self._plan is None:
+            memory.empty(self.device)
+            self._lay_out(self._fitting(hole.size))
+        painted = self._attempt(picture, hole, prompt, seed, preset, again, step)
+        if painted is None:
+            # Outside of the except clause: there, the frames that hold the tensors would still be alive.
+            memory.empty(self.device)
+            assert self._plan is not None
+            if self._plan + 1 == len(memory.possible(self.device)):
+                raise memory.lacking()
+            self._lay_out(self._plan + 1)
+            self.slowed = True
+            painted = self._attempt(picture, hole, prompt, seed, preset, again, step)
+            if painted is None:
+                memory.empty(self.device)
+                raise memory.lacking()
+        return painted
+
+    def _attempt(self, picture, hole, prompt, seed, preset, again, step) -> np.ndarray | None:
+        """The painted picture, or None where memory ran out."""
+        height, width = hole.shape
+
+        def after_step(pipeline: Any, k: int, _: Any, tensors: dict) -> dict:
+            step(Step(k + 1, pipeline.num_timesteps, self._preview.show(tensors["latents"], width, height)))
+            return tensors
+
+        wishes = {
+            "prompt": prompt.positive,
+            "negative_prompt": prompt.negative,
+            "image": torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None],
+            "mask_image": torch.from_numpy(hole.astype(np.float32))[None, None],
+            "height": height,
+            "width": width,
+            "strength": _strength(preset.steps) if again else self.family.strength,
+            "num_inference_steps": preset.steps,
+            "guidance_scale": preset.guidance,
+            # On the CPU, so that a seed means the same noise on every device.
+            "generator": torch.Generator("cpu").manual_seed(seed),
+            "output_type": "pt",
+            "callback_on_step_end": after_step,
+        }
+        known = inspect.signature(self._pipeline.__call__).parameters
+        if not again:
+            self._preview.forget()
+        try:
+            # Not in inference mode: weights that offloading moves would become tensors that it cannot move again.
+            images = self._pipeline(**{name: wish for name, wish in wishes.items() if name in known}).images
+        except (RuntimeError, MemoryError) as error:
+            if not memory.is_lacking(error):
+                raise
+            return None
+        return images[0].permute(1, 2, 0).float().cpu().numpy().clip(0, 1)
+
+    def _prepare(self, quality: str) -> Preset:
+        """Give the pipeline the sampler and the LoRA of a quality."""
+        preset = self.preset(quality)
+        if preset.lora and not self._few_steps:
+            (file,) = self._store.need(preset.lora).values()
+            self._pipeline.load_lora_weights(file.parent, weight_name=file.name, adapter_name="few-steps")
+            self._few_steps = True
+        elif self._few_steps:
+            (self._pipeline.enable_lora if preset.lora else self._pipeline.disable_lora)()
+        config = self._sampler.config
+        match preset.sampler:
+            case "dpm":
+                made = diffusers.DPMSolverMultistepScheduler.from_config(config, use_karras_sigmas=True)
+            case "lcm":
+                made = diffusers.LCMScheduler.from_config(config)
+            case _:
+                made = self._sampler
+        self._pipeline.scheduler = made
+        return preset
+
+    def _fitting(self, pixels: int) -> int:
+        """The plan for a picture of so many pixels and what is free now."""
+        return memory.choose(devices.free(self.device), memory.weights(self._pipeline), pixels, self.device)
+
+    def _lay_out(self, plan: int) -> None:
+        memory.lay_out(self._pipeline, memory.possible(self.device)[plan], self.device)
+        self._plan = plan
+
+    def _listen(self) -> None:
+        """Have `watch` called between the blocks of each network, so that a slow step can be left in the middle."""
+        for network in self._pipeline.components.values():
+            if isinstance(network, torch.nn.Module):
+                for block in (b for part in network.modules() if isinstance(part, torch.nn.ModuleList) for b in part):
+                    block.register_forward_pre_hook(lambda *_: self._watch())
+
+
+def _strength(steps: int) -> float:
+    """How much noise a second look puts back: AGAIN, and enough for one step at least."""
+    return min(1.0, max(AGAIN, 1.01 / steps))
+
+
+def _precision(half: str, device: str) -> torch.dtype:
+    """16 bits on a GPU, and on a processor that is faster with them; else 32."""
+    if device == "cpu":
+        return torch.bfloat16 if devices.multiplies_bfloat16(device) else torch.float32
+    if half == "bfloat16" and device == "cuda" and not devices.multiplies_bfloat16(device):
+        return torch.float32  # float16 overflows in these
+    return getattr(torch, half)

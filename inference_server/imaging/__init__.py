@@ -1,0 +1,1 @@
+"""Pixels: windows of a photo, masks, resampling, grain.  Pure functions, no models."""

@@ -1,0 +1,71 @@
+"""Which device torch models run on, in which precision, and how much room it has.
+
+python -m inference_server.models.devices      says it to a program that does without torch (`inventory`)
+"""
+
+import json
+import os
+from contextlib import AbstractContextManager, nullcontext
+
+os.environ.setdefault(
+    "PYTORCH_ENABLE_MPS_FALLBACK", "1"
+)  # what Metal lacks runs on the CPU; torch reads this at import
+import torch
+
+torch.backends.cudnn.deterministic = True  # the same photo, mask and seed give the same pixels
+
+
+def best() -> str:
+    """ "cuda", "mps" or "cpu"."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def half(device: str) -> AbstractContextManager:
+    """Within it, matrix products run in 16 bits on a CUDA device.  Elsewhere they gain nothing from it."""
+    if device != "cuda":
+        return nullcontext()
+    return torch.autocast("cuda", torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16)
+
+
+def multiplies_bfloat16(device: str) -> bool:
+    """Whether the device multiplies bfloat16 faster than float32."""
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device == "cpu" and torch.cpu._is_avx512_bf16_supported()
+
+
+def name(device: str) -> str:
+    """What the maker calls the GPU; "" for the processor."""
+    if device == "cuda":
+        return torch.cuda.get_device_name()
+    return "Apple GPU" if device == "mps" else ""
+
+
+def total(device: str) -> int:
+    """Bytes of memory that a GPU has in all; 0 for the processor."""
+    if device == "cuda":
+        return torch.cuda.mem_get_info()[1]
+    return torch.mps.recommended_max_memory() if device == "mps" else 0
+
+
+def free(device: str) -> int:
+    """Bytes of memory that the device has left."""
+    if device == "cuda":
+        return torch.cuda.mem_get_info()[0]
+    if device == "mps":
+        return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
+    import psutil  # for painting alone, which needs it installed
+
+    return psutil.virtual_memory().available
+
+
+def described() -> tuple[str, int, int]:
+    """Name of the best device, its memory and what is free of it, in bytes; ("", 0, 0) for the processor."""
+    device = best()
+    return (name(device), total(device), free(device)) if device != "cpu" else ("", 0, 0)
+
+
+if __name__ == "__main__":
+    print(json.dumps(described()))

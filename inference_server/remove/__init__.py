@@ -1,0 +1,1 @@
+"""Removing the object: its surroundings continued in its place."""

@@ -1,0 +1,1 @@
+"""Replacing the background: the object kept, and something else behind it."""

@@ -1,0 +1,118 @@
+"""What may stand behind an object: another photo, a colour or a gradient, the photo's own background out of focus."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from ..remove.detail import from_float, white
+from ..shared.errors import UserError, say
+from . import defocus
+
+BAND = 256  # rows at once
+PAPER = 1.0  # what a photo with transparency is laid over: white
+
+
+class Gradient(NamedTuple):
+    """From the colour of the top row to that of the bottom row, (r, g, b) from 0 to 1 as the photo encodes it.
+
+    A plain colour has both alike.
+    """
+
+    top: tuple[float, float, float]
+    bottom: tuple[float, float, float]
+
+
+class Blur(NamedTuple):
+    """The photo's own background; strength: 0, as it is, to 1, as with a very fast lens."""
+
+    strength: float
+
+
+Backdrop = np.ndarray | Gradient | Blur
+
+
+def backdrop(image: np.ndarray, alpha: np.ndarray, wanted: Backdrop, step: Callable[[float], None]) -> np.ndarray:
+    """The background (H, W, 3) of image's dtype that is wanted behind its object.
+
+    image: (H, W, 3|4) uint8, uint16 or float32; alpha: (H, W) uint8, 255 = the object.  wanted: a photo (h, w, 3|4) of
+    any size and of these dtypes covers the frame, its middle shown; where it is transparent it lies over white.
+    step: called often with the share that is done; what it raises ends this.  Raises UserError for a wrong colour,
+    strength or photo.
+    """
+    step(0.0)
+    if isinstance(wanted, Gradient):
+        return _gradient(image, wanted, step)
+    if isinstance(wanted, Blur):
+        if not 0 <= wanted.strength <= 1:
+            raise UserError("wrong-input", "The strength of a blur must be between 0 and 1.")
+        return defocus.out_of_focus(image, alpha, wanted.strength, white(image), step)
+    if wanted.ndim != 3 or wanted.shape[2] not in (3, 4) or not wanted.size:
+        raise UserError("wrong-input", "The background must be an array (height, width, 3 or 4), and not empty.")
+    if wanted.dtype not in (np.uint8, np.uint16, np.float32):
+        sentence = say("The background must be uint8, uint16 or float32, not {type}.", type=wanted.dtype)
+        raise UserError("wrong-input", sentence)
+    return _photo(image, wanted, step)
+
+
+def _gradient(image: np.ndarray, wanted: Gradient, step: Callable[[float], None]) -> np.ndarray:
+    top, bottom = (np.array(colour, np.float64) for colour in wanted)
+    if any(c.shape != (3,) or not ((c >= 0) & (c <= 1)).all() for c in (top, bottom)):
+        raise UserError("wrong-input", "A colour must have three values between 0 and 1.")
+    height, width = image.shape[:2]
+    full = 1.0 if image.dtype == np.float32 else white(image)
+    share = np.linspace(0, 1, height)[:, None] if height > 1 else np.array([[0.5]])
+    colours = (top + (bottom - top) * share) * full
+    if image.dtype == np.float32:
+        return np.repeat(colours.astype(np.float32)[:, None], width, axis=1)
+    random = np.random.default_rng(0)
+    result = np.empty((height, width, 3), image.dtype)
+    for y in range(0, height, BAND):
+        step(y / height)
+        rows = colours[y : y + BAND, None]
+        # Half a level up or down, at random, before rounding: the mean is exact, and no two rows make a band.
+        dither = random.random((len(rows), width, 1), np.float32)
+        result[y : y + BAND] = np.where(top == bottom, np.rint(rows), np.floor(rows + dither).clip(0, full))
+    return result
+
+
+def _photo(image: np.ndarray, photo: np.ndarray, step: Callable[[float], None]) -> np.ndarray:
+    height, width = image.shape[:2]
+    scale = max(height / photo.shape[0], width / photo.shape[1])
+    rows, columns = (min(n, max(1, round(m / scale))) for n, m in zip(photo.shape[:2], (height, width), strict=True))
+    y, x = (photo.shape[0] - rows) // 2, (photo.shape[1] - columns) // 2
+    part = _opaque(photo[y : y + rows, x : x + columns], step)
+    if part.shape[:2] != (height, width):
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        part = cv2.resize(part, (width, height), interpolation=how)
+    step(0.8)
+    if part.dtype == np.float32:
+        np.clip(part, 0, None, out=part)  # a cubic overshoots
+    if part.dtype == image.dtype:
+        return part
+    full, ours = (1.0 if one.dtype == np.float32 else white(one) for one in (photo, image))
+    result = np.empty(part.shape, image.dtype)
+    for k in range(0, height, BAND):
+        step(0.8 + 0.2 * k / height)
+        result[k : k + BAND] = from_float(part[k : k + BAND] * np.float32(1 / full), image.dtype, ours)
+    return result
+
+
+def _opaque(photo: np.ndarray, step: Callable[[float], None]) -> np.ndarray:
+    """photo (h, w, 3|4) of any depth as a new (h, w, 3) of the same, over white, without what is not a number."""
+    full = 1.0 if photo.dtype == np.float32 else white(photo)
+    result = np.empty((*photo.shape[:2], 3), photo.dtype)
+    brightest = white(photo) if photo.dtype == np.float32 else 0.0
+    for y in range(0, len(photo), BAND):
+        step(0.5 * y / len(photo))
+        rows = photo[y : y + BAND]
+        colour = rows[..., :3]
+        if photo.dtype == np.float32:
+            colour = np.nan_to_num(colour, nan=0, posinf=brightest, neginf=0)
+        if photo.shape[2] == 4:
+            share = np.nan_to_num(rows[..., 3:].astype(np.float32) / np.float32(full)).clip(0, 1)
+            mixed = colour * share + np.float32(PAPER * full) * (1 - share)
+            colour = mixed if photo.dtype == np.float32 else np.rint(mixed)
+        result[y : y + BAND] = colour
+    return result

@@ -1,0 +1,220 @@
+"""The photo's own background out of focus behind an object, as a fast lens would show it.  Pure functions.
+
+1. How unsharp a row is.  Over flat ground a thin lens blurs in proportion to a row's distance from the row that is in
+   focus: the circle of confusion grows with |1/depth - 1/focus| (Potmesil and Chakravarty 1981, "A lens and aperture
+   camera model for synthetic image generation"), and 1/depth falls linearly to 0 at the horizon.  So the ground is in
+   focus where the object stands, softer with distance, and all above the horizon alike.
+2. The object is taken away, and what lies around it continued (`smooth.spread`), so that it does not bleed.
+3. The rest is blurred with discs, in light rather than in the photo's encoding, so that bright points become discs: at
+   radii half an octave apart, each in a picture as small as that radius allows, between which each row is mixed.
+4. The grain that this takes away is laid over it again: noise with the spectrum of the photo's own (Galerne, Gousseau
+   and Morel 2011, "Random phase textures: theory and synthesis", section 3).
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from ..imaging import grain
+from ..remove.detail import from_float
+from ..remove.smooth import spread
+
+LARGEST = 0.03  # of the photo's long side: the disc's radius at full strength
+FINEST = 0.7  # pixels: a smaller disc is none
+DISC = 5.0  # pixels of a disc's radius in the picture it is made in, at most; above this filtering is slow
+PER_OCTAVE = 2  # radii
+BAND = 128  # rows at once, a multiple of what any picture is reduced by
+DEEPEST = 7  # halvings: 2 ** DEEPEST is BAND
+SPREAD_SIDE = 512  # pixels on the long side in which the background is continued behind the object
+AROUND = 0.0005  # of the photo's long side around the object that has some of its light
+
+CUT = 0.01  # of the photo's height: an object that comes as near to its lower border is cut off there
+FLOATS = 0.5  # of the photo's height: an object that ends above does not stand on anything seen
+ROOT = 0.05  # of the object's widest row: narrower ones below are specks
+DEPTH = 0.1  # of the object's height that the ground is in focus, above its lowest point
+HORIZON = 0.5  # of the object's height from there to the horizon: about eye level for what is as high as a bus
+
+
+class Ground(NamedTuple):
+    """The rows between which the ground the object stands on is as near as the object, and that of the horizon."""
+
+    far: float
+    near: float
+    horizon: float
+
+
+def ground(alpha: np.ndarray) -> Ground | None:
+    """The ground under the object of alpha (H, W) uint8; None where it is cut off below, or floats."""
+    height = alpha.shape[0]
+    widths = np.count_nonzero(alpha > 127, axis=1)
+    rows = np.flatnonzero(widths > ROOT * widths.max())
+    if not rows.size or rows[-1] + 1 >= (1 - CUT) * height or rows[-1] < FLOATS * height:
+        return None
+    tall = float(rows[-1] + 1 - rows[0])
+    far = rows[-1] - DEPTH * tall
+    return Ground(far, float(rows[-1]), far - max(1.0, HORIZON * tall))
+
+
+def radii(alpha: np.ndarray, largest: float) -> np.ndarray:
+    """The disc's radius in pixels in each row (H,) float64 of a photo with an object's alpha (H, W) uint8."""
+    found = ground(alpha)
+    if found is None:
+        return np.full(alpha.shape[0], largest)
+    rows = np.arange(alpha.shape[0])
+    away = np.maximum(0, np.maximum(found.far - rows, rows - found.near))
+    return largest * np.minimum(1, away / (found.far - found.horizon))
+
+
+def out_of_focus(
+    image: np.ndarray, alpha: np.ndarray, strength: float, white: float, step: Callable[[float], None]
+) -> np.ndarray:
+    """The background (H, W, 3) of image (H, W, 3|4), of its dtype; white: the photo's value for 1.
+
+    alpha: (H, W) uint8, the object's; strength: 0 to 1.
+    """
+    height, width = alpha.shape
+    largest = max(FINEST, strength * LARGEST * max(height, width))
+    sizes = [largest]
+    while (smaller := sizes[-1] * 2 ** (-1 / PER_OCTAVE)) >= FINEST:
+        sizes.append(smaller)
+    wanted = radii(alpha, largest if strength > 0 else 0)
+    # Where in `sizes` a row's radius lies; one place after the last is as sharp as the photo.
+    place = np.where(
+        wanted >= sizes[-1],
+        PER_OCTAVE * np.log2(largest / np.maximum(wanted, FINEST / 2)),
+        len(sizes) - wanted / sizes[-1],
+    )
+    scene = _Scene(image, alpha, white, step)
+    halvings = [0 if size <= DISC else min(DEEPEST, int(np.ceil(np.log2(size / DISC)))) for size in sizes]
+    used = [halvings[k] for k in range(len(sizes)) if (np.abs(place - k) < 1).any() and halvings[k]]
+    pictures = scene.reduced(min(used), max(used)) if used else {}
+    noise = grain.noise(grain.sample(image, alpha > 0, white))
+    result = np.empty((height, width, 3), image.dtype)
+    for y in range(0, height, BAND):
+        step(0.4 + 0.6 * y / height)
+        here = place[y : y + BAND]
+        light = np.zeros((len(here), width, 3), np.float32)
+        for k in range(len(sizes) + 1):
+            share = (1 - np.abs(here - k)).clip(0, 1).astype(np.float32)[:, None, None]
+            if not share.any():
+                continue
+            if k == len(sizes):
+                light += share * scene.rows(y, y + len(here), 0)
+            elif not halvings[k]:
+                light += share * _discs_at_full_size(scene, sizes[k], y, y + len(here))
+            else:
+                light += share * _discs(pictures[halvings[k]], sizes[k], halvings[k], y, len(here), width)
+        band = np.sqrt(light, out=light)
+        lost = np.clip(wanted[y : y + BAND] / 2, 0, 1).astype(np.float32)[:, None, None]
+        band += lost * grain.rows(noise, y, len(here), width)
+        result[y : y + BAND] = from_float(band.clip(0, None), image.dtype, white)
+    return result
+
+
+class _Scene:
+    """A photo without its object: rows of light, and the whole at reduced sizes."""
+
+    def __init__(self, image: np.ndarray, alpha: np.ndarray, white: float, step: Callable[[float], None]):
+        self._image, self._alpha, self._white, self._step = image, alpha, white, step
+        self._least = int(alpha.min())  # 0 but for a mask that leaves no pixel alone
+        height, width = alpha.shape
+        self.height = height
+        self._shrunk = int(np.ceil(np.log2(max(1.0, max(height, width) / SPREAD_SIDE))))
+        self._margin = max(1, round(AROUND * max(height, width)))
+        # The smallest picture: sums of what is known, and how much of each cell that is.
+        sums, shares = [], []
+        for y in range(0, height, BAND):
+            step(0.2 * y / height)
+            light, known = self._known(y, min(height, y + BAND), self._margin)
+            sums.append(_shrunk(light * known[..., None], self._shrunk))
+            shares.append(_shrunk(known, self._shrunk))
+        share = np.concatenate(shares)
+        picture = np.concatenate(sums) / np.maximum(share, 1e-3)[..., None]
+        self._behind = spread(picture, share > 1e-3)
+
+    def rows(self, top: int, bottom: int, margin: int) -> np.ndarray:
+        """The light (n, W, 3) float32 of some rows, continued where the object is and up to `margin` pixels from it."""
+        light, known = self._known(top, bottom, margin)
+        hidden = known == 0
+        columns = np.flatnonzero(hidden.any(axis=0))
+        if columns.size:
+            part = slice(int(columns[0]), int(columns[-1]) + 1)
+            behind = _enlarged(self._behind, self._shrunk, top, bottom - top, light.shape[1])
+            light[:, part][hidden[:, part]] = behind[:, part][hidden[:, part]]
+        return light
+
+    def reduced(self, fewest: int, most: int) -> dict[int, np.ndarray]:
+        """The light (h, w, 3) float32 after each of these numbers of halvings."""
+        bands = []
+        for y in range(0, self.height, BAND):
+            self._step(0.2 + 0.2 * y / self.height)
+            bands.append(_shrunk(self.rows(y, min(self.height, y + BAND), self._margin), fewest))
+        pictures = {fewest: np.concatenate(bands)}
+        for k in range(fewest, most):
+            pictures[k + 1] = _shrunk(pictures[k], 1)
+        return pictures
+
+    def _known(self, top: int, bottom: int, margin: int) -> tuple[np.ndarray, np.ndarray]:
+        """The light (n, W, 3) float32 of some rows, and 1 where it is the background's (n, W) float32."""
+        above, below = max(0, top - margin), bottom + margin
+        item = (self._alpha[above:below] > self._least).astype(np.uint8)
+        near = cv2.dilate(item, np.ones((2 * margin + 1,) * 2, np.uint8)).reshape(item.shape)
+        known = near[top - above :][: bottom - top] == 0
+        rows = self._image[top:bottom]
+        light = rows[..., :3].astype(np.float32)
+        if self._image.dtype == np.float32:
+            known &= np.isfinite(light).all(axis=2)
+            light = np.nan_to_num(light, posinf=0, neginf=0).clip(0, None)
+        if self._image.shape[2] == 4:
+            known &= rows[..., 3] > 0
+        light *= np.float32(1 / self._white)
+        return np.square(light, out=light), known.astype(np.float32)
+
+
+def _discs_at_full_size(scene: _Scene, radius: float, top: int, bottom: int) -> np.ndarray:
+    """Some rows (n, W, 3) of the scene blurred with discs."""
+    reach = int(np.ceil(radius)) + 1
+    first, last = max(0, top - reach), min(scene.height, bottom + reach)
+    blurred = cv2.filter2D(scene.rows(first, last, 1), -1, _disc(radius), borderType=cv2.BORDER_REPLICATE)
+    return blurred[top - first : bottom - first]
+
+
+def _discs(picture: np.ndarray, radius: float, halvings: int, top: int, count: int, width: int) -> np.ndarray:
+    """Rows (count, width, 3) from `top` on, blurred with discs in a picture (h, w, 3) that was halved so many times."""
+    radius /= 2**halvings
+    reach = int(np.ceil(radius)) + 3
+    start, stop = top >> halvings, -(-(top + count) // 2**halvings)
+    first, last = max(0, start - reach), min(len(picture), stop + reach)
+    blurred = cv2.filter2D(picture[first:last], -1, _disc(radius), borderType=cv2.BORDER_REPLICATE)
+    return _enlarged(blurred, halvings, top - (first << halvings), count, width)
+
+
+def _disc(radius: float) -> np.ndarray:
+    """A disc with a soft edge, of sum 1."""
+    reach = int(np.ceil(radius))
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    disc = (radius + 0.5 - np.hypot(x, y)).clip(0, 1)
+    return (disc / disc.sum()).astype(np.float32)
+
+
+def _shrunk(picture: np.ndarray, halvings: int) -> np.ndarray:
+    """picture (h, w, …) at half its size so many times, its last row and column repeated where that needs them."""
+    if not halvings:
+        return picture
+    cell = 2**halvings
+    height, width = (-(-n // cell) for n in picture.shape[:2])
+    add = height * cell - picture.shape[0], width * cell - picture.shape[1]
+    picture = cv2.copyMakeBorder(picture, 0, add[0], 0, add[1], cv2.BORDER_REPLICATE)
+    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def _enlarged(picture: np.ndarray, halvings: int, top: int, count: int, width: int) -> np.ndarray:
+    """Rows (count, width, …) from `top` on of a picture brought back to full size."""
+    cell = 2**halvings
+    start, stop = max(0, top // cell - 2), min(len(picture), -(-(top + count) // cell) + 2)
+    part = picture[start:stop]
+    size = part.shape[1] * cell, part.shape[0] * cell
+    large = cv2.resize(part, size, interpolation=cv2.INTER_CUBIC) if halvings else part
+    return large[top - start * cell :][:count, :width].clip(0, None)

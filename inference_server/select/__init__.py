@@ -1,0 +1,1 @@
+"""Finding the object: from clicks, boxes, rough masks or words to masks."""

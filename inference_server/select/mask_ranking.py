@@ -1,0 +1,94 @@
+"""Which of the segmenter's masks is meant.  Pure functions over logits (N, h, w) float32, positive inside.
+
+The segmenter's own scores choose among part, subpart and whole hardly better than chance would (mean IoU of the first
+mask: GrabCut .68, COCO .60, where the best of three has .86 and .78).  What the person did says more: whoever clicks
+once clicks the middle of what is meant, so a mask is the likelier the nearer its deepest point lies to the click, and
+the less of the photo's border it takes (.80 and .72).  The weights below are a ridge regression of IoU on 130 photos,
+50 of GrabCut and 80 of COCO; their cross-validated figures differ from the fitted ones by less than .01.
+"""
+
+import cv2
+import numpy as np
+
+from ..imaging import masks
+
+# Expected IoU = BASE + HEADS[output] - CENTRED * log(CLOSE + distance / depth) - BORDER * share of the border taken.
+BASE = 0.44
+HEADS = (0.0, -0.084, 0.042, -0.038)  # the single-mask output; part, subpart, whole
+CENTRED = 0.155
+CLOSE = 0.03  # distances below this share of the depth are as good as none
+BORDER = 0.374
+GAPS = 0.1  # holes of up to this share of the object are no reason to call its middle its edge
+
+STROKE_CLICKS = 3
+
+OLD = 0.2  # how much of the mask before a further click stays in the one after it
+
+
+def expected_overlap(logits: np.ndarray, click: tuple[float, float]) -> np.ndarray:
+    """The IoU (N,) to expect of each mask with what was meant by one click.
+
+    logits: without the segmenter's padding.  click: (x, y) in cells, the middle of the first being 0, 0.
+    """
+    x, y = click
+    expected = np.empty(len(logits))
+    for k, mask in enumerate(logits):
+        inside = masks.fill_holes(mask, GAPS) > 0
+        depth = cv2.distanceTransform(np.pad(inside, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
+        _, deepest, _, (deepest_x, deepest_y) = cv2.minMaxLoc(depth)
+        away = min(np.hypot(deepest_x - x, deepest_y - y) / (deepest + 1), 5)
+        border = np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]]).mean()
+        head = HEADS[k] if k < len(HEADS) else 0.0
+        expected[k] = BASE + head - CENTRED * np.log(CLOSE + away) - BORDER * border
+    return expected.clip(0, 1)
+
+
+def three(logits: np.ndarray, expected: np.ndarray) -> list[int]:
+    """Up to three output numbers to offer for one click, best first, hardly two of the same mask.
+
+    Output 0 says the same as one of the others, mostly; whichever of the pair is expected to fit worse is left out.
+    """
+    order = [int(k) for k in np.argsort(-expected, kind="stable")]
+    if len(order) > 3:
+        inside = logits > 0
+        twin = max(range(1, len(order)), key=lambda k: overlap(inside[0], inside[k]))
+        order.remove(twin if order.index(0) < order.index(twin) else 0)
+    return order[:3]
+
+
+def clicks_in(rough: np.ndarray) -> list[tuple[float, float]]:
+    """Up to STROKE_CLICKS points (x, y) deep inside a rough mask (h, w) uint8 and far from each other.
+
+    What a brush stroke or a rough selection says as clicks: the segmenter makes more of these than of the mask itself
+    (mean IoU of GrabCut and COCO: a loose cover .81 and .74, a stroke within the object .66 and .25).
+    """
+    inside = (rough > 127).astype(np.uint8)
+    room = cv2.distanceTransform(np.pad(inside, 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    found: list[tuple[float, float]] = []
+    while len(found) < STROKE_CLICKS:
+        _, deepest, _, (x, y) = cv2.minMaxLoc(room)
+        if deepest <= 0:
+            break
+        found.append((float(x), float(y)))
+        elsewhere = np.ones_like(inside)
+        elsewhere[y, x] = 0
+        room = np.minimum(room, cv2.distanceTransform(elsewhere, cv2.DIST_L2, 5))
+    return found
+
+
+def overlap(a: np.ndarray, b: np.ndarray) -> float:
+    """Intersection over union of two masks (h, w) bool; 1 where both are empty."""
+    either = int(np.count_nonzero(a | b))
+    return int(np.count_nonzero(a & b)) / either if either else 1.0
+
+
+def after_click(answer: np.ndarray, before: np.ndarray, click: tuple[float, float], label: int) -> np.ndarray:
+    """The logits (h, w) to show after a further click: the segmenter's answer, tempered by the mask before it.
+
+    Of the answer alone, a click on one edge too often changes the far side of the object (COCO, three clicks: mean IoU
+    .83 without, .87 with).  Not where that would take back what the click said.  click: (x, y) in cells.
+    """
+    tempered = (1 - OLD) * answer + OLD * before
+    height, width = answer.shape
+    at = min(max(round(click[1]), 0), height - 1), min(max(round(click[0]), 0), width - 1)
+    return answer if (tempered[at] > 0) != label == (answer[at] > 0) else tempered

@@ -1,0 +1,75 @@
+"""SAM 2.1, from clicks on a single image, with `transformers`.
+
+Method: Ravi et al. 2024, "SAM 2: Segment Anything in Images and Videos", section 4.  Interface: see the package.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import Sam2Model
+
+from ...models.devices import best, half
+from . import Embedding
+from .pixels import squashed
+from .pretrained import read
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+STRONGEST = 32.0  # a mask that is fed back is clipped to this, as its makers' own predictor does
+
+
+class Sam2:
+    """model: a Sam2Model on `device`."""
+
+    def __init__(self, model: Any, device: str):
+        self._model, self._device = model, device
+        self._side = model.config.prompt_encoder_config.image_size
+        self._cells = model.prompt_encoder.mask_input_size[0]
+
+    @torch.inference_mode()
+    def encode(self, image: np.ndarray) -> Embedding:
+        """image: (h, w, 3) uint8 RGB, which is squashed to a square (1024)."""
+        height, width = image.shape[:2]
+        picture = squashed(image, self._side, MEAN, STD, self._device)
+        with half(self._device):
+            features = [level.float() for level in self._model.get_image_embeddings(picture)]
+        cells = self._cells / width, self._cells / height
+        return Embedding(features, (width, height), cells, sum(level.nbytes for level in features))
+
+    @torch.inference_mode()
+    def decode(
+        self,
+        embedding: Embedding,
+        points: np.ndarray,
+        labels: np.ndarray,
+        box: tuple[float, float, float, float] | None = None,
+        previous: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Four masks (4, 256, 256) over the whole image: the single-mask token's own, then the three."""
+        scale = self._side / np.array(embedding.size)
+        some = len(points) > 0
+        answer = self._model(
+            image_embeddings=embedding.features,
+            input_points=self._tensor(np.asarray(points) * scale) if some else None,
+            input_labels=self._tensor(labels).int() if some else None,
+            input_boxes=None if box is None else self._tensor(np.array(box) * np.tile(scale, 2)),
+            input_masks=None if previous is None else self._tensor(previous.clip(-STRONGEST, STRONGEST)),
+            multimask_output=False,
+        )
+        return answer.pred_masks[0, 0].cpu().numpy(), answer.iou_scores[0, 0].cpu().numpy()
+
+    def _tensor(self, array: np.ndarray) -> torch.Tensor:
+        """array for one image and one object."""
+        return torch.as_tensor(array, dtype=torch.float32, device=self._device)[None, None]
+
+
+def load(files: dict[str, Path]) -> Sam2:
+    """files: config.json and model.safetensors, in one folder.  Raises UserError where they are no SAM 2."""
+    device = best()
+    model = read(Sam2Model, files["config.json"].parent, device)
+    # The decoder computes four masks and then gives three, or one: the single mask, or the best of the three where that
+    # one is not stable.  All four are wanted, and the decoder is what a click waits for: let it "choose" them all.
+    model.mask_decoder.dynamic_multimask_via_stability = True
+    model.mask_decoder._dynamic_multimask_via_stability = lambda masks, scores: (masks, scores)
+    return Sam2(model, device)

@@ -1,0 +1,250 @@
+"""The shadow an object casts, found from the photo's pixels and the object's mask.  Pure functions.
+
+1. Candidates: pieces of the surroundings that touch the object and are darker than a level, at many levels (Matas et
+   al. 2002, "Robust wide baseline stereo from maximally stable extremal regions", section 2): among all colours, and
+   among the shades of each colour that the surroundings are made of.
+2. Evidence: a shadow divides each channel of what it falls on by nearly the same number, blue by rather less
+   (Finlayson, Hordley and Drew 2002, "Removing shadows from images", section 2), which is told from what lies beside it
+   (Guo, Dai and Hoiem 2011, "Single-image shadow detection and removal using paired regions", section 3); and it lies
+   where the object stands.  A logistic regression weighs this.
+3. The likeliest piece is taken, its edge followed in finer pixels by a guided filter (`edges.guided`).
+
+The weights are fitted to the pieces around 140 objects pasted into photographs, with and without a shadow, and around
+67 objects of GrabCut and COCO, of which seven have one.  On 80 further composites 44 % of the shadows are found, with a
+mean IoU of .73, and in 6 % something is found where there is no shadow.  A shadow that is missed can be clicked on; one
+that is not there costs a piece of the photo, so what is doubtful is left out.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from ..imaging import windows
+from ..imaging.windows import Window
+from . import edges
+
+REACH = 1.0  # of the object's longer side: as far as is looked, on each side
+LEAST_REACH = 16  # pixels
+SIDE = 320  # pixels on the long side that candidates are looked for in
+RIM = 2  # pixels around the object that may be its own
+TOUCH = 3  # pixels from there: what comes as near as this touches the object
+FINE_SIDE = 1024  # pixels on the long side that the edge is followed in
+FINE_RADIUS, FINE_EPS = 6, 1e-3  # pixels; the square of the difference in colour, 0 to 1, that is an edge
+PENUMBRA = 0.35  # of a shadow's depth, from which a pixel belongs to it
+
+BLACK = 8  # added to 8-bit values before their logarithm: calms the noise of the darkest
+LEVELS = 14  # among all colours
+COLOURS = 4  # of the surroundings, whose shades are looked at
+DARKER = (0.12, 0.18, 0.25, 0.35, 0.45, 0.6, 0.8)  # than one of these colours, in logarithms
+TINT, TINT_GROWTH = 0.12, 0.35  # how far a shade may be off that colour, and how much more per unit that it is darker
+SMALLEST, LARGEST = 0.02, 1.6  # of the object's area
+LEAST = 30  # pixels: fewer say nothing
+MARGIN = 24  # pixels around a piece that it is compared with
+CUT = 0.3  # of a piece's outline: one that has more than this at the picture's edge is not the object's alone
+STANDS = 0.4  # of the object's height, below which a shadow touches it
+
+CLEAR = 0.4  # a shadow as dark as this leaves no doubt that there is an edge; in logarithms
+BLUE = (-0.02, 0.25)  # by how much red may fall more than blue, in logarithms: skylight is blue
+LIKELY = 0.75  # from which a piece is taken
+
+
+class Scene(NamedTuple):
+    """What candidates are looked for in: light (h, w, 3) float32, logarithms of smoothed RGB; item, the object, and
+    taken, the object with its rim, (h, w) bool; away (h, w) float32, pixels from what is taken."""
+
+    light: np.ndarray
+    item: np.ndarray
+    taken: np.ndarray
+    away: np.ndarray
+
+
+class Evidence(NamedTuple):
+    """What speaks for a piece being a shadow, or against it."""
+
+    faint: float  # how much less dark than CLEAR it is, as a logarithm; 0 where it is darker
+    tinted: float  # how far the difference between red and blue lies outside BLUE
+    green: float  # logarithm of how differently from red and blue green falls
+    varied: float  # logarithm of how much the colours around it vary
+    area: float  # logarithm of its share of the object's area
+    low: float  # where it touches the object: 0 at the top, 1 at the bottom …
+    lower: float  # … and how much of that is over .7
+    seen: float  # share of its outline, apart from the object, that borders on something to compare it with
+    above: float  # share of it that is above the lowest two fifths of the object
+
+
+BIAS = -37.5
+WEIGHTS = Evidence(
+    faint=-3.94, tinted=-7.08, green=-1.08, varied=-3.01, area=0.64, low=8.54, lower=6.25, seen=20.1, above=-2.49
+)
+
+
+def find(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The shadow (h, w) uint8, 255 or 0, of the object in mask (h, w) uint8, 255 = the object; never over the object.
+
+    pixels: (h, w, 3|4), of any depth: the object and at least its own size on each side, where the photo has it.
+    All 0 where no shadow is found; a doubtful one is none.
+    """
+    shadow = np.zeros_like(mask)
+    bounds = windows.bounds(mask > 127)
+    if bounds is None:
+        return shadow
+    window = bounds.grown(reach(bounds), reach(bounds), mask.shape[1], mask.shape[0])
+    rgb, item = windows.to_uint8(pixels[window.slices][..., :3]), mask[window.slices]
+    fine, coarse = ([_reduced(part, side) for part in (rgb, item)] for side in (FINE_SIDE, SIDE))
+    piece = _likeliest(*coarse)
+    if piece is None:
+        return shadow
+    height, width = fine[1].shape
+    share = cv2.resize(piece.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    share = edges.guided(fine[0].astype(np.float32) / 255, share, FINE_RADIUS, FINE_EPS)
+    share = cv2.resize(share, (window.width, window.height), interpolation=cv2.INTER_LINEAR)
+    shadow[window.slices] = np.where((share > PENUMBRA) & (item <= 127), np.uint8(255), np.uint8(0))
+    return shadow
+
+
+def reach(bounds: Window) -> int:
+    """How many pixels around an object with these bounds are looked at."""
+    return max(LEAST_REACH, round(REACH * max(bounds.width, bounds.height)))
+
+
+def _likeliest(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
+    """The piece (h, w) bool of the surroundings that is most likely the object's shadow, up to the object itself; None
+    where none is likely.  pixels: (h, w, 3) uint8; mask: (h, w) uint8."""
+    seen = _scene(pixels, mask)
+    if seen.taken.all() or seen.taken[-1].any():  # an object that is cut off below stands somewhere else
+        return None
+    best, most = None, np.log(LIKELY / (1 - LIKELY))
+    for piece, box in _candidates(seen):
+        found = _evidence(seen, piece, box)
+        if found is not None and (odds := BIAS + float(np.dot(WEIGHTS, found))) > most:
+            best, most = piece, odds
+    if best is None:
+        return None
+    best = _trimmed(seen, best)
+    near = cv2.dilate(best.astype(np.uint8), np.ones((4 * RIM + 3,) * 2, np.uint8)) > 0
+    return best | (near & seen.taken)
+
+
+def _scene(pixels: np.ndarray, mask: np.ndarray) -> Scene:
+    """A photo (h, w, 3) uint8 with an object in mask (h, w) uint8, ready to be searched."""
+    taken = cv2.dilate((mask > 30).astype(np.uint8), np.ones((2 * RIM + 1,) * 2, np.uint8)) > 0
+    smooth = cv2.bilateralFilter(cv2.medianBlur(pixels, 5), 7, 25, 4)
+    away = cv2.distanceTransform((~taken).astype(np.uint8), cv2.DIST_L2, 5)
+    return Scene(np.log(smooth.astype(np.float32) + BLACK), mask > 127, taken, away)
+
+
+def _candidates(seen: Scene) -> Iterator[tuple[np.ndarray, Window]]:
+    """Dark pieces (h, w) bool that touch the object, hardly two of the same, and their bounds."""
+    free = ~seen.taken
+    touching = free & (seen.away <= TOUCH)
+    area = np.count_nonzero(seen.item)
+    known = set()
+    for dark in _dark(seen.light, free):
+        opened = cv2.morphologyEx((dark & free).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+        closed = cv2.morphologyEx(opened, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)) & free
+        _, labels, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=4)
+        for k in np.unique(labels[touching]):
+            *box, size = (int(n) for n in stats[k])
+            about = (*(n // 3 for n in box), round(12 * np.log(size)))
+            if k and about not in known and max(LEAST, SMALLEST * area) <= size <= LARGEST * area:
+                known.add(about)
+                yield labels == k, Window(*box)
+
+
+def _dark(light: np.ndarray, free: np.ndarray) -> Iterator[np.ndarray]:
+    """What is darker than a level (h, w) bool: at every level, and at every level below every colour."""
+    mean = light.mean(2)
+    for level in np.quantile(mean[free], np.linspace(0.02, 0.8, LEVELS)):
+        yield mean < level
+    some = np.ascontiguousarray(light[free][::7])
+    cv2.setRNGSeed(0)  # k-means starts at random
+    stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_MAX_ITER, 12, 0.01)
+    _, _, colours = cv2.kmeans(
+        some, min(COLOURS, len(some)), np.zeros((len(some), 1), np.int32), stop, 1, cv2.KMEANS_PP_CENTERS
+    )
+    for colour in colours:
+        drop = colour - light
+        darker = drop.mean(2)
+        tint = np.sqrt(((drop - darker[..., None]) ** 2).sum(2))
+        shade = tint < TINT + TINT_GROWTH * darker.clip(0, 1)
+        for level in DARKER:
+            yield shade & (darker > level)
+
+
+def _evidence(seen: Scene, piece: np.ndarray, box: Window) -> Evidence | None:
+    """What speaks for piece (h, w) bool with the bounds `box`; None where it is no shadow or nothing tells."""
+    height, width = piece.shape
+    near = box.grown(MARGIN, MARGIN, width, height)
+    inside = piece[near.slices]
+    light, _, taken, away = (plane[near.slices] for plane in seen)
+    whole = windows.bounds(seen.item)
+    assert whole is not None
+    rows, columns = np.nonzero(inside)
+    touching = rows[away[rows, columns] <= TOUCH] + near.y
+    low = float(np.clip((touching.mean() - whole.y) / whole.height, 0, 1))
+    if low < STANDS:
+        return None
+    # What lies along the edge on either side, past its penumbra.
+    depth = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, 5)
+    beyond = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 5)
+    free = ~(taken | inside)
+    reach = float(np.clip(0.35 * float(np.max(depth)), 2, 6))
+    ring = free & (beyond > 2) & (beyond <= 3 * reach + 4)
+    outer = free & (beyond > 2) & (beyond <= 3 + reach)
+    inner = inside & (depth > 1) & (depth <= 1 + reach)
+    if min(np.count_nonzero(inner), np.count_nonzero(outer)) < 10 or light[outer].mean() < light[inner].mean():
+        return None
+    side = 2 * int(np.ceil(reach)) + 5
+    edge = inside & (depth <= 1.5)
+    (shaded, n_shaded), (lit, n_lit) = (_mean_of(light, part, side, edge) for part in (inner, outer))
+    apart = away[edge] > TOUCH + 0.5
+    cut = sum(np.count_nonzero(line) for line in (piece[0], piece[-1], piece[:, 0], piece[:, -1]))
+    if cut > CUT * np.count_nonzero(edge):
+        return None
+    told = apart & (n_shaded > 0.02) & (n_lit > 0.02)
+    if np.count_nonzero(told) < 12:
+        return None
+    fall = np.median((lit - shaded)[told], axis=0)
+    dark = float(fall.mean())
+    bluer = float(fall[0] - fall[2])
+    return Evidence(
+        faint=max(0.0, float(np.log((CLEAR + 0.02) / (max(dark, 0) + 0.02)))),
+        tinted=max(BLUE[0] - bluer, bluer - BLUE[1], 0.0),
+        green=float(np.log(abs(fall[1] - dark) + 0.01)),
+        varied=float(np.log(light[ring].std(0).mean() + 0.02)),
+        area=float(np.log(len(rows) / np.count_nonzero(seen.item))),
+        low=low,
+        lower=max(0.0, low - 0.7),
+        seen=int(told.sum()) / int(apart.sum()),
+        above=float((rows + near.y < whole.y + 0.6 * whole.height).mean()),
+    )
+
+
+def _trimmed(seen: Scene, piece: np.ndarray) -> np.ndarray:
+    """piece (h, w) bool without what is nearer to what lies around it than to itself in darkness, as the dark ground
+    between two shadows is; the whole piece where little would be left."""
+    mean = seen.light.mean(2)
+    around = (cv2.dilate(piece.astype(np.uint8), np.ones((17, 17), np.uint8)) > 0) & ~(piece | seen.taken)
+    dark = piece & (mean < (np.median(mean[piece]) + np.median(mean[around])) / 2)
+    opened = cv2.morphologyEx(dark.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    _, labels = cv2.connectedComponents(opened, connectivity=4)
+    kept = np.isin(labels, np.unique(labels[(seen.away <= TOUCH) & (labels > 0)]))
+    return kept if np.count_nonzero(kept) > 0.5 * np.count_nonzero(piece) else piece
+
+
+def _mean_of(light: np.ndarray, part: np.ndarray, side: int, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mean (n, 3) of light (h, w, 3) over part (h, w) bool in a box around each pixel of `at` (h, w) bool, and the
+    share (n,) of the box that the part takes."""
+    share = part.astype(np.float32)
+    sums = cv2.blur(np.dstack([light * share[..., None], share]), (side, side))[at]
+    return sums[:, :3] / np.maximum(sums[:, 3:], 1e-6), sums[:, 3]
+
+
+def _reduced(image: np.ndarray, side: int) -> np.ndarray:
+    """image (h, w, …) uint8 at up to `side` pixels on its long side."""
+    height, width = image.shape[:2]
+    scale = min(1.0, side / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)

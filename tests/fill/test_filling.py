@@ -1,0 +1,237 @@
+"""Windows, canvases and tiles for any photo and any hole; and pixels, painted by a small real model."""
+
+import math
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from inference_server.fill import filling
+from inference_server.fill.filling import canvas, window
+from inference_server.imaging import masks, windows
+from inference_server.imaging.windows import Window
+
+SIDES = ((512, 64), (1024, 32), (1024, 16), (64, 4))  # and multiples, of the models there are, and of a small one
+
+
+@st.composite
+def objects(draw, widest=6000, highest=4000):
+    """The size of a photo, and bounds of an object in it."""
+    width, height = draw(st.integers(1, widest)), draw(st.integers(1, highest))
+    x, y = draw(st.integers(0, width - 1)), draw(st.integers(0, height - 1))
+    return width, height, Window(x, y, draw(st.integers(1, width - x)), draw(st.integers(1, height - y)))
+
+
+def as_grown(bounds: Window, width: int, height: int) -> Window:
+    grow = masks.default_grow(width, height)
+    return bounds.grown(grow + masks.default_feather(grow), grow + masks.default_feather(grow), width, height)
+
+
+@settings(max_examples=500, deadline=None)
+@given(objects())
+def test_there_is_context_on_both_axes_as_far_as_the_photo_goes(given):
+    width, height, bounds = given
+    seen = window(bounds, as_grown(bounds, width, height), width, height)
+    assert seen.inside(width, height)
+    for start, size, seen_start, seen_size, whole in zip(
+        bounds[:2], bounds[2:], seen[:2], seen[2:], (width, height), strict=True
+    ):
+        assert seen_start == 0 or start - seen_start >= size / 2
+        assert seen_start + seen_size == whole or seen_start + seen_size - start - size >= size / 2
+        assert seen_size >= min(whole, filling.LEAST_WINDOW)
+    # Never a thinner strip than the photo makes it.
+    assert seen.width == width or seen.width * filling.MOST_ASPECT >= seen.height - 1
+    assert seen.height == height or seen.height * filling.MOST_ASPECT >= seen.width - 1
+
+
+@settings(max_examples=500, deadline=None)
+@given(objects(), st.sampled_from(SIDES))
+def test_the_canvas_keeps_the_aspect_and_suits_the_model(given, model):
+    (width, height, _), (side, multiple) = given, model
+    content, size = canvas(width, height, side, multiple)
+    for length, padded in zip(content, size, strict=True):
+        assert 1 <= length <= padded and padded % multiple == 0 and padded >= side // 2
+        assert padded - length < max(multiple, side // 2 + multiple)
+    assert content[0] * content[1] <= side * side * 1.1 + max(content)
+    assert max(content) <= filling.LONGEST * side
+    scale = max(content) / max(width, height)
+    assert abs(min(content) - min(width, height) * scale) <= 1, "to the pixel"
+
+
+class Sized:
+    """All that tiles are cut by."""
+
+    def __init__(self, side: int, multiple: int):
+        self.side, self.multiple = side, multiple
+
+
+@settings(max_examples=200, deadline=None)
+@given(objects(1500, 1000), st.sampled_from(SIDES[:1] + SIDES[-1:]))
+def test_tiles_cover_the_hole_and_overlap(given, model):
+    width, height, bounds = given
+    hole = np.zeros((height, width), bool)
+    hole[bounds.slices] = True
+    side, _ = model
+    near, size, tiles = filling._tiles(hole, Sized(*model))
+    assert len(tiles) <= filling.MOST_TILES
+    if not tiles:
+        assert max(width, height) <= filling.WORTH_ANOTHER_LOOK * max(canvas(width, height, *model).content) * 1.01 or (
+            filling._count(bounds, 1.0, side) > filling.MOST_TILES
+        )
+        return
+    assert near.inside(width, height) and near.union(bounds) == near
+    covered = np.zeros(size[::-1], bool)
+    for tile in tiles:
+        assert tile.inside(*size) and tile.width <= side and tile.height <= side
+        covered[tile.slices] = True
+    there = bounds.seen_from(near)
+    scale = size[0] / near.width, size[1] / near.height
+    rows = slice(math.floor(there.y * scale[1]), math.ceil((there.y + there.height) * scale[1]))
+    columns = slice(math.floor(there.x * scale[0]), math.ceil((there.x + there.width) * scale[0]))
+    assert covered[rows, columns].all()
+
+
+def test_the_paper_s_failure_is_a_window_like_any_other():
+    """1500 x 170 at the bottom of 1920 x 1080, where the published code raises ValueError."""
+    bounds = Window(210, 910, 1500, 170)
+    assert window(bounds, as_grown(bounds, 1920, 1080), 1920, 1080) == Window(0, 120, 1920, 960)
+
+
+# -- pixels
+
+
+@pytest.fixture(scope="module")
+def brush(small_models, tmp_path_factory):
+    """Paints with the small SD 1.5, in two steps and in one at a second look: what happens around it is tested here."""
+    from inference_server.fill.diffusion import families
+    from inference_server.fill.diffusion.painter import Painter
+    from inference_server.fill.prompts import Prompt
+    from inference_server.models.store import Store
+
+    painter = Painter(small_models / "sd15", "sd15", Store(tmp_path_factory.mktemp("models")))
+    painter.family = families.SD15._replace(presets={"fast": families.Preset(2, 1.0, "dpm")})
+    return filling.Brush(painter, Prompt("a cat"), 1, "fast")
+
+
+def quiet() -> filling.Report:
+    return filling.Report(lambda share, word: None, lambda: None, lambda picture: None)
+
+
+@st.composite
+def photos(draw):
+    """A photo of any kind, and a hole in it that is not empty."""
+    width, height, bounds = draw(objects(260, 200))
+    depth, channels = draw(st.sampled_from((np.uint8, np.uint16, np.float32))), draw(st.sampled_from((3, 4)))
+    rng = np.random.default_rng(draw(st.integers(0, 99)))
+    image = rng.random((height, width, channels))
+    image = image.astype(np.float32) if depth == np.float32 else (image * np.iinfo(depth).max).astype(depth)
+    hole = np.zeros((height, width), bool)
+    hole[bounds.slices] = draw(st.booleans()) or rng.random((bounds.height, bounds.width)) < 0.5
+    hole[bounds.y, bounds.x] = True
+    if depth == np.float32 and draw(st.booleans()):
+        image[rng.random((height, width)) < 0.1] = draw(st.sampled_from((np.nan, np.inf, 7.5)))
+    return image, hole
+
+
+@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+@given(photos())
+def test_any_photo_and_any_hole_is_painted(brush, given):
+    image, hole = given
+    before = image.copy()
+    bounds = windows.bounds(hole)
+    painted = filling.fill(image, hole, brush, quiet())
+    assert painted.shape == (bounds.height, bounds.width, image.shape[2]) and painted.dtype == image.dtype
+    assert np.isfinite(painted).all()
+    assert np.array_equal(image, before, equal_nan=True)
+    if image.shape[2] == 4:
+        assert (painted[..., 3] == (1 if image.dtype == np.float32 else np.iinfo(image.dtype).max)).all()
+
+
+def test_what_is_painted_meets_the_photo_in_its_colours():
+    """A picture whose colours have drifted, by one value everywhere or slowly from left to right."""
+    y, x = np.mgrid[:60, :80].astype(np.float32)
+    picture = np.stack((x / 100, y / 80, 0 * x + 0.4), axis=-1)
+    hole = np.zeros((60, 80), bool)
+    hole[20:40, 30:60] = True
+    for drift in (np.float32((0.05, -0.03, 0.02)), (0.08 * np.sin(x / 25))[..., None]):
+        painted = picture - drift
+        painted[30:35, 40:50] = 1  # what the model has put there
+        corrected = painted + filling._difference(picture, painted, hole, 512)
+        rim = hole & ~cv2.erode(hole.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+        assert np.abs(corrected - picture)[rim].max() < 0.15 * np.abs(drift).max()
+        assert np.ptp(corrected[31:34, 41:49], axis=(0, 1)).max() < 0.02, "its own edges stay"
+
+
+def test_a_large_hole_has_detail_of_the_photo_s_own_size(brush):
+    """What the sketch cannot hold, the second look adds; and what it holds, it keeps."""
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 255, (400, 500, 3), np.uint8)
+    hole = np.zeros((400, 500), bool)
+    hole[100:300, 120:380] = True
+    seen = []
+    report = filling.Report(lambda share, word: seen.append((share, word)), lambda: None, lambda picture: None)
+    painted = filling.fill(image, hole, brush, report).astype(np.float32)
+    blurred = cv2.GaussianBlur(painted, (0, 0), brush.painter.side / 8)
+    fine = painted - cv2.GaussianBlur(painted, (0, 0), 1.5)
+    assert fine.std() > 2, "what is finer than the sketch's pixels, 7 of the photo's"
+    assert blurred.std() > 0
+    shares = [share for share, _ in seen]
+    assert shares == sorted(shares) and shares[-1] == pytest.approx(1)
+    assert seen[0][1] == "Painting, step 1 of 2" and "Adding detail, part 2 of" in seen[3][1]
+
+
+def test_no_seam_shows_where_tiles_meet(brush):
+    """Steps along the lines where tiles begin and end are no larger than elsewhere."""
+    image = np.full((500, 500, 3), 120, np.uint8)
+    hole = np.zeros((500, 500), bool)
+    hole[100:400, 100:400] = True
+    tiles = filling._tiles(hole, brush.painter)
+    painted = filling.fill(image, hole, brush, quiet()).astype(np.float32)
+    steps = np.abs(np.diff(painted, axis=1)).mean(axis=(0, 2))
+    left = {tile.x + tiles.near.x - 100 for tile in tiles.tiles} | {
+        tile.x + tile.width + tiles.near.x - 100 for tile in tiles.tiles
+    }
+    at_lines = [steps[x - 1] for x in left if 1 <= x < len(steps)]
+    assert len(at_lines) > 4
+    assert np.mean(at_lines) < 1.3 * np.mean(steps)
+
+
+def test_what_is_painted_too_smoothly_gets_the_photo_s_grain():
+    rng = np.random.default_rng(3)
+    hole = np.zeros((300, 400), bool)
+    hole[100:220, 120:300] = True
+    bounds, whole = windows.bounds(hole), Window(0, 0, 400, 300)
+    grainy = np.full((300, 400, 3), 128.0) + rng.normal(scale=2.5, size=(300, 400, 1))
+    photo = np.rint(grainy).astype(np.uint8)
+    smooth = np.full((300, 400, 3), 0.5, np.float32)
+    view = filling.View(photo, hole, ~hole, 255.0)
+    noise = filling._lacking(view, smooth, bounds, whole)
+    fine = photo[:90].astype(np.float32) - cv2.GaussianBlur(photo[:90].astype(np.float32), (0, 0), 1)
+    assert 255 * noise.std() == pytest.approx(fine.std(), rel=0.2)
+    # What has it already gets no more, and a photo without any gives none.
+    has_it = (grainy / 255).astype(np.float32)
+    assert 255 * filling._lacking(view, has_it, bounds, whole).std() < 0.5 * fine.std()
+    assert not filling._lacking(view._replace(photo=np.full_like(photo, 128)), smooth, bounds, whole).any()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_a_part_is_shown_where_it_lies(data):
+    """A part of a smooth picture, put into the picture's own overview, changes nothing that one would see."""
+    width, height = data.draw(st.integers(300, 900)), data.draw(st.integers(300, 900))
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    picture = np.stack((x / width, y / height, 0 * x + 0.5), axis=-1)
+    shown = filling._overview(picture)
+    near = Window(20, 30, width - 50, height - 60)
+    scale = data.draw(st.floats(0.5, 1))
+    size = round(near.width * scale), round(near.height * scale)
+    close = cv2.resize(picture[near.slices], size, interpolation=cv2.INTER_AREA)
+    left, top = data.draw(st.integers(0, size[0] - 64)), data.draw(st.integers(0, size[1] - 64))
+    tile = Window(left, top, 64, 64)
+    place = filling._place(tile, near, size, Window(0, 0, width, height), shown.shape)
+    changed = filling._with(shown, close[tile.slices], np.ones((64, 64), bool), place)
+    a_pixel = 255 / min(shown.shape[:2])  # it lies on whole ones
+    assert np.abs(changed.astype(int) - shown).max() <= a_pixel + 1
+    assert (filling._with(shown, 1 - close[tile.slices], np.ones((64, 64), bool), place) != shown).any()

@@ -1,0 +1,224 @@
+"""Painting with real pipelines of each layout, small and with random weights: seeds, steps, cancelling, memory."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed (the extra `full`)")
+pytest.importorskip("diffusers", reason="diffusers is not installed (the extra `full`)")
+
+from inference_server import UserError  # noqa: E402
+from inference_server.fill.diffusion import families, memory  # noqa: E402
+from inference_server.fill.diffusion.painter import Painter  # noqa: E402
+from inference_server.fill.prompts import Prompt  # noqa: E402
+from inference_server.models import devices  # noqa: E402
+from inference_server.models.store import Store  # noqa: E402
+from inference_server.shared.errors import cancelled_by_user  # noqa: E402
+
+from .. import small_pipelines  # noqa: E402
+from ..small_models import picture  # noqa: E402
+
+KINDS = ("sd15", "sdxl", "flux")
+TEDDY = Prompt("a teddy bear", "blurry")
+
+
+@pytest.fixture(scope="module")
+def painters(small_models, tmp_path_factory):
+    """One painter of each kind."""
+    store = Store(tmp_path_factory.mktemp("models"))
+    return {kind: Painter(small_models / kind, families.family_of(small_models / kind), store) for kind in KINDS}
+
+
+@pytest.fixture(params=KINDS)
+def painter(painters, request):
+    return painters[request.param]
+
+
+def test_each_family_is_known_by_its_files(painters):
+    assert {kind: painter.family.title for kind, painter in painters.items()} == {
+        "sd15": "Stable Diffusion",
+        "sdxl": "Stable Diffusion XL",
+        "flux": "FLUX.1 Fill",
+    }
+
+
+def test_a_seed_gives_its_picture_again_and_another_gives_another(painter, holed):
+    first, again, other = (painter.paint(*holed, TEDDY, seed, "fast") for seed in (7, 7, 8))
+    assert first.shape == (64, 96, 3) and first.dtype == np.float32 and first.min() >= 0 and first.max() <= 1
+    assert (first == again).all() and (first != other).any()
+
+
+def test_the_prompt_and_what_to_avoid_count(painters, holed):
+    for kind, painter in painters.items():
+        first = painter.paint(*holed, TEDDY, 1, "fast")
+        assert (first != painter.paint(*holed, Prompt("a bench", "blurry"), 1, "fast")).any()
+        if kind != "flux":  # which takes none
+            assert (first != painter.paint(*holed, Prompt("a teddy bear", "drawing"), 1, "fast")).any()
+
+
+@pytest.mark.parametrize("quality", families.QUALITIES)
+@pytest.mark.parametrize("again", [False, True])
+def test_steps_are_counted_truly_and_shown(painter, holed, quality, again):
+    """As many steps are told as the large network was asked for, and each has a preview."""
+    steps, asked = [], []
+    hook = painter._network.register_forward_pre_hook(lambda *_: asked.append(1))
+    painter.paint(*holed, TEDDY, 1, quality, again, step=steps.append)
+    hook.remove()
+    count = steps[-1].steps
+    assert [step.done for step in steps] == list(range(1, count + 1)) and len(asked) == count
+    preset = painter.family.presets[quality]
+    assert count == preset.steps - (painter.family is families.SDXL) if not again else 1 <= count < preset.steps
+    assert abs(count - painter.count(quality, again)) <= 1
+    for step in steps:
+        assert step.preview.shape[2] == 3 and 0 <= step.preview.min() <= step.preview.max() <= 1
+
+
+def test_a_preview_shows_the_picture_once_it_is_there(holed):
+    """What the encoder makes of a picture is shown as that picture, as far as the size of latents permits."""
+    photo = picture(96, 64).astype(np.float32) / 255
+    from inference_server.fill.diffusion.preview import Preview
+
+    pipeline = small_pipelines.pipeline_with_true_encoder()
+    preview = Preview(pipeline)
+    x = torch.from_numpy(photo).permute(2, 0, 1)[None] * 2 - 1
+    latents = pipeline.vae.encode(x)[0].mode()
+    shown = preview.show(latents * pipeline.vae.config.scaling_factor, 96, 64)
+    small = photo.reshape(32, 2, 48, 2, 3).mean(axis=(1, 3))
+    assert np.abs(shown - small).mean() < 0.35 * np.abs(small - small.mean(axis=(0, 1))).mean()
+
+
+def test_cancelled_at_a_step_it_does_not_finish_the_next(painter, holed):
+    done, begun = [], []
+
+    def step(step) -> None:
+        done.append(step.done)
+        if step.done == 3:
+            raise cancelled_by_user()
+
+    hook = painter._network.register_forward_pre_hook(lambda *_: begun.append(1))
+    with pytest.raises(UserError, match="Cancelled"):
+        painter.paint(*holed, TEDDY, 1, "balanced", step=step)
+    hook.remove()
+    assert done == [1, 2, 3] and len(begun) == 3
+    assert painter.paint(*holed, TEDDY, 1, "fast").shape == (64, 96, 3), "it can paint again"
+
+
+def test_a_slow_step_can_be_left_in_the_middle(painter, holed):
+    """What is asked whether to go on is asked between the parts of a network."""
+    asked = []
+    painter.paint(*holed, TEDDY, 1, "fast", watch=lambda: asked.append(1))
+    assert len(asked) > 2 * painter.count("fast")
+
+    def stop() -> None:
+        raise cancelled_by_user()
+
+    begun = []
+    hook = painter._network.register_forward_hook(lambda *_: begun.append(1))
+    with pytest.raises(UserError, match="Cancelled"):
+        painter.paint(*holed, TEDDY, 1, "fast", watch=stop)
+    hook.remove()
+    assert not begun
+
+
+# -- memory
+
+
+def test_what_is_free_decides_how_it_is_laid_out(painters):
+    held = memory.Weights(all=7 << 30, largest=5 << 30)
+    chosen = [memory.choose(free << 30, held, 1024**2, "cuda") for free in (80, 12, 11, 9, 8, 6, 1, 0)]
+    assert chosen == [0, 1, 1, 2, 2, 3, 3, 3]
+    assert [memory.choose(free << 30, held, 1024**2, "cpu") for free in (80, 12, 1)] == [0, 1, 1]
+    needs = [memory.need(plan, held, 1024**2) for plan in memory.PLANS]
+    assert needs == sorted(needs, reverse=True) and needs[-1] < needs[0] / 2
+
+
+@pytest.fixture
+def as_on_a_card(monkeypatch):
+    """The processor stands for a graphics card: all the plans are open, and what is free is said by the test."""
+    import accelerate
+
+    monkeypatch.setattr(memory, "possible", lambda device: memory.PLANS)
+    offload = accelerate.cpu_offload  # which cannot take "cpu:0" for the processor, but would "cuda:0" for a card
+    monkeypatch.setattr(accelerate, "cpu_offload", lambda model, _, **more: offload(model, torch.device("cpu"), **more))
+    return lambda free: monkeypatch.setattr(devices, "free", lambda device: free)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_way_to_save_memory_paints_the_same(small_models, holed, as_on_a_card, tmp_path, monkeypatch, kind):
+    """With figures as small as these models are; how tiles are joined is the decoder's, and not exact."""
+    for name, bytes_ in (("LEAST_WORK", 0), ("DENOISING", 0), ("LAYERS", 100 << 10), ("TILE", 32)):
+        monkeypatch.setattr(memory, name, bytes_)
+    pictures = []
+    for k, plan in enumerate(memory.PLANS):
+        painter = Painter(small_models / kind, kind, Store(tmp_path))
+        need = memory.need(plan, memory.weights(painter._pipeline), holed[1].size)
+        as_on_a_card(int(need / memory.SPARE) + 10)
+        pictures.append(painter.paint(*holed, TEDDY, 1, "fast"))
+        assert painter._plan == k and not painter.slowed
+    whole, *in_tiles = pictures
+    assert all((each == in_tiles[0]).all() for each in in_tiles) and (whole != in_tiles[0]).any()
+
+
+def exhausted(painter, times: int):
+    """Real out-of-memory errors, so many, raised in the middle of the network."""
+    left = [times]
+
+    def hook(*_) -> None:
+        if left[0]:
+            left[0] -= 1
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    return painter._network.register_forward_pre_hook(hook)
+
+
+def test_memory_that_runs_out_is_met_once_by_less_speed(small_models, holed, as_on_a_card, tmp_path):
+    as_on_a_card(64 << 30)
+    painter = Painter(small_models / "sd15", "sd15", Store(tmp_path))
+    hook = exhausted(painter, 1)
+    steps = []
+    painted = painter.paint(*holed, TEDDY, 1, "fast", step=steps.append)
+    hook.remove()
+    assert painter.slowed and painter._plan == 1 and steps[-1].done == steps[-1].steps == 10
+    assert (painted == painter.paint(*holed, TEDDY, 1, "fast")).all()
+
+
+def test_memory_that_runs_out_twice_is_said(small_models, holed, as_on_a_card, tmp_path):
+    as_on_a_card(64 << 30)
+    painter = Painter(small_models / "sd15", "sd15", Store(tmp_path))
+    hook = exhausted(painter, 2)
+    with pytest.raises(UserError, match=r"not enough memory.*Close other programs") as refused:
+        painter.paint(*holed, TEDDY, 1, "fast")
+    assert refused.value.code == "no-memory" and painter._plan == 1
+    painter.paint(*holed, TEDDY, 1, "fast")
+    hook.remove()
+
+
+def test_where_nothing_smaller_is_left_it_is_said_at_once(small_models, holed, as_on_a_card, tmp_path):
+    as_on_a_card(0)
+    painter = Painter(small_models / "sd15", "sd15", Store(tmp_path))
+    painter.paint(*holed, TEDDY, 1, "fast")
+    assert painter._plan == 3
+    hook = exhausted(painter, 1)
+    with pytest.raises(UserError, match="not even in small pieces"):
+        painter.paint(*holed, TEDDY, 1, "fast")
+    hook.remove()
+
+
+def test_other_errors_are_not_taken_for_a_lack_of_memory(painters, holed):
+    def hook(*_) -> None:
+        raise RuntimeError("something else")
+
+    handle = painters["sd15"]._network.register_forward_pre_hook(hook)
+    with pytest.raises(RuntimeError, match="something else"):
+        painters["sd15"].paint(*holed, TEDDY, 1, "fast")
+    handle.remove()
+
+
+def test_it_leaves_the_device_for_another_model(small_models, holed, as_on_a_card, tmp_path):
+    as_on_a_card(4 << 30)
+    painter = Painter(small_models / "sd15", "sd15", Store(tmp_path))
+    first = painter.paint(*holed, TEDDY, 1, "fast")
+    painter.release_for(3 << 30)
+    assert painter._plan == 0
+    painter.release_for(5 << 30)
+    assert painter._plan is None
+    assert (painter.paint(*holed, TEDDY, 1, "fast") == first).all()

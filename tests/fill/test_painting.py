@@ -1,0 +1,367 @@
+"""Fill and Replace with small real models, the product's whole way: in Engine, as jobs, and over a real socket."""
+
+import threading
+
+import numpy as np
+import pytest
+
+pytest.importorskip("diffusers", reason="diffusers is not installed (the extra `full`)")
+
+from inference_server import Engine, UserError
+from inference_server.fill import diffusion
+from inference_server.imaging import masks, windows
+from inference_server.imaging.windows import Window
+from inference_server.models import devices
+from inference_server.models.store import Store
+from inference_server.replace.backgrounds import Gradient
+from inference_server.serve.dispatch import perform
+from inference_server.shared import messages
+from inference_server.shared.messages import Clicks, Inpaint, Inpainted, Locate, Photo, Preview, Progress, Suggest, Wish
+from inference_server.shared.wire import ProtocolError, attach, extract
+
+from ..conftest import CLICK
+from ..servers import wait_until
+from ..small_models import picture
+
+AT = Window(60, 40, 50, 30)  # the object
+DEPTHS = {"8 bits": (np.uint8, 1), "16 bits": (np.uint16, 257), "float": (np.float32, 1 / 255)}
+KINDS = ("sd15", "sdxl", "flux")
+PAIRS = [*(("sd15", depth) for depth in DEPTHS), ("sdxl", "16 bits"), ("flux", "float")]
+
+
+@pytest.fixture(scope="module")
+def painting(models) -> Engine:
+    return Engine(Store(models))
+
+
+@pytest.fixture(scope="module")
+def scene():
+    """A photo (120, 180, 3) uint8 and an object's mask."""
+    mask = np.zeros((120, 180), np.uint8)
+    mask[AT.slices] = 255
+    return picture(180, 120), mask
+
+
+def deep(image: np.ndarray, depth: str) -> np.ndarray:
+    kind, factor = DEPTHS[depth]
+    return (image * kind(factor)).astype(kind)
+
+
+@pytest.mark.parametrize(("kind", "depth"), PAIRS)
+def test_outside_the_mask_a_fill_changes_nothing(painting, small_models, scene, kind, depth):
+    image, mask = deep(scene[0], depth), scene[1]
+    before = image.copy()
+    filled = painting.fill(image, mask, "a teddy bear", model=str(small_models / kind), quality="fast", seed=5)
+    grow = masks.default_grow(180, 120)
+    alpha = masks.grow_and_feather(mask, grow, masks.default_feather(grow))
+    assert filled.dtype == image.dtype and (image == before).all()
+    assert (filled == image)[alpha == 0].all()
+    assert (filled != image).any(axis=2)[alpha == 255].mean() > 0.9
+    again = painting.fill(image, mask, "a teddy bear", model=str(small_models / kind), quality="fast", seed=5)
+    assert (again == filled).all()
+    other = painting.fill(image, mask, "a teddy bear", model=str(small_models / kind), quality="fast", seed=6)
+    assert (other != filled).any()
+
+
+def test_more_than_8_bits_come_back_as_more(painting, small_models, scene):
+    image = deep(scene[0], "16 bits")
+    filled = painting.fill(image, scene[1], "a cat", model=str(small_models / "sd15"), quality="fast")
+    assert len(np.unique(filled[AT.slices] % 257)) > 50
+
+
+@pytest.mark.parametrize(("kind", "depth"), PAIRS)
+def test_a_replace_keeps_the_object_bit_for_bit(painting, small_models, scene, kind, depth):
+    image, mask = deep(scene[0], depth), scene[1].copy()
+    mask[AT.y, AT.x : AT.x + AT.width] = 120  # a soft edge
+    before = image.copy()
+    new = painting.replace(image, mask, "in an office", model=str(small_models / kind), quality="fast", seed=5)
+    assert new.dtype == image.dtype
+    assert (image == before).all() and (new == image)[mask == 255].all()
+    assert (new != image).any(axis=2)[mask == 0].mean() > 0.9
+    again = painting.replace(image, mask, "in an office", model=str(small_models / kind), quality="fast", seed=5)
+    assert (again == new).all()
+
+
+def test_the_mask_s_edge_is_no_wider_than_its_feather(painting, small_models, scene):
+    """Of what is mixed, apart from what is old or new: along a row through the object, at its right side."""
+    image, mask = scene
+    wish = Wish("a cat", quality="fast", model=str(small_models / "sd15"))
+    for feather in (0, 3, 9):
+        patch, _ = painting.fill_patch(image, mask, wish, grow=4, feather=feather)
+        row = patch.alpha[patch.alpha.shape[0] // 2]
+        assert np.count_nonzero((row > 0) & (row < 255)) <= 2 * feather
+        kept, _ = painting.replace_patch(image, mask, wish, Gradient((0, 0, 0), (1, 1, 1)), feather)
+        row = kept.alpha[AT.y + AT.height // 2]
+        assert np.count_nonzero((row > 0) & (row < 255)) <= 2 * feather
+
+
+def test_an_empty_prompt_goes_on_as_the_surroundings_do(painting, small_models, scene):
+    told = painting.suggest("fill", scene[0], Wish(model=str(small_models / "sd15")))
+    assert "same place" in told.positive and "blurry" in told.negative
+    painting.fill(*scene, model=str(small_models / "sd15"), quality="fast")
+    plain = painting.suggest("fill", scene[0], Wish("a cat", help_prompt=False, model=str(small_models / "sd15")))
+    assert plain == ("a cat", "")
+
+
+def test_wrong_wishes_get_one_sentence(painting, small_models, scene):
+    image, mask = scene
+    model, nothing, everything = str(small_models / "sd15"), np.zeros_like(mask), np.full_like(mask, 255)
+    for job, given, settings, says in (
+        ("fill", nothing, {}, "The mask is empty"),
+        ("replace", nothing, {"prompt": "x"}, "The mask is empty"),
+        ("fill", everything, {}, "covers everything: there is nothing to go on from"),
+        ("replace", everything, {"prompt": "x"}, "no background to replace"),
+        ("replace", mask, {}, "Nothing says what should be around"),
+        ("fill", mask, {"quality": "superb"}, "quality must be one of fast, balanced, best"),
+        ("fill", mask, {"seed": -1}, "seed must be"),
+        ("fill", mask, {"grow": -1}, "cannot be negative"),
+        ("fill", mask, {"model": "/nowhere"}, "There is no model /nowhere"),
+        ("fill", mask[:-1], {}, "mask must be"),
+    ):
+        with pytest.raises(UserError, match=says):
+            getattr(painting, job)(image, given, **{"model": model, **settings})
+
+
+def test_everything_can_be_filled_from_a_prompt(painting, small_models, scene):
+    image, mask = scene
+    filled = painting.fill(image, np.full_like(mask, 255), "a sea", model=str(small_models / "sd15"), quality="fast")
+    assert (filled != image).any(axis=2).mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    "bounds", [(0, 0, 180, 120), (0, 0, 180, 20), (100, 110, 80, 10), (0, 0, 1, 1), (179, 119, 1, 1)]
+)
+def test_objects_at_the_edges(painting, small_models, scene, bounds):
+    mask = np.zeros_like(scene[1])
+    mask[Window(*bounds).slices] = 255
+    filled = painting.fill(scene[0], mask, "a cat", model=str(small_models / "sd15"), quality="fast")
+    assert filled.shape == scene[0].shape
+
+
+def test_progress_is_true_and_the_picture_is_seen_forming(painting, small_models, scene):
+    words, shown = [], []
+    model = str(small_models / "sd15")
+    painting.fill(*scene, "a cat", model=model, progress=lambda *said: words.append(said), preview=shown.append)
+    shares = [share for share, _ in words]
+    assert shares == sorted(shares) and shares[-1] == pytest.approx(1)
+    sketch = [word for _, word in words if word.startswith("Painting")]
+    assert sketch == [f"Painting, step {k} of 20" for k in range(1, 21)]
+    parts = [word for _, word in words if word.startswith("Adding detail")]
+    count = int(parts[-1].split(" of ")[1].split(",")[0])
+    assert parts == [
+        f"Adding detail, part {n} of {count}, step {k} of 8" for n in range(1, count + 1) for k in range(1, 9)
+    ]
+    assert len(shown) == 20 + len(parts)
+    assert {(each.dtype.name, each.shape) for each in shown} == {("uint8", shown[0].shape)}
+    assert (shown[0] != shown[19]).any() and (shown[19] != shown[-1]).any()
+
+
+def test_cancelled_after_a_step_the_next_is_not_finished(painting, small_models, scene):
+    heard = []
+    with pytest.raises(UserError, match="Cancelled"):
+        painting.fill(
+            *scene,
+            "a cat",
+            model=str(small_models / "sd15"),
+            progress=lambda share, word: heard.append(word),
+            cancelled=lambda: any("step 4 of" in word for word in heard),
+        )
+    assert [word for word in heard if "step" in word] == [f"Painting, step {k} of 20" for k in (1, 2, 3, 4)]
+
+
+def test_what_is_not_in_use_leaves_the_device(models, small_models, photo, rocket, scene, monkeypatch):
+    """With a figure of free memory that is always too small for two."""
+    engine = Engine(Store(models))
+    engine.segment(photo, [CLICK], [1])
+    assert engine.selector._segmenter is not None
+    monkeypatch.setattr(devices, "free", lambda device: 200 << 20)
+    engine.fill(*scene, "a cat", model=str(small_models / "sd15"), quality="fast")
+    assert engine.selector._segmenter is None, "the finder made room for the painter"
+    assert engine._painter._plan is not None
+    engine.segment(np.roll(photo, 5, axis=1), [(CLICK[0] + 5, CLICK[1])], [1])
+    assert engine._painter._plan is None, "and the painter for the finder"
+    engine.fill(*scene, "a cat", model=str(small_models / "sdxl"), quality="fast")
+    assert engine._painter.family.title == "Stable Diffusion XL"
+
+
+def test_the_next_picture_is_painted_with_the_best_that_is_there(tmp_path, small_models, scene, monkeypatch):
+    store, here = Store(tmp_path), ["maker/old"]
+    store.bring("maker/old", [small_models / "sd15"])
+    store.bring("maker/new", [small_models / "sdxl"])
+    monkeypatch.setattr(diffusion, "PREFERRED", {"maker/new": 0, "maker/old": 0})
+    monkeypatch.setattr(diffusion, "_installed", lambda store: here)
+    engine = Engine(store)
+
+    def title() -> str:
+        engine.fill(*scene, "a cat", quality="fast")
+        return engine._painter.family.title
+
+    assert title() == "Stable Diffusion"
+    first = engine._painter
+    assert title() == "Stable Diffusion" and engine._painter is first, "it is kept"
+    here.insert(0, "maker/new")
+    assert title() == "Stable Diffusion XL"
+    here.remove("maker/new")
+    store.remove("maker/new")
+    assert title() == "Stable Diffusion"
+
+
+# -- as jobs
+
+
+def request(image: np.ndarray, mask: np.ndarray, job: str = "fill", **more) -> tuple[Inpaint, list[bytes]]:
+    frames: list[bytes] = []
+    height, width, channels = image.shape
+    pixels = attach(frames, width, height, channels, image.dtype.name, image.tobytes())
+    drawn = attach(frames, width, height, 1, "uint8", mask.tobytes(), pack=True)
+    described = Photo(width, height, "")
+    return Inpaint(job, described, (0, 0, width, height), pixels, mask=drawn, **more), frames
+
+
+def array(raster, frames) -> np.ndarray:
+    return np.frombuffer(extract(raster, frames), raster.depth).reshape(raster.height, raster.width, -1)
+
+
+def ask(engine, message, frames=()):
+    """All the answers, and the pictures that formed."""
+    sent = []
+    last = perform(engine, message, frames, lambda *_: None, lambda: False, lambda *answer: sent.append(answer))
+    results = [answer for answer in (*sent, last) if isinstance(answer[0], Inpainted)]
+    return results or [last], [answer for answer in sent if isinstance(answer[0], Preview)]
+
+
+def test_a_job_gives_what_the_engine_gives(painting, small_models, scene):
+    image, mask = scene
+    wish = Wish("a cat", quality="fast", model=str(small_models / "sd15"))
+    message, frames = request(image, mask, wish=wish, seed=3)
+    ((painted, answer),), previews = ask(painting, message, frames)
+    patch, told = painting.fill_patch(image, mask, wish, seed=3)
+    assert (array(painted.pixels, answer) == patch.pixels).all()
+    assert (array(painted.alpha, answer)[..., 0] == patch.alpha).all()
+    assert (painted.seed, painted.prompt, painted.negative, painted.more) == (3, *told, 0)
+    assert previews and array(previews[0][0].picture, previews[0][1]).shape[2] == 3
+
+
+def test_variations_come_one_by_one_each_with_its_seed(painting, small_models, scene):
+    wish = Wish("a cat", quality="fast", model=str(small_models / "sd15"))
+    message, frames = request(*scene, wish=wish, seed=7, variations=3)
+    results, _ = ask(painting, message, frames)
+    assert [(painted.seed, painted.more) for painted, _ in results] == [(7, 2), (8, 1), (9, 0)]
+    pictures = [array(painted.pixels, answer) for painted, answer in results]
+    assert (pictures[0] != pictures[1]).any() and (pictures[1] != pictures[2]).any()
+    message, frames = request(*scene, wish=wish, seed=8)
+    ((alone, answer),), _ = ask(painting, message, frames)
+    assert (array(alone.pixels, answer) == pictures[1]).all()
+
+
+def test_grey_photos_stay_grey(painting, small_models, scene):
+    image, mask = scene
+    wish = Wish("a cat", quality="fast", model=str(small_models / "sd15"))
+    for channels in (1, 2):
+        message, frames = request(np.ascontiguousarray(image[..., :channels]), mask, wish=wish)
+        ((painted, _),), _ = ask(painting, message, frames)
+        assert painted.pixels.channels == channels
+
+
+def test_a_background_needs_no_model(painting, scene):
+    image, mask = scene
+    frames: list[bytes] = []
+    sea = attach(frames, 4, 2, 3, "uint8", bytes(24))
+    for backdrop in (
+        messages.Backdrop(colours=((1.0, 0.0, 0.0),)),
+        messages.Backdrop(colours=((1.0, 0.0, 0.0), (0.0, 0.0, 1.0))),
+        messages.Backdrop(blur=0.5),
+        messages.Backdrop(picture=messages.Raster(**{**vars(sea), "frame": 2})),
+    ):
+        message, own = request(image, mask, "replace", backdrop=backdrop)
+        ((painted, answer),), _ = ask(painting, message, [*own, *frames])
+        assert painted.window == (0, 0, 180, 120)
+        assert (array(painted.alpha, answer)[..., 0] == 255 - mask).all()
+
+
+@pytest.mark.parametrize(
+    "backdrop",
+    [
+        messages.Backdrop(),
+        messages.Backdrop(colours=((0.0, 0.0, 0.0),) * 3),
+        messages.Backdrop(colours=((0.0, 0.0, 0.0),), blur=0.5),
+        messages.Backdrop(picture=messages.Raster(4, 2, 3, "uint8", 9)),
+    ],
+)
+def test_a_background_that_contradicts_itself_is_refused(painting, scene, backdrop):
+    message, frames = request(*scene, "replace", backdrop=backdrop)
+    with pytest.raises(ProtocolError):
+        ask(painting, message, frames)
+
+
+@pytest.mark.parametrize("variations", [0, -1, 17])
+def test_too_many_variations_are_refused(painting, small_models, scene, variations):
+    message, frames = request(*scene, wish=Wish("x", model=str(small_models / "sd15")), variations=variations)
+    with pytest.raises(ProtocolError):
+        ask(painting, message, frames)
+
+
+def test_a_fill_is_located_with_what_a_model_should_see(painting, small_models, photo, rocket):
+    proxy = windows.to_proxy(photo)
+    frames: list[bytes] = []
+    raster = attach(frames, 640, 427, 3, "uint8", proxy.tobytes())
+    described = Photo(640, 427, messages.photo_key(640, 427, proxy.tobytes()), raster)
+    message = Locate("fill", described, Clicks((CLICK,), (1,)), model=str(small_models / "sd15"))
+    ((located, _),), _ = ask(painting, message, frames)
+    assert located.window[2] >= 512 and located.window[3] == 427
+    ((suggested, _),), _ = ask(
+        painting, Suggest("fill", described, Wish("a kite", model=str(small_models / "sd15"))), frames
+    )
+    assert "a kite" in suggested.prompt and suggested.negative
+    with pytest.raises(UserError, match="needs the model"):
+        ask(painting, Locate("replace", described, Clicks((CLICK,), (1,))), frames)
+    ((located, _),), _ = ask(painting, Locate("replace", described, Clicks((CLICK,), (1,)), paints=False), frames)
+    assert located.window == (0, 0, 640, 427)
+
+
+# -- over a real socket
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_over_the_socket_variations_and_previews_come_before_the_last_result(
+    serving,
+    painting,
+    small_models,
+    scene,
+    kind,
+):
+    image, mask = scene
+    wish = Wish("a cat", quality="fast", model=str(small_models / kind))
+    message, frames = request(image, mask, wish=wish, seed=7, variations=2)
+    came, words = [], []
+    last, answer = serving().request(
+        message,
+        frames,
+        progress=lambda share, word: words.append(word),
+        partial=lambda reply, its: came.append((reply, its)),
+    )
+    kinds = [type(reply) for reply, _ in came]
+    assert kinds.count(Inpainted) == 1 and kinds.count(Preview) >= 2 and Progress not in kinds
+    (first, its), *_ = [(reply, its) for reply, its in came if isinstance(reply, Inpainted)]
+    assert (first.seed, first.more, last.seed, last.more) == (7, 1, 8, 0)
+    assert (array(first.pixels, its) != array(last.pixels, answer)).any()
+    assert any("1 of 2: " in word for word in words)
+    patch, _ = painting.fill_patch(image, mask, wish, seed=8)
+    assert (array(last.pixels, answer) == patch.pixels).all(), "what another process makes of the same seed"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_over_the_socket_a_cancel_frees_the_server_within_a_step(serving, small_models, scene, kind):
+    wish = Wish("a cat", quality="best", model=str(small_models / kind))
+    message, frames = request(*scene, wish=wish, variations=16)
+    asked, formed = threading.Event(), []
+    connection = serving()
+    with pytest.raises(UserError, match="Cancelled"):
+        connection.request(
+            message,
+            frames,
+            partial=lambda reply, its: formed.append(reply) or asked.set(),
+            cancelled=asked.is_set,
+        )
+    assert len(formed) < 16
+    wait_until(lambda: connection.hello().jobs_waiting == 0, seconds=2)

@@ -1,0 +1,198 @@
+"""From the files of a model to a painter: folders, single files, LoRAs, a hub, and what is refused."""
+
+import hashlib
+import json
+import shutil
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed (the extra `full`)")
+pytest.importorskip("diffusers", reason="diffusers is not installed (the extra `full`)")
+
+from inference_server import UserError  # noqa: E402
+from inference_server.fill.diffusion import demand, family, load  # noqa: E402
+from inference_server.fill.diffusion.painter import Painter  # noqa: E402
+from inference_server.models import (  # noqa: E402
+    catalogue,
+    devices,
+)
+from inference_server.models.catalogue import File, Model  # noqa: E402
+from inference_server.models.store import Store  # noqa: E402
+
+from .. import small_pipelines  # noqa: E402
+from .test_painter import KINDS, TEDDY  # noqa: E402
+
+
+def in_the_catalogue(monkeypatch, folder, family: str = "") -> Model:
+    """What lies in a folder of the store, as a model that the catalogue has."""
+    files = []
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        data = path.read_bytes()
+        files.append(File(path.relative_to(folder).as_posix(), len(data), hashlib.sha256(data).hexdigest()))
+    model = Model(folder.name, "fill", "Small", "MIT", 1, tuple(files), family)
+    monkeypatch.setitem(catalogue.MODELS, folder.name, model)
+    return model
+
+
+def test_a_lora_makes_fast_faster(small_models, holed, tmp_path, monkeypatch):
+    small_pipelines.lora(small_models / "sd15", tmp_path / "lcm-lora-sd15")
+    in_the_catalogue(monkeypatch, tmp_path / "lcm-lora-sd15", "sd15-lora")
+    painter, without = (Painter(small_models / "sd15", "sd15", Store(folder)) for folder in (tmp_path, tmp_path / "no"))
+    counts = []
+    for each in (painter, without):
+        steps = []
+        each.paint(*holed, TEDDY, 1, "fast", step=steps.append)
+        counts.append(len(steps))
+    assert counts == [4, 10]
+    balanced = without.paint(*holed, TEDDY, 1, "balanced")
+    assert (painter.paint(*holed, TEDDY, 1, "balanced") == balanced).all(), "it is left out where it is not wanted"
+    fast = painter.paint(*holed, TEDDY, 1, "fast")
+    assert (fast == painter.paint(*holed, TEDDY, 1, "fast")).all(), "and comes back"
+
+
+def test_a_single_file_is_the_same_model(small_models, holed, tmp_path, monkeypatch):
+    shutil.copytree(small_models / "sd15", tmp_path / "sd15-inpainting")
+    in_the_catalogue(monkeypatch, tmp_path / "sd15-inpainting")
+    file = small_pipelines.single_file(small_models / "sd15", tmp_path / "photo model.safetensors")
+    store = Store(tmp_path)
+    one, whole = load(store, "fill", str(file)), load(store, "fill", str(small_models / "sd15"))
+    assert (one.paint(*holed, TEDDY, 1, "fast") == whole.paint(*holed, TEDDY, 1, "fast")).all()
+    best = load(store, "fill")
+    assert (best.paint(*holed, TEDDY, 1, "fast") == whole.paint(*holed, TEDDY, 1, "fast")).all()
+
+
+def test_the_best_model_is_the_one_this_machine_has_room_for(small_models, tmp_path, monkeypatch):
+    store = Store(tmp_path)
+    for kind, name in (("sd15", "sd15-inpainting"), ("sdxl", "sdxl-inpainting"), ("flux", "flux1-fill")):
+        shutil.copytree(small_models / kind, tmp_path / name)
+        in_the_catalogue(monkeypatch, tmp_path / name)
+    for gigabytes, title in (
+        (0, "Stable Diffusion"),
+        (6, "Stable Diffusion"),
+        (8, "Stable Diffusion XL"),
+        (24, "FLUX.1 Fill"),
+    ):
+        monkeypatch.setattr(devices, "total", lambda device, has=gigabytes << 30: has)
+        assert load(store, "fill").family.title == family(store, "fill").title == title
+    shutil.rmtree(tmp_path / "sd15-inpainting")
+    monkeypatch.setattr(devices, "total", lambda device: 0)
+    assert load(store, "fill").family.title == "Stable Diffusion XL"
+
+
+def test_a_single_file_whose_settings_are_not_here_says_what_brings_them(small_models, tmp_path):
+    file = small_pipelines.single_file(small_models / "sd15", tmp_path / "model.safetensors")
+    with pytest.raises(UserError, match=r"holds weights alone.*models fetch sd15-inpainting"):
+        load(Store(tmp_path), "fill", str(file))
+
+
+def test_a_model_that_is_not_for_inpainting_paints_too(holed, tmp_path):
+    """One with 4 channels, as most are that people share."""
+    folder = small_pipelines.sd15(tmp_path / "shared", channels=4)
+    index = json.loads((folder / "model_index.json").read_text())
+    index["_class_name"] = "StableDiffusionPipeline"
+    (folder / "model_index.json").write_text(json.dumps(index))
+    painter = load(Store(tmp_path), "fill", str(folder))
+    assert painter.paint(*holed, TEDDY, 1, "fast").shape == (64, 96, 3)
+
+
+def test_weights_published_in_16_bits_are_read(small_models, holed, tmp_path):
+    folder = small_pipelines.sd15(tmp_path / "halved", variant="fp16")
+    assert list(folder.rglob("*.fp16.safetensors"))
+    painted = load(Store(tmp_path), "fill", str(folder)).paint(*holed, TEDDY, 1, "fast")
+    assert (painted == load(Store(tmp_path), "fill", str(small_models / "sd15")).paint(*holed, TEDDY, 1, "fast")).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_model_of_a_hub_is_fetched_in_two_goes_and_paints_as_its_files_do(small_models, holed, tmp_path, hub, kind):
+    """From the stand-in hub, whose connection breaks off in the middle of the largest file."""
+    folder = small_models / kind
+    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    hub.publish(f"someone/{kind}", files)
+    largest = max(files, key=lambda path: len(files[path]))
+    hub.moods[f"/someone/{kind}/resolve/main/{largest}"] = ["cut"]
+    store, name = Store(tmp_path), f"someone/{kind}"
+    with pytest.raises(UserError, match=rf"Fill needs the model someone/{kind}, which is not installed"):
+        load(store, "fill", name)
+    shares = []
+    store.fetch(name, lambda share, word: shares.append(share))
+    assert shares == sorted(shares) and shares[-1] == pytest.approx(1)
+    asked = [headers.get("Range") for path, headers in hub.asked if path.endswith(largest)]
+    assert len(asked) == 2 and asked[0] is None and asked[1] is not None, "it went on where it was cut off"
+    store.verify(name)
+    fetched, own = load(store, "fill", name), load(store, "fill", str(folder))
+    assert (fetched.paint(*holed, TEDDY, 1, "fast") == own.paint(*holed, TEDDY, 1, "fast")).all()
+
+
+def test_nothing_is_unpickled_and_no_code_is_run(small_models, tmp_path):
+    ran = tmp_path / "ran"
+    pickled = tmp_path / "pickled"
+    shutil.copytree(small_models / "sd15", pickled)
+    weights = pickled / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.unlink()
+
+    class Touch:
+        def __reduce__(self):
+            return ran.touch, ()
+
+    torch.save({"weight": Touch()}, pickled / "unet" / "diffusion_pytorch_model.bin")
+    with_code = tmp_path / "with code"
+    shutil.copytree(small_models / "sd15", with_code)
+    index = json.loads((with_code / "model_index.json").read_text())
+    index["unet"] = ["mine", "Network"]
+    (with_code / "model_index.json").write_text(json.dumps(index))
+    for place in (with_code / "unet" / "mine.py", with_code / "mine.py", with_code / "pipeline.py"):
+        place.write_text(f"import pathlib\npathlib.Path({str(ran)!r}).touch()\nclass Network: pass\n")
+    for folder in (pickled, with_code):
+        with pytest.raises(UserError, match="cannot be read as a diffusion model"):
+            load(Store(tmp_path), "fill", str(folder))
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("model.ckpt", b"anything", "is not a .safetensors file"),
+        ("model.safetensors", b"", "is damaged"),
+        ("model.safetensors", b"\xff" * 100, "is damaged"),
+        ("model.safetensors", (2).to_bytes(8, "little") + b"[]", "is damaged"),
+        ("model.safetensors", (2).to_bytes(8, "little") + b"{}", "not a whole Stable Diffusion"),
+        ("folder/readme.txt", b"", "has no model_index.json"),
+        ("folder/model_index.json", b"[]", "has no model_index.json"),
+    ],
+)
+def test_what_is_no_model_is_said(tmp_path, name, content, says):
+    file = tmp_path / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(content)
+    with pytest.raises(UserError, match=says):
+        load(Store(tmp_path), "fill", str(file if file.parent == tmp_path else file.parent))
+
+
+def test_a_cut_off_file_is_said(small_models, tmp_path):
+    folder = tmp_path / "cut"
+    shutil.copytree(small_models / "sd15", folder)
+    weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    with pytest.raises(UserError, match="cannot be read as a diffusion model"):
+        load(Store(tmp_path), "fill", str(folder))
+
+
+def test_what_is_missing_is_said_before_anything_is_loaded(tmp_path):
+    store = Store(tmp_path)
+    with pytest.raises(UserError, match=r"Fill needs the model sd15-inpainting, which is not installed. Run: "):
+        demand(store, "fill")
+    with pytest.raises(UserError, match="Replace Background needs the model sdxl-inpainting"):
+        demand(store, "replace", "sdxl-inpainting")
+    with pytest.raises(UserError, match="There is no model nonsense"):
+        demand(store, "fill", "nonsense")
+    demand(store, "fill", str(tmp_path))
+
+
+def test_a_package_that_is_missing_is_named(small_models, tmp_path, monkeypatch):
+    from inference_server.fill import diffusion
+
+    monkeypatch.setattr(diffusion, "find_spec", lambda name: None if name in ("peft", "accelerate") else object())
+    with pytest.raises(
+        UserError, match=r"needs packages that the server's Python does not have: accelerate, peft.*pip install"
+    ):
+        demand(Store(tmp_path), "fill", str(small_models / "sd15"))

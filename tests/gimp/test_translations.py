@@ -1,0 +1,75 @@
+"""The plug-in in another language, in a real GIMP: everything a person reads, and nothing that a program does."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from babel import Locale
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
+
+from .. import translations
+from .conftest import IN_GIMP
+
+pytestmark = IN_GIMP
+READING = Path(__file__).with_name("reading.py")
+
+
+def pretended(text: str) -> str:
+    return f"⟦{text}⟧"
+
+
+@pytest.fixture
+def profile(tmp_path):
+    """A profile whose plug-in has a translation into German in which everything is in brackets."""
+    folder = tmp_path / "profile"
+    shutil.copytree(os.environ["GIMP3_DIRECTORY"], folder)
+    german = Catalog(Locale("de"), translations.DOMAIN)
+    for message in translations.template():
+        if message.id:
+            forms = [pretended(form) for form in message.id] if message.pluralizable else pretended(message.id)
+            german.add(message.id, forms)
+    place = folder / "plug-ins" / "inpaint-anything" / "locale" / "de" / "LC_MESSAGES"
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / "inpaint-anything.mo").open("wb") as file:
+        write_mo(file, german)
+    return folder
+
+
+@pytest.mark.parametrize("way", ["LANGUAGE", "preferences"])
+def test_settings_and_layers_are_in_the_language_of_gimp(gimp, profile, way):
+    environment = {"GIMP3_DIRECTORY": str(profile), "LANGUAGE": "de" if way == "LANGUAGE" else "en"}
+    if way == "preferences":
+        with (profile / "gimprc").open("a") as file:
+            file.write('\n(language "de")\n')
+    seen = gimp("read", file=READING, environment=environment)
+    assert seen["settings"] == {
+        "prompt": [pretended("_Prompt"), pretended("What to paint, in a few words")],
+        "quality": [pretended("_Quality"), pretended("How long it may take")],
+        "grow": [
+            pretended("_Grow"),
+            pretended("Pixels to grow the mask by; -1: what suits the photo's size"),
+        ],
+    }
+    assert seen["layers"] == [
+        [pretended("Select Object"), pretended("Mask")],
+        [pretended("Remove Object"), pretended("Result"), pretended("Mask") + " #1"],  # GIMP's, for the second so named
+    ]
+    assert seen["jobs"] == ["select", "remove"], "programs go by the note, which is the same in all languages"
+
+
+def test_the_menu_and_what_goes_wrong_are_in_the_language_of_gimp(gimp, profile):
+    seen = gimp("read", file=READING, environment={"GIMP3_DIRECTORY": str(profile), "LANGUAGE": "de"})
+    label, blurb = seen["menu"]
+    assert label == pretended("_Fill…") and blurb.startswith("⟦Put something else") and blurb.endswith("⟧")
+    server, plug_in = seen["no model"], seen["outside"]
+    assert server.startswith("⟦⟦Fill⟧ needs the model sd15-inpainting, which is not installed.⟧ ⟦Run: ")
+    assert server.endswith("models fetch sd15-inpainting⟧")
+    assert plug_in.startswith("⟦A click at 7000, 5 is outside the layer.⟧ ⟦Move it onto the object")
+
+
+def test_who_prefers_english_to_german_gets_english(gimp, profile):
+    """There is no English catalogue, for the sources are English."""
+    environment = {"GIMP3_DIRECTORY": str(profile), "LANGUAGE": "en_GB:de"}
+    assert gimp("read", file=READING, environment=environment)["layers"][0] == ["Select Object", "Mask"]

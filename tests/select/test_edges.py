@@ -1,0 +1,278 @@
+"""Where the edge of a full-resolution mask lies: on composed photos whose outline is known, with the starter model."""
+
+import subprocess
+import sys
+import time
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from inference_server.imaging import masks, windows
+from inference_server.imaging.windows import Window
+from inference_server.select import edges
+from inference_server.select.selector import Mask
+from inference_server.shared.errors import UserError, never, quiet
+
+from .. import photographs
+
+LARGE, MIDDLING = (6000, 4000), (4000, 3000)
+SIZES = st.tuples(st.integers(1, 40), st.integers(1, 40))
+
+
+def edge_of(mask: np.ndarray) -> np.ndarray:
+    inside = np.pad(mask, 1, mode="edge").astype(np.uint8)
+    return (inside - cv2.erode(inside, np.ones((3, 3), np.uint8)))[1:-1, 1:-1] > 0
+
+
+def boundary_distance(found: np.ndarray, truth: np.ndarray) -> float:
+    """Mean distance in pixels from one edge to the other, both ways, of two masks (h, w) bool."""
+    here, there = edge_of(found), edge_of(truth)
+    to_here, to_there = (cv2.distanceTransform(1 - e.astype(np.uint8), cv2.DIST_L2, 5) for e in (here, there))
+    return float((to_there[here].mean() + to_here[there].mean()) / 2)
+
+
+def iou(one: np.ndarray, other: np.ndarray) -> float:
+    return np.count_nonzero(one & other) / np.count_nonzero(one | other)
+
+
+def best_mask(engine, composed: photographs.Composed) -> Mask:
+    """Which of the masks is meant is another question: the one that fits the truth best."""
+    found = engine.segment(composed.image, [composed.click], [1])
+    small = np.where(windows.to_proxy(cv2.merge([composed.alpha] * 3))[..., 0] > 127, 1.0, -1.0)
+    whole = Window(0, 0, small.shape[1], small.shape[0])
+    scale = composed.alpha.shape[1] / small.shape[1]
+    return max(
+        found, key=lambda mask: iou(masks.render(mask.logits, (mask.cells[0] * scale,) * 2, whole) > 127, small > 0)
+    )
+
+
+def window_of(mask: Mask) -> Window:
+    assert mask.bounds is not None
+    return edges.window_for(mask.bounds, mask.size)
+
+
+@pytest.fixture(scope="session")
+def segmenter(engine):
+    return engine.selector._load(quiet, never)
+
+
+@pytest.mark.parametrize(
+    ("size", "kind", "diameter", "contrast", "seed"),
+    [
+        (LARGE, "smooth", 800, 60, 5),
+        (LARGE, "rounded", 2000, 35, 11),
+        (LARGE, "smooth", 3500, 90, 13),
+        (MIDDLING, "star", 1500, 60, 7),
+        (MIDDLING, "rounded", 400, 20, 3),
+    ],
+)
+def test_the_edge_lies_where_the_photo_has_it(engine, segmenter, photo, size, kind, diameter, contrast, seed):
+    composed = photographs.with_shape(photo, size, kind, diameter, contrast, seed)
+    coarse = best_mask(engine, composed)
+    window = window_of(coarse)
+    refined = coarse.inside(window, composed.image[window.slices])
+    truth = composed.alpha[window.slices] > 127
+    before = boundary_distance(masks.render(coarse.logits, coarse.cells, window) > 127, truth)
+    after = boundary_distance(refined > 127, truth)
+    print(f"{kind} {diameter} px, contrast {contrast}: {before:.2f} px interpolated, {after:.2f} px refined")
+    assert np.count_nonzero(truth) == np.count_nonzero(composed.alpha > 127), "the window cuts the object"
+    assert after <= 2
+    assert after < before
+
+
+def test_refining_takes_no_longer_than_three_looks_at_a_photo(engine, segmenter, photo):
+    composed = photographs.with_shape(photo, LARGE, "smooth", 800, 60, 5)
+    coarse = best_mask(engine, composed)
+    window = window_of(coarse)
+    proxy, pixels = windows.to_proxy(composed.image), composed.image[window.slices]
+
+    def seconds(work) -> float:
+        times = []
+        for _ in range(2):
+            start = time.perf_counter()
+            work()
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+    look = seconds(lambda: segmenter.encode(proxy))
+    whole = seconds(lambda: coarse.inside(window, pixels))
+    print(f"one look {look:.2f} s, refining {whole:.2f} s")
+    assert whole <= 3 * look
+
+
+HUGE = """
+import re
+from pathlib import Path
+import cv2, numpy as np
+from inference_server import Engine, edges
+from inference_server.region import Window
+image = np.random.default_rng(1).integers(90, 110, (10000, 10000, 3), np.uint8)
+cv2.circle(image, (5000, 5000), 4000, (190, 180, 200), -1)
+engine = Engine()
+coarse = engine.segment(image, [(5000, 5000)], [1])[0]
+engine.selector._segmenter.encode(image[:1024, :1024])  # as for a window that is worth a second look
+alpha = edges.refine(engine.selector._segmenter, image, Window(0, 0, 10000, 10000), coarse.settled, [(5000, 5000)], [1])
+peak = re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1]  # ru_maxrss counts the parent's as well
+print(np.count_nonzero(alpha > 127) / (np.pi * 4000**2), peak)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts memory in Linux's kilobytes")
+def test_a_hundred_megapixels_fit_in_a_gigabyte_and_a_half(home):
+    """The photo itself, 0.3 GB, counts."""
+    done = subprocess.run([sys.executable, "-c", HUGE], capture_output=True, text=True, check=True)
+    area, peak = map(float, done.stdout.split())
+    print(f"peak {peak / 1e6:.2f} GB")
+    assert abs(area - 1) < 0.002
+    assert peak <= 1.5e6
+
+
+class Answering:
+    """A segmenter that gives one answer to whatever it is asked."""
+
+    def __init__(self, segmenter, logits):
+        self.encode, self.logits = segmenter.encode, logits
+
+    def decode(self, embedding, points, labels, box=None, previous=None):
+        self.asked = points, labels, box, previous
+        return self.logits[None], np.ones(1, np.float32)
+
+
+@pytest.fixture
+def disc():
+    """Window pixels with a bright disc in a 6000 x 4000 photo, the coarse mask of it, and a click on it."""
+    rows, columns = np.mgrid[:900, :1200]
+    pixels = np.where(np.hypot(columns - 600, rows - 450)[..., None] < 300, 200, 60).astype(np.uint8).repeat(3, axis=2)
+    window = Window(2000, 1000, 1200, 900)
+    y, x = (np.mgrid[:256, :256] + 0.5) / (256 / 6000)
+    logits = np.clip((300 - np.hypot(x - 2600, y - 1450)) / 20, -8, 8).astype(np.float32)
+    return pixels, window, edges.Coarse(logits, (256 / 6000,) * 2, (6000, 4000)), (2600, 1450)
+
+
+@pytest.mark.parametrize("answer", ["another object", "nothing", "all"])
+def test_a_second_look_that_sees_another_object_is_not_believed(segmenter, disc, answer):
+    pixels, window, coarse, click = disc
+    logits = np.full((256, 256), 8 if answer == "all" else -8, np.float32)
+    if answer == "another object":
+        logits[:60, :60] = 8
+    astray = Answering(segmenter, logits)
+    alpha = edges.refine(astray, pixels, window, coarse, [click], [1])
+    assert astray.asked[3] is not None  # it was asked
+    assert boundary_distance(alpha > 127, pixels[..., 0] > 127) <= 1
+
+
+def test_a_second_look_is_asked_for_the_same_object_with_the_clicks_in_the_window(segmenter, disc):
+    pixels, window, coarse, click = disc
+    answering = Answering(segmenter, np.zeros((256, 256), np.float32))
+    edges.refine(answering, pixels, window, coarse, [click, (10, 10), (2100, 1100)], [1, 0, 0])
+    points, labels, box, previous = answering.asked
+    scale = 1024 / 1200
+    assert points == pytest.approx(np.array([(600, 450), (100, 100)]) * scale, abs=0.5)
+    assert labels.tolist() == [1, 0]
+    assert box == pytest.approx(np.array([300, 150, 900, 750]) * scale, abs=15)
+    assert abs(np.count_nonzero(previous > 0) / (np.pi * (300 * 256 / 1200) ** 2) - 1) < 0.05
+
+
+def test_a_click_that_the_second_look_would_violate_keeps_the_first(segmenter, disc):
+    pixels, window, coarse, click = disc
+    holed = masks.sampled(coarse.logits, coarse.cells, window, (256, 256), (1200 / 256,) * 2)
+    holed[86:106, 118:138] = -8  # around the click
+    alpha = edges.refine(Answering(segmenter, holed), pixels, window, coarse, [click], [1])
+    assert alpha[450, 600] == 255
+
+
+def test_a_photo_as_small_as_its_proxy_is_not_looked_at_twice(photo):
+    logits = np.full((256, 256), 4, np.float32)
+    logits[:, 128:] = -4
+    size = photo.shape[1::-1]
+    coarse = edges.Coarse(logits, (256 / 640, 256 / 640), size)
+    alpha = edges.refine(None, photo, Window(0, 0, *size), coarse)
+    assert alpha.shape == photo.shape[:2]
+
+
+def test_refining_can_be_cancelled(segmenter, disc):
+    pixels, window, coarse, click = disc
+    with pytest.raises(UserError) as caught:
+        edges.refine(segmenter, pixels, window, coarse, [click], [1], cancelled=lambda: True)
+    assert caught.value.code == "cancelled"
+
+
+@pytest.mark.parametrize("depth", ["uint16", "float32", "four channels"])
+def test_every_depth_gives_the_same_edge(segmenter, disc, depth):
+    pixels, window, coarse, click = disc
+    same = {
+        "uint16": pixels.astype(np.uint16) * 257,
+        "float32": pixels.astype(np.float32) / 255,
+        "four channels": np.dstack([pixels, pixels[..., 0]]),
+    }[depth]
+    one, other = (edges.refine(segmenter, p, window, coarse, [click], [1]) for p in (pixels, same))
+    assert (one == other).all()
+
+
+def hairy() -> tuple[np.ndarray, np.ndarray]:
+    """A head of hair on a grey wall, and its alpha."""
+    random = np.random.default_rng(4)
+    alpha = np.zeros((1600, 1600), np.uint8)
+    cv2.circle(alpha, (800, 800), 500, 255, -1)
+    for angle in random.uniform(0, 2 * np.pi, 900):
+        ends = [(800 + r * np.cos(a), 800 + r * np.sin(a)) for r, a in ((490, angle), (535, angle + 0.03))]
+        start, end = (np.rint(np.array(p) * 16).astype(int).tolist() for p in ends)
+        cv2.line(alpha, start, end, 255, 3, cv2.LINE_AA, 4)
+    alpha = cv2.resize(alpha, (800, 800), interpolation=cv2.INTER_AREA)
+    share = alpha[..., None] / 255
+    image = share * (70, 40, 25) + (1 - share) * (170, 175, 180)
+    return photographs.grainy(np.rint(image).astype(np.uint8), 4), alpha
+
+
+def test_a_soft_edge_shows_hairs_that_a_crisp_one_cannot(photo):
+    image, alpha = hairy()
+    logits = cv2.resize(alpha, (256, 256), interpolation=cv2.INTER_AREA).astype(np.float32) / 16 - 8
+    coarse = edges.Coarse(cv2.GaussianBlur(logits, (0, 0), 2), (0.32, 0.32), (800, 800))
+    window = Window(0, 0, 800, 800)
+    crisp, soft = (edges.refine(None, image, window, coarse, soft_edge=s).astype(int) for s in (False, True))
+    ring = cv2.dilate(alpha, np.ones((9, 9), np.uint8)) != cv2.erode(alpha, np.ones((9, 9), np.uint8))
+    off = [float(np.abs(found - alpha)[ring].mean()) for found in (crisp, soft)]
+    print(f"mean error of alpha around the edge: crisp {off[0]:.1f}, soft {off[1]:.1f} of 255")
+    assert off[1] < 0.5 * off[0]
+    assert (soft[cv2.erode(alpha, np.ones((81, 81), np.uint8)) == 255] == 255).all()
+
+
+@given(SIZES, st.sampled_from([-8.0, 8.0]), st.integers(0, 2**32 - 1))
+def test_where_there_is_no_edge_there_is_none_to_follow(size, value, seed):
+    rgb = np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
+    logits = np.full((16, 16), value, np.float32)
+    alpha = edges.follow(rgb, logits, (16 / size[1], 16 / size[0]), Window(0, 0, size[1], size[0]))
+    assert alpha.shape == size
+    assert (alpha == (255 if value > 0 else 0)).all()
+
+
+@given(SIZES, st.integers(0, 2**32 - 1), st.integers(1, 30), st.floats(1e-6, 1))
+def test_the_guided_filter_gives_finite_numbers_and_keeps_a_constant(size, seed, radius, eps):
+    random = np.random.default_rng(seed)
+    guide = random.random((*size, 3), np.float32)
+    answer = edges.guided(guide, (random.random(size) > 0.5).astype(np.float32), radius, eps)
+    assert answer.shape == size
+    assert answer.dtype == np.float32
+    assert np.isfinite(answer).all()
+    assert edges.guided(guide, np.ones(size, np.float32), radius, eps) == pytest.approx(1, abs=1e-2)
+
+
+@given(SIZES, hnp.arrays(np.float32, (8, 8), elements=st.floats(-30, 30, width=32)), st.booleans())
+def test_any_mask_of_any_window_is_refined_to_its_size(size, logits, soft):
+    height, width = size
+    rgb = np.random.default_rng(height * 41 + width).integers(0, 256, (height, width, 3), np.uint8)
+    coarse = edges.Coarse(logits, (8 / width, 8 / height), (width, height))
+    alpha = edges.refine(None, rgb, Window(0, 0, width, height), coarse, soft_edge=soft)
+    assert alpha.shape == size
+    assert alpha.dtype == np.uint8
+
+
+@given(st.tuples(st.integers(0, 5000), st.integers(0, 3000), st.integers(1, 1000), st.integers(1, 1000)))
+def test_the_window_holds_the_object_and_lies_in_the_photo(bounds):
+    window = edges.window_for(Window(*bounds), LARGE)
+    assert window.inside(*LARGE)
+    assert window.union(Window(*bounds)) == window

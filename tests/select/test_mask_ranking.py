@@ -1,0 +1,131 @@
+"""Which mask is meant, and what a further click leaves of the one before."""
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from inference_server.select import grabcut, mask_ranking
+
+LOGITS = hnp.arrays(
+    np.float32,
+    st.tuples(st.integers(1, 4), st.integers(1, 30), st.integers(1, 30)),
+    elements=st.floats(-20, 20, width=32),
+)
+
+
+def disc(x: float, y: float, radius: float, side: int = 100) -> np.ndarray:
+    """Logits (side, side) float32, positive inside a disc."""
+    rows, columns = np.mgrid[:side, :side]
+    return (radius - np.hypot(columns - x, rows - y)).astype(np.float32)
+
+
+def test_the_mask_in_whose_middle_the_click_lies_is_meant():
+    part, whole = disc(40, 50, 10), disc(50, 50, 30)
+    expected = mask_ranking.expected_overlap(np.stack([part, part, whole]), (50, 50))
+    assert expected[2] > max(expected[:2])
+    expected = mask_ranking.expected_overlap(np.stack([part, part, whole]), (40, 50))
+    assert expected[2] < min(expected[:2])
+
+
+def test_a_gap_in_the_middle_is_no_edge():
+    ring = np.minimum(disc(50, 50, 30), -disc(50, 50, 4))
+    off_centre = disc(62, 50, 18)
+    expected = mask_ranking.expected_overlap(np.stack([off_centre, ring]), (50, 50))
+    assert expected[1] > expected[0]
+
+
+def test_a_mask_that_takes_the_border_is_less_likely():
+    inside, background = disc(50, 50, 30), disc(50, 50, 90)
+    expected = mask_ranking.expected_overlap(np.stack([inside, background]), (50, 50))
+    assert expected[0] > expected[1]
+
+
+@given(LOGITS, st.floats(0, 29), st.floats(0, 29))
+def test_any_masks_get_an_expectation_and_up_to_three_are_offered(logits, x, y):
+    expected = mask_ranking.expected_overlap(logits, (x, y))
+    assert expected.shape == (len(logits),) and ((expected >= 0) & (expected <= 1)).all()
+    offered = mask_ranking.three(logits, expected)
+    assert len(offered) == min(3, len(logits)) == len(set(offered))
+    assert offered[0] == int(np.argmax(expected)) or expected[0] == expected.max()
+
+
+def test_of_two_outputs_that_say_the_same_one_is_offered():
+    logits = np.stack([disc(50, 50, 30), disc(20, 20, 9), disc(50, 50, 29), disc(50, 50, 60)])
+    assert mask_ranking.three(logits, np.array([0.9, 0.2, 0.8, 0.5])) == [0, 3, 1]
+    assert mask_ranking.three(logits, np.array([0.7, 0.2, 0.8, 0.5])) == [2, 3, 1]
+
+
+def test_a_further_click_is_tempered_by_the_mask_before_but_never_taken_back():
+    before = np.full((10, 10), -20, np.float32)
+    answer = np.full((10, 10), -1, np.float32)
+    answer[3, 4] = 2  # where the click was
+    assert mask_ranking.after_click(answer, before, (4, 3), 1) is answer
+    assert (mask_ranking.after_click(answer, before, (8, 8), 0) == 0.8 * answer + 0.2 * before).all()
+    assert mask_ranking.after_click(answer, before, (400, -7), 0).shape == (10, 10)
+
+
+@given(
+    hnp.arrays(bool, (7, 9)),
+    hnp.arrays(bool, (7, 9)),
+)
+def test_overlap_is_the_same_both_ways(a, b):
+    assert mask_ranking.overlap(a, b) == mask_ranking.overlap(b, a) <= 1
+    assert mask_ranking.overlap(a, a) == 1
+
+
+# -- what colours settle
+
+
+@pytest.fixture
+def ball():
+    """A red ball on green, (120, 160, 3) uint8, and where it is."""
+    image = np.full((120, 160, 3), (40, 160, 40), np.uint8)
+    cv2.circle(image, (80, 60), 30, (200, 40, 40), -1)
+    image += np.random.default_rng(1).integers(0, 9, image.shape, np.uint8)
+    return image, image[..., 0] > 120
+
+
+def test_colours_bring_an_unsure_edge_to_the_objects_own(ball):
+    image, truth = ball
+    blunt = disc(82, 62, 29, 160)[:120] * 0.2
+    settled = grabcut.settle(image, blunt, [(80, 60)], [1])
+    assert mask_ranking.overlap(blunt > 0, truth) < 0.9 < 0.98 < mask_ranking.overlap(settled > 0, truth)
+    assert ((np.abs(blunt) > grabcut.UNSURE) <= ((settled > 0) == (blunt > 0))).all(), "what was sure is left alone"
+
+
+def test_where_much_is_unsure_colours_decide_in_a_smaller_picture(ball, monkeypatch):
+    image, truth = (np.repeat(np.repeat(array, 8, axis=0), 8, axis=1) for array in ball)
+    blunt = disc(650, 486, 234, 1280)[:960] * 0.025
+    cut, unsure = cv2.grabCut, []
+
+    def counted(picture, state, *rest):
+        unsure.append(np.isin(state, (cv2.GC_PR_FGD, cv2.GC_PR_BGD)).sum())
+        return cut(picture, state, *rest)
+
+    monkeypatch.setattr(grabcut.cv2, "grabCut", counted)
+    settled = grabcut.settle(image, blunt, [(640, 480)], [1])
+    assert (np.abs(blunt) < grabcut.UNSURE).sum() > 2 * grabcut.MOST_UNSURE > 1.5 * unsure[0] > 0
+    assert mask_ranking.overlap(blunt > 0, truth) < 0.95 < 0.98 < mask_ranking.overlap(settled > 0, truth)
+    assert ((np.abs(blunt) > grabcut.UNSURE) <= ((settled > 0) == (blunt > 0))).all(), "what was sure is left alone"
+
+
+def test_where_colours_would_choose_another_object_the_mask_stays(ball):
+    image, _ = ball
+    elsewhere = disc(30, 30, 20, 160)[:120] * 0.01
+    settled = grabcut.settle(image, elsewhere, [], [])
+    assert mask_ranking.overlap(settled > 0, elsewhere > 0) > grabcut.TRUST
+
+
+@given(
+    hnp.arrays(np.float32, (12, 15), elements=st.floats(-9, 9, width=32)),
+    hnp.arrays(np.uint8, (12, 15, 3)),
+    st.lists(st.tuples(st.tuples(st.floats(0, 14.9), st.floats(0, 11.9)), st.sampled_from([0, 1])), max_size=4),
+)
+def test_any_mask_and_any_pixels_are_settled_the_same_way_twice(logits, pixels, clicks):
+    points, labels = [point for point, _ in clicks], [label for _, label in clicks]
+    settled = grabcut.settle(pixels, logits, points, labels)
+    assert settled.shape == logits.shape and settled.dtype == np.float32 and np.isfinite(settled).all()
+    assert (settled == grabcut.settle(pixels, logits, points, labels)).all()

@@ -1,0 +1,272 @@
+"""The segmenters that run on torch, each against its library's own predictor."""
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from inference_server import UserError
+from inference_server.select import segmenters
+
+from .. import small_models
+from .test_segmenters import CLICKS, LABELS, assert_answers_as, assert_same, looking_at, put, reference
+
+torch = pytest.importorskip("torch", reason="torch is not installed (the extra `full`)")
+
+
+@pytest.fixture(autouse=True)
+def on_the_cpu(monkeypatch):
+    """A GPU's 16 bits would not agree with the library to what float32 leaves."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+
+
+def test_the_device_is_found_out_where_it_makes_a_difference(tmp_path, monkeypatch):
+    monkeypatch.setattr(segmenters, "find_spec", lambda name: name)
+    store = put(tmp_path, "sam2.1-large", "mobilesam")
+    assert segmenters.choose(store) == "mobilesam"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert segmenters.choose(store) == "sam2.1-large"
+
+
+# -- Segment Anything, ViT-B, L and H
+
+
+@pytest.mark.parametrize("size", [(64, 64), (150, 97), (40, 61), (300, 5)])
+def test_sam_answers_as_its_own_predictor_whatever_the_photos_size(size):
+    from inference_server.select.segmenters.sam_vit import SamVit
+
+    sam, image = small_models.small_sam(), small_models.picture(*size)
+    ours, predictor = SamVit(sam, "cpu"), looking_at(sam, image)
+    embedding = ours.encode(image)
+    # Pillow and torch round one pixel in a hundred differently; what becomes of the clicks has no such excuse.
+    apart = (embedding.features - predictor.features).abs().mean() / predictor.features.abs().mean()
+    assert apart < 0.01
+    assert_answers_as(ours, replace(embedding, features=predictor.features), reference(predictor))
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    """The real ViT-B with random weights, as Meta publishes it: its state as a .pth."""
+    registry = small_models.segment_anything().sam_model_registry
+    path = tmp_path_factory.mktemp("sam-vit") / "sam_vit_b_01ec64.pth"
+    torch.save(small_models.randomise(registry["vit_b"]()).state_dict(), path)
+    return path
+
+
+def test_vit_b_is_read_from_its_checkpoint_and_answers_as_its_own_predictor(checkpoint, monkeypatch):
+    ours = small_models.load(monkeypatch, checkpoint.parent, "sam_vit", checkpoint.name)
+    theirs = small_models.segment_anything().sam_model_registry["vit_b"](checkpoint=str(checkpoint))
+    for (name, weight), other in zip(theirs.named_parameters(), ours._sam.parameters(), strict=True):
+        assert torch.equal(weight, other), name
+    seen, image = [], small_models.picture(640, 427)
+    ours._sam.image_encoder.register_forward_hook(lambda _, given, features: seen.append((*given, features)))
+    embedding = ours.encode(image)
+    assert embedding.size == (640, 427) and embedding.cells == (0.4, 683 / 427 / 4)
+    assert embedding.nbytes == 256 * 64 * 64 * 4
+
+    # The encoder takes half a minute.  It is the library's own in both, so once must do: both must give it the same.
+    def encoded_before(picture):
+        torch.testing.assert_close(picture, seen[0][0])
+        return seen[0][1]
+
+    theirs.image_encoder.forward = encoded_before
+    assert_answers_as(ours, embedding, reference(looking_at(theirs, image)))
+
+
+def test_every_size_is_known_by_its_checkpoint():
+    from inference_server.select.segmenters.sam_vit import BY_WIDTH
+
+    registry = small_models.segment_anything().sam_model_registry
+    for width, kind in BY_WIDTH.items():
+        with torch.device("meta"):
+            state = registry[kind]().state_dict()
+        assert state["image_encoder.pos_embed"].shape[-1] == width
+    assert set(BY_WIDTH.values()) == set(registry) - {"default"}
+
+
+class Attack:
+    """What a file can be made to do to whoever unpickles it."""
+
+    def __init__(self, target):
+        self.target = target
+
+    def __reduce__(self):
+        return (type(self.target).touch, (self.target,))
+
+
+def test_a_checkpoint_that_would_run_code_is_refused_without_running_it(tmp_path, monkeypatch):
+    small_models.segment_anything()
+    folder, harm = tmp_path / "evil", tmp_path / "harm"
+    folder.mkdir()
+    torch.save({"image_encoder.pos_embed": Attack(harm)}, folder / "sam.pth")
+    with pytest.raises(UserError, match=r"sam\.pth cannot be read as a Sam"):
+        small_models.load(monkeypatch, folder, "sam_vit", "sam.pth")
+    assert not harm.exists()
+
+
+@pytest.mark.parametrize("kept", [0, 1000, 300_000_000])
+def test_half_a_checkpoint_is_refused(checkpoint, tmp_path, monkeypatch, kept):
+    folder = tmp_path / "half"
+    folder.mkdir()
+    with checkpoint.open("rb") as whole:
+        (folder / "sam.pth").write_bytes(whole.read(kept))
+    with pytest.raises(UserError, match=r"sam\.pth cannot be read as a Sam"):
+        small_models.load(monkeypatch, folder, "sam_vit", "sam.pth")
+
+
+def test_a_checkpoint_of_something_else_is_refused(tmp_path, monkeypatch):
+    small_models.segment_anything()
+    folder = tmp_path / "other"
+    folder.mkdir()
+    for state in ({"weight": torch.zeros(3)}, {"image_encoder.pos_embed": torch.zeros(1, 64, 64, 768)}, [1, 2]):
+        torch.save(state, folder / "sam.pth")
+        with pytest.raises(UserError, match=r"sam\.pth cannot be read as a Sam"):
+            small_models.load(monkeypatch, folder, "sam_vit", "sam.pth")
+
+
+# -- SAM 2.1
+
+
+@pytest.fixture(scope="module")
+def sam2_folder(tmp_path_factory):
+    """A SAM 2 as its makers publish it: the model for videos, of which the one for images is a part."""
+    transformers = pytest.importorskip("transformers", reason="transformers is not installed (the extra `full`)")
+    folder = tmp_path_factory.mktemp("sam2")
+    config = transformers.Sam2VideoConfig(**small_models.SAM2, **small_models.SAM2_MEMORY, image_size=128)
+    small_models.randomise(transformers.Sam2VideoModel(config)).save_pretrained(folder)
+    return folder
+
+
+def sam2_reference(folder, image):
+    """The library's own: a function (clicks, labels, box, previous) -> four masks and scores."""
+    transformers = pytest.importorskip("transformers")
+    pytest.importorskip("torchvision", reason="the library's own preprocessing needs torchvision", exc_type=Exception)
+    # Its decoder gives the single mask itself, not one of the three where that is unstable.
+    model = transformers.Sam2Model.from_pretrained(folder).eval()
+    model.mask_decoder.dynamic_multimask_via_stability = False
+    side = {"height": 128, "width": 128}
+    processor = transformers.Sam2Processor(transformers.Sam2ImageProcessor(size=side))
+
+    def decode(points, labels, box=None, previous=None):
+        prompt = {} if box is None else {"input_boxes": [[list(box)]]}
+        if len(points):
+            prompt |= {"input_points": [[points.tolist()]], "input_labels": [[labels.tolist()]]}
+        inputs = processor(images=image, return_tensors="pt", **prompt)
+        del inputs["original_sizes"]
+        if previous is not None:
+            inputs["input_masks"] = torch.from_numpy(previous)[None, None]
+        with torch.no_grad():
+            answers = [model(**inputs, multimask_output=several) for several in (False, True)]
+        return tuple(
+            torch.cat([answer[name][0, 0] for answer in answers]).numpy() for name in ("pred_masks", "iou_scores")
+        )
+
+    return decode
+
+
+@pytest.mark.parametrize("size", [(128, 128), (150, 97), (61, 140), (300, 51)])
+def test_sam2_answers_as_its_own_processor_and_model(sam2_folder, monkeypatch, size):
+    image = small_models.picture(*size)
+    ours = small_models.load(monkeypatch, sam2_folder, "sam2", "config.json", "model.safetensors")
+    embedding = ours.encode(image)
+    assert embedding.size == size and embedding.cells == (32 / size[0], 32 / size[1])
+    assert embedding.nbytes == 4 * (4 * 32 * 32 + 8 * 16 * 16 + 32 * 8 * 8)
+    assert_answers_as(ours, embedding, sam2_reference(sam2_folder, image))
+
+
+def test_sam2_is_fed_back_no_stronger_mask_than_it_was_trained_with(sam2_folder, monkeypatch):
+    ours = small_models.load(monkeypatch, sam2_folder, "sam2", "config.json", "model.safetensors")
+    embedding = ours.encode(small_models.picture(90, 60))
+    strong = np.where(np.eye(32) > 0, np.float32(900), np.float32(-900))
+    given, wanted = (ours.decode(embedding, CLICKS, LABELS, None, mask) for mask in (strong, strong.clip(-32, 32)))
+    assert_same(given, wanted)
+
+
+@pytest.mark.parametrize("harm", ["cut off", "weights missing", "another model"])
+def test_sam2_files_that_are_not_whole_are_refused(sam2_folder, tmp_path, monkeypatch, harm):
+    from safetensors.torch import load_file, save_file
+
+    folder = tmp_path / "harmed"
+    shutil.copytree(sam2_folder, folder)
+    weights = folder / "model.safetensors"
+    if harm == "cut off":
+        weights.write_bytes(weights.read_bytes()[:-1000])
+    elif harm == "weights missing":
+        state = load_file(weights)
+        save_file({name: state[name] for name in state if "iou_token" not in name}, weights, {"format": "pt"})
+    else:
+        (folder / "config.json").write_text('{"model_type": "bert"}')
+    with pytest.raises(UserError, match="harmed cannot be read as a Sam2Model"):
+        small_models.load(monkeypatch, folder, "sam2", "config.json", "model.safetensors")
+
+
+# -- SAM 3
+
+SAM3_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+
+
+@pytest.fixture(scope="module")
+def sam3_folder(tmp_path_factory):
+    """A SAM 3 as its makers publish it: the detector within the model for videos, and CLIP's tokenizer."""
+    transformers = pytest.importorskip("transformers", reason="transformers is not installed (the extra `full`)")
+    from safetensors.torch import save_file
+
+    folder = tmp_path_factory.mktemp("sam3")
+    model = small_models.randomise(transformers.Sam3Model(transformers.Sam3Config(**small_models.SAM3)))
+    state = {f"detector_model.{name}": weight.contiguous() for name, weight in model.state_dict().items()}
+    save_file(state, folder / "model.safetensors", {"format": "pt"})
+    transformers.Sam3VideoConfig(detector_config=small_models.SAM3).save_pretrained(folder)
+    letters = [chr(code) for code in range(ord("a"), ord("z") + 1)]
+    words = ["<|startoftext|>", "<|endoftext|>", *letters, *(f"{letter}</w>" for letter in letters), "ro", "ck"]
+    transformers.CLIPTokenizer({word: k for k, word in enumerate(words)}, [("r", "o"), ("c", "k")]).save_pretrained(
+        folder
+    )
+    return folder
+
+
+@pytest.mark.parametrize("size", [(112, 112), (150, 97), (61, 140)])
+@pytest.mark.parametrize("text", ["a rocket", "ROCKS, rocks"])
+def test_sam3_finds_what_its_own_processor_and_model_find(sam3_folder, monkeypatch, size, text):
+    transformers = pytest.importorskip("transformers")
+    pytest.importorskip("torchvision", reason="the library's own preprocessing needs torchvision", exc_type=Exception)
+    image = small_models.picture(*size)
+    ours = small_models.load(monkeypatch, sam3_folder, "sam3", *SAM3_FILES)
+    monkeypatch.setattr("inference_server.select.segmenters.sam3.SURE_ENOUGH", 0.1)
+    embedding = ours.encode(image)
+    assert embedding.size == size and embedding.cells == (32 / size[0], 32 / size[1])
+    logits, scores = ours.find(embedding, text)
+
+    model = transformers.Sam3Model.from_pretrained(sam3_folder).eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(sam3_folder)
+    processor = transformers.Sam3Processor(
+        transformers.Sam3ImageProcessor(size={"height": 112, "width": 112}), tokenizer
+    )
+    inputs = processor(images=image, text=text, return_tensors="pt")
+    with torch.no_grad():
+        answer = model(**{name: inputs[name] for name in ("pixel_values", "input_ids", "attention_mask")})
+    (wanted,) = processor.post_process_instance_segmentation(answer, threshold=0.1, target_sizes=[(32, 32)])
+    order = wanted["scores"].argsort(descending=True, stable=True)
+    assert len(scores) > 0 and list(scores) == sorted(scores, reverse=True)
+    np.testing.assert_allclose(scores, wanted["scores"][order].numpy(), atol=1e-4)
+    assert ((logits > 0) == wanted["masks"][order].numpy().astype(bool)).mean() > 0.999
+    chosen = torch.isin((answer.pred_logits.sigmoid() * answer.presence_logits.sigmoid())[0], wanted["scores"])
+    np.testing.assert_allclose(
+        np.sort(logits.ravel()), np.sort(answer.pred_masks[0, chosen].numpy().ravel()), atol=1e-3, rtol=1e-4
+    )
+
+
+def test_sam3_says_so_by_silence_where_it_sees_nothing_of_the_kind(sam3_folder, monkeypatch):
+    ours = small_models.load(monkeypatch, sam3_folder, "sam3", *SAM3_FILES)
+    monkeypatch.setattr("inference_server.select.segmenters.sam3.SURE_ENOUGH", 2.0)
+    logits, scores = ours.find(ours.encode(small_models.picture(90, 60)), "")
+    assert logits.shape == (0, 32, 32) and scores.shape == (0,)
+
+
+def test_a_sam3_without_its_tokenizer_is_refused(sam3_folder, tmp_path, monkeypatch):
+    folder = tmp_path / "harmed"
+    shutil.copytree(sam3_folder, folder)
+    (folder / "tokenizer.json").write_text("{")
+    with pytest.raises(UserError, match="harmed cannot be read as a CLIPTokenizer"):
+        small_models.load(monkeypatch, folder, "sam3", *SAM3_FILES)
