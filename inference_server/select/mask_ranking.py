@@ -30,17 +30,26 @@ def expected_overlap(logits: np.ndarray, click: tuple[float, float]) -> np.ndarr
 
     logits: without the segmenter's padding.  click: (x, y) in cells, the middle of the first being 0, 0.
     """
-    x, y = click
     expected = np.empty(len(logits))
     for k, mask in enumerate(logits):
-        inside = masks.fill_holes(mask, GAPS) > 0
-        depth = cv2.distanceTransform(np.pad(inside, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
-        _, deepest, _, (deepest_x, deepest_y) = cv2.minMaxLoc(depth)
-        away = min(np.hypot(deepest_x - x, deepest_y - y) / (deepest + 1), 5)
-        border = np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]]).mean()
+        off_centre, border = features(mask, click)
         head = HEADS[k] if k < len(HEADS) else 0.0
-        expected[k] = BASE + head - CENTRED * np.log(CLOSE + away) - BORDER * border
+        expected[k] = BASE + head - CENTRED * off_centre - BORDER * border
     return expected.clip(0, 1)
+
+
+def features(mask: np.ndarray, click: tuple[float, float]) -> tuple[float, float]:
+    """What the ranking knows of one mask (h, w): log(CLOSE + distance / depth), and the share of the border it takes.
+
+    distance: from the click to the mask's deepest point; depth: of that point, both in cells.
+    """
+    x, y = click
+    inside = masks.fill_holes(mask, GAPS) > 0
+    depth = cv2.distanceTransform(np.pad(inside, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    _, deepest, _, (deepest_x, deepest_y) = cv2.minMaxLoc(depth)
+    away = min(np.hypot(deepest_x - x, deepest_y - y) / (deepest + 1), 5)
+    border = np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]]).mean()
+    return np.log(CLOSE + away), border
 
 
 def three(logits: np.ndarray, expected: np.ndarray) -> list[int]:
