@@ -43,7 +43,11 @@ from inference_server.cli.progress_bar import Bar  # noqa: E402
 from inference_server.models.catalogue import STARTERS  # noqa: E402
 from inference_server.models.store import Store  # noqa: E402
 from inference_server.shared import paths  # noqa: E402
-from inference_server.shared.errors import UserError  # noqa: E402
+from inference_server.shared.errors import (
+    ErrorCode,
+    UserError,
+    wrong_input,
+)
 
 TORCH_INDEX = "https://download.pytorch.org/whl/"  # PyTorch's own builds, for CPU or one GPU maker
 PHOTO_PACKAGE, PHOTO = "scikit-image==0.26.0", "skimage/data/rocket.jpg"
@@ -195,7 +199,7 @@ def make_venv(folder: Path) -> None:
         venv.create(folder, with_pip=True, clear=True)
     except subprocess.CalledProcessError:
         raise UserError(
-            "no-venv",
+            ErrorCode.NO_VENV,
             "This Python cannot make virtual environments.",
             "On Debian and Ubuntu: sudo apt install python3-venv, then run this again.",
         ) from None
@@ -238,7 +242,9 @@ def pip(python: Path, arguments: Sequence[str]) -> None:
     if process.wait():
         said = "\n".join(line for line in last if line)
         raise UserError(
-            "pip", f"pip could not install the packages:\n{said}\n", "Check the network and the disk, and try again."
+            ErrorCode.PIP,
+            f"pip could not install the packages:\n{said}\n",
+            "Check the network and the disk, and try again.",
         )
 
 
@@ -262,7 +268,7 @@ def run(command: Sequence[object], quiet: bool = False, **options) -> None:
     status = subprocess.run([str(part) for part in command], capture_output=quiet, **options).returncode
     if status and not quiet:
         raise UserError(
-            "failed", f"This failed (exit status {status}): {' '.join(map(str, command[:4]))} …", "See above."
+            ErrorCode.FAILED, f"This failed (exit status {status}): {' '.join(map(str, command[:4]))} …", "See above."
         )
 
 
@@ -291,7 +297,9 @@ def workshop(extras: Sequence[str] = ()) -> Path:
     """
     gimp = gimp_installs.program()
     if gimp is None:
-        raise UserError("no-gimp", "There is no GIMP 3 here.", "Install it, or run this on a Debian-like machine.")
+        raise UserError(
+            ErrorCode.NO_GIMP, "There is no GIMP 3 here.", "Install it, or run this on a Debian-like machine."
+        )
     series = gimp_installs.series(gimp)
     os.environ[paths.HOME_VARIABLE] = str(cache() / "home")
     paths.private_folder(paths.home())
@@ -313,11 +321,9 @@ def room(extras: Sequence[str]) -> Path:
 def demo(arguments: argparse.Namespace) -> int:
     """Remove an object from a photo the whole way and show what came of it."""
     if (arguments.image is None) != (arguments.click is None):
-        raise UserError(
-            "wrong-input", "--image and --click belong together.", "Give the photo and a pixel on the object."
-        )
+        raise wrong_input("--image and --click belong together.", "Give the photo and a pixel on the object.")
     if arguments.image and not arguments.image.is_file():
-        raise UserError("wrong-input", f"There is no file {arguments.image}.")
+        raise wrong_input(f"There is no file {arguments.image}.")
     begun = time.monotonic()
     os.environ[paths.HOME_VARIABLE] = str(cache() / "home")
     if not os.environ.get(INSIDE) and (shutil.which("npm") or gimp_installs.program()):

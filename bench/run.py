@@ -28,7 +28,7 @@ from inference_server.remove import removal  # noqa: E402
 from inference_server.select import edges, grabcut  # noqa: E402
 from inference_server.select.segmenters.onnx_pair import OnnxPair  # noqa: E402
 from inference_server.serve import dispatch  # noqa: E402
-from inference_server.shared import client, paths  # noqa: E402
+from inference_server.shared import client, endpoint, paths  # noqa: E402
 
 ROUNDS = 5
 SERVE = [sys.executable, "-m", "inference_server", "serve"]
@@ -88,7 +88,7 @@ def resident(pid: int) -> float:
 
 
 def stop() -> None:
-    found = client.endpoint()
+    found = endpoint.running()
     if found:
         with client.Client(found) as connection:
             connection.stop_server()
@@ -146,7 +146,8 @@ def per_run(log: str, rounds: int) -> list[list[dict]]:
 
 def share_of_glue() -> float:
     """Seconds of the server's work that no model does (unpacking, masks, packing), measured in this process."""
-    from inference_server.shared.messages import Clicks, Inpaint, Locate, Photo, photo_key, proxy_size
+    from inference_server.shared.geometry import proxy_size
+    from inference_server.shared.messages import ImageRef, Inpaint, Locate, ObjectPrompt, image_key
     from inference_server.shared.wire import attach
 
     in_models, depth = [0.0], [0]
@@ -169,10 +170,10 @@ def share_of_glue() -> float:
     picture = np.ascontiguousarray(large_photo((3300, 1900))[..., ::-1])
     size = proxy_size(6000, 4000)
     proxy = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).tobytes()
-    clicks, engine, rests = Clicks(((3300.0, 1900.0),), (1,)), Engine(), []
+    clicks, engine, rests = ObjectPrompt(((3300.0, 1900.0),), (1,)), Engine(), []
     for _ in range(ROUNDS):
         frames: list[bytes] = []
-        photo = Photo(6000, 4000, photo_key(*size, proxy), attach(frames, *size, 3, "uint8", proxy))
+        photo = ImageRef(6000, 4000, image_key(*size, proxy), attach(frames, *size, 3, "uint8", proxy))
         begun, in_models[0] = time.monotonic(), 0.0
         located, _ = dispatch.perform(
             engine, Locate("remove", photo, clicks), frames, lambda *_: None, lambda: False, lambda *_: None

@@ -20,6 +20,8 @@ sys.path.append(str(HERE / "vendor"))  # pyzmq, for a GIMP whose Python has none
 from inpaint_anything import arguments  # noqa: E402
 from inpaint_anything.i18n import _, in_words, translated  # noqa: E402
 
+from inference_server.shared.errors import ErrorCode
+
 NAME = "inpaint-anything-"
 MENU = "<Image>/Filters/Inpaint Anything"
 # name: menu label, what it does, longer help
@@ -154,7 +156,8 @@ def run(procedure, run_mode, image, drawables, config, name):
 def explained(procedure, do):
     """What `do` returns.  Whatever goes wrong in it becomes one sentence in GIMP's error box."""
     try:
-        from inference_server.shared.errors import UserError, say
+        from inference_server.shared.errors import UserError
+        from inference_server.shared.text import tr
     except ImportError:
         return refuse(procedure, _("Inpaint Anything is not completely installed. Run install.py again."))
     try:
@@ -168,7 +171,7 @@ def explained(procedure, do):
 
         traceback.print_exc()  # for whoever started GIMP from a terminal to look into it
         what = f"{type(error).__name__}: {error}"
-        sentence = say(
+        sentence = tr(
             "Something went wrong in the plug-in ({error}). Please report it; nothing was changed.", error=what
         )
         return refuse(procedure, translated(sentence))
@@ -179,7 +182,8 @@ def work(procedure, run_mode, image, drawables, config, name):
     from inpaint_anything.image import last_settings, layers, photo_layer
     from inpaint_anything.requests import job_steps
 
-    from inference_server.shared.errors import UserError, say
+    from inference_server.shared.errors import UserError
+    from inference_server.shared.text import tr
 
     if name == "edit":
         return edit(image, drawables)
@@ -203,7 +207,7 @@ def work(procedure, run_mode, image, drawables, config, name):
         except UserError as error:
             if not results.count:
                 raise
-            sentence = say(
+            sentence = tr(
                 "Only {count} of {total} results came; they are kept.",
                 count=results.count,
                 total=settings["variations"],
@@ -222,13 +226,13 @@ def edit(image, drawables):
 
 def ask(job, photo, pointed, settings):
     """What the person wants, from the dialog.  Raises UserError."""
-    from inference_server.shared.errors import UserError, cancelled_by_user
+    from inference_server.shared.errors import UserError, cancelled_error
 
     try:
         gi.require_foreign("cairo")
     except ImportError:
         raise UserError(
-            "no-cairo",
+            ErrorCode.NO_CAIRO,
             "The dialog cannot be drawn: GIMP's Python has no pycairo.",
             "On Debian and Ubuntu, sudo apt install python3-gi-cairo brings it.",
         ) from None
@@ -236,7 +240,7 @@ def ask(job, photo, pointed, settings):
 
     outcome = controller.ask(job, photo, pointed, settings)
     if outcome is None:
-        raise cancelled_by_user()
+        raise cancelled_error()
     return outcome
 
 

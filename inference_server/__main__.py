@@ -8,8 +8,9 @@ import sys
 from collections.abc import Sequence
 
 from . import __version__
-from .shared import paths, preferences
-from .shared.errors import UserError, command
+from .shared import endpoint, paths, preferences
+from .shared.command_lines import command
+from .shared.errors import UserError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -182,9 +183,9 @@ def _serve(arguments: argparse.Namespace) -> int:
         match message:
             case messages.Locate(job="fill" | "replace", paints=True):
                 _demand_painter(message.job, message.model)
-            case messages.Suggest(job="fill" | "replace"):
+            case messages.ExpandPrompt(job="fill" | "replace"):
                 _demand_painter(message.job, message.wish.model)
-            case messages.Survey() | messages.Fetch() | messages.Discard():  # in threads of their own
+            case messages.ListModels() | messages.FetchModel() | messages.RemoveModel():  # in threads of their own
                 return model_requests.perform(message, *request)
         from .engine import Engine
         from .serve import dispatch
@@ -207,7 +208,7 @@ def _serve(arguments: argparse.Namespace) -> int:
 def _stop(_: argparse.Namespace) -> int:
     from .shared import client
 
-    found = client.endpoint()
+    found = endpoint.running()
     if found is None:
         print("No server is running.")
         return 0

@@ -22,7 +22,7 @@ from .fill import diffusion, filling, prompts
 from .fill.diffusion import families
 from .fill.prompts import Prompt
 from .imaging import masks, windows
-from .imaging.windows import Window
+from .imaging.pixels import blend, to_proxy
 from .models.catalogue import MODELS
 from .models.store import Store
 from .remove import inpainters, removal
@@ -31,8 +31,11 @@ from .replace.backgrounds import Backdrop, Blur
 from .select import shadows
 from .select.prompts import Box, checked
 from .select.selector import Mask, Report, Selector
-from .shared.errors import UserError, never, quiet, say, stop_if
-from .shared.messages import Wish
+from .shared.errors import wrong_input
+from .shared.geometry import Window
+from .shared.messages import PaintOptions
+from .shared.monitor import never, quiet, stop_if
+from .shared.text import tr
 
 if TYPE_CHECKING:
     from .fill.diffusion.painter import Painter
@@ -92,7 +95,7 @@ class Engine:
         if mask is not None:
             _check_mask(mask, image)
         size = image.shape[1], image.shape[0]
-        proxy = windows.to_proxy(image)
+        proxy = to_proxy(image)
         rough = None if mask is None else cv2.resize(mask, proxy.shape[1::-1], interpolation=cv2.INTER_AREA)
         prompt = checked(points, labels, box, rough, text, size)
         photo = self.selector.look(proxy, progress, cancelled)
@@ -103,7 +106,7 @@ class Engine:
     ) -> "Objects":
         """All the objects of the photo, none over another, for a pointer to hover over.  Raises UserError."""
         _check_image(image)
-        photo = self.selector.look(windows.to_proxy(image), progress, cancelled)
+        photo = self.selector.look(to_proxy(image), progress, cancelled)
         return self.selector.everything(photo, (image.shape[1], image.shape[0]), progress, cancelled)
 
     # -- painting -------------------------------------------------------------------------------------------------
@@ -128,7 +131,7 @@ class Engine:
         if include_shadow:
             mask = self.with_shadow(image, mask)
         patch = self.remove_patch(image, mask, grow, feather, seed, progress, cancelled)
-        return windows.blend(image, patch.pixels, patch.alpha, patch.window)
+        return blend(image, patch.pixels, patch.alpha, patch.window)
 
     def remove_patch(
         self,
@@ -146,7 +149,7 @@ class Engine:
         alpha = self._alpha(mask, grow, feather)
         bounds = windows.bounds(alpha)
         if bounds is None or not mask.any():
-            raise UserError("wrong-input", "The mask is empty: there is nothing to remove.", "Click on an object.")
+            raise wrong_input("The mask is empty: there is nothing to remove.", "Click on an object.")
         stop_if(cancelled)
         best = inpainters.best(self._store)  # which may have come, or gone, since the last time
         if self._inpainter is None or self._inpaints_with != best:
@@ -156,9 +159,9 @@ class Engine:
         pixels = image[bounds.slices].copy()
         parts = removal.holes(mask, alpha)
         for k, part in enumerate(parts):
-            words = say("Removing object {k} of {count}", k=k + 1, count=len(parts))
+            words = tr("Removing object {k} of {count}", k=k + 1, count=len(parts))
             if len(parts) == 1:
-                words = say("Removing the object")
+                words = tr("Removing the object")
 
             def step(share: float, k: int = k, words: str = words) -> None:
                 stop_if(cancelled)
@@ -203,15 +206,15 @@ class Engine:
         """
         if include_shadow:
             mask = self.with_shadow(image, mask)
-        wish = Wish(prompt, negative, help_prompt, quality, model)
+        wish = PaintOptions(prompt, negative, help_prompt, quality, model)
         patch, _ = self.fill_patch(image, mask, wish, grow, feather, seed, progress, cancelled, preview)
-        return windows.blend(image, patch.pixels, patch.alpha, patch.window)
+        return blend(image, patch.pixels, patch.alpha, patch.window)
 
     def fill_patch(
         self,
         image: np.ndarray,
         mask: np.ndarray,
-        wish: Wish,
+        wish: PaintOptions,
         grow: int | None = None,
         feather: int | None = None,
         seed: int = 0,
@@ -226,10 +229,9 @@ class Engine:
         alpha = self._alpha(mask, grow, feather)
         taken, bounds = windows.bounds(mask), windows.bounds(alpha)
         if taken is None or bounds is None:
-            raise UserError("wrong-input", "The mask is empty: there is nothing to fill.", "Click on an object.")
+            raise wrong_input("The mask is empty: there is nothing to fill.", "Click on an object.")
         if not wish.prompt.strip() and (alpha > 0).all():
-            raise UserError(
-                "wrong-input",
+            raise wrong_input(
                 "The mask covers everything: there is nothing to go on from.",
                 "Say in the prompt what to paint, or make the mask smaller.",
             )
@@ -265,17 +267,17 @@ class Engine:
 
         Every pixel where the mask is 255 comes back bit for bit, but for those feathered.  Raises UserError.
         """
-        wish = Wish(prompt, negative, help_prompt, quality, model)
+        wish = PaintOptions(prompt, negative, help_prompt, quality, model)
         patch, _ = self.replace_patch(
             image, mask, wish, backdrop, feather, include_shadow, seed, progress, cancelled, preview
         )
-        return windows.blend(image, patch.pixels, patch.alpha, patch.window)
+        return blend(image, patch.pixels, patch.alpha, patch.window)
 
     def replace_patch(
         self,
         image: np.ndarray,
         mask: np.ndarray,
-        wish: Wish,
+        wish: PaintOptions,
         backdrop: Backdrop | None = None,
         feather: int = 0,
         include_shadow: bool = True,
@@ -289,13 +291,11 @@ class Engine:
         _check_image(image)
         _check_mask(mask, image)
         if not mask.any():
-            raise UserError("wrong-input", "The mask is empty: there is nothing to keep.", "Click on an object.")
+            raise wrong_input("The mask is empty: there is nothing to keep.", "Click on an object.")
         alpha = masks.feathered_inwards(mask, feather)
         around = alpha < 255
         if not around.any():
-            raise UserError(
-                "wrong-input", "The mask covers everything: there is no background to replace.", "Make it smaller."
-            )
+            raise wrong_input("The mask covers everything: there is no background to replace.", "Make it smaller.")
 
         def step(share: float) -> None:
             stop_if(cancelled)
@@ -313,8 +313,7 @@ class Engine:
             assert bounds is not None
             background[bounds.slices] = painted[..., :3]
         else:
-            raise UserError(
-                "wrong-input",
+            raise wrong_input(
                 "Nothing says what should be around the object.",
                 "Write a prompt, or choose a photo, a colour or a blur for the background.",
             )
@@ -322,7 +321,7 @@ class Engine:
         pixels, shown = composing.laid_behind(image, alpha, background, shadow, step)
         return Patch(Window(0, 0, image.shape[1], image.shape[0]), pixels, shown), told
 
-    def suggest(self, job: str, photo: np.ndarray, wish: Wish) -> Prompt:
+    def suggest(self, job: str, photo: np.ndarray, wish: PaintOptions) -> Prompt:
         """What a model would be told for a wish about a photo (h, w, 3) uint8.  Raises UserError."""
         _check_wish(wish)
         family = diffusion.family(self._store, job, wish.model)
@@ -340,12 +339,18 @@ class Engine:
         return masks.grow_and_feather(mask, *masks.suited(grow, feather, (mask.shape[1], mask.shape[0])))
 
     def _brush(
-        self, job: str, wish: Wish, image: np.ndarray, seed: int, progress: Report, cancelled: Callable[[], bool]
+        self,
+        job: str,
+        wish: PaintOptions,
+        image: np.ndarray,
+        seed: int,
+        progress: Report,
+        cancelled: Callable[[], bool],
     ) -> filling.Brush:
         """What to paint with: the model is loaded if need be, and others leave the device where it needs their room."""
         if not 0 <= seed < 2**53:
-            raise UserError("wrong-input", "The seed must be a whole number from 0 on.")
-        told = self.suggest(job, windows.to_proxy(image), wish)
+            raise wrong_input("The seed must be a whole number from 0 on.")
+        told = self.suggest(job, to_proxy(image), wish)
         place = diffusion.place(self._store, wish.model)
         if self._painter is None or self._paints_with != place:
             self._painter = None  # two would hardly fit
@@ -362,18 +367,18 @@ class Engine:
             self._painter.release_for(needed)
 
 
-def _check_wish(wish: Wish) -> None:
+def _check_wish(wish: PaintOptions) -> None:
     if wish.quality not in families.QUALITIES:
-        raise UserError("wrong-input", say("The quality must be one of {names}.", names=", ".join(families.QUALITIES)))
+        raise wrong_input(tr("The quality must be one of {names}.", names=", ".join(families.QUALITIES)))
 
 
 def _check_image(image: np.ndarray) -> None:
     if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] not in (3, 4) or not image.size:
-        raise UserError("wrong-input", "The image must be an array (height, width, 3 or 4), and not empty.")
+        raise wrong_input("The image must be an array (height, width, 3 or 4), and not empty.")
     if image.dtype not in (np.uint8, np.uint16, np.float32):
-        raise UserError("wrong-input", say("The image must be uint8, uint16 or float32, not {type}.", type=image.dtype))
+        raise wrong_input(tr("The image must be uint8, uint16 or float32, not {type}.", type=image.dtype))
 
 
 def _check_mask(mask: np.ndarray, image: np.ndarray) -> None:
     if not isinstance(mask, np.ndarray) or mask.dtype != np.uint8 or mask.shape != image.shape[:2]:
-        raise UserError("wrong-input", "The mask must be a uint8 array of the image's height and width.")
+        raise wrong_input("The mask must be a uint8 array of the image's height and width.")

@@ -2,15 +2,16 @@
 
 import numpy as np
 
-from inference_server.imaging import windows
+from inference_server.imaging.pixels import to_proxy
 from inference_server.serve.dispatch import perform
 from inference_server.shared import messages
-from inference_server.shared.messages import Clicks, Photo
+from inference_server.shared.geometry import Window
+from inference_server.shared.messages import ImageRef, ObjectPrompt
 from inference_server.shared.wire import attach, extract
 
 CLICK = (322, 200)  # on the rocket in the photograph that install.py brings
-POINTED = Clicks((CLICK,), (1,))
-WITHOUT = Clicks((CLICK, (300, 420)), (1, 0))
+POINTED = ObjectPrompt((CLICK,), (1,))
+WITHOUT = ObjectPrompt((CLICK, (300, 420)), (1, 0))
 
 
 def ask(engine, message, frames=(), cancelled=lambda: False):
@@ -22,11 +23,11 @@ def ask(engine, message, frames=(), cancelled=lambda: False):
 
 def described(image):
     """A photo as a client describes it, and the frame its proxy is in."""
-    proxy, frames = windows.to_proxy(image), []
+    proxy, frames = to_proxy(image), []
     height, width = proxy.shape[:2]
-    key = messages.photo_key(width, height, proxy.tobytes())
+    key = messages.image_key(width, height, proxy.tobytes())
     raster = attach(frames, width, height, 3, "uint8", proxy.tobytes())
-    return Photo(image.shape[1], image.shape[0], key, raster), frames
+    return ImageRef(image.shape[1], image.shape[0], key, raster), frames
 
 
 def hint(mask, frames):
@@ -38,7 +39,7 @@ def drawn(answer, size):
     found, frames = answer
     planes = []
     for shape in found.shapes:
-        plane, place = np.zeros(size[::-1], np.uint8), windows.Window(*shape.place)
+        plane, place = np.zeros(size[::-1], np.uint8), Window(*shape.place)
         part = np.frombuffer(extract(shape.mask, frames), np.uint8)
         plane[place.slices] = part.reshape(place.height, place.width)
         planes.append(plane)

@@ -110,7 +110,7 @@ def rocket(engine, photo) -> np.ndarray:
 def known(engine, photo):
     """The photograph, at which the engine has looked."""
     description, frames = asking.described(photo)
-    asking.ask(engine, messages.Look(description), frames)
+    asking.ask(engine, messages.EncodeImage(description), frames)
     return replace(description, proxy=None)
 
 
@@ -129,7 +129,7 @@ def fresh(models, photo):
     """An engine that has looked at the photo and was asked nothing, and the photo."""
     engine = Engine(Store(models))
     description, frames = asking.described(photo)
-    asking.ask(engine, messages.Look(description), frames)
+    asking.ask(engine, messages.EncodeImage(description), frames)
     return engine, replace(description, proxy=None)
 
 

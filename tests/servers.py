@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import zmq
 
-from inference_server.shared import client, messages, paths
-from inference_server.shared.messages import Clicks, Inpaint, Locate, Photo
+from inference_server.shared import client, endpoint, messages, paths
+from inference_server.shared.messages import ImageRef, Inpaint, Locate, ObjectPrompt
 from inference_server.shared.wire import attach
 
 from .asking import CLICK
@@ -20,7 +20,7 @@ needs_posix = pytest.mark.skipif(os.name != "posix", reason="Unix sockets and si
 
 def stopped() -> bool:
     """Ask the server to stop, if there is one; True when there is none any more."""
-    found = client.endpoint()
+    found = endpoint.running()
     if found:
         with client.Client(found) as connection:
             connection.stop_server()
@@ -39,8 +39,8 @@ def locate(connection: client.Client, photo: np.ndarray, **options):
     frames = []
     height, width = photo.shape[:2]
     raster = attach(frames, width, height, 3, "uint8", photo.tobytes())
-    described = Photo(width, height, messages.photo_key(width, height, photo.tobytes()), raster)
-    return connection.request(Locate("remove", described, Clicks((CLICK,), (1,))), frames, **options)[0]
+    described = ImageRef(width, height, messages.image_key(width, height, photo.tobytes()), raster)
+    return connection.request(Locate("remove", described, ObjectPrompt((CLICK,), (1,))), frames, **options)[0]
 
 
 def long_job() -> tuple[Inpaint, list[bytes]]:
@@ -51,7 +51,7 @@ def long_job() -> tuple[Inpaint, list[bytes]]:
     mask = np.zeros((1200, 1600), np.uint8)
     mask[200:1000, 300:1300] = 255
     raster = attach(frames, 1600, 1200, 1, "uint8", mask.tobytes(), pack=True)
-    return Inpaint("remove", Photo(1600, 1200, ""), (0, 0, 1600, 1200), pixels, mask=raster), frames
+    return Inpaint("remove", ImageRef(1600, 1200, ""), (0, 0, 1600, 1200), pixels, mask=raster), frames
 
 
 def raw_socket(address: str) -> tuple[zmq.Context, zmq.Socket]:

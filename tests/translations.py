@@ -31,7 +31,8 @@ COMPLETE = ("de", "vi")  # the languages in which nothing may be missing
 READ = {
     "_": (0,),
     "ngettext": (0, 1),
-    "say": (0,),
+    "tr": (0,),
+    "wrong_input": (0, 1),
     "UserError": (1, 2),
     "progress": (1,),
     ".progress": (1,),

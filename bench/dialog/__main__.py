@@ -21,7 +21,7 @@ sys.path[:0] = [str(HERE.parents[1] / "tests" / "gimp"), str(HERE.parent)]
 from headless import run_in_gimp  # noqa: E402
 
 from inference_server import Engine  # noqa: E402
-from inference_server.imaging import windows  # noqa: E402
+from inference_server.imaging.pixels import to_proxy
 from inference_server.shared import paths  # noqa: E402
 
 LIMIT = 2  # times the bare decoder
@@ -78,7 +78,7 @@ def measure(scratch: Path, width: int, height: int) -> None:
 
 def decoder(picture: np.ndarray) -> list[float]:
     """Seconds of the model's decoder alone, for one click."""
-    engine, proxy = Engine(), windows.to_proxy(picture)
+    engine, proxy = Engine(), to_proxy(picture)
     photo = engine.selector.look(proxy)
     segmenter, seconds = engine.selector._segmenter, []
     for k in range(2 * ROUNDS):

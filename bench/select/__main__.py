@@ -17,9 +17,9 @@ import cv2
 import numpy as np
 
 from inference_server import Engine
-from inference_server.imaging import windows
+from inference_server.imaging.pixels import to_proxy
 from inference_server.select.selector import Prompt
-from inference_server.shared.errors import never, quiet
+from inference_server.shared.monitor import never, quiet
 
 ROUNDS = 7
 HUGE = """
@@ -50,7 +50,7 @@ def measure(image: np.ndarray) -> dict[str, str]:
     """The figures for one photo, by what they are called."""
     size, engine = (image.shape[1], image.shape[0]), Engine()
     middle = size[0] // 2, size[1] // 2
-    proxy = windows.to_proxy(image)
+    proxy = to_proxy(image)
     photo = engine.selector.look(proxy)
     segmenter = engine.selector._load(quiet, never)
     point, yes = np.array([middle], float) * proxy.shape[1] / size[0], np.array([1])

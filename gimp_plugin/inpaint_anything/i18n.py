@@ -26,13 +26,17 @@ ngettext = _catalogue.ngettext
 
 def translated(words: str) -> str:
     """What is said, in the person's language: its template is looked up, then so is each value."""
-    from inference_server.shared.errors import Said  # here, so that a plug-in without it can still say that it lacks it
+    from inference_server.shared.text import (
+        Translatable,  # here, so that a plug-in without it can still say that it lacks it
+    )
 
     if not words:
         return ""  # which gettext has another use for
-    said = Said.of(words)
-    values = {name: translated(value) if isinstance(value, Said) else value for name, value in said.values.items()}
-    return Said(_(said.template), values)
+    said = Translatable.of(words)
+    values = {
+        name: translated(value) if isinstance(value, Translatable) else value for name, value in said.values.items()
+    }
+    return Translatable(_(said.template), values)
 
 
 def in_words(error) -> str:
@@ -42,10 +46,12 @@ def in_words(error) -> str:
 
 def time_left(seconds: float) -> str:
     """That work will go on for so long, as precisely as that can be known."""
-    from inference_server.shared.errors import Said
+    from inference_server.shared.text import Translatable
 
     if seconds < 60:
         count = max(1, round(seconds / 5) * 5 if seconds > 10 else round(seconds))
-        return Said(ngettext("about {count} second left", "about {count} seconds left", count), {"count": count})
+        return Translatable(
+            ngettext("about {count} second left", "about {count} seconds left", count), {"count": count}
+        )
     count = round(seconds / 60)
-    return Said(ngettext("about {count} minute left", "about {count} minutes left", count), {"count": count})
+    return Translatable(ngettext("about {count} minute left", "about {count} minutes left", count), {"count": count})

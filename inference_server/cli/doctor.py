@@ -6,7 +6,7 @@ import platform
 from .. import __version__
 from ..models.catalogue import MODELS, STARTERS
 from ..models.store import Store
-from ..shared import client, paths, preferences
+from ..shared import client, endpoint, paths, preferences
 from ..shared.errors import UserError
 from . import gimp_installs
 
@@ -47,12 +47,12 @@ def report() -> int:
     chosen = preferences.read()
     if chosen.address:
         try:
-            with client.reach(chosen) as connection:
+            with client.connect_remote(chosen) as connection:
                 print(f"used here    the server at {chosen.address}, version {connection.hello().server}")
         except UserError as error:
             print(f"used here    the server at {chosen.address}: {error}")
             healthy = False
-    found = client.endpoint()
+    found = endpoint.running()
     if found is None:
         print("server       not running (the plug-in starts it when it needs it)")
         return 0 if healthy else 1

@@ -12,12 +12,11 @@ import numpy as np
 
 from ..engine import Engine, Patch
 from ..fill.prompts import Prompt
-from ..imaging import windows
-from ..imaging.windows import to_rgb, to_uint8
+from ..imaging.pixels import blend, to_rgb, to_uint8
 from ..replace import backgrounds
 from ..replace.backgrounds import Backdrop
-from ..shared.errors import UserError, disk_full
-from ..shared.messages import MAX_VARIATIONS, Wish
+from ..shared.errors import disk_full_error, wrong_input
+from ..shared.messages import MAX_VARIATIONS, PaintOptions
 from .progress_bar import Bar
 
 
@@ -29,11 +28,9 @@ def run(arguments: argparse.Namespace) -> int:
     ready = getattr(arguments, "mask", None)
     pointed = bool(points or box or arguments.text)
     if ready and pointed:
-        raise UserError("wrong-input", "Clicks and a ready mask were both given.", "Give one or the other.")
+        raise wrong_input("Clicks and a ready mask were both given.", "Give one or the other.")
     if not ready and not pointed:
-        raise UserError(
-            "wrong-input", "Nothing says which object is meant.", "Give --click X,Y (or --box, --text or --mask)."
-        )
+        raise wrong_input("Nothing says which object is meant.", "Give --click X,Y (or --box, --text or --mask).")
     painting = arguments.job in ("fill", "replace")
     behind = _behind(arguments) if arguments.job == "replace" else None
     seeds = _seeds(arguments) if painting else [getattr(arguments, "seed", 0)]
@@ -56,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
                 continue
             for seed, target in zip(seeds, targets, strict=True):
                 patch, told = _paint(engine, arguments, image, mask, behind, seed, bar)
-                write(target, windows.blend(image, patch.pixels, patch.alpha, patch.window), profile)
+                write(target, blend(image, patch.pixels, patch.alpha, patch.window), profile)
         if told.positive:
             print(f"The model was told: {told.positive}" + (f"\nBut not: {told.negative}" if told.negative else ""))
     return 0
@@ -72,15 +69,13 @@ def _plan(photos: Sequence[Path], output: Path, job: str, seeds: Sequence[int]) 
         work.append((photo, targets))
     for photo, targets in work:
         if not photo.is_file():
-            raise UserError("wrong-input", f"There is no file {photo}.")
+            raise wrong_input(f"There is no file {photo}.")
         if any(target.exists() and target.samefile(photo) for target in targets):
-            raise UserError("wrong-input", f"{photo} would be overwritten.", "Choose another place for the result.")
+            raise wrong_input(f"{photo} would be overwritten.", "Choose another place for the result.")
         if not cv2.haveImageWriter(str(targets[0])):
-            raise UserError(
-                "wrong-input", f"A picture cannot be saved as {targets[0].name}.", "End the name in .png, .jpg or .tif."
-            )
+            raise wrong_input(f"A picture cannot be saved as {targets[0].name}.", "End the name in .png, .jpg or .tif.")
     if len({targets[0] for _, targets in work}) < len(work):
-        raise UserError("wrong-input", "Two of the photos have the same name.", "Work on them one after the other.")
+        raise wrong_input("Two of the photos have the same name.", "Work on them one after the other.")
     return work
 
 
@@ -89,7 +84,7 @@ def _paint(engine: Engine, arguments: argparse.Namespace, image, mask, behind, s
     if arguments.job == "remove":
         return engine.remove_patch(image, mask, arguments.grow, arguments.feather, seed, bar), Prompt("")
     own = arguments.prompt, arguments.negative, not arguments.plain_prompt
-    wish = Wish(*own, arguments.quality, arguments.model)
+    wish = PaintOptions(*own, arguments.quality, arguments.model)
     if arguments.job == "fill":
         return engine.fill_patch(image, mask, wish, arguments.grow, arguments.feather, seed, bar)
     shadow = not arguments.no_shadow
@@ -98,9 +93,9 @@ def _paint(engine: Engine, arguments: argparse.Namespace, image, mask, behind, s
 
 def _seeds(arguments: argparse.Namespace) -> list[int]:
     if not 1 <= arguments.variations <= MAX_VARIATIONS:
-        raise UserError("wrong-input", f"There can be 1 to {MAX_VARIATIONS} variations.")
+        raise wrong_input(f"There can be 1 to {MAX_VARIATIONS} variations.")
     if arguments.seed < 0:
-        raise UserError("wrong-input", "The seed must be a whole number from 0 on.")
+        raise wrong_input("The seed must be a whole number from 0 on.")
     return [arguments.seed + k for k in range(arguments.variations)]
 
 
@@ -110,24 +105,24 @@ def _behind(arguments: argparse.Namespace) -> Backdrop | None:
     if sum(map(bool, given)) != 1:
         what = "Nothing says" if not any(given) else "Several things say"
         remedy = "Give one of --prompt, --background-photo, --colour and --blur."
-        raise UserError("wrong-input", f"{what} what should be around the object.", remedy)
+        raise wrong_input(f"{what} what should be around the object.", remedy)
     if arguments.background_photo:
         return read(Path(arguments.background_photo))[0]
     if arguments.colour:
         colours = [_colour(text) for text in arguments.colour]
         if len(colours) > 2:
-            raise UserError("wrong-input", "There can be one colour, or two: that at the top and that at the bottom.")
+            raise wrong_input("There can be one colour, or two: that at the top and that at the bottom.")
         return backgrounds.Gradient(colours[0], colours[-1])
     if arguments.blur is not None:
         if not 0 <= arguments.blur <= 1:
-            raise UserError("wrong-input", "The strength of a blur must be between 0 and 1.")
+            raise wrong_input("The strength of a blur must be between 0 and 1.")
         return backgrounds.Blur(arguments.blur)
     return None
 
 
 def _colour(text: str) -> tuple[float, float, float]:
     if not re.fullmatch("#[0-9A-Fa-f]{6}", text):
-        raise UserError("wrong-input", f"{text!r} is not a colour of the form #RRGGBB.")
+        raise wrong_input(f"{text!r} is not a colour of the form #RRGGBB.")
     red, green, blue = bytes.fromhex(text[1:])
     return red / 255, green / 255, blue / 255
 
@@ -140,14 +135,13 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     try:
         data = np.fromfile(path, np.uint8)  # not imread: that cannot open every name on Windows
     except OSError as error:
-        raise UserError("wrong-input", f"{path} cannot be read: {error.strerror}.") from None
+        raise wrong_input(f"{path} cannot be read: {error.strerror}.") from None
     jpeg = data[:2].tobytes() == b"\xff\xd8"
     # Of a JPEG the camera's orientation is applied: clicks are meant as the photo is shown.
     flags = cv2.IMREAD_COLOR if jpeg else cv2.IMREAD_UNCHANGED
     image, kinds, chunks = cv2.imdecodeWithMetadata(data, flags) if data.size else (None, (), ())
     if image is None or (jpeg and _is_cut_off(data.tobytes())):
-        raise UserError(
-            "wrong-input",
+        raise wrong_input(
             f"{path} is not a picture this program can read, or is cut off.",
             "PNG, JPEG, TIFF and WebP are fine.",
         )
@@ -183,17 +177,15 @@ def write(path: Path, image: np.ndarray, profile: np.ndarray | None = None) -> N
         with contextlib.suppress(OSError):
             unfinished.unlink()
         if error.errno == errno.ENOSPC:
-            raise disk_full(path) from None
-        raise UserError("wrong-input", f"{path} cannot be written: {error.strerror}.") from None
+            raise disk_full_error(path) from None
+        raise wrong_input(f"{path} cannot be written: {error.strerror}.") from None
 
 
 def _read_mask(path: Path, image: np.ndarray) -> np.ndarray:
     mask, _ = read(path)
     if mask.shape[:2] != image.shape[:2]:
         (h, w), (height, width) = mask.shape[:2], image.shape[:2]
-        raise UserError(
-            "wrong-input", f"The mask {path} is {w} x {h}, the photo {width} x {height}.", "They must match."
-        )
+        raise wrong_input(f"The mask {path} is {w} x {h}, the photo {width} x {height}.", "They must match.")
     return np.ascontiguousarray(to_uint8(mask)[..., :3].max(axis=2))
 
 
@@ -213,5 +205,5 @@ def _numbers(text: str, form: str) -> list[float]:
     except ValueError:
         numbers = []
     if len(numbers) != len(form.split(",")) or not np.isfinite(numbers).all():
-        raise UserError("wrong-input", f"{text!r} is not of the form {form}.")
+        raise wrong_input(f"{text!r} is not of the form {form}.")
     return numbers

@@ -17,10 +17,10 @@ import cv2
 import numpy as np
 
 from ..imaging import grain, windows
-from ..imaging.windows import Window
-from ..remove import detail
-from ..remove.smooth import scaled, spread
-from ..shared.errors import Said, say
+from ..imaging.pixels import to_depth, to_uint8, usable_colours, white_value
+from ..imaging.sampling import extrapolate, reduced, resize
+from ..shared.geometry import Window
+from ..shared.text import Translatable, tr
 
 if TYPE_CHECKING:
     from .diffusion.painter import Painter, Step
@@ -107,8 +107,8 @@ def fill(source: np.ndarray, hole: np.ndarray, brush: Brush, report: Report) -> 
     """
     bounds = windows.bounds(hole)
     assert bounds is not None
-    photo, known = detail.cleaned(source, ~hole)
-    view = View(photo, hole, known, detail.white(photo))
+    photo, known = usable_colours(source, ~hole)
+    view = View(photo, hole, known, white_value(photo))
     tiles = _tiles(hole, brush.painter)
     total = brush.painter.count(brush.quality) + brush.painter.count(brush.quality, again=True) * len(tiles.tiles)
     painted = _sketch(view, brush, report, total)
@@ -117,7 +117,7 @@ def fill(source: np.ndarray, hole: np.ndarray, brush: Brush, report: Report) -> 
         painted = _looked_at_again(view, painted, tiles, brush, report, total)
         there = tiles.near
     elif painted.size > photo.size:
-        painted = scaled(painted, (there.width, there.height))
+        painted = resize(painted, (there.width, there.height))
     noise = _lacking(view, painted, bounds.seen_from(there), there)
     result = np.empty((bounds.height, bounds.width, source.shape[2]), source.dtype)
     for top in range(0, bounds.height, BAND):
@@ -125,7 +125,7 @@ def fill(source: np.ndarray, hole: np.ndarray, brush: Brush, report: Report) -> 
         report.watch()
         found = _part(painted, band.seen_from(there), there, (band.width, band.height))
         found += grain.rows(noise, top, band.height, band.width)
-        result[top : top + BAND, :, :3] = detail.from_float(found.clip(0, 1), source.dtype, view.white)
+        result[top : top + BAND, :, :3] = to_depth(found.clip(0, 1), source.dtype, view.white)
     result[..., 3:] = view.white if source.dtype != np.float32 else 1  # what is painted is not transparent
     return result
 
@@ -139,13 +139,13 @@ def _sketch(view: View, brush: Brush, report: Report, total: int) -> np.ndarray:
     height, width = view.hole.shape
     content, size = canvas(width, height, painter.side, painter.multiple)
     picture, unknown, small_hole = _seen(view, content)
-    picture[unknown] = spread(picture, ~unknown)[unknown] if not unknown.all() else 0.5
+    picture[unknown] = extrapolate(picture, ~unknown)[unknown] if not unknown.all() else 0.5
 
     def after(step: "Step") -> None:
         share = step.done / step.steps * painter.count(brush.quality) / total
-        report.progress(share, _words(say("Painting"), step, painter))
+        report.progress(share, _words(tr("Painting"), step, painter))
         if step.preview is not None:
-            forming = scaled(step.preview, size, cv2.INTER_LINEAR)[: content[1], : content[0]]
+            forming = resize(step.preview, size, cv2.INTER_LINEAR)[: content[1], : content[0]]
             report.preview(_overview(np.where(small_hole[..., None], forming, picture)))
 
     painted = _painted(picture, small_hole, size, brush, brush.seed, False, after, report)
@@ -154,12 +154,12 @@ def _sketch(view: View, brush: Brush, report: Report, total: int) -> np.ndarray:
 
 def _seen(view: View, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A view at size (width, height): the picture (h, w, 3) float32, what of it is unknown, and the hole."""
-    picture, unknown = detail.reduced(view.photo, ~view.known, view.white, max(size))
+    picture, unknown = reduced(view.photo, ~view.known, view.white, max(size))
     picture, unknown = (
-        scaled(picture, size, cv2.INTER_CUBIC),
-        scaled(unknown.astype(np.uint8), size, cv2.INTER_NEAREST) > 0,
+        resize(picture, size, cv2.INTER_CUBIC),
+        resize(unknown.astype(np.uint8), size, cv2.INTER_NEAREST) > 0,
     )
-    small_hole = scaled(view.hole.astype(np.uint8) * np.uint8(255), size) > 0
+    small_hole = resize(view.hole.astype(np.uint8) * np.uint8(255), size) > 0
     return picture.clip(0, 1), unknown | small_hole, small_hole
 
 
@@ -203,7 +203,7 @@ def _difference(picture: np.ndarray, painted: np.ndarray, hole: np.ndarray, side
     weight = cv2.blur(ring.astype(np.float32), (CALM, CALM))
     off = cv2.blur(np.where(ring[..., None], picture - painted, np.float32(0)), (CALM, CALM))
     off = off / np.maximum(weight, np.float32(1e-6))[..., None]
-    return spread(off.clip(-MOST_OFF, MOST_OFF), ring)
+    return extrapolate(off.clip(-MOST_OFF, MOST_OFF), ring)
 
 
 # -- the second look --------------------------------------------------------------------------------------------------
@@ -283,10 +283,10 @@ def _looked_at_again(
 
         def after(step: "Step", k=k, tile=tile, hole=hole, fits=fits, place=place, shown=shown) -> None:
             share = total - each * (len(tiles.tiles) - k - step.done / step.steps)
-            what = say("Adding detail, part {part} of {parts}", part=k + 1, parts=len(tiles.tiles))
+            what = tr("Adding detail, part {part} of {parts}", part=k + 1, parts=len(tiles.tiles))
             report.progress(share / total, _words(what, step, painter))
             if step.preview is not None:
-                forming = scaled(step.preview, fits, cv2.INTER_LINEAR)[: tile.height, : tile.width]
+                forming = resize(step.preview, fits, cv2.INTER_LINEAR)[: tile.height, : tile.width]
                 report.preview(_with(shown, forming, hole, place))
 
         # Another seed for each, for the same noise in every tile would show as a pattern.
@@ -339,9 +339,9 @@ def _place(tile: Window, near: Window, size: tuple[int, int], whole: Window, sha
 def _with(shown: np.ndarray, part: np.ndarray, hole: np.ndarray, place: Window) -> np.ndarray:
     """An overview (h, w, 3) uint8 with the hole of a part, (H, W, 3) float32, at its place."""
     size = place.width, place.height
-    there = scaled(hole.astype(np.uint8) * np.uint8(255), size)[..., None] > 127
+    there = resize(hole.astype(np.uint8) * np.uint8(255), size)[..., None] > 127
     result = shown.copy()
-    result[place.slices] = np.where(there, windows.to_uint8(scaled(part, size)), shown[place.slices])
+    result[place.slices] = np.where(there, to_uint8(resize(part, size)), shown[place.slices])
     return result
 
 
@@ -367,15 +367,15 @@ def _padded(length: int, side: int, multiple: int) -> int:
     return -(-max(length, side // 2) // multiple) * multiple
 
 
-def _words(what: Said, step: "Step", painter: "Painter") -> Said:
+def _words(what: Translatable, step: "Step", painter: "Painter") -> Translatable:
     values = {"what": what, "step": step.done, "steps": step.steps}
     if painter.slowed:
-        return say("{what}, step {step} of {steps} (memory ran short: a slower way)", **values)
-    return say("{what}, step {step} of {steps}", **values)
+        return tr("{what}, step {step} of {steps} (memory ran short: a slower way)", **values)
+    return tr("{what}, step {step} of {steps}", **values)
 
 
 def _overview(picture: np.ndarray) -> np.ndarray:
     """(h, w, 3) float32 as uint8, of at most PREVIEW pixels."""
     height, width = picture.shape[:2]
     factor = min(1.0, PREVIEW / max(width, height))
-    return windows.to_uint8(scaled(picture, (max(1, round(width * factor)), max(1, round(height * factor)))))
+    return to_uint8(resize(picture, (max(1, round(width * factor)), max(1, round(height * factor)))))

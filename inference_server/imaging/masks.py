@@ -12,8 +12,9 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from ..shared.errors import UserError
-from .windows import Window, bounds
+from ..shared.errors import wrong_input
+from ..shared.geometry import Window
+from .windows import bounds
 
 # Look again: at the object and its surroundings, in native pixels.
 CONTEXT = 0.25  # of the object's size, on each side
@@ -151,7 +152,7 @@ def grow_and_feather(mask: np.ndarray, grow: int, feather: int, scale: float = 1
     meant, at most 1, for a mask that is smaller than the photo.  Raises UserError for less than 0.
     """
     if grow < 0 or feather < 0:
-        raise UserError("wrong-input", "Grow and feather cannot be negative.")
+        raise wrong_input("Grow and feather cannot be negative.")
     result = np.zeros(mask.shape, np.uint8)  # its memory is taken where it is written to
     found = bounds(mask)
     if found is None:

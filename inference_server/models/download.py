@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..shared.errors import never, stop_if
+from ..shared.monitor import never, stop_if
 from .catalogue import File
 
 if TYPE_CHECKING:

@@ -12,7 +12,10 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..shared.errors import Said, UserError, command, never, say
+from ..shared.command_lines import command
+from ..shared.errors import ErrorCode, UserError, wrong_input
+from ..shared.monitor import never
+from ..shared.text import Translatable, tr
 from .catalogue import File
 from .download import CHUNK, NetworkError, ask, attended, digest, endpoint
 
@@ -70,9 +73,8 @@ def wanted(paths: Collection[str], index: Mapping[str, Any] | None, name: str) -
             return loras
         if not loras and any(path.endswith(_PICKLED) for path in paths):
             raise _pickled(name)
-        raise UserError(
-            "wrong-input",
-            say(
+        raise wrong_input(
+            tr(
                 "{name} is neither a diffusers pipeline (it has no {file}) nor a LoRA in one .safetensors file.",
                 name=name,
                 file=INDEX,
@@ -88,11 +90,11 @@ def wanted(paths: Collection[str], index: Mapping[str, Any] | None, name: str) -
         if not files and any(path.endswith(_PICKLED) for path in inner):
             raise _pickled(name)
         if not files:
-            lacks = say("{name} is no whole diffusers pipeline: it lacks {part}.", name=name, part=component)
-            raise UserError("wrong-input", lacks)
+            lacks = tr("{name} is no whole diffusers pipeline: it lacks {part}.", name=name, part=component)
+            raise wrong_input(lacks)
         found += [f"{component}/{file}" for file in files]
     if not any(path.endswith(".safetensors") for path in found):
-        raise UserError("wrong-input", say("{name} is no whole diffusers pipeline: it has no weights.", name=name))
+        raise wrong_input(tr("{name} is no whole diffusers pipeline: it has no weights.", name=name))
     return found
 
 
@@ -166,8 +168,8 @@ def _index(text: bytes) -> Mapping[str, Any]:
     except ValueError:
         index = None
     if not isinstance(index, dict):
-        sentence = say("Its {file} cannot be read, so it is no diffusers pipeline.", file=INDEX)
-        raise UserError("wrong-input", sentence)
+        sentence = tr("Its {file} cannot be read, so it is no diffusers pipeline.", file=INDEX)
+        raise wrong_input(sentence)
     return index
 
 
@@ -208,19 +210,19 @@ def no_answer(name: str, error: NetworkError) -> UserError:
     """What to raise when the hub does not give a repository, or a file of it."""
     there = {"hub": endpoint(), "name": name, "error": error}
     if error.status in (401, 403):
-        sentence = say("{hub} does not give {name} to everybody, or there is none.", **there)
-        return UserError("no-model", sentence, licensed(f"{endpoint()}/{name}", name))
+        sentence = tr("{hub} does not give {name} to everybody, or there is none.", **there)
+        return UserError(ErrorCode.NO_MODEL, sentence, licensed(f"{endpoint()}/{name}", name))
     if error.status == 404:
-        sentence = say("There is no {name} on {hub}, or not this revision of it.", **there)
-        return UserError("wrong-input", sentence, "Check the name.")
+        sentence = tr("There is no {name} on {hub}, or not this revision of it.", **there)
+        return wrong_input(sentence, "Check the name.")
     return UserError(
-        "no-network", say("{hub} does not list {name}: {error}.", **there), "Check the network and try again."
+        ErrorCode.NO_NETWORK, tr("{hub} does not list {name}: {error}.", **there), "Check the network and try again."
     )
 
 
-def licensed(page: str, name: str) -> Said:
+def licensed(page: str, name: str) -> Translatable:
     """What to do for a model that is given only to those who accept its licence on its page of the hub."""
-    return say(
+    return tr(
         "Accept its licence at {page}, set the variable HF_TOKEN to an access token of yours from there, and run: "
         "{fetch}; or download its folder there, and run: {bring}",
         page=page,
@@ -230,8 +232,7 @@ def licensed(page: str, name: str) -> Said:
 
 
 def _pickled(name: str) -> UserError:
-    return UserError(
-        "wrong-input",
-        say("{name} has only pickled weights, which can hold programs: it cannot be used safely.", name=name),
+    return wrong_input(
+        tr("{name} has only pickled weights, which can hold programs: it cannot be used safely.", name=name),
         "Choose a repository with .safetensors files.",
     )

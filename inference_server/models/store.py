@@ -18,8 +18,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..shared import paths
-from ..shared.errors import Said, UserError, command, disk_full, never, quiet, run, say, stop_if
+from ..shared.command_lines import command, run
+from ..shared.errors import ErrorCode, UserError, disk_full_error, wrong_input
 from ..shared.messages import TITLES
+from ..shared.monitor import never, quiet, stop_if
+from ..shared.text import Translatable, tr
 from . import hub
 from .catalogue import MODELS, STARTERS, File, Model
 from .download import POLL, NetworkError, from_npm, from_url, holds
@@ -42,18 +45,17 @@ class Store:
         if name in MODELS:
             return MODELS[name]
         if not hub.REPOSITORY.fullmatch(name):
-            raise UserError(
-                "wrong-input",
-                say("There is no model {model}.", model=name),
-                say("Known are: {models}; and any ORG/NAME of the model hub.", models=", ".join(MODELS)),
+            raise wrong_input(
+                tr("There is no model {model}.", model=name),
+                tr("Known are: {models}; and any ORG/NAME of the model hub.", models=", ".join(MODELS)),
             )
         short = name.partition("@")[0]
         ours = next((model for model in MODELS.values() if model.hub.partition("@")[0] == short), None)
         if ours and name not in (short, ours.hub):
             names = {"name": short, "model": ours.name, "revision": ours.hub}
-            sentence = say("{name} is known as {model}, of which there is one revision, {revision}.", **names)
-            raise UserError("wrong-input", sentence)
-        return ours or Model(short, "fill", Said(short), "see its page", memory=0, hub=name)
+            sentence = tr("{name} is known as {model}, of which there is one revision, {revision}.", **names)
+            raise wrong_input(sentence)
+        return ours or Model(short, "fill", Translatable(short), "see its page", memory=0, hub=name)
 
     def fetched(self) -> list[Model]:
         """The models here that are not of the catalogue."""
@@ -92,7 +94,7 @@ class Store:
             stamp = _stamp(folder, file)
             if again or stamps.get(file.name) != stamp:
                 megabytes = {"done": done >> 20, "total": total >> 20}
-                progress(done / max(total, 1), say("Checking {model}, {done} of {total} MB", model=name, **megabytes))
+                progress(done / max(total, 1), tr("Checking {model}, {done} of {total} MB", model=name, **megabytes))
                 stamps[file.name] = stamp if holds(folder / file.name, file, cancelled) else None
             if stamps[file.name] is None:
                 bad.append(file)
@@ -107,18 +109,18 @@ class Store:
         missing, damaged = self.missing(name), self.damaged(name, again, progress, cancelled)
         if missing or damaged:
             file = self.folder_of(name) / [*missing, *damaged][0].name
-            sentence = say("The model file {file} is damaged.", file=file)
+            sentence = tr("The model file {file} is damaged.", file=file)
             if missing:
-                sentence = say("The model file {file} is missing.", file=file)
-            raise UserError("model-corrupt", sentence, run(command(f"models fetch {name}")))
+                sentence = tr("The model file {file} is missing.", file=file)
+            raise UserError(ErrorCode.MODEL_CORRUPT, sentence, run(command(f"models fetch {name}")))
 
     def demand(self, name: str, job: str) -> None:
         """Raise UserError, saying what brings it, if a model that `job` needs is not here.  Quick."""
         if self.missing(name):
-            job_in_words = Said.of(TITLES[job])
+            job_in_words = Translatable.of(TITLES[job])
             raise UserError(
-                "no-model",
-                say("{job} needs the model {model}, which is not installed.", job=job_in_words, model=name),
+                ErrorCode.NO_MODEL,
+                tr("{job} needs the model {model}, which is not installed.", job=job_in_words, model=name),
                 licensed(self.known(name)) or run(command(f"models fetch {name}")),
             )
 
@@ -146,14 +148,14 @@ class Store:
         model, folder = self.known(name), self.folder_of(name)
         with self._alone(name, progress, cancelled):
             if model.hub and self.missing(name):
-                progress(0.0, say("Asking what {model} consists of", model=name))
+                progress(0.0, tr("Asking what {model} consists of", model=name))
                 files = _as_known(model, hub.listing(model.hub, cancelled))
                 folder.mkdir(parents=True, exist_ok=True)
                 hub.keep(folder, model.hub, files)
             lacking = [*self.missing(name), *self.damaged(name, False, progress, cancelled)]
             if lacking and model.page and not model.hub:
-                sentence = say("{model} is given only to those who accept its licence.", model=name)
-                raise UserError("no-model", sentence, licensed(model))
+                sentence = tr("{model} is given only to those who accept its licence.", model=name)
+                raise UserError(ErrorCode.NO_MODEL, sentence, licensed(model))
             parts = {file: _beside(folder / file.name, f".{file.digest[:8]}.part") for file in lacking}
             for part in parts.values():
                 part.parent.mkdir(parents=True, exist_ok=True)
@@ -166,7 +168,7 @@ class Store:
                     def moved(length: int, file: File = file, done: int = done) -> None:
                         come = done + min(length, file.size)
                         megabytes = {"done": come // 1_000_000, "total": total // 1_000_000}
-                        words = say("Downloading {file}, {done} of {total} MB", file=file.name, **megabytes)
+                        words = tr("Downloading {file}, {done} of {total} MB", file=file.name, **megabytes)
                         progress(come / max(total, 1), words)
 
                     self._download(model, file, part, Path(scratch), moved, cancelled)
@@ -186,8 +188,8 @@ class Store:
             unlisted = self.files(name) is None
             if unlisted:
                 if len(given) != 1 or not given[0].is_dir():
-                    sentence = say("{model} has many files.", model=name)
-                    raise UserError("wrong-input", sentence, "Give the folder they are all in.")
+                    sentence = tr("{model} has many files.", model=name)
+                    raise wrong_input(sentence, "Give the folder they are all in.")
                 sources = {file: given[0] / file.name for file in hub.inside(given[0])}
                 for file in _as_known(model, sources):
                     if file not in sources:
@@ -215,7 +217,7 @@ class Store:
         folder = self.folder_of(name)
         with self._alone(name, progress, cancelled):
             if not folder.exists():
-                raise UserError("wrong-input", say("There is nothing here of {model}.", model=name))
+                raise wrong_input(tr("There is nothing here of {model}.", model=name))
             gone = folder.with_name(f".{folder.name}.removed")
             shutil.rmtree(gone, ignore_errors=True)
             try:
@@ -224,8 +226,8 @@ class Store:
                 if not os.access(self.folder, os.W_OK):
                     raise
                 raise UserError(
-                    "in-use",
-                    say("{model} is in use, so it cannot be removed now.", model=name),
+                    ErrorCode.IN_USE,
+                    tr("{model} is in use, so it cannot be removed now.", model=name),
                     "Stop the server, then try again.",
                 ) from None
             shutil.rmtree(gone)
@@ -272,9 +274,9 @@ class Store:
             part.unlink(missing_ok=True)
             reasons.append(f"{source}: not the file the catalogue describes")
         raise UserError(
-            "no-network",
-            say("{file} could not be downloaded ({reasons}).", file=file.name, reasons="; ".join(reasons)),
-            say(
+            ErrorCode.NO_NETWORK,
+            tr("{file} could not be downloaded ({reasons}).", file=file.name, reasons="; ".join(reasons)),
+            tr(
                 "Check the network and try again, or bring the file by hand: {command}",
                 command=command("models import --help"),
             ),
@@ -284,14 +286,14 @@ class Store:
         """Raise UserError if the disk has not so many bytes left."""
         free = shutil.disk_usage(self.folder).free
         if needed > free:
-            sentence = say(
+            sentence = tr(
                 "{model} needs {needed} GB, and the disk of {folder} has only {free} GB left.",
                 model=name,
                 needed=f"{needed / 1e9:.2f}",
                 folder=self.folder,
                 free=f"{free / 1e9:.2f}",
             )
-            raise UserError("disk-full", sentence, "Free some space and try again.")
+            raise UserError(ErrorCode.DISK_FULL, sentence, "Free some space and try again.")
 
     @contextlib.contextmanager
     def _alone(self, name: str, progress: Report = quiet, cancelled: Callable[[], bool] = never) -> Iterator[None]:
@@ -303,15 +305,15 @@ class Store:
                 while not stack.enter_context(paths.only_instance(self.folder / f".{folder.name}.lock")):
                     stack.close()
                     stop_if(cancelled)
-                    progress(0.0, say("Waiting for another program that works on {model}", model=name))
+                    progress(0.0, tr("Waiting for another program that works on {model}", model=name))
                     time.sleep(POLL)
                 yield
         except OSError as error:
             if error.errno == errno.ENOSPC:
-                raise disk_full(folder) from None
+                raise disk_full_error(folder) from None
             place = error.filename or folder
-            sentence = say("{place} cannot be read or written: {error}.", place=place, error=error.strerror)
-            raise UserError("no-model", sentence) from None
+            sentence = tr("{place} cannot be read or written: {error}.", place=place, error=error.strerror)
+            raise UserError(ErrorCode.NO_MODEL, sentence) from None
 
 
 def _as_known(model: Model, listed: Iterable[File]) -> tuple[File, ...]:
@@ -332,7 +334,7 @@ def licensed(model: Model) -> str:
     if model.page and model.hub:
         return hub.licensed(model.page, model.name)
     names = [file.name for file in model.files]
-    return model.page and say(
+    return model.page and tr(
         "Accept its licence at {page}, download these files there: {files}, and run: {command}",
         page=model.page,
         files=", ".join(names),
@@ -341,9 +343,8 @@ def licensed(model: Model) -> str:
 
 
 def _not_of(name: str, source: Path) -> UserError:
-    return UserError(
-        "wrong-input",
-        say("{file} is not a file of {model}, or is damaged.", file=source, model=name),
+    return wrong_input(
+        tr("{file} is not a file of {model}, or is damaged.", file=source, model=name),
         "Download it again; its size and digest must be those of the catalogue.",
     )
 

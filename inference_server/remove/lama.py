@@ -22,7 +22,9 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 
 from ..models.devices import best, multiplies_bfloat16
-from ..shared.errors import UserError, command, run, say
+from ..shared.command_lines import command, run
+from ..shared.errors import ErrorCode, UserError
+from ..shared.text import tr
 
 State = dict[str, Any]  # arrays or tensors by name
 Pair = tuple[torch.Tensor, torch.Tensor]  # the local and the global part
@@ -332,8 +334,8 @@ def load(files: dict[str, Path], device: str | None = None) -> Lama:
         return build(_read(path), device, precision(device))
     except Exception as error:  # every library has kinds of its own for each way in which a file can be wrong
         reason = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
-        sentence = say("{path} cannot be read as big-LaMa: {reason}.", path=path, reason=reason)
-        raise UserError("model-corrupt", sentence, run(command("models fetch big-lama"))) from None
+        sentence = tr("{path} cannot be read as big-LaMa: {reason}.", path=path, reason=reason)
+        raise UserError(ErrorCode.MODEL_CORRUPT, sentence, run(command("models fetch big-lama"))) from None
 
 
 def precision(device: str) -> torch.dtype:

@@ -24,7 +24,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from ..imaging import windows
-from .smooth import evened, inside, scaled, scattered, spread, surface
+from ..imaging.sampling import distance_inside, extrapolate, resize
+from .smooth import evened, scattered, surface
 
 LONGEST = 800  # pixels on the long side of a picture, beyond which time goes into what nobody sees
 SIDE = 7  # pixels of a patch
@@ -73,7 +74,7 @@ def fill(rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray, seed: int, step:
         return Filled(even, scattered(hole, usable & ~hole, seed))
     levels = _pyramid(rgb, hole, usable, given=False)
     if not levels:
-        return Filled(spread(rgb, ~hole), _nowhere(hole))
+        return Filled(extrapolate(rgb, ~hole), _nowhere(hole))
     pixels, offsets = _solved(levels, seed, step)
     return Filled(evened(pixels), offsets)
 
@@ -96,7 +97,7 @@ def _pyramid(rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray, given: bool)
 
     given: whether the hole's pixels are to be kept.
     """
-    depth = float(np.max(inside(hole)))
+    depth = float(np.max(distance_inside(hole)))
     usable = usable & ~hole
     levels: list[_Level] = []
     while hole.any() and _patches(usable) >= FEWEST:
@@ -105,9 +106,9 @@ def _pyramid(rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray, given: bool)
             break
         size = round(hole.shape[1] / 2), round(hole.shape[0] / 2)
         seen = np.ones(hole.shape, np.float32) if given else (~hole).astype(np.float32)
-        rgb = scaled(rgb * seen[..., None], size) / np.maximum(scaled(seen, size), 1e-6)[..., None]
-        usable = scaled((usable | hole).astype(np.float32), size) > 0.999
-        hole = scaled(hole.astype(np.float32), size) > 0.5
+        rgb = resize(rgb * seen[..., None], size) / np.maximum(resize(seen, size), 1e-6)[..., None]
+        usable = resize((usable | hole).astype(np.float32), size) > 0.999
+        hole = resize(hole.astype(np.float32), size) > 0.5
         usable &= ~hole
     return levels
 
@@ -180,7 +181,7 @@ class _Search:
         self._state = np.dstack((level.rgb, self._busy)).reshape(height * width, -1)
 
         rows, columns = self._corners(self.targets)
-        self._say = DEEP ** -np.minimum(inside(level.hole)[rows + RADIUS, columns + RADIUS], DEEPEST)
+        self._say = DEEP ** -np.minimum(distance_inside(level.hole)[rows + RADIUS, columns + RADIUS], DEEPEST)
         around = cv2.dilate(level.hole.astype(np.uint8), np.ones((2 * RING + 1,) * 2, np.uint8)) > 0
         self._drawn = np.nonzero(around)
         bounds = windows.bounds(around)
@@ -192,7 +193,7 @@ class _Search:
         """The picture and how busy it is, before anything was matched."""
         if self._level.given:
             return self._level.rgb, self._busy
-        return spread(self._level.rgb, ~self._level.hole), spread(self._busy, self._told)
+        return extrapolate(self._level.rgb, ~self._level.hole), extrapolate(self._busy, self._told)
 
     def described(self, places: np.ndarray, picture: np.ndarray, busy: np.ndarray) -> np.ndarray:
         """What the patches at these places are compared by, in a picture (h, w, 3) that is this busy (h, w, 2)."""
@@ -281,7 +282,7 @@ class _Search:
         off = (self._level.rgb[part] - drawn[part][..., :3]) * self._ring[..., None]
         share = cv2.GaussianBlur(self._ring.astype(np.float32), (0, 0), RING)
         off = cv2.GaussianBlur(off, (0, 0), RING) / np.maximum(share, 1e-6)[..., None]
-        drawn[part][..., :3] += spread(off, self._ring)
+        drawn[part][..., :3] += extrapolate(off, self._ring)
         picture, busy = self._level.rgb.copy(), self._busy.copy()
         picture[hole], busy[hole] = drawn[hole][:, :3], drawn[hole][:, 3:]
         return picture, busy

@@ -13,12 +13,13 @@ import cv2
 import numpy as np
 
 from ..imaging import windows
-from ..imaging.windows import Window
-from ..shared.errors import UserError
+from ..imaging.pixels import usable_colours, white_value
+from ..imaging.sampling import extrapolate, reduced
+from ..shared.errors import wrong_input
+from ..shared.geometry import Window
 from . import detail
 from .inpainters import Inpainter
 from .patchmatch import Filled
-from .smooth import spread
 
 OVERVIEW = 1024  # pixels on the long side, in which holes are told apart
 SEVERAL = 64  # holes, from which they are one
@@ -128,14 +129,13 @@ def filled(
     nothing else is there.  Raises UserError where the hole is everything.
     """
     if hole.all():
-        raise UserError(
-            "wrong-input",
+        raise wrong_input(
             "The mask covers everything: nothing is left to fill it from.",
             "Make it smaller, or let it grow less.",
         )
-    photo, usable = detail.cleaned(source, usable)
-    white = detail.white(photo)
-    picture, small_hole = detail.reduced(photo, hole, white, inpainter.side)
+    photo, usable = usable_colours(source, usable)
+    white = white_value(photo)
+    picture, small_hole = reduced(photo, hole, white, inpainter.side)
     small_usable = _reduced_all(usable | hole, picture.shape) & ~small_hole
     found = inpainter.fill(picture, small_hole, small_usable, seed, step)
     pixels = detail.detailed(photo, hole, usable, white, found)
@@ -151,8 +151,8 @@ def _opacity(opacity: np.ndarray, hole: np.ndarray, white: float, side: int) -> 
     if (known == known[0]).all():
         return np.full((np.count_nonzero(hole), 1), known[0])
     grey = opacity.repeat(3, axis=2)
-    reduced, small_hole = detail.reduced(grey, hole, white, side)
-    smooth = spread(reduced, ~small_hole)
+    smaller, small_hole = reduced(grey, hole, white, side)
+    smooth = extrapolate(smaller, ~small_hole)
     nothing = Filled(smooth, np.zeros((*small_hole.shape, 2), np.int32))
     return detail.detailed(grey, hole, np.zeros_like(hole), white, nothing)[:, :1]
 

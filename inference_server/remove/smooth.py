@@ -3,7 +3,8 @@
 import cv2
 import numpy as np
 
-SETTLE = 8  # rounds of smoothing at each size
+from ..imaging.sampling import distance_inside, extrapolate
+
 AVERAGE = 7  # pixels, over which grain is averaged out
 ENOUGH = 3000  # pixels to know a surface by
 LEAST_AROUND = 16  # pixels around a hole that say whether it is part of a smooth surface
@@ -14,37 +15,6 @@ FAINT = 6 / 255  # of a step twice this high half is left
 GRAIN = 16  # pixels of a square of such a surface's grain
 
 
-def scaled(image: np.ndarray, size: tuple[int, int], how: int = cv2.INTER_AREA) -> np.ndarray:
-    """image (h, w) or (h, w, C) at another (width, height), whatever C is."""
-    return cv2.resize(image, size, interpolation=how).reshape(size[1], size[0], *image.shape[2:])
-
-
-def inside(hole: np.ndarray) -> np.ndarray:
-    """How many pixels (h, w) float32 a pixel lies inside a hole (h, w) bool; beyond the picture is outside."""
-    return cv2.distanceTransform(np.pad(hole, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
-
-
-def spread(values: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """values (h, w, C) float32 where `known` (h, w) bool, and smoothly continued elsewhere: about as heat would.
-
-    Coarse to fine: each size begins with what the one half as large has come to.  0 where nothing is known.
-    """
-    share = known.astype(np.float32)
-    sizes = [(values * share[..., None], share)]
-    while max(sizes[-1][1].shape) > 1 and np.min(sizes[-1][1]) == 0:
-        width, height = ((n + 1) // 2 for n in sizes[-1][1].shape[::-1])
-        sizes.append((scaled(sizes[-1][0], (width, height)), scaled(sizes[-1][1], (width, height))))
-    now = np.zeros((1, 1, values.shape[2]), np.float32)
-    for sums, share in sizes[::-1]:
-        height, width = share.shape
-        now = scaled(now, (width, height), cv2.INTER_LINEAR)
-        free = share <= 0
-        now[~free] = sums[~free] / share[~free][:, None]
-        for _ in range(SETTLE):
-            now[free] = cv2.blur(now, (3, 3)).reshape(now.shape)[free]
-    return now
-
-
 def surface(rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray) -> np.ndarray | None:
     """A smooth surface in place of rgb (h, w, 3), where the hole's surroundings are one but for grain: a sky, a wall.
 
@@ -53,7 +23,7 @@ def surface(rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray) -> np.ndarray
     """
     calm = cv2.erode((usable & ~hole).astype(np.uint8), np.ones((AVERAGE, AVERAGE), np.uint8), borderValue=1) > 0
     away = cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, 5)
-    near = calm & (away < max(LEAST_AROUND, float(np.max(inside(hole)))))
+    near = calm & (away < max(LEAST_AROUND, float(np.max(distance_inside(hole)))))
     if np.count_nonzero(near) < ENOUGH:
         return None
     y, x = np.meshgrid(*(np.linspace(-1, 1, n, dtype=np.float32) for n in hole.shape), indexing="ij")
@@ -64,7 +34,7 @@ def surface(rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray) -> np.ndarray
     grain = min(COARSEST, float(np.std((rgb - even)[near])))
     if np.abs(rest[near]).max() > SMOOTH + GRAINY * grain / AVERAGE:
         return None
-    return terms @ factors + spread(rest, calm)
+    return terms @ factors + extrapolate(rest, calm)
 
 
 def evened(rgb: np.ndarray) -> np.ndarray:

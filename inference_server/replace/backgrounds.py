@@ -6,8 +6,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from ..remove.detail import from_float, white
-from ..shared.errors import UserError, say
+from ..imaging.pixels import to_depth, white_value
+from ..shared.errors import wrong_input
+from ..shared.text import tr
 from . import defocus
 
 BAND = 256  # rows at once
@@ -46,22 +47,22 @@ def backdrop(image: np.ndarray, alpha: np.ndarray, wanted: Backdrop, step: Calla
         return _gradient(image, wanted, step)
     if isinstance(wanted, Blur):
         if not 0 <= wanted.strength <= 1:
-            raise UserError("wrong-input", "The strength of a blur must be between 0 and 1.")
-        return defocus.out_of_focus(image, alpha, wanted.strength, white(image), step)
+            raise wrong_input("The strength of a blur must be between 0 and 1.")
+        return defocus.out_of_focus(image, alpha, wanted.strength, white_value(image), step)
     if wanted.ndim != 3 or wanted.shape[2] not in (3, 4) or not wanted.size:
-        raise UserError("wrong-input", "The background must be an array (height, width, 3 or 4), and not empty.")
+        raise wrong_input("The background must be an array (height, width, 3 or 4), and not empty.")
     if wanted.dtype not in (np.uint8, np.uint16, np.float32):
-        sentence = say("The background must be uint8, uint16 or float32, not {type}.", type=wanted.dtype)
-        raise UserError("wrong-input", sentence)
+        sentence = tr("The background must be uint8, uint16 or float32, not {type}.", type=wanted.dtype)
+        raise wrong_input(sentence)
     return _photo(image, wanted, step)
 
 
 def _gradient(image: np.ndarray, wanted: Gradient, step: Callable[[float], None]) -> np.ndarray:
     top, bottom = (np.array(colour, np.float64) for colour in wanted)
     if any(c.shape != (3,) or not ((c >= 0) & (c <= 1)).all() for c in (top, bottom)):
-        raise UserError("wrong-input", "A colour must have three values between 0 and 1.")
+        raise wrong_input("A colour must have three values between 0 and 1.")
     height, width = image.shape[:2]
-    full = 1.0 if image.dtype == np.float32 else white(image)
+    full = 1.0 if image.dtype == np.float32 else white_value(image)
     share = np.linspace(0, 1, height)[:, None] if height > 1 else np.array([[0.5]])
     colours = (top + (bottom - top) * share) * full
     if image.dtype == np.float32:
@@ -91,19 +92,19 @@ def _photo(image: np.ndarray, photo: np.ndarray, step: Callable[[float], None]) 
         np.clip(part, 0, None, out=part)  # a cubic overshoots
     if part.dtype == image.dtype:
         return part
-    full, ours = (1.0 if one.dtype == np.float32 else white(one) for one in (photo, image))
+    full, ours = (1.0 if one.dtype == np.float32 else white_value(one) for one in (photo, image))
     result = np.empty(part.shape, image.dtype)
     for k in range(0, height, BAND):
         step(0.8 + 0.2 * k / height)
-        result[k : k + BAND] = from_float(part[k : k + BAND] * np.float32(1 / full), image.dtype, ours)
+        result[k : k + BAND] = to_depth(part[k : k + BAND] * np.float32(1 / full), image.dtype, ours)
     return result
 
 
 def _opaque(photo: np.ndarray, step: Callable[[float], None]) -> np.ndarray:
     """photo (h, w, 3|4) of any depth as a new (h, w, 3) of the same, over white, without what is not a number."""
-    full = 1.0 if photo.dtype == np.float32 else white(photo)
+    full = 1.0 if photo.dtype == np.float32 else white_value(photo)
     result = np.empty((*photo.shape[:2], 3), photo.dtype)
-    brightest = white(photo) if photo.dtype == np.float32 else 0.0
+    brightest = white_value(photo) if photo.dtype == np.float32 else 0.0
     for y in range(0, len(photo), BAND):
         step(0.5 * y / len(photo))
         rows = photo[y : y + BAND]

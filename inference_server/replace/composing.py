@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 
 from ..imaging import windows
-from ..remove import detail
-from ..remove.smooth import scaled, spread
+from ..imaging.pixels import to_depth, to_uint8, white_value
+from ..imaging.sampling import extrapolate, reduced, resize, sample_at
 from ..select import shadows
-from ..shared.errors import UserError
+from ..shared.errors import wrong_input
 from . import defocus
 
 SURE, NONE = 250, 5  # alpha from which a pixel is the object's alone, and up to which it is the background's
@@ -55,11 +55,11 @@ def laid_behind(
     done; what it raises ends this.  Raises UserError where the mask is empty or leaves nothing to replace.
     """
     if not alpha.any():
-        raise UserError("wrong-input", "The mask is empty: there is no object to keep.", "Click on an object.")
+        raise wrong_input("The mask is empty: there is no object to keep.", "Click on an object.")
     if alpha.min() == 255:
-        raise UserError("wrong-input", "The mask covers everything: there is no background to replace.")
+        raise wrong_input("The mask covers everything: there is no background to replace.")
     step(0.0)
-    full = detail.white(image)
+    full = white_value(image)
     opaque = full if image.dtype != np.float32 else 1.0
     pixels = np.full(image.shape, opaque, image.dtype)
     pixels[..., :3] = background
@@ -108,7 +108,7 @@ def _unmix(
         step(0.8 + 0.2 * float(some[0]) / part.size)
         at = np.divmod(some, part.shape[1])
         small = (np.stack(at, 1) + 0.5) / scale
-        f, b = detail.sampled(object_colour, small), detail.sampled(old_colour, small)
+        f, b = sample_at(object_colour, small), sample_at(old_colour, small)
         seen = colour[at].astype(np.float32) / np.float32(full)
         a = part[at].astype(np.float32)[:, None] / 255
         off = (seen - a * f - (1 - a) * b) / (a**2 + (1 - a) ** 2 + np.float32(FAITH))
@@ -122,7 +122,7 @@ def _unmix(
         m = np.ceil(255 * np.maximum(1 - a, least.clip(0, 1)).max(axis=1) - 1e-3)
         shown[there.slices][at] = m
         value = seen + (wanted - seen) * (255 / m[:, None])
-        new[(*at, slice(3))] = detail.from_float(value.clip(0, 1), image.dtype, full)
+        new[(*at, slice(3))] = to_depth(value.clip(0, 1), image.dtype, full)
 
 
 def _eroded(part: np.ndarray) -> np.ndarray:
@@ -132,8 +132,8 @@ def _eroded(part: np.ndarray) -> np.ndarray:
 
 def _continued(photo: np.ndarray, known: np.ndarray, full: float) -> np.ndarray | None:
     """photo (h, w, 3) at reduced size, float32 with 1 for `full`, continued from where it is known (h, w) bool."""
-    picture, unknown = detail.reduced(photo, ~known, full, SIDE)
-    return None if unknown.all() else spread(picture, ~unknown)
+    picture, unknown = reduced(photo, ~known, full, SIDE)
+    return None if unknown.all() else extrapolate(picture, ~unknown)
 
 
 def _shade(pixels: np.ndarray, factor: np.ndarray | None, step: Callable[[float], None]) -> None:
@@ -166,19 +166,19 @@ def _shadow(image: np.ndarray, alpha: np.ndarray) -> np.ndarray | None:
     size = max(1, round(width * scale)), max(1, round(height * scale))
     small = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
     cast = cv2.resize(shadows.find(image, alpha), size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    rgb = windows.to_uint8(cv2.resize(image, size, interpolation=cv2.INTER_AREA)[..., :3])
+    rgb = to_uint8(cv2.resize(image, size, interpolation=cv2.INTER_AREA)[..., :3])
     light = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32)[..., None] + 1
     contact = _contact(small)
     free = small <= NONE
     near = cv2.dilate(((contact > 0) | (cast > 0)).astype(np.uint8), np.ones((2 * SHADED + 1,) * 2, np.uint8)) > 0
     if not (free & ~near).any():
         return None
-    lit = spread(light, free & ~near)[..., 0]
+    lit = extrapolate(light, free & ~near)[..., 0]
     ratio = np.where(free, light[..., 0] / lit, 0).astype(np.float32)
     deviation = max(0.5, EVEN * max(bounds.width, bounds.height) * scale)
     weight = cv2.GaussianBlur(free.astype(np.float32), (0, 0), deviation)
     even = cv2.GaussianBlur(ratio, (0, 0), deviation) / np.maximum(weight, 1e-6)
-    even = spread(even[..., None], weight > 0.05)[..., 0].clip(DARKEST, 1)
+    even = extrapolate(even[..., None], weight > 0.05)[..., 0].clip(DARKEST, 1)
     fade = np.maximum(contact, cv2.GaussianBlur(cast, (0, 0), deviation))
     return 1 - fade * (1 - even)
 
@@ -196,7 +196,7 @@ def _contact(alpha: np.ndarray) -> np.ndarray:
     # Its lower outline, as far as it is low enough to stand on the ground.
     stands = item & (rows >= low - 1) & (rows >= foot)
     reach = max(2.0, CONTACT * bounds.width)
-    tall = scaled(stands.astype(np.uint8), (width, max(1, round(height * FLAT))), cv2.INTER_NEAREST)
+    tall = resize(stands.astype(np.uint8), (width, max(1, round(height * FLAT))), cv2.INTER_NEAREST)
     away = cv2.distanceTransform(1 - tall, cv2.DIST_L2, 5)
     away = cv2.resize(away, (width, height), interpolation=cv2.INTER_AREA)
     return np.square((1 - away / reach).clip(0, 1))

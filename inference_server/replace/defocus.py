@@ -4,7 +4,7 @@
    focus: the circle of confusion grows with |1/depth - 1/focus| (Potmesil and Chakravarty 1981, "A lens and aperture
    camera model for synthetic image generation"), and 1/depth falls linearly to 0 at the horizon.  So the ground is in
    focus where the object stands, softer with distance, and all above the horizon alike.
-2. The object is taken away, and what lies around it continued (`smooth.spread`), so that it does not bleed.
+2. The object is taken away, and what lies around it continued (`sampling.extrapolate`), so that it does not bleed.
 3. The rest is blurred with discs, in light rather than in the photo's encoding, so that bright points become discs: at
    radii half an octave apart, each in a picture as small as that radius allows, between which each row is mixed.
 4. The grain that this takes away is laid over it again: noise with the spectrum of the photo's own (Galerne, Gousseau
@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 
 from ..imaging import grain
-from ..remove.detail import from_float
-from ..remove.smooth import spread
+from ..imaging.pixels import to_depth
+from ..imaging.sampling import extrapolate
 
 LARGEST = 0.03  # of the photo's long side: the disc's radius at full strength
 FINEST = 0.7  # pixels: a smaller disc is none
@@ -109,7 +109,7 @@ def out_of_focus(
         band = np.sqrt(light, out=light)
         lost = np.clip(wanted[y : y + BAND] / 2, 0, 1).astype(np.float32)[:, None, None]
         band += lost * grain.rows(noise, y, len(here), width)
-        result[y : y + BAND] = from_float(band.clip(0, None), image.dtype, white)
+        result[y : y + BAND] = to_depth(band.clip(0, None), image.dtype, white)
     return result
 
 
@@ -132,7 +132,7 @@ class _Scene:
             shares.append(_shrunk(known, self._shrunk))
         share = np.concatenate(shares)
         picture = np.concatenate(sums) / np.maximum(share, 1e-3)[..., None]
-        self._behind = spread(picture, share > 1e-3)
+        self._behind = extrapolate(picture, share > 1e-3)
 
     def rows(self, top: int, bottom: int, margin: int) -> np.ndarray:
         """The light (n, W, 3) float32 of some rows, continued where the object is and up to `margin` pixels from it."""

@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 
 from ..imaging import masks
-from ..imaging.windows import Window
-from ..shared.errors import stop_if
+from ..shared.geometry import Window
+from ..shared.monitor import stop_if
 
 if TYPE_CHECKING:
     from .segmenters import Embedding, Segmenter

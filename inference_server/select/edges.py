@@ -17,9 +17,9 @@ import cv2
 import numpy as np
 
 from ..imaging import masks, windows
-from ..imaging.windows import Window
-from ..shared.errors import stop_if
-from ..shared.messages import proxy_size
+from ..imaging.pixels import to_proxy, to_uint8
+from ..shared.geometry import Window, proxy_size
+from ..shared.monitor import stop_if
 
 if TYPE_CHECKING:
     from .segmenters import Segmenter
@@ -156,7 +156,7 @@ def _second_look(
 
     None where it sees another object than `coarse` there, or where `coarse` has none.
     """
-    seen = windows.to_proxy(rgb)
+    seen = to_proxy(rgb)
     scale = seen.shape[1] / window.width, seen.shape[0] / window.height
     embedding = segmenter.encode(seen)
     cells = embedding.cells[0] * scale[0], embedding.cells[1] * scale[1]
@@ -263,5 +263,5 @@ def _eight_bits(pixels: np.ndarray) -> np.ndarray:
         return pixels
     rgb = np.empty((*pixels.shape[:2], 3), np.uint8)
     for y in range(0, len(rgb), BAND_ROWS):  # or a large window would be there once more at twice its depth
-        rgb[y : y + BAND_ROWS] = windows.to_uint8(pixels[y : y + BAND_ROWS, :, :3])
+        rgb[y : y + BAND_ROWS] = to_uint8(pixels[y : y + BAND_ROWS, :, :3])
     return rgb

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..shared.errors import UserError, say
+from ..shared.errors import wrong_input
+from ..shared.text import tr
 from . import mask_ranking
 
 Box = tuple[float, float, float, float]
@@ -42,9 +43,8 @@ class Prompt:
         """Which of so many masks was taken after the first `count` points.  Raises UserError."""
         number = self.chosen[count] if count < len(self.chosen) else 0
         if number >= masks:
-            raise UserError(
-                "wrong-input",
-                say("There is no mask number {number} to take: they are {masks}.", number=number + 1, masks=masks),
+            raise wrong_input(
+                tr("There is no mask number {number} to take: they are {masks}.", number=number + 1, masks=masks),
                 "Take one of those that are shown.",
             )
         return number
@@ -66,40 +66,40 @@ def checked(
     width, height = size
     given, kinds, corners = _numbers(points), _numbers(labels), None if box is None else _numbers(box)
     if given is None or (given.size and (given.ndim != 2 or given.shape[1] != 2)):
-        raise UserError("wrong-input", "The points must be pairs of numbers, x and y.")
+        raise wrong_input("The points must be pairs of numbers, x and y.")
     if kinds is None or kinds.ndim != 1:
-        raise UserError("wrong-input", "The labels must be a row of numbers: 1 (this) or 0 (not this).")
+        raise wrong_input("The labels must be a row of numbers: 1 (this) or 0 (not this).")
     if len(points) != len(labels):
-        sentence = say("There are {points} points but {labels} labels.", points=len(points), labels=len(labels))
-        raise UserError("wrong-input", sentence, "Give one label a point.")
+        sentence = tr("There are {points} points but {labels} labels.", points=len(points), labels=len(labels))
+        raise wrong_input(sentence, "Give one label a point.")
     if not all(label in (0, 1) for label in labels):
-        raise UserError("wrong-input", "A label is 1 (this) or 0 (not this).")
+        raise wrong_input("A label is 1 (this) or 0 (not this).")
     if text and (len(points) or box is not None or rough is not None):
-        raise UserError("wrong-input", "An object is either named or pointed at, not both.", "Leave one of them out.")
+        raise wrong_input("An object is either named or pointed at, not both.", "Leave one of them out.")
     if not text and box is None and rough is None and 1 not in labels:
-        raise UserError("wrong-input", "No click says what is meant.", "Click on the object, or draw a box around it.")
+        raise wrong_input("No click says what is meant.", "Click on the object, or draw a box around it.")
     if len(chosen) > len(points) + 1 or any(number < 0 for number in chosen):
-        raise UserError("wrong-input", "Masks are numbered from 0, and one is taken after each click.")
+        raise wrong_input("Masks are numbered from 0, and one is taken after each click.")
     if rough is not None:
         hints = [
             ((x + 0.5) * width / rough.shape[1], (y + 0.5) * height / rough.shape[0])
             for x, y in mask_ranking.clicks_in(rough)
         ]
         if not hints:
-            raise UserError("wrong-input", "The rough mask is empty.", "Paint over the object.")
+            raise wrong_input("The rough mask is empty.", "Paint over the object.")
         points, labels = [*hints, *points], [1] * len(hints) + [*labels]
         chosen = (0,) * len(hints) + chosen
     for x, y in points:
         if not (0 <= x < width and 0 <= y < height):
             place = {"x": f"{x:g}", "y": f"{y:g}", "width": width, "height": height}
-            sentence = say("The click at {x}, {y} is outside the picture ({width} x {height}).", **place)
-            raise UserError("wrong-input", sentence, "Click on the object itself.")
+            sentence = tr("The click at {x}, {y} is outside the picture ({width} x {height}).", **place)
+            raise wrong_input(sentence, "Click on the object itself.")
     if box is not None:
         if corners is None or corners.shape != (4,) or not np.isfinite(corners).all():
-            raise UserError("wrong-input", "A box is four numbers: left, top, right, bottom.")
+            raise wrong_input("A box is four numbers: left, top, right, bottom.")
         (x0, x1), (y0, y1) = sorted(corners[0::2]), sorted(corners[1::2])
         if x1 <= 0 or y1 <= 0 or x0 >= width or y0 >= height or x0 == x1 or y0 == y1:
-            raise UserError("wrong-input", "The box is empty or outside the picture.", "Draw it around the object.")
+            raise wrong_input("The box is empty or outside the picture.", "Draw it around the object.")
         box = float(max(x0, 0)), float(max(y0, 0)), float(min(x1, width)), float(min(y1, height))
     return Prompt(
         tuple((float(x), float(y)) for x, y in points),

@@ -15,11 +15,13 @@ import cv2
 import numpy as np
 
 from ..imaging import masks, windows
-from ..imaging.windows import Window
 from ..models.catalogue import MODELS
 from ..models.store import Store
-from ..shared.errors import UserError, never, quiet, say, stop_if
-from ..shared.messages import photo_key
+from ..shared.errors import wrong_input
+from ..shared.geometry import Window
+from ..shared.messages import image_key
+from ..shared.monitor import never, quiet, stop_if
+from ..shared.text import tr
 from . import automatic_masks, edges, grabcut, mask_ranking, segmenters
 from .prompts import Box, Prompt
 from .segmenters import Embedding, Segmenter
@@ -152,7 +154,7 @@ class Selector:
 
     def look(self, proxy: np.ndarray, progress: Report = quiet, cancelled: Callable[[], bool] = never) -> Photo:
         """Encode a proxy (h, w, 3) uint8, or find that it was encoded before."""
-        key = photo_key(proxy.shape[1], proxy.shape[0], proxy.tobytes())
+        key = image_key(proxy.shape[1], proxy.shape[0], proxy.tobytes())
         photo = self.known(key)
         if photo is None:
             segmenter = self._load(progress, cancelled)
@@ -260,8 +262,8 @@ class Selector:
             photo.for_namer = self._namer.encode(photo.proxy)
         logits, scores = self._namer.find(photo.for_namer, text)
         if not len(logits):
-            sentence = say("Nothing was found that is “{text}”.", text=text)
-            raise UserError("wrong-input", sentence, "Use other words, or click on it.")
+            sentence = tr("Nothing was found that is “{text}”.", text=text)
+            raise wrong_input(sentence, "Use other words, or click on it.")
         return photo.for_namer.cells, Answer(logits, scores, True)
 
 

@@ -22,7 +22,8 @@ import cv2
 import numpy as np
 
 from ..imaging import windows
-from ..imaging.windows import Window
+from ..imaging.pixels import to_uint8
+from ..shared.geometry import Window
 from . import edges
 
 REACH = 1.0  # of the object's longer side: as far as is looked, on each side
@@ -91,7 +92,7 @@ def find(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
     if bounds is None:
         return shadow
     window = bounds.grown(reach(bounds), reach(bounds), mask.shape[1], mask.shape[0])
-    rgb, item = windows.to_uint8(pixels[window.slices][..., :3]), mask[window.slices]
+    rgb, item = to_uint8(pixels[window.slices][..., :3]), mask[window.slices]
     fine, coarse = ([_reduced(part, side) for part in (rgb, item)] for side in (FINE_SIDE, SIDE))
     piece = _likeliest(*coarse)
     if piece is None:

@@ -16,7 +16,7 @@ from ..engine import Engine
 from ..fill import filling
 from ..fill.prompts import Prompt
 from ..imaging import masks, windows
-from ..imaging.windows import Window
+from ..imaging.pixels import from_rgb, to_rgb
 from ..remove import removal
 from ..replace import backgrounds
 from ..select import edges, outlines, shadows
@@ -24,24 +24,27 @@ from ..select.prompts import Prompt as Pointed
 from ..select.prompts import checked
 from ..select.selector import Mask, Photo
 from ..shared import messages
-from ..shared.errors import Said, UserError, say, stop_if
+from ..shared.errors import ErrorCode, UserError, wrong_input
+from ..shared.geometry import PROXY_SIDE, Window, proxy_size
 from ..shared.messages import (
-    Find,
-    Found,
+    Encoded,
+    EncodeImage,
+    ExpandedPrompt,
+    ExpandPrompt,
     Inpaint,
     Inpainted,
     Locate,
     Located,
-    Look,
-    Looked,
+    MaskProposal,
+    MaskProposals,
     Preview,
+    PreviewMasks,
     Raster,
     Segment,
     Segmented,
-    Shape,
-    Suggest,
-    Suggested,
 )
+from ..shared.monitor import stop_if
+from ..shared.text import Translatable, tr
 from ..shared.wire import ProtocolError, attach, extract
 
 Report = Callable[[float, str], None]
@@ -67,25 +70,25 @@ def perform(
     Raises UserError, and ProtocolError for a request that contradicts itself.
     """
     match message:
-        case Look():
+        case EncodeImage():
             _look(engine, message.photo, frames, progress, cancelled)
-            return Looked(), []
-        case Find():
+            return Encoded(), []
+        case PreviewMasks():
             return _find(engine, message, frames, progress, cancelled, send)
         case Locate():
             return _locate(engine, message, frames, progress, cancelled)
         case Segment():
             return _segment(engine, message, frames, progress, cancelled)
-        case Suggest():
+        case ExpandPrompt():
             _check_job(message.job)
             photo = _look(engine, message.photo, frames, progress, cancelled)
-            return Suggested(*engine.suggest(message.job, photo.proxy, message.wish)), []
+            return ExpandedPrompt(*engine.suggest(message.job, photo.proxy, message.wish)), []
         case Inpaint():
             return _inpaint(engine, message, frames, progress, cancelled, send)
     raise ProtocolError(f"{type(message).__name__} is not a request")
 
 
-def _find(engine, message: Find, frames, progress, cancelled, send: Send) -> Answer:
+def _find(engine, message: PreviewMasks, frames, progress, cancelled, send: Send) -> Answer:
     _check_job(message.job)
     size = _size(message.photo)
     look = _look_for if message.clicks else _look_at_ready
@@ -95,13 +98,13 @@ def _find(engine, message: Find, frames, progress, cancelled, send: Send) -> Ans
             while drawn and not drawn[-1][0].outlines:
                 drawn.pop()
             shown = tuple(replace(shape, mask=replace(shape.mask, frame=k)) for k, (shape, _) in enumerate(drawn))
-            answer, packed = Found(shown, more), [frame for _, frame in drawn]
+            answer, packed = MaskProposals(shown, more), [frame for _, frame in drawn]
             if more:
                 send(answer, packed)
     return answer, packed
 
 
-def _look_for(engine, message: Find, frames, progress, cancelled, each) -> Iterator[tuple[Looks, int]]:
+def _look_for(engine, message: PreviewMasks, frames, progress, cancelled, each) -> Iterator[tuple[Looks, int]]:
     """What the clicks point at, and how many better looks follow.  each: does a thing to several at once, as `map`."""
     photo = _seen_whole(engine, message.photo, frames, progress, cancelled)
     height, width = photo.proxy.shape[:2]
@@ -132,11 +135,11 @@ def _look_for(engine, message: Find, frames, progress, cancelled, each) -> Itera
     yield photo.looks[1], 0
 
 
-def _look_at_ready(engine, message: Find, frames, progress, cancelled, each) -> Iterator[tuple[Looks, int]]:
+def _look_at_ready(engine, message: PreviewMasks, frames, progress, cancelled, each) -> Iterator[tuple[Looks, int]]:
     """The rough mask, and whether the same with its shadow follows; parameters as in `_look_for`."""
     if message.rough is None:
         raise ProtocolError("neither clicks nor a mask")
-    mask = _rough(message.rough, frames, messages.proxy_size(*_size(message.photo)))
+    mask = _rough(message.rough, frames, proxy_size(*_size(message.photo)))
     more = int(message.include_shadow and message.job != "replace" and not message.quick)
     yield [(mask, 1.0)], more
     if more:
@@ -144,15 +147,15 @@ def _look_at_ready(engine, message: Find, frames, progress, cancelled, each) -> 
         yield [(_with_shadow(engine, photo.proxy, mask, progress, cancelled), 1.0)], 0
 
 
-def _seen_whole(engine, photo: messages.Photo, frames, progress, cancelled) -> Photo:
+def _seen_whole(engine, photo: messages.ImageRef, frames, progress, cancelled) -> Photo:
     """`_look`, for those who draw on the proxy."""
-    seen, size = _look(engine, photo, frames, progress, cancelled), messages.proxy_size(*_size(photo))
+    seen, size = _look(engine, photo, frames, progress, cancelled), proxy_size(*_size(photo))
     if seen.proxy.shape[1::-1] != size:
         raise ProtocolError("the proxy is not of the size it has for this photo")
     return seen
 
 
-def _shown(mask: np.ndarray, message: Find, size: tuple[int, int]) -> np.ndarray:
+def _shown(mask: np.ndarray, message: PreviewMasks, size: tuple[int, int]) -> np.ndarray:
     """The mask (h, w) uint8 of the photo at any size, as what the job paints, or keeps, would show through it."""
     scale = max(mask.shape) / max(size)
     match message.job:
@@ -163,15 +166,15 @@ def _shown(mask: np.ndarray, message: Find, size: tuple[int, int]) -> np.ndarray
     return masks.grow_and_feather(mask, *masks.suited(message.grow, message.feather, size), scale)
 
 
-def _shape(mask: np.ndarray, score: float, size: tuple[int, int]) -> tuple[Shape, bytes]:
+def _shape(mask: np.ndarray, score: float, size: tuple[int, int]) -> tuple[MaskProposal, bytes]:
     """A mask (h, w) of the photo as it travels, an empty one as a single pixel, and its frame."""
-    proxy = cv2.resize(mask, messages.proxy_size(*size), interpolation=cv2.INTER_LINEAR)
+    proxy = cv2.resize(mask, proxy_size(*size), interpolation=cv2.INTER_LINEAR)
     place = windows.bounds(proxy) or Window(0, 0, 1, 1)
     frames: list[bytes] = []
     part = np.ascontiguousarray(proxy[place.slices])
     raster = attach(frames, place.width, place.height, 1, "uint8", part.tobytes(), pack=True)
     scale = size[0] / mask.shape[1], size[1] / mask.shape[0]
-    return Shape(score, place, raster, outlines.outlines(mask, scale)), frames[0]
+    return MaskProposal(score, place, raster, outlines.outlines(mask, scale)), frames[0]
 
 
 def _locate(engine, message: Locate, frames, progress, cancelled) -> Answer:
@@ -207,7 +210,7 @@ def _locate(engine, message: Locate, frames, progress, cancelled) -> Answer:
 
 def _segment(engine, message: Segment, frames, progress, cancelled) -> Answer:
     window = _window(message.window, message.photo)
-    pixels = windows.to_rgb(_pixels(message.pixels, frames, window))
+    pixels = to_rgb(_pixels(message.pixels, frames, window))
     photo = _look(engine, message.photo, frames, progress, cancelled)
     best = _best_mask(engine, photo, message, frames, message.soft_edge)
     mask = best.inside(window, pixels, progress, cancelled)
@@ -228,7 +231,7 @@ def _inpaint(engine, message: Inpaint, frames, progress, cancelled, send: Send) 
         raise ProtocolError(f"there can be 1 to {messages.MAX_VARIATIONS} variations")
     window = _window(message.window, message.photo)
     pixels = _pixels(message.pixels, frames, window)
-    rgb, score = windows.to_rgb(pixels), 1.0
+    rgb, score = to_rgb(pixels), 1.0
     if message.mask:
         mask = _pixels(message.mask, frames, window)[..., 0]
     elif message.clicks:
@@ -244,12 +247,12 @@ def _inpaint(engine, message: Inpaint, frames, progress, cancelled, send: Send) 
 
         def report(share: float, word: str, k: int = k) -> None:
             if message.variations > 1:
-                word = say("{k} of {count}: {what}", k=k + 1, count=message.variations, what=Said.of(word))
+                word = tr("{k} of {count}: {what}", k=k + 1, count=message.variations, what=Translatable.of(word))
             progress((k + share) / message.variations, word)
 
         patch, told = _patch(engine, message, frames, rgb, mask, seed, report, cancelled, _preview(send))
         answer: list[bytes] = []
-        new = np.ascontiguousarray(windows.from_rgb(patch.pixels, pixels.shape[2]))
+        new = np.ascontiguousarray(from_rgb(patch.pixels, pixels.shape[2]))
         inner, (h, w) = patch.window, patch.alpha.shape
         painted = Inpainted(
             window=(window.x + inner.x, window.y + inner.y, w, h),
@@ -282,13 +285,13 @@ def _patch(engine: Engine, message: Inpaint, frames, rgb, mask, seed, progress, 
     return engine.remove_patch(rgb, mask, grow, message.feather, seed, progress, cancelled), Prompt("")
 
 
-def _backdrop(given: messages.Backdrop, frames) -> backgrounds.Backdrop:
+def _backdrop(given: messages.Background, frames) -> backgrounds.Backdrop:
     match given:
-        case messages.Backdrop(picture=Raster() as picture, colours=(), blur=None):
-            return windows.to_rgb(_pixels(picture, frames, Window(0, 0, picture.width, picture.height)))
-        case messages.Backdrop(picture=None, colours=colours, blur=None) if 1 <= len(colours) <= 2:
+        case messages.Background(picture=Raster() as picture, colours=(), blur=None):
+            return to_rgb(_pixels(picture, frames, Window(0, 0, picture.width, picture.height)))
+        case messages.Background(picture=None, colours=colours, blur=None) if 1 <= len(colours) <= 2:
             return backgrounds.Gradient(colours[0], colours[-1])
-        case messages.Backdrop(picture=None, colours=(), blur=float() as strength):
+        case messages.Background(picture=None, colours=(), blur=float() as strength):
             return backgrounds.Blur(strength)
     raise ProtocolError("a backdrop is a picture, one or two colours, or a blur")
 
@@ -321,9 +324,9 @@ def _best_mask(engine: Engine, photo: Photo, message: Locate | Segment | Inpaint
     return found[pointed.taken(len(pointed.points), len(found))]
 
 
-def _pointed(photo: Photo, message: Find | Locate | Segment | Inpaint, frames) -> Pointed:
+def _pointed(photo: Photo, message: PreviewMasks | Locate | Segment | Inpaint, frames) -> Pointed:
     """What the person pointed at.  Raises UserError."""
-    clicks, rough = message.clicks or messages.Clicks(), None
+    clicks, rough = message.clicks or messages.ObjectPrompt(), None
     if not isinstance(message, Inpaint) and message.rough:
         height, width = photo.proxy.shape[:2]
         rough = _rough(message.rough, frames, (width, height))
@@ -338,18 +341,18 @@ def _rough(raster: Raster, frames, size: tuple[int, int]) -> np.ndarray:
     return _pixels(raster, frames, Window(0, 0, *size))[..., 0]
 
 
-def _look(engine: Engine, photo: messages.Photo, frames, progress, cancelled) -> Photo:
+def _look(engine: Engine, photo: messages.ImageRef, frames, progress, cancelled) -> Photo:
     """The photo as the engine knows it; its proxy is looked at only when the engine does not."""
     known = engine.selector.known(photo.key)
     if known:
         return known
     if photo.proxy is None:
-        raise UserError("unknown-photo", "The server has not seen this photo.", "Send its proxy.")
+        raise UserError(ErrorCode.UNKNOWN_IMAGE, "The server has not seen this photo.", "Send its proxy.")
     data = extract(photo.proxy, frames)
     shape = photo.proxy.height, photo.proxy.width, 3
-    if photo.proxy.depth != "uint8" or photo.proxy.channels != 3 or max(shape) > messages.PROXY:
-        raise ProtocolError(f"a proxy is 8-bit RGB of at most {messages.PROXY} pixels")
-    if messages.photo_key(photo.proxy.width, photo.proxy.height, data) != photo.key:
+    if photo.proxy.depth != "uint8" or photo.proxy.channels != 3 or max(shape) > PROXY_SIDE:
+        raise ProtocolError(f"a proxy is 8-bit RGB of at most {PROXY_SIDE} pixels")
+    if messages.image_key(photo.proxy.width, photo.proxy.height, data) != photo.key:
         raise ProtocolError("the proxy is not the photo it says it is")
     return engine.selector.look(np.frombuffer(data, np.uint8).reshape(shape), progress, cancelled)
 
@@ -357,19 +360,17 @@ def _look(engine: Engine, photo: messages.Photo, frames, progress, cancelled) ->
 def _bounds(mask: Mask) -> Window:
     """Where the object is.  Raises UserError where the mask is empty."""
     if mask.bounds is None:
-        raise UserError(
-            "wrong-input", "No object was found there.", "Click on the middle of the object, or draw a box."
-        )
+        raise wrong_input("No object was found there.", "Click on the middle of the object, or draw a box.")
     return mask.bounds
 
 
-def _size(photo: messages.Photo) -> tuple[int, int]:
+def _size(photo: messages.ImageRef) -> tuple[int, int]:
     if photo.width < 1 or photo.height < 1 or photo.width * photo.height > messages.MAX_PIXELS:
         raise ProtocolError("the photo has no usable size")
     return photo.width, photo.height
 
 
-def _window(given: messages.Window, photo: messages.Photo) -> Window:
+def _window(given: Window, photo: messages.ImageRef) -> Window:
     window = Window(*given)
     if not window.inside(*_size(photo)):
         raise ProtocolError("the window is not inside the photo")

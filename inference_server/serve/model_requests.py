@@ -15,9 +15,9 @@ from ..fill import diffusion
 from ..models.catalogue import MODELS, Model
 from ..models.store import Store, licensed
 from ..select import segmenters
-from ..shared.errors import Said, say
-from ..shared.messages import Discard, Discarded, Fetch, Fetched, Message, Survey, Surveyed
-from ..shared.messages import Model as Described
+from ..shared.messages import FetchModel, ListModels, Message, ModelFetched, ModelList, ModelRemoved, RemoveModel
+from ..shared.messages import ModelInfo as Described
+from ..shared.text import Translatable, tr
 from ..shared.wire import ProtocolError
 
 Device = tuple[str, int, int]  # the GPU's name, "" for the processor; its memory, and what is free of it, in bytes
@@ -34,18 +34,18 @@ def perform(
     """Do what a request about models asks, as `jobs.perform` does the others.  Raises UserError."""
     store = Store()
     match message:
-        case Survey():
+        case ListModels():
             progress(0.0, "Looking what is installed")
             if not _device_known():
-                send(Surveyed("", 0, 0, described(store, None), more=1), [])
+                send(ModelList("", 0, 0, described(store, None), more=1), [])
             device = _device()
-            return Surveyed(*device, described(store, device)), []
-        case Fetch():
+            return ModelList(*device, described(store, device)), []
+        case FetchModel():
             store.fetch(message.name, progress, cancelled)
-            return Fetched(), []
-        case Discard():
+            return ModelFetched(), []
+        case RemoveModel():
             store.remove(message.name, progress, cancelled)
-            return Discarded(), []
+            return ModelRemoved(), []
     raise ProtocolError(f"{type(message).__name__} is not about models")
 
 
@@ -60,14 +60,16 @@ def described(store: Store, device: Device | None) -> tuple[Described, ...]:
             Described(
                 name=model.name,
                 title=model.title,
-                use=Said.of(model.use),
+                use=Translatable.of(model.use),
                 job="helper" if helps else model.job,
                 licence=model.licence,
                 size=sum(file.size for file in files),
                 memory=0 if helps else model.memory,
                 installed=not store.missing(model.name),
                 page=model.page,
-                by_hand=Said("") if model.hub and os.environ.get("HF_TOKEN") else Said.of(licensed(model)),
+                by_hand=Translatable("")
+                if model.hub and os.environ.get("HF_TOKEN")
+                else Translatable.of(licensed(model)),
                 lacks=_lacks(model),
                 advised=model.name in best,
             )
@@ -85,7 +87,7 @@ def advised(device: Device) -> tuple[str, ...]:
     return finder, "big-lama", painter, *helpers
 
 
-def _lacks(model: Model) -> Said:
+def _lacks(model: Model) -> Translatable:
     """What to say of a model that needs packages which the server's Python has not."""
     if model.job == "select":
         packages: tuple[str, ...] = segmenters.PACKAGES[model.family]
@@ -93,8 +95,8 @@ def _lacks(model: Model) -> Said:
         packages = diffusion.PACKAGES if model.job == "fill" else ("torch",) if model.files else ()
     lacking = [package for package in packages if find_spec(package) is None]
     if not lacking:
-        return Said("")
-    return say("Needs {package} in the server's Python: run install.py without --starter.", package=lacking[0])
+        return Translatable("")
+    return tr("Needs {package} in the server's Python: run install.py without --starter.", package=lacking[0])
 
 
 def _device_known() -> bool:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:  # brings asyncio with it: only for TCP
 
 from .. import __version__
 from ..shared import keys, messages, paths, wire
-from ..shared.errors import Said, UserError, cancelled_by_user, say
+from ..shared.errors import ErrorCode, UserError, cancelled_error
+from ..shared.text import Translatable, tr
 
 log = logging.getLogger("inference_server")
 
@@ -39,8 +40,8 @@ LONGEST_SOCKET_PATH = 100  # sun_path holds 104 bytes on macOS, 108 on Linux
 FOR_OTHERS = "serve --address tcp://0.0.0.0:5590 --idle 1e9"
 INBOX = "inproc://finished"
 
-DOWNLOADS = messages.Fetch
-SHELVES = messages.Survey | messages.Discard
+DOWNLOADS = messages.FetchModel
+SHELVES = messages.ListModels | messages.RemoveModel
 DEVICE = messages.Request  # that is, all others: the first worker that takes a message has it
 LAST, MORE = b"last", b"more"  # what a worker hands over is the end of its job, or there is more to come
 
@@ -59,7 +60,7 @@ class Job:
     message: messages.Message
     frames: list[bytes]
     share: float = 0.0
-    word: str = say("Waiting")
+    word: str = tr("Waiting")
     reported: float = field(default_factory=lambda: time.monotonic() + SHORT_SECONDS - REPORT_SECONDS)
     cancel: threading.Event = field(default_factory=threading.Event)
 
@@ -107,17 +108,17 @@ class Worker:
             return _failure(error), []
         except wire.ProtocolError as error:
             log.warning("%s was malformed: %s", kind, error)
-            return _failure(UserError("bad-request", say("The request was malformed: {error}.", error=error))), []
+            return _failure(
+                UserError(ErrorCode.BAD_REQUEST, tr("The request was malformed: {error}.", error=error))
+            ), []
         except Exception as error:
             if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's, of a device
                 log.exception("%s ran out of memory", kind)
                 remedy = "Close other programs, or work on a smaller part of the photo."
-                return _failure(UserError("no-memory", "There is not enough memory for this.", remedy)), []
+                return _failure(UserError(ErrorCode.NO_MEMORY, "There is not enough memory for this.", remedy)), []
             log.exception("%s failed", kind)
-            remedy = say(
-                "Nothing was changed. Please report it with the file {file}.", file=paths.home() / "server.log"
-            )
-            return _failure(UserError("internal", "Something went wrong in the inference server.", remedy)), []
+            remedy = tr("Nothing was changed. Please report it with the file {file}.", file=paths.home() / "server.log")
+            return _failure(UserError(ErrorCode.INTERNAL, "Something went wrong in the inference server.", remedy)), []
 
 
 def _failure(error: UserError) -> messages.Failure:
@@ -154,8 +155,8 @@ class Server:
             self._router.bind(self._address)
         except zmq.ZMQError as error:
             raise UserError(
-                "taken",
-                say("The address {address} cannot be used: {error}.", address=self._address, error=error.strerror),
+                ErrorCode.TAKEN,
+                tr("The address {address} cannot be used: {error}.", address=self._address, error=error.strerror),
                 "Another program may hold it; end that one or choose another address.",
             ) from None
         bound = self._router.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0")
@@ -189,12 +190,12 @@ class Server:
             request_id, message, frames = wire.decode(parts)
         except wire.ProtocolError as error:
             log.warning("a message that is not ours: %s", error)
-            sentence = say(
+            sentence = tr(
                 "This server speaks version {version} of the protocol; the message was not: {error}.",
                 version=messages.VERSION,
                 error=error,
             )
-            self._send(client, _id_of(parts), _failure(UserError("version", sentence, "Run install.py again.")))
+            self._send(client, _id_of(parts), _failure(UserError(ErrorCode.VERSION, sentence, "Run install.py again.")))
             return
         if isinstance(message, messages.Hello):
             busy = sum(len(worker.unfinished) for worker in self._workers)
@@ -206,17 +207,19 @@ class Server:
             log.info("asked to stop")
             self._stopping = True
         elif isinstance(message, messages.Request):
-            if isinstance(message, messages.Find):
+            if isinstance(message, messages.PreviewMasks):
                 self._give_up_older(client)
             worker = next(worker for worker in self._workers if isinstance(message, worker.kinds))
             worker.waiting.append(Job(client, request_id, message, frames))
         else:
-            self._send(client, request_id, _failure(UserError("bad-request", "That is an answer, not a request.")))
+            self._send(
+                client, request_id, _failure(UserError(ErrorCode.BAD_REQUEST, "That is an answer, not a request."))
+            )
 
     def _give_up_older(self, client: bytes) -> None:
         """Cancel what this client wanted to find before: it looks at the newest answer only."""
         for job in [job for worker in self._workers for job in worker.unfinished]:
-            if job.client == client and isinstance(job.message, messages.Find):
+            if job.client == client and isinstance(job.message, messages.PreviewMasks):
                 self._cancel(client, job.request_id)
 
     def _cancel(self, client: bytes, request_id: str) -> None:
@@ -226,13 +229,13 @@ class Server:
                     job.cancel.set()
                     if job in worker.waiting:
                         worker.waiting.remove(job)
-                        self._send(client, request_id, _failure(cancelled_by_user()))
+                        self._send(client, request_id, _failure(cancelled_error()))
 
     def _hand_out(self) -> None:
         for worker in self._workers:
             if worker.job is None and worker.waiting:
                 worker.job = worker.waiting.popleft()
-                worker.job.word = say("Starting")
+                worker.job.word = tr("Starting")
                 worker.jobs.put(worker.job)
 
     def _finish(self, parts: list[zmq.Frame]) -> None:
@@ -257,8 +260,8 @@ class Server:
                 if now - job.reported < REPORT_SECONDS or job.cancel.is_set():
                     continue
                 job.reported = now
-                word = job.word if job is worker.job else say("Waiting, place {place} in the queue", place=place)
-                if not self._send(job.client, job.request_id, messages.Progress(job.share, Said.of(word))):
+                word = job.word if job is worker.job else tr("Waiting, place {place} in the queue", place=place)
+                if not self._send(job.client, job.request_id, messages.Progress(job.share, Translatable.of(word))):
                     log.info("a client left; its job is cancelled")
                     job.cancel.set()
                     if job in worker.waiting:

@@ -1,84 +1,64 @@
-"""The one exception that is meant for a person.  Standard library only: the plug-in uses it too."""
+"""The one exception that is shown to a person, and its codes.  Standard library only."""
 
-import re
-import sys
-from collections.abc import Callable
-
-_NAMED = re.compile(r"\{(\w+)\}")  # not str.format's syntax, which reaches into objects: templates come over a socket
+from .strenum import StrEnum
+from .text import Translatable, tr
 
 
-class Said(str):
-    """Words for a person, in English, which remember what they were made of, so that they can be said in another
-    language: a template with names in braces, and the values that stand for them, which may be `Said` themselves."""
+class ErrorCode(StrEnum):
+    """What went wrong, for programs.  Each member says when it is raised."""
 
-    template: str
-    values: dict[str, object]
-
-    def __new__(cls, template: str, values: dict[str, object] | None = None):
-        values = values or {}
-        made = super().__new__(cls, _NAMED.sub(lambda found: str(values.get(found[1], found[0])), template))
-        made.template, made.values = template, values
-        return made
-
-    @classmethod
-    def of(cls, words: str) -> "Said":
-        """`words` as such."""
-        return words if isinstance(words, cls) else cls(words)
-
-
-def say(template: str, **values: object) -> Said:
-    """`template` with the values in the places that it names in braces."""
-    return Said(template, values)
+    BAD_REQUEST = "bad-request"  # a message contradicts itself
+    CANCELLED = "cancelled"  # the person stopped the job
+    DISK_FULL = "disk-full"  # a file does not fit on its disk
+    FAILED = "failed"  # a program that the installer runs has failed
+    IN_USE = "in-use"  # a model's files are open in another program
+    INTERNAL = "internal"  # a fault of ours that nobody foresaw
+    KEY_MISSING = "no-key"  # a CURVE key file is missing or damaged
+    MODEL_CORRUPT = "model-corrupt"  # a model's file is not what it should be
+    NO_CAIRO = "no-cairo"  # GIMP's Python has no pycairo
+    NO_ENCRYPTION = "no-keys"  # pyzmq was built without CURVE
+    NO_GIMP = "no-gimp"  # there is no GIMP 3 on this machine
+    NO_MEMORY = "no-memory"  # a job does not fit into memory
+    NO_MODEL = "no-model"  # a job needs a model, or a package, that is not installed
+    NO_NETWORK = "no-network"  # a download failed
+    NO_PYZMQ = "no-pyzmq"  # GIMP's Python has no pyzmq
+    NO_SERVER = "no-server"  # the server is not installed, cannot be started, or cannot be reached
+    NO_SETTINGS = "no-settings"  # the preferences cannot be written
+    NO_VENV = "no-venv"  # this Python cannot make virtual environments
+    NOT_ADMITTED = "not-admitted"  # the server does not know this computer's key
+    PIP = "pip"  # pip could not install a package
+    SERVER_GONE = "server-gone"  # the server ended while it was asked
+    SILENT = "silent"  # the server does not answer
+    TAKEN = "taken"  # the server's address is in use
+    UNKNOWN_IMAGE = "unknown-image"  # the server has no embedding of this image and was sent no proxy
+    VERSION = "version"  # the two sides speak different versions of the protocol
+    WRONG_INPUT = "wrong-input"  # what the person gave cannot be worked on
+    WRONG_KEY = "wrong-key"  # the server that answers does not have the expected key
 
 
 class UserError(Exception):
     """Something a person can understand and act on; shown as it is, never with a traceback.
 
-    code:     a short fixed word for programs, e.g. "no-model" (see `protocol.Failure`)
-    sentence: what was wrong
-    remedy:   what to do about it, possibly empty
+    sentence: what was wrong; remedy: what to do about it, possibly empty.
     """
 
-    def __init__(self, code: str, sentence: str, remedy: str = ""):
+    def __init__(self, code: ErrorCode, sentence: str, remedy: str = "") -> None:
         super().__init__(f"{sentence} {remedy}".strip())
-        self.code, self.sentence, self.remedy = code, Said.of(sentence), Said.of(remedy)
+        self.code = code
+        self.sentence, self.remedy = Translatable.of(sentence), Translatable.of(remedy)
 
 
-def run(line: str) -> Said:
-    """The remedy that is a command line."""
-    return say("Run: {command}", command=line)
+def wrong_input(sentence: str, remedy: str = "") -> UserError:
+    """The error for something a person gave that cannot be worked on."""
+    return UserError(ErrorCode.WRONG_INPUT, sentence, remedy)
 
 
-def command(words: str) -> str:
-    """How to run this program's command line from any terminal: with the Python that runs now."""
-    return f"{this_python()} -m inference_server {words}"
+def cancelled_error() -> UserError:
+    """The error that ends a cancelled job."""
+    return UserError(ErrorCode.CANCELLED, "Cancelled.", "Nothing was changed.")
 
 
-def this_python() -> str:
-    """The Python that runs now, as a terminal takes it."""
-    return f'"{sys.executable}"' if " " in sys.executable else sys.executable
-
-
-def cancelled_by_user() -> UserError:
-    return UserError("cancelled", "Cancelled.", "Nothing was changed.")
-
-
-def stop_if(cancelled: Callable[[], bool]) -> None:
-    """Raise what ends a job that was cancelled."""
-    if cancelled():
-        raise cancelled_by_user()
-
-
-def quiet(share: float, word: str) -> None:
-    """The progress of a job that nobody watches."""
-
-
-def never() -> bool:
-    """Whether a job was cancelled that nobody can cancel."""
-    return False
-
-
-def disk_full(path: object) -> UserError:
-    return UserError(
-        "disk-full", say("There is no room left on the disk for {path}.", path=path), "Free some space and try again."
-    )
+def disk_full_error(path: object) -> UserError:
+    """The error for a file that does not fit on its disk."""
+    sentence = tr("There is no room left on the disk for {path}.", path=path)
+    return UserError(ErrorCode.DISK_FULL, sentence, "Free some space and try again.")

@@ -1,8 +1,8 @@
-"""The CURVE keys of this user, and those of others whom this user's server answers.  Standard library and pyzmq only.
+"""CURVE keys: this user's, and those of the clients that the server answers.  Standard library and pyzmq only.
 
 keys/client.key, client.key_secret      this user's programs
 keys/server.key, server.key_secret      this machine's server
-keys/clients/NAME.key                   whose programs the server answers over TCP; among them this user's own
+keys/clients/NAME.key                   clients that the server answers over TCP; this user's own programs among them
 """
 
 import re
@@ -14,8 +14,10 @@ from pathlib import Path
 import zmq
 
 from . import paths
-from .errors import UserError, say
+from .atomic import write_atomically
+from .errors import ErrorCode, UserError, wrong_input
 from .preferences import KEY
+from .text import tr
 
 OWN = "client"
 WAITING_SECONDS = 0.02
@@ -31,7 +33,9 @@ def pair(name: str) -> tuple[str, str]:
     from zmq.auth import create_certificates, load_certificate  # brings asyncio with it
 
     if not zmq.has("curve"):
-        raise UserError("no-keys", "This Python's pyzmq cannot encrypt, so no other machine can be talked to.")
+        raise UserError(
+            ErrorCode.NO_ENCRYPTION, "This Python's pyzmq cannot encrypt, so no other machine can be talked to."
+        )
     while not _secret_file(name).exists():
         with paths.only_instance(folder() / "lock") as alone:  # or two programs would make two
             if alone and not _secret_file(name).exists():
@@ -47,7 +51,7 @@ def pair(name: str) -> tuple[str, str]:
 
 
 def kept(name: str) -> tuple[str, str]:
-    """`pair`, of those that are there already."""
+    """The public and the secret key of "client" or "server" that were made before.  Raises UserError."""
     from zmq.auth import load_certificate
 
     file = _secret_file(name)
@@ -56,12 +60,14 @@ def kept(name: str) -> tuple[str, str]:
     except (OSError, ValueError):
         public, secret = b"", None
     if not public or not secret:
-        raise UserError("no-key", say("The key {file} is missing or damaged.", file=file), "Run install.py again.")
+        raise UserError(
+            ErrorCode.KEY_MISSING, tr("The key {file} is missing or damaged.", file=file), "Run install.py again."
+        )
     return public.decode(), secret.decode()
 
 
 def demand() -> str:
-    """What a server needs that is reached over TCP: its key pair, and this user's own key among those it answers.
+    """Make the keys a server needs that is reached over TCP, and admit this user's own programs.
 
     Returns the server's public key.  Raises UserError.
     """
@@ -70,7 +76,7 @@ def demand() -> str:
 
 
 def admitted() -> dict[str, str]:
-    """Public keys whose owners the server answers, by name."""
+    """The public keys of the clients that the server answers, by name."""
     from zmq.auth import load_certificate
 
     found = {}
@@ -78,40 +84,36 @@ def admitted() -> dict[str, str]:
         try:
             found[file.stem] = load_certificate(file)[0].decode()
         except (OSError, ValueError):
-            continue  # whom a damaged file meant is not answered
+            continue  # a client whose file is damaged is not answered
     return found
 
 
 def admit(key: str, name: str) -> None:
-    """Have the server answer whoever has this public key; a running one does so from then on.  Raises UserError."""
+    """Have the server answer the client with this public key, from now on.  Raises UserError."""
     _check_name(name)
     if not _is_key(key):
-        raise UserError(
-            "wrong-input",
+        raise wrong_input(
             "That is not a public key, which has 40 letters, digits and signs.",
             "Copy it from the settings in GIMP on the other machine, or from “keys” on its command line.",
         )
     if name in admitted():
-        raise UserError("wrong-input", say("There is a {name} already.", name=name), "Choose another name.")
+        raise wrong_input(tr("There is a {name} already.", name=name), "Choose another name.")
     _write(name, key)
 
 
 def forget(name: str) -> None:
-    """Have the server refuse this one from then on.  Raises UserError."""
+    """Have the server refuse this client from now on.  Raises UserError."""
     _check_name(name)
     file = _clients() / f"{name}.key"
     if not file.exists():
-        raise UserError(
-            "wrong-input", say("Nobody called {name} is answered.", name=name), "“keys” lists those that are."
-        )
+        raise wrong_input(tr("Nobody called {name} is answered.", name=name), "“keys” lists those that are.")
     file.unlink()
 
 
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name) or name == OWN:
-        raise UserError(
-            "wrong-input",
-            say("“{name}” cannot be a name here.", name=name),
+        raise wrong_input(
+            tr("“{name}” cannot be a name here.", name=name),
             "Take letters, digits, “-”, “_” and “.”, and not “client”.",
         )
 
@@ -134,10 +136,6 @@ def _clients() -> Path:
 
 
 def _write(name: str, key: str) -> None:
-    """In the form of ZeroMQ's certificates."""
-    file = _clients() / f"{name}.key"
-    unfinished = file.with_suffix(".new")
-    unfinished.unlink(missing_ok=True)
-    unfinished.touch(0o600)
-    unfinished.write_text(f'metadata\ncurve\n    public-key = "{key}"\n', "utf-8")
-    unfinished.replace(file)
+    """Keep a public key in the form of ZeroMQ's certificates."""
+    content = f'metadata\ncurve\n    public-key = "{key}"\n'
+    write_atomically(_clients() / f"{name}.key", content.encode(), private=True)

@@ -1,54 +1,101 @@
-"""What travels between the plug-in and the server.  Standard library only.
+"""The messages that travel between the plug-in and the server.  Standard library only.
 
 A message is a JSON header, described by one dataclass below, followed by any number of raw frames (pixels); `wire` puts
-it into bytes and back.  A request gets any number of `Progress` and `Preview`, then exactly one result or one
-`Failure`, all with the request's id; where several results come, `more` says how many still do:
+it into bytes and back.  A request is answered with any number of `Progress` and `Preview`, then with exactly one
+result or one `Failure`, all with the request's id.  Where several results come, `more` says how many still follow.
 
-    Hello -> Welcome    Look -> Looked    Find -> Found, Found    Locate -> Located    Segment -> Segmented
-    Suggest -> Suggested    Inpaint -> Inpainted, …    Survey -> Surveyed    Fetch -> Fetched    Discard -> Discarded
-    Cancel and Stop get no answer of their own: the cancelled request is answered with Failure("cancelled").
+    Hello        -> Welcome          is a server there, and of which version?
+    EncodeImage  -> Encoded          have the segmenter's slow part done while the person still thinks
+    PreviewMasks -> MaskProposals    the masks that may be meant, quickly, for an overlay
+    Locate       -> Located          where the object is, and which window of the image a job needs
+    Segment      -> Segmented        the object's mask at full resolution
+    ExpandPrompt -> ExpandedPrompt   the prompt a model would be given
+    Inpaint      -> Inpainted        new pixels
+    ListModels   -> ModelList        the device and the models
+    FetchModel   -> ModelFetched     download a model
+    RemoveModel  -> ModelRemoved     delete a model's files
+    Cancel, Stop                     have no result: a cancelled request is answered with Failure(CANCELLED)
 
-All coordinates are pixels of the photograph at full resolution, x to the right, y down, origin top left.  A window is
-(x, y, width, height).
+All coordinates are pixels of the image at full resolution, x to the right, y down, the origin at the top left.
 """
 
 import hashlib
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
-from .errors import Said
+from .errors import ErrorCode
+from .geometry import Box, Point, Window
+from .strenum import StrEnum
+from .text import Translatable
 
-VERSION = 3
-PROXY = 1024  # pixels on the long side, all that a segmenter looks at
+VERSION = 4
 MAX_PIXELS = 1 << 30
 MAX_VARIATIONS = 16
-TITLES = {"select": "Select Object", "remove": "Remove Object", "fill": "Fill", "replace": "Replace Background"}
 
-Window = tuple[int, int, int, int]
-Point = tuple[float, float]
+
+class Job(StrEnum):
+    """What is done with the object."""
+
+    SELECT = "select"  # GIMP's selection is set to it
+    REMOVE = "remove"  # its surroundings are continued in its place
+    FILL = "fill"  # something else is painted in its place
+    REPLACE = "replace"  # it is kept, and its background is replaced
+
+
+TITLES = {
+    Job.SELECT: "Select Object",
+    Job.REMOVE: "Remove Object",
+    Job.FILL: "Fill",
+    Job.REPLACE: "Replace Background",
+}
+
+
+class Quality(StrEnum):
+    """How many steps a diffusion model takes."""
+
+    FAST = "fast"
+    BALANCED = "balanced"
+    BEST = "best"
+
+
+class Depth(StrEnum):
+    """The type of a sample; the values are names of NumPy's dtypes.  The full range of the type; float32: 0 to 1."""
+
+    UINT8 = "uint8"
+    UINT16 = "uint16"
+    FLOAT32 = "float32"
+
+    @property
+    def size(self) -> int:
+        """Bytes a sample."""
+        return {"uint8": 1, "uint16": 2, "float32": 4}[self.value]
+
+
+# -- parts of messages ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Raster:
     """A rectangle of pixels in frame number `frame`: rows from the top, channels interleaved, little-endian.
 
-    depth is "uint8", "uint16" or "float32", in the full range of the type (float32: 0 to 1).  `packed` frames are
-    zlib streams: worth it for masks, which shrink a hundredfold; not for photographs, which hardly do.
+    packed: whether the frame is a zlib stream, which is worth it for masks (they shrink a hundredfold) and not for
+    photographs.
     """
 
     width: int
     height: int
     channels: int
-    depth: str
+    depth: Depth
     frame: int
     packed: bool = False
 
 
-@dataclass(frozen=True)
-class Photo:
-    """The photograph clicks refer to: its size and the `photo_key` of its proxy.
+@dataclass(frozen=True, kw_only=True)
+class ImageRef:
+    """The image a request is about: its size, and the `image_key` of its proxy.
 
-    proxy: the whole photograph, scaled down to at most PROXY pixels, uint8 RGB.  Needed the first time only; a server
-    that does not know the key without it answers Failure("unknown-photo").
+    proxy: the whole image scaled down to `geometry.proxy_size`, uint8 RGB.  Needed the first time only; a server that
+    does not know the key without it answers Failure(UNKNOWN_IMAGE).
     """
 
     width: int
@@ -57,44 +104,74 @@ class Photo:
     proxy: Raster | None = None
 
 
-@dataclass(frozen=True)
-class Clicks:
-    """What the person pointed at.  labels: 1 this, 0 not this, one a point.  box: (x0, y0, x1, y1).
+@dataclass(frozen=True, kw_only=True)
+class ObjectPrompt:
+    """What says which object is meant: point prompts, a box prompt, or a text prompt instead of the others.
 
-    text: what the object is called, instead of the others.  chosen: which of the masks that may be meant was taken
-    after so many clicks, the best being 0: chosen[0] where there is a box alone, chosen[1] after one click, and so on.
+    points: (x, y); labels: one a point, 1 for the object, 0 for what is not the object; text: what the object is
+    called.  chosen: which of the proposals was taken after so many points, the best being 0: chosen[0] where there is
+    a box alone, chosen[1] after one point, and so on.
     """
 
     points: tuple[Point, ...] = ()
     labels: tuple[int, ...] = ()
-    box: tuple[float, float, float, float] | None = None
+    box: Box | None = None
     text: str = ""
     chosen: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True)
-class Wish:
-    """What a model is to paint, and how.
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """The object a request is about.  Either a prompt, a rough mask, or both; or a mask that is taken as it is.
 
-    prompt: what should be there, in a Fill "" for what the surroundings suggest; negative: what should not;
-    help_prompt: whether words that help may be added (`Suggested` shows them).  quality: "fast", "balanced" or "best".
-    model: a name in the catalogue, "ORG/NAME" of one fetched from a hub, a path on the server's machine, or "" for the
-    best that is installed.
+    rough_mask: uint8, of the proxy's size: a hint, which the segmenter makes a mask of.  mask: uint8, 255 for the
+    object, of the size of the request's window, or of the proxy's where there is no window.  bounds: where the object
+    of a ready mask is, for requests that need no more.
+    """
+
+    prompt: ObjectPrompt | None = None
+    rough_mask: Raster | None = None
+    mask: Raster | None = None
+    bounds: Window | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskOptions:
+    """What is done to the object's mask.
+
+    grow, feather: pixels of the image, None for what suits its size.  soft_edge: whether alpha may take soft values,
+    for hair and fur.  include_shadow: whether the shadow the object casts is meant too; for REPLACE, whether it falls
+    on the new background.
+    """
+
+    grow: int | None = None
+    feather: int | None = None
+    soft_edge: bool = False
+    include_shadow: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaintOptions:
+    """What a diffusion model is to paint, and how.
+
+    prompt: what should be there, "" in a FILL for what the surroundings suggest; negative: what should not;
+    help_prompt: whether words that help may be added (`ExpandPrompt` shows them).  model: a name in the catalogue,
+    "ORG/NAME" of one fetched from a hub, a path on the server's machine, or "" for the best that is installed.
     """
 
     prompt: str = ""
     negative: str = ""
     help_prompt: bool = True
-    quality: str = "balanced"
+    quality: Quality = Quality.BALANCED
     model: str = ""
 
 
-@dataclass(frozen=True)
-class Backdrop:
-    """What comes behind the object without a model: one of these.
+@dataclass(frozen=True, kw_only=True)
+class Background:
+    """A background that needs no model: one of these.
 
     picture: another photo, scaled to cover; colours: one, or two for a gradient from the top to the bottom, (r, g, b)
-    as the photo has them, 0 to 1; blur: the photo's own background, out of focus by 0 to 1.
+    as the image has them, 0 to 1; blur: the image's own background, out of focus by 0 to 1.
     """
 
     picture: Raster | None = None
@@ -102,60 +179,12 @@ class Backdrop:
     blur: float | None = None
 
 
-@dataclass(frozen=True)
-class Hello:
-    client: str
+@dataclass(frozen=True, kw_only=True)
+class MaskProposal:
+    """A mask that may be meant.
 
-
-@dataclass(frozen=True)
-class Welcome:
-    """running: seconds since the server was started."""
-
-    server: str
-    pid: int
-    jobs_waiting: int
-    running: float = 0.0
-
-
-@dataclass(frozen=True)
-class Look:
-    """A photo that will be asked about: look at it while the person still thinks."""
-
-    photo: Photo
-
-
-@dataclass(frozen=True)
-class Looked:
-    pass
-
-
-@dataclass(frozen=True)
-class Find:
-    """What may be meant, quickly, for a live overlay; as precise as the proxy is.
-
-    The object is what `clicks` point at, with `rough` as in `Locate`; without clicks, `rough` is the ready mask.
-    job, grow, feather, soft_edge, include_shadow: as in `Inpaint`; what comes back is what that would paint, or for
-    "replace" what it would keep.  quick: a first look is enough.  A client's next Find cancels the one before.
-    """
-
-    job: str
-    photo: Photo
-    clicks: Clicks | None = None
-    rough: Raster | None = None
-    grow: int | None = None
-    feather: int | None = None
-    soft_edge: bool = False
-    include_shadow: bool = False
-    quick: bool = False
-
-
-@dataclass(frozen=True)
-class Shape:
-    """One answer to `Find`.
-
-    mask: uint8, of the part `place` (x, y, width, height) of the proxy, in the proxy's pixels.  outlines: closed
-    polygons, each x0, y0, x1, y1, … in pixels of the photo, of what is over 127.  One that is empty, which there is
-    where a later one is not, has no outlines.
+    mask: uint8, of the window `place` of the proxy, in the proxy's pixels.  outlines: closed polygons, each x0, y0, x1,
+    y1, … in pixels of the image, around what is over 127; none for an empty mask.
     """
 
     score: float
@@ -164,62 +193,71 @@ class Shape:
     outlines: tuple[tuple[float, ...], ...]
 
 
-@dataclass(frozen=True)
-class Found:
-    """The shapes that may be meant, best first; none where nothing was found.  more: how many looks follow; the first
-    is at those up to the one that is taken, the last takes colours, edges and shadow into account.
+@dataclass(frozen=True, kw_only=True)
+class ModelInfo:
+    """A model the server knows.
+
+    job: what it is for, None for one that makes another faster.  use: what it is good for.  size: bytes to download, 0
+    where that is not known; memory: bytes it needs to run.  page: where its licence is accepted by hand, if it must be;
+    by_hand: what to do then.  lacks: what must be there before it can be used here.  advised: whether it is what suits
+    this machine best.
     """
 
-    shapes: tuple[Shape, ...]
+    name: str
+    title: Translatable
+    use: Translatable
+    job: Job | None
+    licence: str
+    size: int
+    memory: int
+    installed: bool
+    page: str
+    by_hand: Translatable
+    lacks: Translatable
+    advised: bool
+
+
+# -- results ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Welcome:
+    """server: its version; running: seconds since it was started."""
+
+    server: str
+    pid: int
+    jobs_waiting: int
+    running: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoded:
+    """The image's embedding is there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskProposals:
+    """The masks that may be meant, best first; none where nothing was found.
+
+    more: how many better answers follow.  The first has those up to the one that is chosen, the last one takes the
+    image's colours, its edges and the shadow into account.  A proposal that is empty, while a later one is not, has no
+    outlines.
+    """
+
+    proposals: tuple[MaskProposal, ...]
     more: int = 0
 
 
-@dataclass(frozen=True)
-class Locate:
-    """Where is the object, and which window of the photograph does `job` need?
-
-    The object is either what `clicks` point at, what `rough` covers (uint8, of the proxy's size; clicks may be beside
-    it) or, with a ready mask, what lies in `bounds`.  margin: how many pixels the mask will be grown and feathered,
-    where that is known.  include_shadow: whether its shadow is meant too; bounds are the object's alone all the same.
-    paints: whether a model will be asked to paint, and model which, as in `Wish`: one that is missing is said at once.
-    """
-
-    job: str
-    photo: Photo
-    clicks: Clicks | None = None
-    bounds: Window | None = None
-    margin: int = 0
-    rough: Raster | None = None
-    include_shadow: bool = False
-    paints: bool = True
-    model: str = ""
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Located:
+    """bounds: the object's alone; window: what the job needs of the image; score: the segmenter's, 0 to 1."""
+
     bounds: Window
     window: Window
     score: float
 
 
-@dataclass(frozen=True)
-class Segment:
-    """The object's mask at full resolution.  `pixels` is `window`, as in `Inpaint`; clicks and rough as in `Locate`.
-
-    soft_edge: with soft values for hair and fur, instead of 0 and 255.  include_shadow: with the shadow it casts, for
-    which `Locate` must have been asked too.
-    """
-
-    photo: Photo
-    clicks: Clicks
-    window: Window
-    pixels: Raster
-    rough: Raster | None = None
-    soft_edge: bool = False
-    include_shadow: bool = False
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Segmented:
     """The mask of `window`, which is the part of the window sent that the object takes."""
 
@@ -228,54 +266,21 @@ class Segmented:
     score: float
 
 
-@dataclass(frozen=True)
-class Suggest:
-    """What would a model be told for a wish about this photo?"""
+@dataclass(frozen=True, kw_only=True)
+class ExpandedPrompt:
+    """What a model would be given."""
 
-    job: str
-    photo: Photo
-    wish: Wish
-
-
-@dataclass(frozen=True)
-class Suggested:
     prompt: str
     negative: str
 
 
-@dataclass(frozen=True)
-class Inpaint:
-    """Paint the object in `window` away or over, or what is around it.  `pixels` is the window, RGB or RGBA, at the
-    layer's own depth.
-
-    The object is what `clicks` point at, or `mask` (uint8, 255 = the object, of the window's size).
-    grow and feather are photo pixels, None for what suits the photograph's size.  include_shadow as in `Segment`; in a
-    Replace, whether the object's shadow falls on what is new.  wish is for Fill, and for a Replace without a backdrop.
-    soft_edge: as in `Segment`.  variations: how many results, with this seed, the next, and so on.
-    """
-
-    job: str
-    photo: Photo
-    window: Window
-    pixels: Raster
-    clicks: Clicks | None = None
-    mask: Raster | None = None
-    wish: Wish = Wish()
-    backdrop: Backdrop | None = None
-    grow: int | None = None
-    feather: int | None = None
-    seed: int = 0
-    variations: int = 1
-    soft_edge: bool = False
-    include_shadow: bool = False
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Inpainted:
     """New pixels for `window`, a part of the window sent, with `alpha` (uint8) to show them through.
 
-    mask is the object, and its shadow where that was asked for, before growing and feathering; of the same size.
-    seed, prompt and negative: what it was made with, as the model was told.  more: how many variations still come.
+    mask: uint8, the object, and its shadow where that was asked for, before growing and feathering.  All three are of
+    the window's size.  seed, prompt, negative: what it was made with, as the model was given them.  more: how many
+    variations still follow.
     """
 
     window: Window
@@ -289,112 +294,210 @@ class Inpainted:
     more: int = 0
 
 
-@dataclass(frozen=True)
-class Survey:
-    """What has the server to work with?"""
+@dataclass(frozen=True, kw_only=True)
+class ModelList:
+    """device: the GPU's name, "" for the processor; memory, free: bytes on it, 0 where that is not known.
 
-
-@dataclass(frozen=True)
-class Model:
-    """A model the server knows.  use: what it is good for.  job: a key of TITLES, or "helper" for what makes another
-    one faster.  size: bytes to download, 0 where that is not known; memory: bytes it needs to run.  page: where its
-    licence is accepted by hand, if it must be; by_hand: what to do then.  lacks: what must be there before it can be
-    used here.  advised: whether it is what suits this machine best."""
-
-    name: str
-    title: Said
-    use: Said
-    job: str
-    licence: str
-    size: int
-    memory: int
-    installed: bool
-    page: str
-    by_hand: Said
-    lacks: Said
-    advised: bool
-
-
-@dataclass(frozen=True)
-class Surveyed:
-    """device: the GPU's name, "" for the processor; memory, free: bytes on it, 0 where that is not known.  more: 1
-    while the device is not known yet; then all of it comes again."""
+    more: 1 while the device is not known yet; then all of it comes again.
+    """
 
     device: str
     memory: int
     free: int
-    models: tuple[Model, ...]
+    models: tuple[ModelInfo, ...]
     more: int = 0
 
 
-@dataclass(frozen=True)
-class Fetch:
+@dataclass(frozen=True, kw_only=True)
+class ModelFetched:
+    """The model is installed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelRemoved:
+    """The model's files are gone."""
+
+
+Result = (
+    Welcome
+    | Encoded
+    | MaskProposals
+    | Located
+    | Segmented
+    | ExpandedPrompt
+    | Inpainted
+    | ModelList
+    | ModelFetched
+    | ModelRemoved
+)
+R = TypeVar("R", bound=Result)
+
+
+# -- requests ---------------------------------------------------------------------------------------------------------
+
+
+class Request(Generic[R]):
+    """A message that is answered with an R."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hello(Request[Welcome]):
+    """client: the name of the program that asks."""
+
+    client: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodeImage(Request[Encoded]):
+    """An image that will be asked about."""
+
+    image: ImageRef
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreviewMasks(Request[MaskProposals]):
+    """The masks that may be meant, as precise as the proxy is.
+
+    What comes back is what `job` would paint with these options, or for REPLACE what it would keep.  A target without a
+    prompt has a ready `mask` of the proxy's size.  quick: the first answer is enough.  A client's next PreviewMasks
+    cancels the one before.
+    """
+
+    job: Job
+    image: ImageRef
+    target: Target
+    options: MaskOptions = MaskOptions()
+    quick: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Locate(Request[Located]):
+    """Where the object is, and which window of the image `job` needs.
+
+    paints: whether a diffusion model will be asked, and `model` which, as in `PaintOptions`: one that is missing is
+    reported at once.
+    """
+
+    job: Job
+    image: ImageRef
+    target: Target
+    options: MaskOptions = MaskOptions()
+    paints: bool = True
+    model: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segment(Request[Segmented]):
+    """The object's mask at full resolution.  pixels: the image's own, of `window`, as in `Inpaint`."""
+
+    image: ImageRef
+    target: Target
+    window: Window
+    pixels: Raster
+    options: MaskOptions = MaskOptions()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpandPrompt(Request[ExpandedPrompt]):
+    """The prompt that a model would be given for these options and this image."""
+
+    job: Job
+    image: ImageRef
+    paint: PaintOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inpaint(Request[Inpainted]):
+    """Paint the object in `window` away or over, or what is around it.
+
+    pixels: the window's, RGB, RGBA, grey or grey and alpha, in the layer's own depth.  A target without a prompt has a
+    `mask` of the window's size.  paint: for FILL, and for a REPLACE without a background.  variations: how many
+    results, with this seed, the next, and so on.
+    """
+
+    job: Job
+    image: ImageRef
+    target: Target
+    window: Window
+    pixels: Raster
+    options: MaskOptions = MaskOptions()
+    paint: PaintOptions = PaintOptions()
+    background: Background | None = None
+    seed: int = 0
+    variations: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListModels(Request[ModelList]):
+    """What the server has to work with."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FetchModel(Request[ModelFetched]):
     """Download a model."""
 
     name: str
 
 
-@dataclass(frozen=True)
-class Fetched:
-    pass
-
-
-@dataclass(frozen=True)
-class Discard:
+@dataclass(frozen=True, kw_only=True)
+class RemoveModel(Request[ModelRemoved]):
     """Delete a model's files."""
 
     name: str
 
 
-@dataclass(frozen=True)
-class Discarded:
-    pass
+# -- what comes between, and what has no answer -----------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Progress:
+    """share: of the work, 0 to 1; message: what is being done."""
+
     share: float
-    word: Said
+    message: Translatable
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Preview:
     """What the window looks like by now: uint8 RGB, small."""
 
     picture: Raster
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Failure:
-    """code, for programs: bad-request, cancelled, disk-full, in-use, internal, model-corrupt, no-memory, no-model,
-    no-network, unknown-photo, version, wrong-input.  sentence and remedy are for the person."""
+    """Why there is no result: a `UserError` on its way to the person."""
 
-    code: str
-    sentence: Said
-    remedy: Said
+    code: ErrorCode
+    sentence: Translatable
+    remedy: Translatable
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Cancel:
     """Give up the request that has this message's id."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Stop:
     """Leave now, cancelling what runs."""
 
 
-Request = Look | Find | Locate | Segment | Suggest | Inpaint | Survey | Fetch | Discard
-Result = Welcome | Looked | Found | Located | Segmented | Suggested | Inpainted | Surveyed | Fetched | Discarded
-Message = Hello | Request | Result | Progress | Preview | Failure | Cancel | Stop
+AnyRequest = (
+    Hello
+    | EncodeImage
+    | PreviewMasks
+    | Locate
+    | Segment
+    | ExpandPrompt
+    | Inpaint
+    | ListModels
+    | FetchModel
+    | RemoveModel
+)
+Message = AnyRequest | Result | Progress | Preview | Failure | Cancel | Stop
 
 
-def proxy_size(width: int, height: int) -> tuple[int, int]:
-    """Width and height of the proxy of a photo: its long side at most PROXY; a small photo is its own proxy."""
-    scale = min(1.0, PROXY / max(width, height))
-    return max(1, round(width * scale)), max(1, round(height * scale))
-
-
-def photo_key(width: int, height: int, proxy: bytes) -> str:
-    """The name of a photograph: a hash of its proxy's size and RGB bytes."""
+def image_key(width: int, height: int, proxy: bytes) -> str:
+    """The name of an image: a hash of its proxy's size and RGB bytes."""
     return hashlib.blake2b(b"%dx%d " % (width, height) + proxy, digest_size=16).hexdigest()

@@ -1,7 +1,6 @@
-"""Where this user's things are kept, and the lock that makes a server the only one.  Standard library only.
+"""Where this user's files are, and the lock that makes a server the only one.  Standard library only.
 
-Everything is in one private folder, so that a program in a sandbox needs one folder let in and an
-uninstallation deletes one folder:
+Everything is in one private folder: a program in a sandbox needs access to that one alone, and uninstalling deletes it:
 
     models/        downloaded weights
     venv/          the server's own Python (made by install.py)
@@ -15,6 +14,7 @@ uninstallation deletes one folder:
 
 import os
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,10 +42,10 @@ def private_folder(path: Path) -> Path:
 
 
 @contextmanager
-def only_instance(path: Path):
-    """Hold the lock file `path`; yields False, holding nothing, when another process has it.
+def only_instance(path: Path) -> Iterator[bool]:
+    """Hold the lock file `path`; yields False, without the lock, when another process has it.
 
-    The lock belongs to the open file, so it ends with the process however that ends.
+    The lock belongs to the open file, so it ends with the process, however that ends.
     """
     with path.open("a+b") as file:
         try:
@@ -65,7 +65,7 @@ def only_instance(path: Path):
 
 
 def server_runs() -> bool:
-    """Whether some process holds the server's lock.  If none does, what a killed one left behind is removed."""
+    """Whether some process holds the server's lock.  If none does, the endpoint that a killed one left is removed."""
     lock = home() / "server.lock"
     if not lock.exists():
         return False

@@ -1,23 +1,24 @@
 """What the person has settled once for all photos: which server does the work.  Standard library only.
 
-They are in settings.json of the private folder, which the plug-in and the server read.  A file that cannot be read is
-as good as none, and stays as it is until the person changes something.
+They are in settings.json of the private folder, which the plug-in and the server read.  A file that cannot be read
+counts as none, and stays as it is until the person changes something.
 """
 
-import contextlib
 import json
 import re
 from dataclasses import asdict, dataclass
 
 from . import paths
-from .errors import UserError, say
+from .atomic import write_atomically
+from .errors import ErrorCode, UserError, wrong_input
+from .text import tr
 
 KEY = re.compile(r"[0-9A-Za-z.:+=^!/*?&<>()\[\]{}@%$#-]{40}")  # of CURVE, in Z85
 _ADDRESS = re.compile(r"(?:tcp://)?((?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5})")
 LONGEST_IDLE = 7 * 24 * 60
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Preferences:
     """address: "tcp://HOST:PORT" of another machine's server, "" for this machine's own.  server_key: that server's
     public key.  idle_minutes: after so long without work this machine's own server leaves."""
@@ -33,25 +34,23 @@ def checked(given: Preferences) -> Preferences:
     if address:
         found = _ADDRESS.fullmatch(address)
         if not found or not 0 < int(found[1].rpartition(":")[2]) < 1 << 16:
-            raise UserError(
-                "wrong-input",
-                say("“{address}” is not the address of a server.", address=address),
+            raise wrong_input(
+                tr("“{address}” is not the address of a server.", address=address),
                 "It has a name or a number, a colon and a port: studio.local:5590.",
             )
         if not KEY.fullmatch(key):
-            raise UserError(
-                "wrong-input",
+            raise wrong_input(
                 "That is not the key of a server, which has 40 letters, digits and signs.",
                 "On the server's machine, “keys” on the command line prints it.",
             )
         address = f"tcp://{found[1]}"
     if not 1 <= given.idle_minutes <= LONGEST_IDLE:
-        raise UserError("wrong-input", say("The idle time is 1 to {longest} minutes.", longest=LONGEST_IDLE))
-    return Preferences(address, key, given.idle_minutes)
+        raise wrong_input(tr("The idle time is 1 to {longest} minutes.", longest=LONGEST_IDLE))
+    return Preferences(address=address, server_key=key, idle_minutes=given.idle_minutes)
 
 
 def read() -> Preferences:
-    """What is settled, or the defaults."""
+    """The preferences that were written last, or the defaults."""
     try:
         content = json.loads((paths.home() / "settings.json").read_text("utf-8"))
         chosen = Preferences(**content)
@@ -63,19 +62,13 @@ def read() -> Preferences:
 
 
 def write(chosen: Preferences) -> None:
-    """Settle it, all at once: whoever reads meanwhile finds the old or the new.  Raises UserError."""
+    """Keep the preferences.  Raises UserError."""
     content = json.dumps(asdict(checked(chosen)), indent=1)
     file = paths.home() / "settings.json"
-    unfinished = file.with_suffix(".new")
     try:
         paths.private_folder(file.parent)
-        unfinished.unlink(missing_ok=True)
-        unfinished.touch(0o600)
-        unfinished.write_text(content, "utf-8")
-        unfinished.replace(file)
+        write_atomically(file, content.encode(), private=True)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            unfinished.unlink(missing_ok=True)
         raise UserError(
-            "no-settings", say("{file} cannot be written: {error}.", file=file, error=error.strerror)
+            ErrorCode.NO_SETTINGS, tr("{file} cannot be written: {error}.", file=file, error=error.strerror)
         ) from None

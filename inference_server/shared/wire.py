@@ -1,23 +1,25 @@
 """Messages as bytes.  Standard library only.
 
-    [header, frame 0, frame 1, ...]        header = {"version": 3, "id": "…", "kind": "inpaint", "body": {…}}
+    [header, frame 0, frame 1, ...]        header = {"version": 4, "id": "…", "kind": "inpaint", "body": {…}}
 
-Nothing is pickled, and nothing is believed: `decode` checks every type and every length.
+Nothing is pickled and nothing is trusted: `decode` checks every type and every length.
 """
 
+import enum
 import json
 import types
 import typing
 import zlib
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
+from typing import Any
 
-from .errors import Said
-from .messages import MAX_PIXELS, VERSION, Message, Raster
+from .geometry import Window
+from .messages import MAX_PIXELS, VERSION, Depth, Message, Raster
+from .text import Translatable
 
 MAX_HEADER = 4 << 20
-DEPTHS = {"uint8": 1, "uint16": 2, "float32": 4}
-KINDS = {kind.__name__.lower(): kind for kind in typing.get_args(Message)}
+KINDS: dict[str, type] = {kind.__name__.lower(): kind for kind in typing.get_args(Message)}
 
 
 class ProtocolError(ValueError):
@@ -27,7 +29,7 @@ class ProtocolError(ValueError):
 def encode(request_id: str, message: Message, frames: Sequence[bytes] = ()) -> list[bytes]:
     """The multipart form of a message."""
     kind = type(message).__name__.lower()
-    header = {"version": VERSION, "id": request_id, "kind": kind, "body": _plain(message)}
+    header = {"version": VERSION, "id": request_id, "kind": kind, "body": _as_json(message)}
     return [json.dumps(header, separators=(",", ":")).encode(), *frames]
 
 
@@ -48,28 +50,39 @@ def decode(parts: Sequence[bytes]) -> tuple[str, Message, list[bytes]]:
     if not isinstance(request_id, str) or not isinstance(kind, str) or kind not in KINDS:
         raise ProtocolError("the header has no id or names an unknown kind of message")
     try:
-        message = _build(KINDS[kind], header.get("body"), kind)
+        message: Message = _from_json(KINDS[kind], header.get("body"), kind)
     except RecursionError:
-        raise ProtocolError("a sentence within a sentence within a sentence") from None
+        raise ProtocolError("text nested too deeply") from None
     return request_id, message, list(parts[1:])
 
 
-def attach(frames: list[bytes], width: int, height: int, channels: int, depth: str, data, pack: bool = False) -> Raster:
-    """Append pixel bytes to `frames` and return the Raster that describes them."""
+def request_id_of(parts: Sequence[bytes]) -> str:
+    """The id of a message as far as it can be read, so that even one that is misunderstood gets its answer."""
+    try:
+        found = json.loads(parts[0])["id"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return ""
+    return found if isinstance(found, str) else ""
+
+
+def attach(
+    frames: list[bytes], width: int, height: int, channels: int, depth: str, data: bytes, *, pack: bool = False
+) -> Raster:
+    """Append pixel bytes to `frames` and return the Raster that describes them.  depth: a `Depth` or its name."""
     frames.append(zlib.compress(data, 1) if pack else data)
-    return Raster(width, height, channels, depth, len(frames) - 1, pack)
+    return Raster(width, height, channels, Depth(depth), len(frames) - 1, pack)
 
 
 def extract(raster: Raster, frames: Sequence[bytes]) -> bytes:
     """The pixel bytes of `raster`, exactly width * height * channels samples.  Raises ProtocolError."""
-    if raster.depth not in DEPTHS or not 1 <= raster.channels <= 4 or raster.width < 1 or raster.height < 1:
+    if not 1 <= raster.channels <= 4 or raster.width < 1 or raster.height < 1:
         raise ProtocolError("a picture of an unknown kind")
     if raster.width * raster.height > MAX_PIXELS:
         raise ProtocolError("a picture of more than 2**30 pixels")
     if not 0 <= raster.frame < len(frames):
         raise ProtocolError(f"frame {raster.frame} is missing")
     data = frames[raster.frame]
-    expected = raster.width * raster.height * raster.channels * DEPTHS[raster.depth]
+    expected = raster.width * raster.height * raster.channels * raster.depth.size
     if raster.packed:
         unpacker = zlib.decompressobj()
         try:
@@ -81,7 +94,7 @@ def extract(raster: Raster, frames: Sequence[bytes]) -> bytes:
     return data
 
 
-def unpacked(value: typing.Any, frames: list[bytes]) -> typing.Any:
+def unpacked(value: Any, frames: list[bytes]) -> Any:
     """A message, or a part of one, with the pixel bytes of its rasters unpacked in `frames`.  Raises ProtocolError."""
     if isinstance(value, Raster):
         frames[value.frame] = extract(value, frames)
@@ -93,49 +106,72 @@ def unpacked(value: typing.Any, frames: list[bytes]) -> typing.Any:
     return value
 
 
-def _plain(value: typing.Any) -> typing.Any:
-    """What JSON holds of a value: a `Said` as its template and its values, so that it can be said in any language."""
-    if isinstance(value, Said) and value.values:
+def _as_json(value: Any) -> Any:
+    """What JSON holds of a value; a `Translatable` as its template and its values."""
+    if isinstance(value, Translatable) and value.values:
         return [
             value.template,
-            {name: _plain(part) if isinstance(part, Said) else str(part) for name, part in value.values.items()},
+            {
+                name: _as_json(part) if isinstance(part, Translatable) else str(part)
+                for name, part in value.values.items()
+            },
         ]
     if is_dataclass(value):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+        return {f.name: _as_json(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, tuple):
-        return list(value) if all(type(item) is float for item in value) else [_plain(item) for item in value]
+        return list(value) if all(type(item) is float for item in value) else [_as_json(item) for item in value]
     return value
 
 
-def _build(kind: typing.Any, value: object, where: str) -> typing.Any:
+def _from_json(kind: Any, value: object, where: str) -> Any:
     """`value`, as JSON gave it, turned into the type `kind`; raises ProtocolError where it does not fit."""
-    if kind is Said:
-        return _said(value, where)
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):  # only X | None is used
-        return None if value is None else _build(arguments[0], value, where)
-    if isinstance(kind, type) and is_dataclass(kind):
-        if not isinstance(value, dict):
-            raise ProtocolError(f"{where} is not an object")
-        hints = typing.get_type_hints(kind)
-        if value.keys() - hints.keys():
-            raise ProtocolError(f"{where} has unknown fields")
-        try:
-            return kind(
-                **{f.name: _build(hints[f.name], value[f.name], f.name) for f in fields(kind) if f.name in value}
-            )
-        except TypeError:
-            raise ProtocolError(f"{where} lacks a field") from None
+        return None if value is None else _from_json(arguments[0], value, where)
     if origin is tuple:
-        if not isinstance(value, (list, tuple)):
-            raise ProtocolError(f"{where} is not a list")
-        if arguments == (float, ...) and all(type(item) is float and abs(item) < 2**53 for item in value):
-            return tuple(value)  # the outlines of a mask are thousands
-        if arguments[-1] is Ellipsis:
-            return tuple(_build(arguments[0], item, where) for item in value)
-        if len(value) != len(arguments):
-            raise ProtocolError(f"{where} has {len(value)} items where {len(arguments)} belong")
-        return tuple(_build(a, item, where) for a, item in zip(arguments, value, strict=True))
+        return _tuple_from_json(arguments, value, where)
+    if kind is Translatable:
+        return _text_from_json(value, where)
+    if kind is Window:
+        return Window(*_tuple_from_json((int,) * 4, value, where))
+    if is_dataclass(kind):
+        return _dataclass_from_json(kind, value, where)
+    if issubclass(kind, enum.Enum):
+        try:
+            return kind(value)
+        except ValueError:
+            raise ProtocolError(f"{where} is not a {kind.__name__}") from None
+    return _plain_from_json(kind, value, where)
+
+
+def _dataclass_from_json(kind: Any, value: object, where: str) -> Any:
+    if not isinstance(value, dict):
+        raise ProtocolError(f"{where} is not an object")
+    hints = typing.get_type_hints(kind)
+    if value.keys() - hints.keys():
+        raise ProtocolError(f"{where} has unknown fields")
+    given = {f.name: _from_json(hints[f.name], value[f.name], f.name) for f in fields(kind) if f.name in value}
+    try:
+        return kind(**given)
+    except TypeError:
+        raise ProtocolError(f"{where} lacks a field") from None
+
+
+def _tuple_from_json(kinds: tuple[Any, ...], value: object, where: str) -> tuple[Any, ...]:
+    """kinds: of the items, or (kind, ...) for any number of them."""
+    if not isinstance(value, list | tuple):
+        raise ProtocolError(f"{where} is not a list")
+    if kinds == (float, ...) and all(type(item) is float and abs(item) < 2**53 for item in value):
+        return tuple(value)  # the outlines of a mask are thousands
+    if kinds[-1] is Ellipsis:
+        return tuple(_from_json(kinds[0], item, where) for item in value)
+    if len(value) != len(kinds):
+        raise ProtocolError(f"{where} has {len(value)} items where {len(kinds)} belong")
+    return tuple(_from_json(kind, item, where) for kind, item in zip(kinds, value, strict=True))
+
+
+def _plain_from_json(kind: type, value: object, where: str) -> Any:
+    """A number, a boolean or a string; numbers within what a float64 holds exactly."""
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         try:
             value = float(value)
@@ -148,10 +184,10 @@ def _build(kind: typing.Any, value: object, where: str) -> typing.Any:
     return value
 
 
-def _said(value: object, where: str) -> Said:
+def _text_from_json(value: object, where: str) -> Translatable:
     match value:
         case str():
-            return Said(value)
+            return Translatable(value)
         case [str() as template, dict() as values]:
-            return Said(template, {name: _said(part, where) for name, part in values.items()})
-    raise ProtocolError(f"{where} is no sentence")
+            return Translatable(template, {name: _text_from_json(part, where) for name, part in values.items()})
+    raise ProtocolError(f"{where} is not text")

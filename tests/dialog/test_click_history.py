@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_server.shared.messages import Clicks
+from inference_server.shared.messages import ObjectPrompt
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "gimp_plugin"))
 from inpaint_anything.dialog.click_history import Pointing
@@ -63,8 +63,8 @@ def test_there_is_never_more_chosen_than_was_clicked(acts):
 
 def test_clicks_that_leave_out_say_nothing_by_themselves():
     assert Pointing().click(5, 5, False).clicks is None
-    assert Pointing().click(5, 5, False).marks == Clicks(((5, 5),), (0,))
-    assert Pointing().click(5, 5, False).click(9, 9, True).clicks == Clicks(((5, 5), (9, 9)), (0, 1))
+    assert Pointing().click(5, 5, False).marks == ObjectPrompt(((5, 5),), (0,))
+    assert Pointing().click(5, 5, False).click(9, 9, True).clicks == ObjectPrompt(((5, 5), (9, 9)), (0, 1))
 
 
 def test_another_mask_is_chosen_for_the_clicks_so_far_alone():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from inference_server.fill import filling
 from inference_server.fill.filling import canvas, window
 from inference_server.imaging import masks, windows
-from inference_server.imaging.windows import Window
+from inference_server.shared.geometry import Window
 
 SIDES = ((512, 64), (1024, 32), (1024, 16), (64, 4))  # and multiples, of the models there are, and of a small one
 

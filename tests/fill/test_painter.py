@@ -12,7 +12,7 @@ from inference_server.fill.diffusion.painter import Painter  # noqa: E402
 from inference_server.fill.prompts import Prompt  # noqa: E402
 from inference_server.models import devices  # noqa: E402
 from inference_server.models.store import Store  # noqa: E402
-from inference_server.shared.errors import cancelled_by_user  # noqa: E402
+from inference_server.shared.errors import cancelled_error  # noqa: E402
 
 from .. import small_pipelines  # noqa: E402
 from ..small_models import picture  # noqa: E402
@@ -92,7 +92,7 @@ def test_cancelled_at_a_step_it_does_not_finish_the_next(painter, holed):
     def step(step) -> None:
         done.append(step.done)
         if step.done == 3:
-            raise cancelled_by_user()
+            raise cancelled_error()
 
     hook = painter._network.register_forward_pre_hook(lambda *_: begun.append(1))
     with pytest.raises(UserError, match="Cancelled"):
@@ -109,7 +109,7 @@ def test_a_slow_step_can_be_left_in_the_middle(painter, holed):
     assert len(asked) > 2 * painter.count("fast")
 
     def stop() -> None:
-        raise cancelled_by_user()
+        raise cancelled_error()
 
     begun = []
     hook = painter._network.register_forward_hook(lambda *_: begun.append(1))

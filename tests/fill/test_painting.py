@@ -9,14 +9,25 @@ pytest.importorskip("diffusers", reason="diffusers is not installed (the extra `
 
 from inference_server import Engine, UserError
 from inference_server.fill import diffusion
-from inference_server.imaging import masks, windows
-from inference_server.imaging.windows import Window
+from inference_server.imaging import masks
+from inference_server.imaging.pixels import to_proxy
 from inference_server.models import devices
 from inference_server.models.store import Store
 from inference_server.replace.backgrounds import Gradient
 from inference_server.serve.dispatch import perform
 from inference_server.shared import messages
-from inference_server.shared.messages import Clicks, Inpaint, Inpainted, Locate, Photo, Preview, Progress, Suggest, Wish
+from inference_server.shared.geometry import Window
+from inference_server.shared.messages import (
+    ExpandPrompt,
+    ImageRef,
+    Inpaint,
+    Inpainted,
+    Locate,
+    ObjectPrompt,
+    PaintOptions,
+    Preview,
+    Progress,
+)
 from inference_server.shared.wire import ProtocolError, attach, extract
 
 from ..conftest import CLICK
@@ -85,7 +96,7 @@ def test_a_replace_keeps_the_object_bit_for_bit(painting, small_models, scene, k
 def test_the_mask_s_edge_is_no_wider_than_its_feather(painting, small_models, scene):
     """Of what is mixed, apart from what is old or new: along a row through the object, at its right side."""
     image, mask = scene
-    wish = Wish("a cat", quality="fast", model=str(small_models / "sd15"))
+    wish = PaintOptions("a cat", quality="fast", model=str(small_models / "sd15"))
     for feather in (0, 3, 9):
         patch, _ = painting.fill_patch(image, mask, wish, grow=4, feather=feather)
         row = patch.alpha[patch.alpha.shape[0] // 2]
@@ -96,10 +107,12 @@ def test_the_mask_s_edge_is_no_wider_than_its_feather(painting, small_models, sc
 
 
 def test_an_empty_prompt_goes_on_as_the_surroundings_do(painting, small_models, scene):
-    told = painting.suggest("fill", scene[0], Wish(model=str(small_models / "sd15")))
+    told = painting.suggest("fill", scene[0], PaintOptions(model=str(small_models / "sd15")))
     assert "same place" in told.positive and "blurry" in told.negative
     painting.fill(*scene, model=str(small_models / "sd15"), quality="fast")
-    plain = painting.suggest("fill", scene[0], Wish("a cat", help_prompt=False, model=str(small_models / "sd15")))
+    plain = painting.suggest(
+        "fill", scene[0], PaintOptions("a cat", help_prompt=False, model=str(small_models / "sd15"))
+    )
     assert plain == ("a cat", "")
 
 
@@ -214,7 +227,7 @@ def request(image: np.ndarray, mask: np.ndarray, job: str = "fill", **more) -> t
     height, width, channels = image.shape
     pixels = attach(frames, width, height, channels, image.dtype.name, image.tobytes())
     drawn = attach(frames, width, height, 1, "uint8", mask.tobytes(), pack=True)
-    described = Photo(width, height, "")
+    described = ImageRef(width, height, "")
     return Inpaint(job, described, (0, 0, width, height), pixels, mask=drawn, **more), frames
 
 
@@ -232,7 +245,7 @@ def ask(engine, message, frames=()):
 
 def test_a_job_gives_what_the_engine_gives(painting, small_models, scene):
     image, mask = scene
-    wish = Wish("a cat", quality="fast", model=str(small_models / "sd15"))
+    wish = PaintOptions("a cat", quality="fast", model=str(small_models / "sd15"))
     message, frames = request(image, mask, wish=wish, seed=3)
     ((painted, answer),), previews = ask(painting, message, frames)
     patch, told = painting.fill_patch(image, mask, wish, seed=3)
@@ -243,7 +256,7 @@ def test_a_job_gives_what_the_engine_gives(painting, small_models, scene):
 
 
 def test_variations_come_one_by_one_each_with_its_seed(painting, small_models, scene):
-    wish = Wish("a cat", quality="fast", model=str(small_models / "sd15"))
+    wish = PaintOptions("a cat", quality="fast", model=str(small_models / "sd15"))
     message, frames = request(*scene, wish=wish, seed=7, variations=3)
     results, _ = ask(painting, message, frames)
     assert [(painted.seed, painted.more) for painted, _ in results] == [(7, 2), (8, 1), (9, 0)]
@@ -256,7 +269,7 @@ def test_variations_come_one_by_one_each_with_its_seed(painting, small_models, s
 
 def test_grey_photos_stay_grey(painting, small_models, scene):
     image, mask = scene
-    wish = Wish("a cat", quality="fast", model=str(small_models / "sd15"))
+    wish = PaintOptions("a cat", quality="fast", model=str(small_models / "sd15"))
     for channels in (1, 2):
         message, frames = request(np.ascontiguousarray(image[..., :channels]), mask, wish=wish)
         ((painted, _),), _ = ask(painting, message, frames)
@@ -268,10 +281,10 @@ def test_a_background_needs_no_model(painting, scene):
     frames: list[bytes] = []
     sea = attach(frames, 4, 2, 3, "uint8", bytes(24))
     for backdrop in (
-        messages.Backdrop(colours=((1.0, 0.0, 0.0),)),
-        messages.Backdrop(colours=((1.0, 0.0, 0.0), (0.0, 0.0, 1.0))),
-        messages.Backdrop(blur=0.5),
-        messages.Backdrop(picture=messages.Raster(**{**vars(sea), "frame": 2})),
+        messages.Background(colours=((1.0, 0.0, 0.0),)),
+        messages.Background(colours=((1.0, 0.0, 0.0), (0.0, 0.0, 1.0))),
+        messages.Background(blur=0.5),
+        messages.Background(picture=messages.Raster(**{**vars(sea), "frame": 2})),
     ):
         message, own = request(image, mask, "replace", backdrop=backdrop)
         ((painted, answer),), _ = ask(painting, message, [*own, *frames])
@@ -282,10 +295,10 @@ def test_a_background_needs_no_model(painting, scene):
 @pytest.mark.parametrize(
     "backdrop",
     [
-        messages.Backdrop(),
-        messages.Backdrop(colours=((0.0, 0.0, 0.0),) * 3),
-        messages.Backdrop(colours=((0.0, 0.0, 0.0),), blur=0.5),
-        messages.Backdrop(picture=messages.Raster(4, 2, 3, "uint8", 9)),
+        messages.Background(),
+        messages.Background(colours=((0.0, 0.0, 0.0),) * 3),
+        messages.Background(colours=((0.0, 0.0, 0.0),), blur=0.5),
+        messages.Background(picture=messages.Raster(4, 2, 3, "uint8", 9)),
     ],
 )
 def test_a_background_that_contradicts_itself_is_refused(painting, scene, backdrop):
@@ -296,26 +309,26 @@ def test_a_background_that_contradicts_itself_is_refused(painting, scene, backdr
 
 @pytest.mark.parametrize("variations", [0, -1, 17])
 def test_too_many_variations_are_refused(painting, small_models, scene, variations):
-    message, frames = request(*scene, wish=Wish("x", model=str(small_models / "sd15")), variations=variations)
+    message, frames = request(*scene, wish=PaintOptions("x", model=str(small_models / "sd15")), variations=variations)
     with pytest.raises(ProtocolError):
         ask(painting, message, frames)
 
 
 def test_a_fill_is_located_with_what_a_model_should_see(painting, small_models, photo, rocket):
-    proxy = windows.to_proxy(photo)
+    proxy = to_proxy(photo)
     frames: list[bytes] = []
     raster = attach(frames, 640, 427, 3, "uint8", proxy.tobytes())
-    described = Photo(640, 427, messages.photo_key(640, 427, proxy.tobytes()), raster)
-    message = Locate("fill", described, Clicks((CLICK,), (1,)), model=str(small_models / "sd15"))
+    described = ImageRef(640, 427, messages.image_key(640, 427, proxy.tobytes()), raster)
+    message = Locate("fill", described, ObjectPrompt((CLICK,), (1,)), model=str(small_models / "sd15"))
     ((located, _),), _ = ask(painting, message, frames)
     assert located.window[2] >= 512 and located.window[3] == 427
     ((suggested, _),), _ = ask(
-        painting, Suggest("fill", described, Wish("a kite", model=str(small_models / "sd15"))), frames
+        painting, ExpandPrompt("fill", described, PaintOptions("a kite", model=str(small_models / "sd15"))), frames
     )
     assert "a kite" in suggested.prompt and suggested.negative
     with pytest.raises(UserError, match="needs the model"):
-        ask(painting, Locate("replace", described, Clicks((CLICK,), (1,))), frames)
-    ((located, _),), _ = ask(painting, Locate("replace", described, Clicks((CLICK,), (1,)), paints=False), frames)
+        ask(painting, Locate("replace", described, ObjectPrompt((CLICK,), (1,))), frames)
+    ((located, _),), _ = ask(painting, Locate("replace", described, ObjectPrompt((CLICK,), (1,)), paints=False), frames)
     assert located.window == (0, 0, 640, 427)
 
 
@@ -331,7 +344,7 @@ def test_over_the_socket_variations_and_previews_come_before_the_last_result(
     kind,
 ):
     image, mask = scene
-    wish = Wish("a cat", quality="fast", model=str(small_models / kind))
+    wish = PaintOptions("a cat", quality="fast", model=str(small_models / kind))
     message, frames = request(image, mask, wish=wish, seed=7, variations=2)
     came, words = [], []
     last, answer = serving().request(
@@ -352,7 +365,7 @@ def test_over_the_socket_variations_and_previews_come_before_the_last_result(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_over_the_socket_a_cancel_frees_the_server_within_a_step(serving, small_models, scene, kind):
-    wish = Wish("a cat", quality="best", model=str(small_models / kind))
+    wish = PaintOptions("a cat", quality="best", model=str(small_models / kind))
     message, frames = request(*scene, wish=wish, variations=16)
     asked, formed = threading.Event(), []
     connection = serving()

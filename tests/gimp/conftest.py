@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from inference_server.shared import client, paths
+from inference_server.shared import client, endpoint, paths
 
 from .. import small_pipelines
 from .headless import run_in_gimp
@@ -34,7 +34,7 @@ def shared_home(tmp_path_factory, models):
 def stop_server(folder: Path) -> None:
     before = os.environ.get(paths.HOME_VARIABLE)
     os.environ[paths.HOME_VARIABLE] = str(folder)
-    found = client.endpoint()
+    found = endpoint.running()
     if found:
         with client.Client(found) as connection:
             connection.stop_server()

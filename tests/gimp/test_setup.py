@@ -11,7 +11,7 @@ import pytest
 
 from inference_server.models.catalogue import MODELS
 from inference_server.models.store import Store
-from inference_server.shared import client, keys, paths, preferences
+from inference_server.shared import endpoint, keys, paths, preferences
 
 from ..servers import SERVE
 from .conftest import IN_GIMP
@@ -138,14 +138,14 @@ def close_the_image(gimp: Window) -> None:
 
 def test_without_an_image_the_server_is_stopped_and_started_and_the_idle_time_is_kept(opened, home):
     def work(gimp: Window, log: Path) -> None:
-        first = client.endpoint()["pid"]
+        first = endpoint.running()["pid"]
         gimp.do("key", "alt+v")
-        wait_for(lambda: client.endpoint() is None, 10, "the server does not stop")
+        wait_for(lambda: endpoint.running() is None, 10, "the server does not stop")
         time.sleep(3)
-        assert client.endpoint() is None, "looking how it is must not start it"
+        assert endpoint.running() is None, "looking how it is must not start it"
         gimp.do("key", "alt+v")
-        wait_for(lambda: client.endpoint() is not None, 20, "the server does not start")
-        assert client.endpoint()["pid"] != first
+        wait_for(lambda: endpoint.running() is not None, 20, "the server does not start")
+        assert endpoint.running()["pid"] != first
         gimp.do("key", "alt+i")
         gimp.do("key", "ctrl+a")
         gimp.do("type", "45")

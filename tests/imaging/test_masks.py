@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from inference_server.imaging import masks
-from inference_server.imaging.windows import Window
+from inference_server.shared.geometry import Window
 
 MASKS = hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=20)).map(
     lambda mask: mask.astype(np.uint8) * 255

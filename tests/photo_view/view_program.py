@@ -23,6 +23,7 @@ from gi.repository import Gdk, GLib, Gtk  # noqa: E402
 from inpaint_anything.photo_view.view import Shape, View  # noqa: E402
 
 from inference_server.shared import messages  # noqa: E402
+from inference_server.shared.geometry import proxy_size
 
 
 def say(**what) -> None:
@@ -73,7 +74,7 @@ class Program:
     def __init__(self, settings: dict):
         self.photo = surface_of(settings)
         self.size = width, height = self.photo.get_width(), self.photo.get_height()
-        small = messages.proxy_size(width, height)
+        small = proxy_size(width, height)
         self.scale = small[0] / width
         self.proxy = scaled(self.photo, (0, 0, *small), self.scale)
         self.view = View(width, height, self.proxy, self.detail)
@@ -129,7 +130,7 @@ class Program:
             far = radius * (1 + 0.15 * math.sin(waves * angle))
             outline += [x + far * math.cos(angle), y + far * math.sin(angle)]
         left, top = (max(0, math.floor((at - 1.2 * radius) * self.scale)) for at in (x, y))
-        small = messages.proxy_size(*self.size)
+        small = proxy_size(*self.size)
         right, bottom = (
             min(edge, math.ceil((at + 1.2 * radius) * self.scale)) for at, edge in zip((x, y), small, strict=True)
         )
@@ -149,7 +150,7 @@ class Program:
         getattr(self.view, f"show_{kind}")(None)
 
     def do_clicks(self, points, labels, box=None) -> None:
-        self.view.show_clicks(messages.Clicks(tuple(map(tuple, points)), tuple(labels), box and tuple(box)))
+        self.view.show_clicks(messages.ObjectPrompt(tuple(map(tuple, points)), tuple(labels), box and tuple(box)))
 
     def do_result(self) -> None:
         """The photo with a grey disc in its middle."""

@@ -20,7 +20,7 @@ import pytest
 from inference_server import Engine, UserError
 from inference_server.models.catalogue import MODELS
 from inference_server.models.store import Store
-from inference_server.shared.errors import cancelled_by_user
+from inference_server.shared.errors import cancelled_error
 
 from ..select.test_segmenters_torch import Attack
 
@@ -179,7 +179,7 @@ def test_it_tells_how_far_it_is_and_can_be_ended(exact):
     assert len(shares) == 18 and shares == sorted(shares) and 0 < shares[0] < shares[-1] < 1
 
     def stop(share: float) -> None:
-        raise cancelled_by_user()
+        raise cancelled_error()
 
     with pytest.raises(UserError, match="Cancelled"):
         exact.fill(rgb, hole, stop)

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from inference_server import Engine, UserError
 from inference_server.imaging import windows
-from inference_server.imaging.windows import Window
 from inference_server.models.store import Store
 from inference_server.remove import detail, patchmatch, removal, smooth
+from inference_server.shared.geometry import Window
 
 from ..photographs import grainy, landscape
 

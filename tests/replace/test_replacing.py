@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference_server import UserError
-from inference_server.imaging import windows
-from inference_server.imaging.windows import Window
+from inference_server.imaging.pixels import blend
 from inference_server.replace import composing, defocus
 from inference_server.replace.backgrounds import Blur, Gradient, backdrop
+from inference_server.shared.geometry import Window
 
 NAN, INF = float("nan"), float("inf")
 FULL = {np.uint8: 255, np.uint16: 65535, np.float32: 1.0}
@@ -26,11 +26,11 @@ def finished(image, alpha, wanted, include_shadow=False) -> np.ndarray:
     background = backdrop(image, alpha, wanted, quiet)
     pixels, shown = composing.laid_behind(image, alpha, background, include_shadow, quiet)
     assert pixels.shape == image.shape and pixels.dtype == image.dtype and shown.dtype == np.uint8
-    return windows.blend(image, pixels, shown, Window(0, 0, image.shape[1], image.shape[0]))
+    return blend(image, pixels, shown, Window(0, 0, image.shape[1], image.shape[0]))
 
 
 def naive(image, alpha, background) -> np.ndarray:
-    return windows.blend(image, background, 255 - alpha, Window(0, 0, image.shape[1], image.shape[0]))
+    return blend(image, background, 255 - alpha, Window(0, 0, image.shape[1], image.shape[0]))
 
 
 def disc(shape: tuple[int, int], middle: tuple[int, int], radius: float, soft: float = 0.5) -> np.ndarray:

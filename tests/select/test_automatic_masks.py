@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from inference_server import UserError
-from inference_server.imaging.windows import Window
 from inference_server.select import automatic_masks
 from inference_server.select.segmenters import Embedding
+from inference_server.shared.geometry import Window
 
 from ..conftest import CLICK
 

@@ -11,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from inference_server.imaging import masks, windows
-from inference_server.imaging.windows import Window
+from inference_server.imaging import masks
+from inference_server.imaging.pixels import to_proxy
 from inference_server.select import edges
 from inference_server.select.selector import Mask
-from inference_server.shared.errors import UserError, never, quiet
+from inference_server.shared.errors import UserError
+from inference_server.shared.geometry import Window
+from inference_server.shared.monitor import never, quiet
 
 from .. import photographs
 
@@ -42,7 +44,7 @@ def iou(one: np.ndarray, other: np.ndarray) -> float:
 def best_mask(engine, composed: photographs.Composed) -> Mask:
     """Which of the masks is meant is another question: the one that fits the truth best."""
     found = engine.segment(composed.image, [composed.click], [1])
-    small = np.where(windows.to_proxy(cv2.merge([composed.alpha] * 3))[..., 0] > 127, 1.0, -1.0)
+    small = np.where(to_proxy(cv2.merge([composed.alpha] * 3))[..., 0] > 127, 1.0, -1.0)
     whole = Window(0, 0, small.shape[1], small.shape[0])
     scale = composed.alpha.shape[1] / small.shape[1]
     return max(
@@ -88,7 +90,7 @@ def test_refining_takes_no_longer_than_three_looks_at_a_photo(engine, segmenter,
     composed = photographs.with_shape(photo, LARGE, "smooth", 800, 60, 5)
     coarse = best_mask(engine, composed)
     window = window_of(coarse)
-    proxy, pixels = windows.to_proxy(composed.image), composed.image[window.slices]
+    proxy, pixels = to_proxy(composed.image), composed.image[window.slices]
 
     def seconds(work) -> float:
         times = []

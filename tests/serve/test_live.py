@@ -3,8 +3,8 @@
 import time
 from dataclasses import replace
 
-from inference_server.shared import client, messages, wire
-from inference_server.shared.messages import Clicks, Find, Photo
+from inference_server.shared import endpoint, messages, wire
+from inference_server.shared.messages import ImageRef, ObjectPrompt, PreviewMasks
 from inference_server.shared.wire import attach
 
 from ..servers import needs_posix, raw_socket
@@ -14,10 +14,10 @@ from ..servers import needs_posix, raw_socket
 def test_only_a_clients_newest_question_what_may_be_meant_waits(serving, busy):
     """All the others, and a cancelled one, are answered at once, however long the job of another client takes."""
     serving()
-    context, connection = raw_socket(client.endpoint()["address"])
+    context, connection = raw_socket(endpoint.running()["address"])
     begun = time.monotonic()
     for k in range(50):
-        connection.send_multipart(wire.encode(str(k), Find("remove", Photo(9, 9, "k"), Clicks())))
+        connection.send_multipart(wire.encode(str(k), PreviewMasks("remove", ImageRef(9, 9, "k"), ObjectPrompt())))
     connection.send_multipart(wire.encode("49", messages.Cancel()))
     cancelled = []
     while len(cancelled) < 50:
@@ -37,19 +37,21 @@ def test_a_question_that_is_worked_on_gives_way_to_the_next(serving, photo):
     connection = serving()
     frames = []
     raster = attach(frames, 640, 427, 3, "uint8", photo.tobytes())
-    known = Photo(640, 427, messages.photo_key(640, 427, photo.tobytes()))
-    connection.request(messages.Look(replace(known, proxy=raster)), frames)
-    context, raw = raw_socket(client.endpoint()["address"])
+    known = ImageRef(640, 427, messages.image_key(640, 427, photo.tobytes()))
+    connection.request(messages.EncodeImage(replace(known, proxy=raster)), frames)
+    context, raw = raw_socket(endpoint.running()["address"])
     for k in range(20):  # the sky, of which a second look takes long
-        raw.send_multipart(wire.encode(str(k), Find("remove", known, Clicks(((30.0 + 9 * k, 40.0),), (1,)))))
+        raw.send_multipart(
+            wire.encode(str(k), PreviewMasks("remove", known, ObjectPrompt(((30.0 + 9 * k, 40.0),), (1,))))
+        )
         time.sleep(0.02)
     ends = {}
     while len(ends) < 20:
         assert raw.poll(5000)
         request_id, answer, _ = wire.decode(raw.recv_multipart())
-        if isinstance(answer, messages.Failure) or (isinstance(answer, messages.Found) and not answer.more):
+        if isinstance(answer, messages.Failure) or (isinstance(answer, messages.MaskProposals) and not answer.more):
             ends[request_id] = answer
-    assert isinstance(ends["19"], messages.Found) and len(ends["19"].shapes) == 3
+    assert isinstance(ends["19"], messages.MaskProposals) and len(ends["19"].shapes) == 3
     given_up = [answer for answer in ends.values() if isinstance(answer, messages.Failure)]
     assert len(given_up) > 10 and {answer.code for answer in given_up} == {"cancelled"}
     raw.close()

@@ -16,7 +16,7 @@ from inference_server.models.store import Store
 from inference_server.remove import inpainters
 from inference_server.select import segmenters
 from inference_server.serve import model_requests
-from inference_server.shared.messages import Discard, Discarded, Fetch, Fetched, Survey, Surveyed
+from inference_server.shared.messages import FetchModel, ListModels, ModelFetched, ModelList, ModelRemoved, RemoveModel
 
 from ..conftest import CLICK
 from ..servers import locate, wait_until
@@ -44,7 +44,7 @@ class Fetching:
     def _work(self) -> None:
         try:
             self._connection.request(
-                Fetch(NAME), progress=lambda *said: self.heard.append(said), cancelled=self.cancel.is_set
+                FetchModel(NAME), progress=lambda *said: self.heard.append(said), cancelled=self.cancel.is_set
             )
         except UserError as error:
             self.error = error
@@ -72,8 +72,8 @@ def place(home: Path) -> Path:
 
 
 def surveyed(connection) -> dict:
-    answer, _ = connection.request(Survey())
-    assert isinstance(answer, Surveyed)
+    answer, _ = connection.request(ListModels())
+    assert isinstance(answer, ModelList)
     return {model.name: model for model in answer.models}
 
 
@@ -83,11 +83,11 @@ def surveyed(connection) -> dict:
 def test_a_model_is_fetched_used_and_discarded(serving, offered, home):
     connection, heard = serving(), []
     assert NAME not in surveyed(connection)
-    answer, _ = connection.request(Fetch(NAME), progress=lambda *said: heard.append(said))
-    assert isinstance(answer, Fetched) and (place(home) / FILE).read_bytes() == DATA
+    answer, _ = connection.request(FetchModel(NAME), progress=lambda *said: heard.append(said))
+    assert isinstance(answer, ModelFetched) and (place(home) / FILE).read_bytes() == DATA
     known = surveyed(connection)[NAME]
     assert known.installed and known.size == len(DATA)
-    assert isinstance(connection.request(Discard(NAME))[0], Discarded)
+    assert isinstance(connection.request(RemoveModel(NAME))[0], ModelRemoved)
     assert NAME not in surveyed(connection) and not place(home).exists()
 
 
@@ -102,7 +102,7 @@ def test_clicks_and_surveys_are_answered_while_a_model_is_fetched(serving, stall
 
 
 def test_a_model_is_fetched_while_a_job_runs(serving, offered, busy, home):
-    serving().request(Fetch(NAME))
+    serving().request(FetchModel(NAME))
     assert (place(home) / FILE).exists()
     assert serving().hello().jobs_waiting == 1, "the job goes on"
 
@@ -114,7 +114,7 @@ def test_a_download_is_cancelled_within_a_second_and_goes_on_later(serving, stal
     kept = [path for path in place(home).iterdir() if path.suffix == ".part"]
     assert kept and 0 < kept[0].stat().st_size < len(DATA)
     assert not surveyed(serving())[NAME].installed
-    serving().request(Fetch(NAME))
+    serving().request(FetchModel(NAME))
     assert (place(home) / FILE).read_bytes() == DATA
     assert offered.asked[-1][1]["Range"].startswith("bytes=1")
 
@@ -122,21 +122,21 @@ def test_a_download_is_cancelled_within_a_second_and_goes_on_later(serving, stal
 def test_what_arrives_broken_is_not_kept(serving, offered, home):
     offered.moods[WHERE] = ["lie"] * 9
     with pytest.raises(UserError, match=rf"{FILE} could not be downloaded") as refused:
-        serving().request(Fetch(NAME))
+        serving().request(FetchModel(NAME))
     assert refused.value.code == "no-network"
     assert not (place(home) / FILE).exists() and not surveyed(serving())[NAME].installed
 
 
 @pytest.mark.parametrize("name", ["nothing", "../../etc", "maker/none"])
 def test_a_model_that_there_is_not_is_said(serving, hub, name):
-    for message in (Fetch(name), Discard(name)):
+    for message in (FetchModel(name), RemoveModel(name)):
         with pytest.raises(UserError, match=f"There is no.* {name}|nothing here of {name}"):
             serving().request(message)
 
 
 def test_the_list_comes_before_the_device_is_known(serving):
     come = []
-    last, _ = serving().request(Survey(), partial=lambda message, frames: come.append(message))
+    last, _ = serving().request(ListModels(), partial=lambda message, frames: come.append(message))
     if "torch" not in sys.modules and not model_requests.find_spec("torch"):
         assert not come
     for first in come:
@@ -148,7 +148,7 @@ def test_the_list_comes_before_the_device_is_known(serving):
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_survey_leaves_torch_out_of_the_server(serving):
     connection = serving()
-    connection.request(Survey())
+    connection.request(ListModels())
     assert "libtorch" not in Path(f"/proc/{connection.hello().pid}/maps").read_text()
 
 

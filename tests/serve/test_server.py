@@ -16,8 +16,8 @@ import zmq
 
 from inference_server import UserError
 from inference_server.imaging import windows
-from inference_server.shared import client, keys, messages, paths, wire
-from inference_server.shared.messages import Locate, Photo
+from inference_server.shared import client, endpoint, keys, messages, paths, wire
+from inference_server.shared.messages import ImageRef, Locate
 
 from ..servers import SERVE, locate, long_job, needs_posix, raw_socket, wait_until
 
@@ -151,7 +151,7 @@ def test_a_client_that_is_killed_frees_the_server(serving, photo):
 def test_an_idle_server_leaves_by_itself(serving, home):
     serving("--idle", "0.5").hello()
     wait_until(lambda: not paths.server_runs(), seconds=5)
-    assert client.endpoint() is None and not (home / "server.json").exists()
+    assert endpoint.running() is None and not (home / "server.json").exists()
 
 
 def test_who_asks_a_server_that_left_long_ago_hears_it_and_does_not_wait(serving):
@@ -183,7 +183,7 @@ def test_a_file_left_by_a_killed_server_does_not_mislead(home, serving):
 )
 def test_what_is_no_message_is_answered_with_a_failure_and_harms_nobody(serving, parts):
     serving()
-    context, connection = raw_socket(client.endpoint()["address"])
+    context, connection = raw_socket(endpoint.running()["address"])
     connection.send_multipart(parts)
     assert connection.poll(5000)
     request_id, answer, _ = wire.decode(connection.recv_multipart())
@@ -202,13 +202,13 @@ def test_an_answer_sent_as_a_request_is_refused(serving):
 def test_a_malformed_request_is_refused_and_the_server_goes_on(serving):
     connection = serving()
     with pytest.raises(UserError, match="malformed"):
-        connection.request(Locate("remove", Photo(10, 10, "k")))
+        connection.request(Locate("remove", ImageRef(10, 10, "k")))
     assert connection.hello()
 
 
 def test_over_tcp_only_listed_keys_are_answered(serving, home):
     assert serving("--address", "tcp://127.0.0.1:*").hello()
-    found = client.endpoint()
+    found = endpoint.running()
     assert found["address"].startswith("tcp://127.0.0.1:")
     for name in ("server.key_secret", "client.key_secret"):
         assert os.name != "posix" or stat.S_IMODE((home / "keys" / name).stat().st_mode) == 0o600
@@ -242,7 +242,7 @@ def test_a_folder_with_a_long_path_is_reached_over_tcp(tmp_path, monkeypatch, mo
     deep = tmp_path / ("x" * 110)
     monkeypatch.setenv(paths.HOME_VARIABLE, str(deep))
     assert serving().hello()
-    assert client.endpoint()["address"].startswith("tcp://127.0.0.1:")
+    assert endpoint.running()["address"].startswith("tcp://127.0.0.1:")
 
 
 # -- what can be in the way

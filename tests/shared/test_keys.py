@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from inference_server import UserError
 from inference_server.__main__ import main
-from inference_server.shared import client, keys, paths, preferences
-from inference_server.shared.messages import Survey
+from inference_server.shared import client, endpoint, keys, paths, preferences
+from inference_server.shared.messages import ListModels
 from inference_server.shared.preferences import Preferences
 
 from ..servers import SERVE, locate, wait_until
@@ -136,7 +136,7 @@ def test_a_listed_client_uses_another_machines_server_and_starts_none_here(home,
         keys.admit(own, "laptop")  # while the server runs
     with client.connect(["/nowhere/python"]) as connection:
         assert locate(connection, photo).score > 0.5
-        assert any(model.installed for model in connection.request(Survey())[0].models)
+        assert any(model.installed for model in connection.request(ListModels())[0].models)
     with at(folder):
         keys.forget("laptop")
     with pytest.raises(UserError, match="does not know this computer"):
@@ -182,7 +182,7 @@ def test_a_server_that_leaves_meanwhile_is_said(home, studio):
         keys.admit(own, "laptop")
     preferences.write(there)
     with client.connect() as connection:
-        with at(folder), client.Client(client.endpoint()) as own:
+        with at(folder), client.Client(endpoint.running()) as own:
             own.stop_server()
         with pytest.raises(UserError, match=r"has left\. Nothing was changed") as refused:
             while True:
@@ -203,12 +203,12 @@ def test_doctor_says_which_server_is_used(run, studio):
 
 def test_by_itself_a_server_is_reached_from_this_machine_alone(serving):
     serving()
-    assert re.match(r"ipc://|tcp://127\.0\.0\.1:", client.endpoint()["address"])
+    assert re.match(r"ipc://|tcp://127\.0\.0\.1:", endpoint.running()["address"])
 
 
 def test_a_server_for_others_is_reached_here_too(home, serving):
     serving("--address", "tcp://0.0.0.0:*")
-    assert client.endpoint()["address"].startswith("tcp://127.0.0.1:")
+    assert endpoint.running()["address"].startswith("tcp://127.0.0.1:")
 
 
 def test_a_key_is_never_taken_for_an_option(home, monkeypatch):

@@ -8,17 +8,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference_server.shared import messages, wire
-from inference_server.shared.errors import Said, say
-from inference_server.shared.messages import Clicks, Found, Inpaint, Inpainted, Locate, Photo, Raster, Shape
+from inference_server.shared.geometry import proxy_size
+from inference_server.shared.messages import (
+    ImageRef,
+    Inpaint,
+    Inpainted,
+    Locate,
+    MaskProposal,
+    MaskProposals,
+    ObjectPrompt,
+    Raster,
+)
+from inference_server.shared.text import Translatable, tr
 from inference_server.shared.wire import ProtocolError, attach, decode, encode, extract
 
 st.register_type_strategy(float, st.floats(-1e9, 1e9))
 st.register_type_strategy(int, st.integers(-(2**52), 2**52))
 SAID = st.recursive(
-    st.text(max_size=9).map(Said),
-    lambda inner: st.builds(Said, st.text("ab{} ", max_size=9), st.dictionaries(st.sampled_from(["a", "b"]), inner)),
+    st.text(max_size=9).map(Translatable),
+    lambda inner: st.builds(
+        Translatable, st.text("ab{} ", max_size=9), st.dictionaries(st.sampled_from(["a", "b"]), inner)
+    ),
 )
-st.register_type_strategy(Said, SAID)
+st.register_type_strategy(Translatable, SAID)
 MESSAGES = st.one_of(*(st.from_type(kind) for kind in wire.KINDS.values()))
 
 
@@ -80,7 +92,7 @@ def test_headers_that_are_refused(header):
 def test_an_outline_of_anything_but_numbers_is_refused(number):
     frames = []
     mask = attach(frames, 1, 1, 1, "uint8", b"1")
-    found = messages.Found((messages.Shape(1.0, (0, 0, 1, 1), mask, ((0.0, 1.5, 2.0, 1.0),)),))
+    found = messages.MaskProposals((messages.MaskProposal(1.0, (0, 0, 1, 1), mask, ((0.0, 1.5, 2.0, 1.0),)),))
     header = json.loads(encode("1", found)[0])
     assert decode([json.dumps(header).encode()])[1] == found
     header["body"]["shapes"][0]["outlines"][0][1] = number
@@ -89,7 +101,7 @@ def test_an_outline_of_anything_but_numbers_is_refused(number):
 
 
 def test_what_is_said_remembers_what_it_was_made_of_on_its_way():
-    word = say("{number} of {total}: {word}", number=1, total=3, word=say("Painting {what}", what="a {cat}"))
+    word = tr("{number} of {total}: {word}", number=1, total=3, word=tr("Painting {what}", what="a {cat}"))
     assert word == "1 of 3: Painting a {cat}"
     _, arrived, _ = decode(encode("1", messages.Progress(0.5, word)))
     assert (arrived.word, arrived.word.template) == (word, word.template)
@@ -143,12 +155,12 @@ def test_an_answer_is_unpacked_wherever_its_pictures_are():
     frames = []
     pixels = attach(frames, 4, 2, 3, "uint16", bytes(range(48)), pack=True)
     shapes = tuple(
-        Shape(0.5, (0, 0, 3, k), attach(frames, 3, k, 1, "uint8", b"\xff" * 3 * k, pack=True), ((0.0, 1.0),))
+        MaskProposal(0.5, (0, 0, 3, k), attach(frames, 3, k, 1, "uint8", b"\xff" * 3 * k, pack=True), ((0.0, 1.0),))
         for k in (1, 2)
     )
     plain = attach(frames, 1, 1, 1, "uint8", b"x")
-    found = wire.unpacked(Found(shapes, 1), frames)
-    assert replace(found, shapes=shapes) == Found(shapes, 1)
+    found = wire.unpacked(MaskProposals(shapes, 1), frames)
+    assert replace(found, shapes=shapes) == MaskProposals(shapes, 1)
     painted = wire.unpacked(Inpainted((0, 0, 4, 2), pixels, plain, plain, 1.0), frames)
     assert frames == [bytes(range(48)), b"\xff" * 3, b"\xff" * 6, b"x"]
     for raster in (*(shape.mask for shape in found.shapes), painted.pixels, painted.mask):
@@ -159,7 +171,9 @@ def test_an_answer_is_unpacked_wherever_its_pictures_are():
 def test_an_answer_with_a_picture_that_is_not_there_is_refused(frame):
     frames = [b"no zlib stream"]
     with pytest.raises(ProtocolError):
-        wire.unpacked(Found((Shape(1.0, (0, 0, 1, 1), Raster(1, 1, 1, "uint8", frame, packed=True), ()),)), frames)
+        wire.unpacked(
+            MaskProposals((MaskProposal(1.0, (0, 0, 1, 1), Raster(1, 1, 1, "uint8", frame, packed=True), ()),)), frames
+        )
 
 
 def test_a_mask_takes_a_hundredth_of_its_size():
@@ -179,12 +193,12 @@ def test_a_mask_takes_a_hundredth_of_its_size():
     ],
 )
 def test_the_size_of_a_proxy(photo, proxy):
-    assert messages.proxy_size(*photo) == proxy
+    assert proxy_size(*photo) == proxy
 
 
 def test_a_request_holds_everything_its_job_needs():
-    clicks = Clicks(((1.0, 2.0),), (1,), (0.0, 0.0, 4.0, 4.0))
-    photo = Photo(10, 10, "key", Raster(10, 10, 3, "uint8", 0))
+    clicks = ObjectPrompt(((1.0, 2.0),), (1,), (0.0, 0.0, 4.0, 4.0))
+    photo = ImageRef(10, 10, "key", Raster(10, 10, 3, "uint8", 0))
     for message in (
         Locate("remove", photo, clicks),
         Inpaint("fill", photo, (0, 0, 5, 5), Raster(5, 5, 4, "uint16", 0), clicks),

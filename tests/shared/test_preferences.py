@@ -14,6 +14,7 @@ from inference_server import UserError
 from inference_server.__main__ import main
 from inference_server.serve import server
 from inference_server.shared import paths, preferences
+from inference_server.shared.errors import ErrorCode
 from inference_server.shared.preferences import Preferences, checked, read, write
 
 KEY = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"
@@ -111,7 +112,7 @@ def test_the_server_leaves_after_the_time_that_is_settled_unless_told_otherwise(
 
     def run(perform, address, idle_seconds):
         seen.append(idle_seconds)
-        raise UserError("taken", "That is enough.")
+        raise UserError(ErrorCode.TAKEN, "That is enough.")
 
     monkeypatch.setattr(server, "run", run)
     assert main(["serve"]) == main(["serve", "--idle", "7"]) == 1

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from inference_server.shared.messages import Clicks
+from inference_server.shared.messages import ObjectPrompt
 
 Box = tuple[float, float, float, float]
 
@@ -15,7 +15,7 @@ class Pointing:
     chosen: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, clicks: Clicks | None) -> "Pointing":
+    def of(cls, clicks: ObjectPrompt | None) -> "Pointing":
         """The same as if it had been pointed at here."""
         if clicks is None:
             return cls()
@@ -48,14 +48,14 @@ class Pointing:
         return self.chosen[count] if count < len(self.chosen) else 0
 
     @property
-    def marks(self) -> Clicks:
+    def marks(self) -> ObjectPrompt:
         """All of it, as it is shown."""
         points = self._points
         box = next((act for act in reversed(self.acts) if len(act) == 4), None)
-        return Clicks(tuple((x, y) for x, y, _ in points), tuple(k for *_, k in points), box, chosen=self.chosen)
+        return ObjectPrompt(tuple((x, y) for x, y, _ in points), tuple(k for *_, k in points), box, chosen=self.chosen)
 
     @property
-    def clicks(self) -> Clicks | None:
+    def clicks(self) -> ObjectPrompt | None:
         """All of it, as the server takes it; None where nothing says what is meant."""
         marks = self.marks
         return marks if marks.box or 1 in marks.labels else None

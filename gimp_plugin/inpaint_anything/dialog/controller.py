@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import gi
 
 from inference_server.shared import messages
-from inference_server.shared.errors import UserError, say
-from inference_server.shared.messages import Found, Preview
+from inference_server.shared.errors import UserError
+from inference_server.shared.messages import MaskProposals, Preview
+from inference_server.shared.text import tr
 
 from .. import arguments
 from ..i18n import _, in_words, time_left, translated
@@ -171,7 +172,7 @@ class Dialog:
         self._telling.soon(self.job, self.settings)
         if self.window.panels[job].models and not self._surveyed:
             self._surveyed = True
-            self._errands.send(lambda: job_steps.ask(messages.Survey()), self._list_models, lambda _error: None)
+            self._errands.send(lambda: job_steps.ask(messages.ListModels()), self._list_models, lambda _error: None)
 
     def _changed(self, name: str) -> None:
         """A setting was changed."""
@@ -201,7 +202,7 @@ class Dialog:
 
     def _look(self) -> None:
         """Have the server start, and look at the photo, while the person still does."""
-        question = job_steps.Question(messages.Look(self._photo.described), proxy=self._photo.proxy)
+        question = job_steps.Question(messages.EncodeImage(self._photo.described), proxy=self._photo.proxy)
 
         def looked(*_answer) -> None:
             self.looked = True
@@ -220,7 +221,7 @@ class Dialog:
         question = job_steps.find(self.job, self._photo, pointed, self.settings())
         self._talk.ask(question, self._found, self._failed, self._progress, self._found, line="find")
 
-    def _found(self, found: Found, frames: list[bytes]) -> None:
+    def _found(self, found: MaskProposals, frames: list[bytes]) -> None:
         self.settled = not found.more
         others_follow = found.more > 1  # at once: the small pictures wait for them
         self._show_shapes([pictures.shape(shape, frames) for shape in found.shapes[:MOST]], not others_follow)
@@ -241,7 +242,7 @@ class Dialog:
         clicks = self.pointing.click(x, y, True).clicks
         question = job_steps.find(self.job, self._photo, Pointed(clicks), self.settings(), quick=True)
 
-        def heard(found: Found, frames: list[bytes]) -> None:
+        def heard(found: MaskProposals, frames: list[bytes]) -> None:
             self.view.show_hover(pictures.shape(found.shapes[0], frames) if found.shapes else None)
 
         self._talk.ask(question, heard, lambda error: None, line="hover")
@@ -262,7 +263,7 @@ class Dialog:
         self._thumbnails = 0
         choices = self._choices() if len(self._choices()) > 1 else []
         what = _("Result {number} of {count}") if self.results else _("Mask {number} of {count}")
-        titles = [say(what, number=k + 1, count=len(choices)) for k in range(len(choices))]
+        titles = [tr(what, number=k + 1, count=len(choices)) for k in range(len(choices))]
         small = [pictures.thumbnail(self._photo, self._picture, choice) for choice in choices]
         self.window.show_choices(small, titles, self._chosen(), self._choose)
         return GLib.SOURCE_REMOVE
@@ -388,7 +389,7 @@ class Dialog:
             self.window.say("")
         self.window.hint.set_text(COMPARE if self.results else MORE if self.pointing.acts else HOW)
 
-    def _list_models(self, found: messages.Surveyed) -> None:
+    def _list_models(self, found: messages.ModelList) -> None:
         names = [model.name for model in found.models if model.installed and model.job == "fill"]
         for panel in self.window.panels.values():
             panel.offer(names)

@@ -6,7 +6,7 @@ import cairo
 from gi.repository import Gegl
 
 from inference_server.shared import messages
-from inference_server.shared.messages import Window
+from inference_server.shared.geometry import Window, proxy_size
 from inference_server.shared.wire import extract
 
 from ..image.layers import Result
@@ -19,7 +19,7 @@ TINT = 0.1, 0.5, 1.0, 0.55  # of what is meant, in a thumbnail
 
 def proxy(photo: Photo) -> cairo.ImageSurface:
     """The whole photo at the size of its proxy."""
-    width, height = messages.proxy_size(photo.width, photo.height)
+    width, height = proxy_size(photo.width, photo.height)
     return part(photo, (0, 0, width, height), max(width, height) / max(photo.width, photo.height))
 
 
@@ -28,7 +28,7 @@ def part(photo: Photo, window: Window, scale: float) -> cairo.ImageSurface:
     return _surface(photo.picture(window, scale), *window[2:])
 
 
-def shape(found: messages.Shape, frames: list[bytes]) -> Shape:
+def shape(found: messages.MaskProposal, frames: list[bytes]) -> Shape:
     """A shape that came, to be shown."""
     return Shape(found.score, found.place, extract(found.mask, frames), found.outlines)
 

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from gi.repository import GLib
 
 from inference_server.shared import messages
-from inference_server.shared.errors import UserError, say
+from inference_server.shared.errors import UserError
+from inference_server.shared.text import tr
 
 from ..i18n import _, in_words, translated
 from ..image.photo_layer import Photo
@@ -41,7 +42,7 @@ class Telling:
             get_models.hide()
             return GLib.SOURCE_REMOVE
 
-        def heard(told: messages.Suggested, _frames: list[bytes]) -> None:
+        def heard(told: messages.ExpandedPrompt, _frames: list[bytes]) -> None:
             label.set_text(_as_text(told, job, settings))
             get_models.hide()
 
@@ -50,15 +51,15 @@ class Telling:
             label.set_text(translated(error.sentence) if lacks else in_words(error))
             get_models.set_visible(lacks)
 
-        message = messages.Suggest(job, self._photo.described, job_steps.wish(settings))
+        message = messages.ExpandPrompt(job, self._photo.described, job_steps.wish(settings))
         self._talk.ask(job_steps.Question(message, proxy=self._photo.proxy), heard, failed, line="suggest")
         return GLib.SOURCE_REMOVE
 
 
-def _as_text(told: messages.Suggested, job: str, settings: dict) -> str:
+def _as_text(told: messages.ExpandedPrompt, job: str, settings: dict) -> str:
     if job == "replace" and not settings["prompt"].strip():
         return _("Write in the prompt what should be around the object.")
-    lines = [say(_("The model is told: {prompt}"), prompt=told.prompt)]
+    lines = [tr(_("The model is told: {prompt}"), prompt=told.prompt)]
     if told.negative:
-        lines.append(say(_("But not: {negative}"), negative=told.negative))
+        lines.append(tr(_("But not: {negative}"), negative=told.negative))
     return "\n".join(lines)

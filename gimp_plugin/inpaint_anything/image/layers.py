@@ -5,7 +5,9 @@ from dataclasses import asdict, dataclass
 from gi.repository import Gegl, Gimp
 
 from inference_server.shared import messages
-from inference_server.shared.errors import UserError, say
+from inference_server.shared.errors import wrong_input
+from inference_server.shared.geometry import Window
+from inference_server.shared.text import tr
 
 from ..i18n import _
 from .last_settings import as_json
@@ -20,7 +22,7 @@ class Result:
     """What came back: for `window` of the photo, the object's mask and, unless it was only to be selected, new pixels
     with the alpha that shows them.  told: what a model painted it with: seed, prompt, negative, model, quality."""
 
-    window: messages.Window
+    window: Window
     score: float
     mask: bytes
     pixels: bytes | None = None
@@ -41,7 +43,7 @@ class Results:
         photo: Photo,
         job: str,
         settings: dict,
-        clicks: messages.Clicks | None,
+        clicks: messages.ObjectPrompt | None,
         shown: int = 0,
         instead_of: Gimp.GroupLayer | None = None,
     ):
@@ -68,7 +70,7 @@ class Results:
         """Put one more result into the image and show it.  Raises UserError where the photo is gone."""
         photo, image = self._photo, self._photo.image
         if not (image.is_valid() and photo.layer.is_valid()):
-            raise UserError("wrong-input", "The photo was closed while its result was made.")
+            raise wrong_input("The photo was closed while its result was made.")
         # Everything that can fail happens before the image is changed.
         shown = self._result_layer(result) if result.pixels is not None else None
         chosen = _selection_channel(photo, result) if self._job == "select" else None
@@ -102,7 +104,7 @@ class Results:
         if not image.insert_layer(group, above.get_parent(), image.get_item_position(above)):
             image.undo_group_end()
             reason = Gimp.get_pdb().get_last_error()
-            raise UserError("wrong-input", say("GIMP does not take the result: {reason}", reason=reason))
+            raise wrong_input(tr("GIMP does not take the result: {reason}", reason=reason))
         self.group, self.score = group, result.score
         if self._former:
             _take_place(group, self._former)
@@ -112,7 +114,7 @@ class Results:
 
     def _result_layer(self, result: Result) -> Gimp.Layer:
         photo, told = self._photo, result.told
-        name = say(_("Result, seed {seed}"), seed=told["seed"]) if told else _("Result")
+        name = tr(_("Result, seed {seed}"), seed=told["seed"]) if told else _("Result")
         kind = photo.layer.type_with_alpha() if photo.layer.has_alpha() else photo.layer.type()
         layer = _layer(photo, result, name, kind)
         _paint(layer, result, photo.format, result.pixels)

@@ -17,7 +17,9 @@ gi.require_version("Gegl", "0.4")
 from gi.repository import Babl, Gegl, Gimp, Gio, GLib  # noqa: E402  gi wants the versions first
 
 from inference_server.shared import messages, wire  # noqa: E402
-from inference_server.shared.errors import UserError, say  # noqa: E402
+from inference_server.shared.errors import wrong_input
+from inference_server.shared.geometry import Window, proxy_size
+from inference_server.shared.text import tr  # noqa: E402
 
 STRIP = 1 << 20  # pixels read at once, so that a window stays alive meanwhile: 4 to 15 ms
 HOW_TO_POINT = "Click on the object with the Paths tool (B), one anchor a click, or select it, and try again."
@@ -39,18 +41,15 @@ class Photo:
     def of(cls, image, drawables) -> "Photo":
         """The one active layer.  Raises UserError for what cannot be worked on."""
         if len(drawables) != 1:
-            raise UserError("wrong-input", "Inpaint Anything works on one layer at a time.", "Select a single layer.")
+            raise wrong_input("Inpaint Anything works on one layer at a time.", "Select a single layer.")
         layer = drawables[0]
         if not isinstance(layer, Gimp.Layer):
-            raise UserError(
-                "wrong-input",
+            raise wrong_input(
                 "Inpaint Anything works on layers, not on masks or channels.",
                 "Select the photo's layer.",
             )
         if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
-            raise UserError(
-                "wrong-input", "Inpaint Anything cannot work on indexed images.", "Choose Image > Mode > RGB first."
-            )
+            raise wrong_input("Inpaint Anything cannot work on indexed images.", "Choose Image > Mode > RGB first.")
         _, x, y = layer.get_offsets()
         depth = {"u8": "uint8", "u16": "uint16"}.get(image.get_precision().value_nick.split("-")[0], "float32")
         channels = (1 if layer.is_gray() else 3) + layer.has_alpha()
@@ -67,7 +66,7 @@ class Photo:
         samples = samples or {"uint8": "u8", "uint16": "u16", "float32": "float"}[self.depth]
         return Babl.format_with_space(f"{model} {samples}", Babl.format_get_space(self.layer.get_format()))
 
-    def reading(self, window: messages.Window) -> Generator[None, None, bytes]:
+    def reading(self, window: Window) -> Generator[None, None, bytes]:
         """The native pixels of a window, read a strip at a time."""
         strips = []
         for strip in _strips(window):
@@ -75,7 +74,7 @@ class Photo:
             yield
         return strips[0] if len(strips) == 1 else b"".join(strips)
 
-    def picture(self, window: messages.Window, scale: float) -> bytes:
+    def picture(self, window: Window, scale: float) -> bytes:
         """What a window of the photo scaled by `scale` looks like, window in the scaled photo's pixels: rows of BGRA,
         premultiplied, as cairo wants them for ARGB32 on little-endian machines."""
         return _read(self.layer, window, scale, "cairo-ARGB32")
@@ -87,14 +86,14 @@ class Photo:
         Not GIMP's own thumbnails, which would be quicker: GIMP 3.0 gives wrong colours for them, and they are a
         picture of an icon where previews are switched off.
         """
-        width, height = messages.proxy_size(self.width, self.height)
+        width, height = proxy_size(self.width, self.height)
         scale = max(width, height) / max(self.width, self.height)
         return width, height, _read(self.layer, (0, 0, width, height), scale, "R'G'B' u8")
 
     @cached_property
-    def described(self) -> messages.Photo:
+    def described(self) -> messages.ImageRef:
         """The photo as a request names it that the server needs the whole of it for."""
-        return messages.Photo(self.width, self.height, messages.photo_key(*self.proxy))
+        return messages.ImageRef(self.width, self.height, messages.image_key(*self.proxy))
 
 
 @dataclass(frozen=True)
@@ -105,8 +104,8 @@ class Pointed:
     `clicks` then frame, and not the mask itself.
     """
 
-    clicks: messages.Clicks | None = None
-    bounds: messages.Window | None = None
+    clicks: messages.ObjectPrompt | None = None
+    bounds: Window | None = None
     mask: Gimp.Drawable | None = None
     rough: bool = False
 
@@ -118,21 +117,17 @@ def pointed_at(photo: Photo, job: str) -> Pointed:
     if clicks:
         return Pointed(clicks)
     if Gimp.Selection.is_empty(photo.image):
-        raise UserError(
-            "wrong-input", "Nothing says which object is meant: there is no path and no selection.", HOW_TO_POINT
-        )
+        raise wrong_input("Nothing says which object is meant: there is no path and no selection.", HOW_TO_POINT)
     touches, x, y, width, height = photo.layer.mask_intersect()
     if not touches:
-        raise UserError(
-            "wrong-input", "The selection is outside the layer.", "Select part of the layer, or another layer."
-        )
+        raise wrong_input("The selection is outside the layer.", "Select part of the layer, or another layer.")
     selection = photo.image.get_selection()
     if job == "select":
-        return Pointed(messages.Clicks(box=(x, y, x + width, y + height)), mask=selection, rough=True)
+        return Pointed(messages.ObjectPrompt(box=(x, y, x + width, y + height)), mask=selection, rough=True)
     return Pointed(bounds=(x, y, width, height), mask=selection)
 
 
-def packed_mask(photo: Photo, mask: Gimp.Drawable, window: messages.Window) -> Generator[None, None, bytes]:
+def packed_mask(photo: Photo, mask: Gimp.Drawable, window: Window) -> Generator[None, None, bytes]:
     """What a mask covers of a window of the photo, one byte a pixel, as a zlib stream; read a strip at a time."""
     packer, parts = zlib.compressobj(1), []
     x, y = _seen_from(mask, photo)
@@ -145,7 +140,7 @@ def packed_mask(photo: Photo, mask: Gimp.Drawable, window: messages.Window) -> G
 
 def rough_mask(photo: Photo, mask: Gimp.Drawable) -> tuple[int, int, bytes]:
     """Width, height and bytes of a mask over the photo, scaled to `protocol.proxy_size`."""
-    width, height = messages.proxy_size(photo.width, photo.height)
+    width, height = proxy_size(photo.width, photo.height)
     scale = max(width, height) / max(photo.width, photo.height)
     left, top = (round(offset * scale) for offset in _seen_from(mask, photo))
     return width, height, _read(mask, (left, top, width, height), scale, _mask_format(mask), Gegl.AbyssPolicy.NONE)
@@ -157,7 +152,7 @@ def mask_digest(mask: Gimp.Layer) -> str:
     return hashlib.sha256(_read(mask, whole, 1.0, _mask_format(mask))).hexdigest()
 
 
-def mask_bounds(photo: Photo, mask: Gimp.Layer) -> messages.Window | None:
+def mask_bounds(photo: Photo, mask: Gimp.Layer) -> Window | None:
     """Where in the photo a layer that holds a mask lies; None where it lies outside."""
     x, y = _seen_from(mask, photo)
     width, height = mask.get_width(), mask.get_height()
@@ -177,37 +172,37 @@ def _mask_format(mask: Gimp.Drawable) -> str:
     return "Y' u8" if isinstance(mask, Gimp.Layer) else "Y u8"
 
 
-def backdrop(photo: Photo, settings: dict, frames: list[bytes]) -> messages.Backdrop | None:
+def backdrop(photo: Photo, settings: dict, frames: list[bytes]) -> messages.Background | None:
     """What comes behind the object, from the settings, its pixels in frames; None where a model is to paint it.
 
     Raises UserError for a photo that cannot be read.
     """
     match settings["background"]:
         case "photo":
-            return messages.Backdrop(picture=_picture(photo, settings["photo"], frames))
+            return messages.Background(picture=_picture(photo, settings["photo"], frames))
         case "colour":
-            return messages.Backdrop(colours=(_colour(photo, settings["colour"]),))
+            return messages.Background(colours=(_colour(photo, settings["colour"]),))
         case "gradient":
-            return messages.Backdrop(
+            return messages.Background(
                 colours=(_colour(photo, settings["colour"]), _colour(photo, settings["second_colour"]))
             )
         case "blur":
-            return messages.Backdrop(blur=settings["blur"] / 100)
+            return messages.Background(blur=settings["blur"] / 100)
     return None
 
 
 def _picture(photo: Photo, file: Gio.File | None, frames: list[bytes]) -> messages.Raster:
     """What a file shows, as GIMP opens it, in the photo's own colours and depth; no larger than covers the photo."""
     if file is None:
-        raise UserError("wrong-input", "There is no photo to put behind the object.", "Choose its file.")
+        raise wrong_input("There is no photo to put behind the object.", "Choose its file.")
     try:
         image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, file)
     except GLib.Error:
         image = None
     shown = image and image.merge_visible_layers(Gimp.MergeType.CLIP_TO_IMAGE)
     if not shown:
-        sentence = say("{file} is not a picture that GIMP can open.", file=file.get_parse_name())
-        raise UserError("wrong-input", sentence, "Choose another photo.")
+        sentence = tr("{file} is not a picture that GIMP can open.", file=file.get_parse_name())
+        raise wrong_input(sentence, "Choose another photo.")
     try:
         shown.resize_to_image_size()
         width, height, alpha = shown.get_width(), shown.get_height(), shown.has_alpha()
@@ -229,7 +224,7 @@ def _colour(photo: Photo, colour: Gegl.Color) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def _strips(window: messages.Window) -> list[messages.Window]:
+def _strips(window: Window) -> list[Window]:
     x, y, width, height = window
     rows = max(1, STRIP // width)
     return [(x, y + top, width, min(rows, height - top)) for top in range(0, height, rows)]
@@ -237,7 +232,7 @@ def _strips(window: messages.Window) -> list[messages.Window]:
 
 def _read(
     drawable: Gimp.Drawable,
-    window: messages.Window,
+    window: Window,
     scale: float,
     pixel_format: str,
     abyss: Gegl.AbyssPolicy = Gegl.AbyssPolicy.CLAMP,
@@ -269,7 +264,7 @@ def _paths(image) -> tuple[list, list]:
     return this, not_this if this else []
 
 
-def _clicks(photo: Photo, this: list, not_this: list) -> messages.Clicks | None:
+def _clicks(photo: Photo, this: list, not_this: list) -> messages.ObjectPrompt | None:
     """The clicks of paths, in photo pixels; None where they hold no anchor.  Raises UserError."""
     points, labels, boxes = [], [], []
     for label, paths in ((1, this), (0, not_this)):
@@ -286,18 +281,17 @@ def _clicks(photo: Photo, this: list, not_this: list) -> messages.Clicks | None:
     for x, y in points:
         if not (0 <= x < photo.width and 0 <= y < photo.height):
             there = {"x": round(x + photo.offset[0]), "y": round(y + photo.offset[1])}
-            raise UserError(
-                "wrong-input",
-                say("A click at {x}, {y} is outside the layer.", **there),
+            raise wrong_input(
+                tr("A click at {x}, {y} is outside the layer.", **there),
                 "Move it onto the object, or select the layer it belongs to.",
             )
     if len(boxes) > 1:
-        raise UserError("wrong-input", "There are several boxes (closed strokes).", "Draw one box around one object.")
+        raise wrong_input("There are several boxes (closed strokes).", "Draw one box around one object.")
     box = None
     if boxes:
         xs, ys = zip(*boxes[0], strict=True)
         box = min(xs), min(ys), max(xs), max(ys)
-    return messages.Clicks(tuple(points), tuple(labels), box)
+    return messages.ObjectPrompt(tuple(points), tuple(labels), box)
 
 
 def _anchors(photo: Photo, path: Gimp.Path, stroke: int) -> tuple[list[tuple[float, float]], bool]:

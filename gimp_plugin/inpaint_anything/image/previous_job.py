@@ -5,14 +5,13 @@ from dataclasses import dataclass
 
 from gi.repository import Gimp
 
-from inference_server.shared.errors import UserError
-from inference_server.shared.messages import TITLES, Clicks
+from inference_server.shared.errors import wrong_input
+from inference_server.shared.messages import TITLES, ObjectPrompt
 
 from .layers import PARASITE
 from .photo_layer import Photo, Pointed, mask_bounds, mask_digest
 
-NOTHING_HERE = UserError(
-    "wrong-input",
+NOTHING_HERE = wrong_input(
     "This is no result of Inpaint Anything.",
     "Select the group that one of its jobs made, or a layer in it.",
 )
@@ -64,7 +63,7 @@ def _photo_layer(image: Gimp.Image, about: dict, group: Gimp.GroupLayer) -> Gimp
     layer = image.get_layer_by_tattoo(tattoo) if isinstance(tattoo, int) and tattoo > 0 else None
     layer = layer or (image.get_layer_by_name(name) if isinstance(name, str) else None)
     if layer is None or layer == group:
-        raise UserError("wrong-input", "The layer this was made from is no longer in the image.", "Do it anew.")
+        raise wrong_input("The layer this was made from is no longer in the image.", "Do it anew.")
     return layer
 
 
@@ -74,19 +73,19 @@ def _pointed(photo: Photo, group: Gimp.GroupLayer, about: dict) -> Pointed:
     if masks and (clicks is None or mask_digest(masks[0]) != _note(masks[0])["mask"]):
         bounds = mask_bounds(photo, masks[0])
         if bounds is None:
-            raise UserError("wrong-input", "The mask is outside the photo's layer.", "Move it back, or do it anew.")
+            raise wrong_input("The mask is outside the photo's layer.", "Move it back, or do it anew.")
         return Pointed(bounds=bounds, mask=masks[0])
     if clicks is None:
-        raise UserError("wrong-input", "The mask this was made with is no longer in the group.", "Do it anew.")
+        raise wrong_input("The mask this was made with is no longer in the group.", "Do it anew.")
     return Pointed(clicks)
 
 
-def _clicks(noted: object) -> Clicks | None:
+def _clicks(noted: object) -> ObjectPrompt | None:
     """The clicks as JSON gave them; None where there were none, or they cannot be read."""
     if not isinstance(noted, dict):
         return None
     try:
-        return Clicks(
+        return ObjectPrompt(
             tuple((float(x), float(y)) for x, y in noted["points"]),
             tuple(int(label) for label in noted["labels"]),
             tuple(map(float, noted["box"])) if noted["box"] else None,

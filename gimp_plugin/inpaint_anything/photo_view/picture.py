@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import cairo
 
-from inference_server.shared.messages import Window
+from inference_server.shared.geometry import Window
 
 from .viewport import Viewport, beside, needed, pieces
 

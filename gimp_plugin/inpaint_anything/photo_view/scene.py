@@ -17,7 +17,7 @@ gi.require_version("PangoCairo", "1.0")
 from gi.repository import Gtk, PangoCairo  # noqa: E402  gi wants the versions first
 
 from inference_server.shared import messages  # noqa: E402
-from inference_server.shared.messages import Window  # noqa: E402
+from inference_server.shared.geometry import Window  # noqa: E402
 
 PADDING = 12  # around a word on the photo
 
@@ -49,7 +49,7 @@ class Scene:
     result: Picture | None = None
     shape: Shape | None = None
     hover: Shape | None = None
-    clicks: messages.Clicks | None = None
+    clicks: messages.ObjectPrompt | None = None
     forming: tuple[cairo.ImageSurface, Window] | None = None
     band: Box | None = None
     cross: Point | None = None

@@ -15,7 +15,7 @@ gi.require_version("Gtk", "3.0")
 from gi.repository import Atk, Gdk, GLib, GObject, Gtk  # noqa: E402
 
 from inference_server.shared import messages  # noqa: E402
-from inference_server.shared.messages import Window  # noqa: E402
+from inference_server.shared.geometry import Window  # noqa: E402
 
 from . import viewport as geometry  # noqa: E402  gi wants the versions first
 from .pointer import Hover, Pointer  # noqa: E402
@@ -75,7 +75,7 @@ class View(Gtk.DrawingArea):
         """Outline what a click would take, and brighten it a little."""
         self._show(hover=shape)
 
-    def show_clicks(self, clicks: messages.Clicks | None) -> None:
+    def show_clicks(self, clicks: messages.ObjectPrompt | None) -> None:
         """Mark what was pointed at."""
         self._show(clicks=clicks)
 

@@ -7,7 +7,7 @@ widget's top left.  A window is (x, y, width, height).
 import math
 from dataclasses import dataclass, replace
 
-from inference_server.shared.messages import Point, Window
+from inference_server.shared.geometry import Point, Window
 
 MOST_TO_FIT = 4.0  # a small photo is not enlarged further than this to fill the widget
 MOST = 32.0

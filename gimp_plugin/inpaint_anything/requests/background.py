@@ -6,15 +6,16 @@ from typing import TypeVar
 
 from gi.repository import GLib
 
-from inference_server.shared.errors import UserError, say
+from inference_server.shared.errors import ErrorCode, UserError
+from inference_server.shared.text import tr
 
 T = TypeVar("T")
 
 
 def broken(error: Exception) -> UserError:
     """What nobody has foreseen, as something to be said: a thread that died of it would leave a window that waits."""
-    sentence = say("Something went wrong in the plug-in ({error}).", error=repr(error))
-    return UserError("internal", sentence, "Please report it.")
+    sentence = tr("Something went wrong in the plug-in ({error}).", error=repr(error))
+    return UserError(ErrorCode.INTERNAL, sentence, "Please report it.")
 
 
 class Errands:

@@ -14,8 +14,9 @@ from pathlib import Path
 from gi.repository import Gimp
 
 from inference_server.shared import messages, paths
-from inference_server.shared.errors import UserError, say
-from inference_server.shared.messages import Find, Inpaint, Inpainted, Locate, Preview, Raster, Segment
+from inference_server.shared.errors import ErrorCode, UserError, wrong_input
+from inference_server.shared.messages import Inpaint, Inpainted, Locate, Preview, PreviewMasks, Raster, Segment
+from inference_server.shared.text import tr
 from inference_server.shared.wire import attach, extract
 
 from ..arguments import AUTOMATIC
@@ -87,8 +88,10 @@ def paints(job: str, settings: dict) -> bool:
     return job == "fill" or (job == "replace" and settings["background"] == "prompt")
 
 
-def wish(settings: dict) -> messages.Wish:
-    return messages.Wish(*(settings[name] for name in ("prompt", "negative", "help_prompt", "quality", "model")))
+def wish(settings: dict) -> messages.PaintOptions:
+    return messages.PaintOptions(
+        *(settings[name] for name in ("prompt", "negative", "help_prompt", "quality", "model"))
+    )
 
 
 def perform(
@@ -129,14 +132,13 @@ def ask(message: messages.Message, **reports) -> messages.Message:
 def steps(job: str, photo: Photo, pointed: Pointed, settings: dict, arrived: Callable[[Result], None]) -> Steps:
     """The questions of a job.  `arrived` gets the last result; those before it are whoever asks' to take (`took`)."""
     painting = paints(job, settings)
-    nothing_seen = messages.Photo(photo.width, photo.height, key="")
+    nothing_seen = messages.ImageRef(photo.width, photo.height, key="")
     if painting:  # a model that is missing is said before a pixel is read: bounds need none
         yield Question(Locate(job, nothing_seen, bounds=(0, 0, photo.width, photo.height), model=settings["model"]))
     backdrop_frames: list[bytes] = []
     backdrop = photo_layer.backdrop(photo, settings, backdrop_frames) if job == "replace" else None
     if job == "replace" and backdrop is None and not settings["prompt"].strip():
-        raise UserError(
-            "wrong-input",
+        raise wrong_input(
             "Nothing says what should be around the object.",
             "Write a prompt, or choose another background.",
         )
@@ -172,7 +174,7 @@ def steps(job: str, photo: Photo, pointed: Pointed, settings: dict, arrived: Cal
         pixels=raster,
         clicks=pointed.clicks,
         mask=mask,
-        wish=wish(settings) if painting else messages.Wish(),
+        wish=wish(settings) if painting else messages.PaintOptions(),
         backdrop=backdrop,
         grow=grow,
         feather=feather,
@@ -191,7 +193,7 @@ def find(job: str, photo: Photo, pointed: Pointed, settings: dict, quick: bool =
     grow, feather = amounts(settings)
     soft, shadow = (bool(settings.get(name)) for name in ("soft_edge", "include_shadow"))
     shadow = shadow and job != "replace"  # there it is the ground's, not the object's
-    message = Find(job, photo.described, pointed.clicks, rough, grow, feather, soft, shadow, quick)
+    message = PreviewMasks(job, photo.described, pointed.clicks, rough, grow, feather, soft, shadow, quick)
     return Question(message, frames, photo.proxy)
 
 
@@ -233,7 +235,7 @@ def client_module():
         from inference_server.shared import client
     except ImportError:
         raise UserError(
-            "no-pyzmq",
+            ErrorCode.NO_PYZMQ,
             "Inpaint Anything cannot talk to its server: GIMP's Python has no pyzmq.",
             "Run install.py again; on Debian, sudo apt install python3-zmq does it too.",
         ) from None
@@ -247,9 +249,9 @@ def installation() -> str:
         noted = json.loads(record.read_text("utf-8"))
         python, home = noted["python"], noted["home"]
     except (OSError, ValueError, LookupError):
-        raise UserError("no-server", "The inference server is not installed.", "Run install.py.") from None
+        raise UserError(ErrorCode.NO_SERVER, "The inference server is not installed.", "Run install.py.") from None
     os.environ.setdefault(paths.HOME_VARIABLE, home)
     if not Path(python).exists() and not Path("/.flatpak-info").exists():
-        sentence = say("The inference server is gone: there is no {file}.", file=python)
-        raise UserError("no-server", sentence, "Run install.py again.")
+        sentence = tr("The inference server is gone: there is no {file}.", file=python)
+        raise UserError(ErrorCode.NO_SERVER, sentence, "Run install.py again.")
     return python

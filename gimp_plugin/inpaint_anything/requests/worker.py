@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from gi.repository import GLib
 
 from inference_server.shared import messages
-from inference_server.shared.errors import UserError, cancelled_by_user, say
+from inference_server.shared.errors import UserError, cancelled_error
+from inference_server.shared.geometry import Window
+from inference_server.shared.text import tr
 
 from . import job_steps
 from .background import broken
@@ -113,7 +115,7 @@ class Talk:
                 if error.code != "server-gone" or not known_server or asked.stopped.is_set():
                     raise
                 known_server = False
-                again = say("The inference server stopped. It is started again…")
+                again = tr("The inference server stopped. It is started again…")
                 self._tell(asked, asked.progress, 0.0, again)
 
     def _leave(self) -> None:
@@ -149,7 +151,7 @@ class Run:
         self._go_on(None)
 
     @property
-    def window(self) -> messages.Window:
+    def window(self) -> Window:
         """The part of the photo that is worked on."""
         return self._asked.question.message.window
 
@@ -163,7 +165,7 @@ class Run:
         self._asked = None
         try:
             if self._stopped:
-                raise cancelled_by_user()
+                raise cancelled_error()
             question = self._steps.send(answer)
         except StopIteration:
             self._ended(None)

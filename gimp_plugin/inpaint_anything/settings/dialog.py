@@ -8,9 +8,10 @@ gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, GimpUi, Gio, GLib, Gtk  # noqa: E402
 
 from inference_server.shared import paths, preferences  # noqa: E402
-from inference_server.shared.errors import UserError, say  # noqa: E402
-from inference_server.shared.messages import Message, Survey, Surveyed, Welcome  # noqa: E402
+from inference_server.shared.errors import UserError
+from inference_server.shared.messages import ListModels, Message, ModelList, Welcome  # noqa: E402
 from inference_server.shared.preferences import Preferences  # noqa: E402
+from inference_server.shared.text import tr  # noqa: E402
 
 from ..i18n import _, ngettext, translated  # noqa: E402
 from ..requests import job_steps  # noqa: E402
@@ -217,9 +218,9 @@ class Setup:
             since = GLib.DateTime.new_now_local().add_seconds(-welcome.running)
             today = welcome.running < 24 * 3600
             jobs = ngettext("{n} job under way", "{n} jobs under way", welcome.jobs_waiting)
-            now = say(jobs, n=welcome.jobs_waiting) if welcome.jobs_waiting else _("nothing to do")
+            now = tr(jobs, n=welcome.jobs_waiting) if welcome.jobs_waiting else _("nothing to do")
             self._running.set_text(
-                say(_("Running since {time}, {now}"), time=since.format("%H:%M" if today else "%x %H:%M"), now=now)
+                tr(_("Running since {time}, {now}"), time=since.format("%H:%M" if today else "%x %H:%M"), now=now)
             )
         self._switch.set_label(_("Stop the Ser_ver") if self._runs else _("Start the Ser_ver"))
         self._switch.show()
@@ -248,7 +249,7 @@ class Setup:
         try:
             Gio.AppInfo.launch_default_for_uri(file.as_uri(), None)
         except GLib.Error as error:
-            self._trouble.say(say(_("{file} cannot be opened: {error}"), file=file, error=error.message), BAD)
+            self._trouble.say(tr(_("{file} cannot be opened: {error}"), file=file, error=error.message), BAD)
 
     # -- what it has ----------------------------------------------------------------------------------------------
 
@@ -267,7 +268,7 @@ class Setup:
         self._surveys += 1
         asked = self._surveys
 
-        def show(surveyed: Surveyed) -> None:
+        def show(surveyed: ModelList) -> None:
             if asked == self._surveys:
                 self._trouble.say("")
                 self._show(surveyed)
@@ -281,23 +282,23 @@ class Setup:
         def partial(message: Message, _frames: list[bytes]) -> None:
             self._errands.tell(show, message)
 
-        self._errands.send(lambda: job_steps.ask(Survey(), partial=partial), show, failed)
+        self._errands.send(lambda: job_steps.ask(ListModels(), partial=partial), show, failed)
 
-    def _show(self, surveyed: Surveyed) -> None:
+    def _show(self, surveyed: ModelList) -> None:
         """What the server has; the device comes second."""
         name = surveyed.device or _("The processor; no graphics card can be used")
         facts = [_("Looking for a graphics card") if surveyed.more else name]
         if surveyed.memory:
-            facts.append(say(_("{size} of memory"), size=GLib.format_size(surveyed.memory)))
+            facts.append(tr(_("{size} of memory"), size=GLib.format_size(surveyed.memory)))
         if surveyed.free:
-            facts.append(say(_("{size} free"), size=GLib.format_size(surveyed.free)))
+            facts.append(tr(_("{size} free"), size=GLib.format_size(surveyed.free)))
         self._device.set_text(" · ".join(facts))
         self._device.show()
         self._models.show_models(surveyed.models)
         if self._there.get_active():
             count = sum(model.installed for model in surveyed.models)
             found = ngettext("It answers, and has {n} model.", "It answers, and has {n} models.", count)
-            self._found.say(say(found, n=count), GOOD)
+            self._found.say(tr(found, n=count), GOOD)
         self._look()
 
 

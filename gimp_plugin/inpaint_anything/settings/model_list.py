@@ -9,8 +9,9 @@ import gi
 gi.require_version("Gtk", "3.0")
 from gi.repository import GLib, Gtk, Pango  # noqa: E402
 
-from inference_server.shared.errors import UserError, say  # noqa: E402
-from inference_server.shared.messages import Discard, Fetch, Message, Model  # noqa: E402
+from inference_server.shared.errors import UserError
+from inference_server.shared.messages import FetchModel, Message, ModelInfo, RemoveModel  # noqa: E402
+from inference_server.shared.text import tr  # noqa: E402
 
 from ..i18n import _, time_left, translated  # noqa: E402
 from ..requests.background import Errands  # noqa: E402
@@ -38,7 +39,7 @@ class ModelList(Gtk.Box):
         self.connect("set-focus-child", lambda _list, child: child and self._reveal(child))
         self.clear()
 
-    def show_models(self, models: tuple[Model, ...]) -> None:
+    def show_models(self, models: tuple[ModelInfo, ...]) -> None:
         """Show these, and no others; a download that is shown goes on."""
         if self._rows.keys() != {model.name for model in models}:
             self.clear(waiting=False)
@@ -85,7 +86,7 @@ class ModelList(Gtk.Box):
 class Row(Gtk.Box):
     """One model."""
 
-    def __init__(self, model: Model, errands: Errands, ask: Ask, changed: Callable[[], None]):
+    def __init__(self, model: ModelInfo, errands: Errands, ask: Ask, changed: Callable[[], None]):
         super().__init__(spacing=12, margin_start=12)
         self._model, self._errands, self._ask, self._changed = model, errands, ask, changed
         self.cancel: threading.Event | None = None  # of the download that goes on
@@ -101,7 +102,7 @@ class Row(Gtk.Box):
             uri=model.page or "about:blank", label=_("Page with its licence"), halign=Gtk.Align.START, no_show_all=True
         )
         self._by_hand, self._remark = Remark(), Remark()
-        self._bar = named(Gtk.ProgressBar(), say(_("Progress of {model}"), model=model.title))
+        self._bar = named(Gtk.ProgressBar(), tr(_("Progress of {model}"), model=model.title))
         self._word = Gtk.Label(xalign=0, ellipsize=Pango.EllipsizeMode.MIDDLE)
         self._going = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6, margin_top=6, no_show_all=True)
         for widget in (self._bar, self._word):
@@ -132,9 +133,9 @@ class Row(Gtk.Box):
         button = Gtk.Button(label=text, use_underline=True, valign=Gtk.Align.START, no_show_all=True)
         button.set_size_request(96, -1)
         button.connect("clicked", lambda _button: do())
-        return named(button, say(name, model=self._model.title))
+        return named(button, tr(name, model=self._model.title))
 
-    def show_model(self, model: Model) -> None:
+    def show_model(self, model: ModelInfo) -> None:
         """Show what is known of the model now."""
         self._model = model
         by_hand = not model.installed and bool(model.by_hand)
@@ -176,7 +177,7 @@ class Row(Gtk.Box):
             self._errands.tell(self._heard, cancel, share, word)
 
         def work() -> Message:
-            return self._ask(Fetch(self._model.name), progress=progress, cancelled=cancel.is_set)
+            return self._ask(FetchModel(self._model.name), progress=progress, cancelled=cancel.is_set)
 
         self._errands.send(work, lambda answer: self._ended(cancel), lambda error: self._ended(cancel, error))
 
@@ -216,9 +217,9 @@ class Row(Gtk.Box):
     def _ask_before_removing(self) -> None:
         if self._leaving:
             return
-        question = say(_("Remove {model}?"), model=self._model.title)
+        question = tr(_("Remove {model}?"), model=self._model.title)
         size = GLib.format_size(self._model.size)
-        more = say(_("Its files are deleted. To have it again, {size} must be downloaded."), size=size)
+        more = tr(_("Its files are deleted. To have it again, {size} must be downloaded."), size=size)
         if confirmed(self.get_toplevel(), question, more, _("_Remove"), _("_Keep")):
             self._discard()
 
@@ -234,7 +235,7 @@ class Row(Gtk.Box):
             self._leaving = False
             self._remark.failed(error)
 
-        self._errands.send(lambda: self._ask(Discard(self._model.name)), done, failed)
+        self._errands.send(lambda: self._ask(RemoveModel(self._model.name)), done, failed)
 
 
 def confirmed(parent: Gtk.Window, question: str, more: str, yes: str, no: str) -> bool:
@@ -255,12 +256,12 @@ def confirmed(parent: Gtk.Window, question: str, more: str, yes: str, no: str) -
     return answer == Gtk.ResponseType.ACCEPT
 
 
-def _facts(model: Model) -> list[str]:
+def _facts(model: ModelInfo) -> list[str]:
     """What there is to know about a model, each in a few words."""
     facts: list[str] = [_("Installed") if model.installed else _("Not installed")]
     if model.size:
         facts.append(GLib.format_size(model.size))
     facts.append(model.licence)
     if model.memory:
-        facts.append(say(_("needs {size} of memory"), size=GLib.format_size(model.memory)))
+        facts.append(tr(_("needs {size} of memory"), size=GLib.format_size(model.memory)))
     return facts

@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING
 
 from ...models.catalogue import MODELS
 from ...models.store import Store
-from ...shared.errors import UserError, never, quiet, run, say, this_python
+from ...shared.command_lines import run, this_python
+from ...shared.errors import ErrorCode, UserError
+from ...shared.monitor import never, quiet
+from ...shared.text import tr
 from .families import FAMILIES, Family, family_of
 
 if TYPE_CHECKING:
@@ -41,8 +44,8 @@ def demand(store: Store, job: str, model: str = "") -> None:
     lacking = [package for package in PACKAGES if find_spec(package) is None]
     if lacking:
         raise UserError(
-            "no-model",
-            say(
+            ErrorCode.NO_MODEL,
+            tr(
                 "Painting from a prompt needs packages that the server's Python does not have: {packages}.",
                 packages=", ".join(lacking),
             ),

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...models.hub import INDEX
-from ...shared.errors import UserError, say
+from ...shared.errors import ErrorCode, UserError, wrong_input
+from ...shared.text import tr
 
 LONGEST_HEADER = 100 << 20  # bytes; the format's own limit
 QUALITIES = ("fast", "balanced", "best")
@@ -93,24 +94,21 @@ def family_of(place: Path) -> str:
         try:
             name = json.loads((place / INDEX).read_text("utf-8"))["_class_name"]
         except (OSError, ValueError, LookupError, TypeError):
-            raise UserError(
-                "wrong-input",
-                say("{place} is not a diffusion model: it has no {file} that can be read.", place=place, file=INDEX),
+            raise wrong_input(
+                tr("{place} is not a diffusion model: it has no {file} that can be read.", place=place, file=INDEX),
                 "Choose a folder in diffusers' layout, or a .safetensors file.",
             ) from None
         return next((key for key, family in FAMILIES.items() if name in family.pipelines), "other")
     if place.suffix != ".safetensors":
-        raise UserError(
-            "wrong-input",
-            say("{file} is not a .safetensors file.", file=place.name),
+        raise wrong_input(
+            tr("{file} is not a .safetensors file.", file=place.name),
             "Other kinds may hold programs, and are not read.",
         )
     names = shapes(place)
     found = next((key for key, landmark in LANDMARKS.items() if landmark in names), None)
     if found is None:
-        raise UserError(
-            "wrong-input",
-            say("{file} is not a whole Stable Diffusion 1.5 or XL model.", file=place.name),
+        raise wrong_input(
+            tr("{file} is not a whole Stable Diffusion 1.5 or XL model.", file=place.name),
             "Choose a file with all its parts, or a folder in diffusers' layout.",
         )
     return found
@@ -124,5 +122,5 @@ def shapes(place: Path) -> dict[str, list[int]]:
             header = json.loads(file.read(min(length, LONGEST_HEADER)))
         return {name: entry["shape"] for name, entry in header.items() if name != "__metadata__"}
     except (OSError, ValueError, LookupError, TypeError, AttributeError, struct.error):
-        sentence = say("{file} is damaged, or no .safetensors file.", file=place.name)
-        raise UserError("model-corrupt", sentence) from None
+        sentence = tr("{file} is damaged, or no .safetensors file.", file=place.name)
+        raise UserError(ErrorCode.MODEL_CORRUPT, sentence) from None

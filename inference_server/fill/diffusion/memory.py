@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from ...shared.errors import UserError
+from ...shared.errors import ErrorCode, UserError
 
 DECODING = 4000  # bytes per pixel that the decoder takes, in 32 bits, as some must; measured on a processor
 DENOISING = 2000  # about the most that the large network takes
@@ -101,7 +101,7 @@ def empty(device: str) -> None:
 def lacking() -> UserError:
     """What a person is told when the smallest plan did not fit either."""
     return UserError(
-        "no-memory",
+        ErrorCode.NO_MEMORY,
         "There is not enough memory for this model, not even in small pieces.",
         "Close other programs, take a smaller model (sd15-inpainting), or work on a smaller part of the photo.",
     )

@@ -16,7 +16,9 @@ import transformers
 
 from ...models.hub import INDEX
 from ...models.store import Store
-from ...shared.errors import UserError, command, run, say
+from ...shared.command_lines import command, run
+from ...shared.errors import ErrorCode, UserError
+from ...shared.text import tr
 from .families import FAMILIES, shapes
 
 HALF = ".fp16"  # in the names of weights that are published in 16 bits
@@ -39,8 +41,8 @@ def read(place: Path, family: str, dtype: torch.dtype, store: Store) -> Any:
     except Exception as error:  # every library has kinds of its own for each way in which a file can be wrong
         reason = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
         raise UserError(
-            "model-corrupt",
-            say("{place} cannot be read as a diffusion model for inpainting: {reason}.", place=place, reason=reason),
+            ErrorCode.MODEL_CORRUPT,
+            tr("{place} cannot be read as a diffusion model for inpainting: {reason}.", place=place, reason=reason),
             "Only whole models of safetensors files are read; nothing in them is run.",
         ) from None
     pipeline.set_progress_bar_config(disable=True)
@@ -69,8 +71,8 @@ def _read_file(place: Path, family: str, dtype: torch.dtype, store: Store) -> An
     model = f"{family}-inpainting"
     if store.missing(model):
         raise UserError(
-            "no-model",
-            say(
+            ErrorCode.NO_MODEL,
+            tr(
                 "{file} holds weights alone: its settings come with {model}, which is not installed.",
                 file=place.name,
                 model=model,

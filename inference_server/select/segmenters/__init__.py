@@ -19,7 +19,9 @@ import numpy as np
 
 from ...models.catalogue import MODELS
 from ...models.store import Store
-from ...shared.errors import UserError, run, say, this_python
+from ...shared.command_lines import run, this_python
+from ...shared.errors import ErrorCode, UserError
+from ...shared.text import tr
 
 # What each family imports beyond what is always installed.
 PACKAGES = {
@@ -80,8 +82,8 @@ def load(store: Store, name: str, progress: Callable[[float, str], None], cancel
     lacking = [package for package in PACKAGES[family] if find_spec(package) is None]
     if lacking:
         raise UserError(
-            "no-model",
-            say(
+            ErrorCode.NO_MODEL,
+            tr(
                 "{model} needs packages that the server's Python does not have: {packages}.",
                 model=name,
                 packages=", ".join(lacking),
@@ -94,8 +96,8 @@ def load(store: Store, name: str, progress: Callable[[float, str], None], cancel
     except (ImportError, RuntimeError, OSError) as error:
         # Mostly a torchvision that was built for another torch.  Nothing here needs it, but transformers trips over it.
         raise UserError(
-            "no-model",
-            say(
+            ErrorCode.NO_MODEL,
+            tr(
                 "{model} needs packages that cannot be loaded here ({packages}): {error}.",
                 model=name,
                 packages=", ".join(PACKAGES[family]),
@@ -138,9 +140,9 @@ def no_such_model(place: Path, kind: str, error: Exception, packages: str) -> Us
     """
     reason = str(error).partition("\n")[0].rstrip(".")
     return UserError(
-        "model-corrupt",
-        say("{place} cannot be read as a {kind}: {reason}.", place=place, kind=kind, reason=reason),
-        say(
+        ErrorCode.MODEL_CORRUPT,
+        tr("{place} cannot be read as a {kind}: {reason}.", place=place, kind=kind, reason=reason),
+        tr(
             "Its checksums are right, so what reads it may be too old. Run: {command}",
             command=f"{this_python()} -m pip install -U {packages}",
         ),
