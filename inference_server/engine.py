@@ -1,6 +1,6 @@
-"""The four jobs, in words a photographer would use: segment, remove, fill, replace.  Knows no socket.
+"""The four jobs as a photographer would name them: segment, remove, fill, replace.  Knows no socket.
 
-This is also the public Python API:
+This is the public Python API:
 
     engine = Engine()
     masks = engine.segment(image, points=[(412, 230)], labels=[1])      # best first
@@ -8,18 +8,19 @@ This is also the public Python API:
 
 Conventions everywhere: image (H, W, 3|4) uint8, uint16 or float32, RGB or RGBA; points (x, y) in pixels; mask (H, W)
 uint8, 255 = the object.  Wrong input raises `UserError` with one sentence and changes nothing.
+
+The server and the command line use the verbs below the public ones: `remove_patch` and its like give only the new
+pixels, and take options and the `Monitor` as objects.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
 
 from .fill import diffusion, filling, prompts
-from .fill.diffusion import families
 from .fill.prompts import Prompt
 from .imaging import masks, windows
 from .imaging.pixels import blend, to_proxy
@@ -27,30 +28,29 @@ from .models.catalogue import MODELS
 from .models.store import Store
 from .remove import inpainters, removal
 from .replace import backgrounds, composing
-from .replace.backgrounds import Backdrop, Blur
-from .select import shadows
-from .select.prompts import Box, checked
-from .select.selector import Mask, Report, Selector
+from .replace.backgrounds import Background, Blur
+from .select import edges, previews, shadows
+from .select.prompts import checked, taken
+from .select.selector import EncodedImage, Mask, Selector
 from .shared.errors import wrong_input
-from .shared.geometry import Window
-from .shared.messages import PaintOptions
-from .shared.monitor import never, quiet, stop_if
+from .shared.geometry import Box, Point, Size, Window, whole
+from .shared.messages import Job, MaskOptions, ObjectPrompt, PaintOptions, Quality
+from .shared.monitor import UNWATCHED, Monitor
 from .shared.text import tr
 
 if TYPE_CHECKING:
     from .fill.diffusion.painter import Painter
     from .select.automatic_masks import Objects
 
-Show = Callable[[np.ndarray], None]
+MOST_SEED = 2**53  # seeds are below: what a float64 holds exactly
+
+OnProgress = Callable[[float, str], None]
+IsCancelled = Callable[[], bool]
+OnPreview = Callable[[np.ndarray], None]
 
 
-def unseen(picture: np.ndarray) -> None:
-    """The preview of someone who looks at none."""
-
-
-@dataclass(frozen=True)
-class Patch:
-    """New pixels for a window of a photo, shown through alpha (h, w) uint8.  pixels has the photo's depth."""
+class Patch(NamedTuple):
+    """New pixels for a window of an image, of its depth, shown through alpha (h, w) uint8."""
 
     window: Window
     pixels: np.ndarray
@@ -58,118 +58,61 @@ class Patch:
 
 
 class Engine:
-    """Loads models when a job first needs them and keeps them, while they are the best here.  Not to be shared between
-    threads."""
+    """Loads models when a job first needs them, and keeps them while they are the best installed.
 
-    def __init__(self, store: Store | None = None):
+    Not to be shared between threads.
+    """
+
+    def __init__(self, store: Store | None = None) -> None:
+        """store: where models are, by default this user's."""
         self._store = store or Store()
         self._inpainter: inpainters.Inpainter | None = None
-        self._inpaints_with = ""  # its name
+        self._inpainter_name = ""
         self._painter: Painter | None = None
-        self._paints_with = Path()  # where its model is
-        self.selector = Selector(self._store, self._make_room)
+        self._painter_place = Path()
+        self._selector = Selector(self._store, self._make_room)
 
-    # -- selecting ------------------------------------------------------------------------------------------------
+    # -- finding the object ---------------------------------------------------------------------------------------
 
     def segment(
         self,
         image: np.ndarray,
-        points: Sequence[tuple[float, float]] = (),
+        points: Sequence[Point] = (),
         labels: Sequence[int] = (),
         box: Box | None = None,
         mask: np.ndarray | None = None,
         text: str = "",
+        *,
         soft_edge: bool = False,
-        progress: Report = quiet,
-        cancelled: Callable[[], bool] = never,
+        progress: OnProgress | None = None,
+        cancelled: IsCancelled | None = None,
     ) -> list[Mask]:
-        """The masks that may be meant, best first; three for a single click.
+        """The masks that may be meant, best first; three for a single point.
 
-        points: (x, y) in pixels; labels: 1 = this, 0 = not this; box: (x0, y0, x1, y1); mask: (H, W) uint8, a rough one
-        such as a brush stroke; text: what the object is called, which needs the model sam3 and takes nothing else
-        beside it.  soft_edge: an alpha with soft values for hair and fur, instead of 0 and 255.
+        points: (x, y) in pixels; labels: 1 = the object, 0 = not the object; box: (x0, y0, x1, y1); mask: (H, W) uint8,
+        a rough one such as a brush stroke; text: what the object is called, which needs the model sam3 and excludes the
+        others.  soft_edge: an alpha with soft values for hair and fur, instead of 0 and 255.  progress(share, message),
+        cancelled(): as in `Monitor`.
 
-        The photo's embedding is kept by content, so further clicks on a known photo are fast.  Raises UserError.
+        The image's embedding is kept by content, so further points on a known image are fast.  Raises UserError.
         """
         _check_image(image)
         if mask is not None:
             _check_mask(mask, image)
-        size = image.shape[1], image.shape[0]
+        size = _size(image)
         proxy = to_proxy(image)
         rough = None if mask is None else cv2.resize(mask, proxy.shape[1::-1], interpolation=cv2.INTER_AREA)
-        prompt = checked(points, labels, box, rough, text, size)
-        photo = self.selector.look(proxy, progress, cancelled)
-        return self.selector.select(photo, size, prompt, image, soft_edge)
+        prompt = checked(ObjectPrompt(points=points, labels=labels, box=box, text=text), size, rough)  # type: ignore[arg-type]
+        encoded = self._selector.encode(proxy, _monitor(progress, cancelled))
+        return self._selector.select(encoded, size, prompt, pixels=image, soft_edge=soft_edge)
 
     def segment_everything(
-        self, image: np.ndarray, progress: Report = quiet, cancelled: Callable[[], bool] = never
+        self, image: np.ndarray, *, progress: OnProgress | None = None, cancelled: IsCancelled | None = None
     ) -> "Objects":
-        """All the objects of the photo, none over another, for a pointer to hover over.  Raises UserError."""
+        """All the objects of the image, none over another, for a pointer to hover over.  Raises UserError."""
         _check_image(image)
-        photo = self.selector.look(to_proxy(image), progress, cancelled)
-        return self.selector.everything(photo, (image.shape[1], image.shape[0]), progress, cancelled)
-
-    # -- painting -------------------------------------------------------------------------------------------------
-
-    def remove(
-        self,
-        image: np.ndarray,
-        mask: np.ndarray,
-        grow: int | None = None,
-        feather: int | None = None,
-        include_shadow: bool = False,
-        seed: int = 0,
-        progress: Report = quiet,
-        cancelled: Callable[[], bool] = never,
-    ) -> np.ndarray:
-        """The photo without the object, or the objects: an image of the same shape and dtype.
-
-        grow, feather: pixels of the photo, None for what suits its size (`masks.default_grow`); 0 takes the mask as it
-        is.  include_shadow: with the shadow it casts (`with_shadow`).  Every pixel outside the grown and feathered mask
-        comes back bit for bit.  The same seed gives the same pixels.  Raises UserError.
-        """
-        if include_shadow:
-            mask = self.with_shadow(image, mask)
-        patch = self.remove_patch(image, mask, grow, feather, seed, progress, cancelled)
-        return blend(image, patch.pixels, patch.alpha, patch.window)
-
-    def remove_patch(
-        self,
-        image: np.ndarray,
-        mask: np.ndarray,
-        grow: int | None = None,
-        feather: int | None = None,
-        seed: int = 0,
-        progress: Report = quiet,
-        cancelled: Callable[[], bool] = never,
-    ) -> Patch:
-        """`remove`, giving only the new pixels and the alpha to lay them over the photo with (`region.blend`)."""
-        _check_image(image)
-        _check_mask(mask, image)
-        alpha = self._alpha(mask, grow, feather)
-        bounds = windows.bounds(alpha)
-        if bounds is None or not mask.any():
-            raise wrong_input("The mask is empty: there is nothing to remove.", "Click on an object.")
-        stop_if(cancelled)
-        best = inpainters.best(self._store)  # which may have come, or gone, since the last time
-        if self._inpainter is None or self._inpaints_with != best:
-            self._inpainter, self._inpaints_with = None, best
-            self._make_room(MODELS["big-lama"].memory)
-            self._inpainter = inpainters.load(self._store, progress, cancelled)
-        pixels = image[bounds.slices].copy()
-        parts = removal.holes(mask, alpha)
-        for k, part in enumerate(parts):
-            words = tr("Removing object {k} of {count}", k=k + 1, count=len(parts))
-            if len(parts) == 1:
-                words = tr("Removing the object")
-
-            def step(share: float, k: int = k, words: str = words) -> None:
-                stop_if(cancelled)
-                progress((k + share) / len(parts), words)
-
-            step(0.0)
-            removal.fill_part(image, alpha, part, pixels, bounds, self._inpainter, seed, step)
-        return Patch(bounds, pixels, alpha[bounds.slices])
+        monitor = _monitor(progress, cancelled)
+        return self._selector.all_objects(self._selector.encode(to_proxy(image), monitor), _size(image), monitor)
 
     def with_shadow(self, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """mask with the shadow of the object added, where one is found; a doubtful one is left out.  Raises UserError.
@@ -180,66 +123,64 @@ class Engine:
         _check_mask(mask, image)
         return mask | shadows.find(image, mask)
 
+    # -- painting -------------------------------------------------------------------------------------------------
+
+    def remove(
+        self,
+        image: np.ndarray,
+        mask: np.ndarray,
+        grow: int | None = None,
+        feather: int | None = None,
+        *,
+        include_shadow: bool = False,
+        seed: int = 0,
+        progress: OnProgress | None = None,
+        cancelled: IsCancelled | None = None,
+    ) -> np.ndarray:
+        """The image without the object, or the objects: of the same shape and dtype.
+
+        grow, feather: pixels of the image, None for what suits its size (`masks.default_grow`); 0 takes the mask as it
+        is.  include_shadow: with the shadow it casts (`with_shadow`).  Every pixel outside the grown and feathered mask
+        comes back bit for bit.  The same seed gives the same pixels.  Raises UserError.
+        """
+        if include_shadow:
+            mask = self.with_shadow(image, mask)
+        options = MaskOptions(grow=grow, feather=feather)
+        patch = self.remove_patch(image, mask, options, seed=seed, monitor=_monitor(progress, cancelled))
+        return blend(image, patch.pixels, patch.alpha, patch.window)
+
     def fill(
         self,
         image: np.ndarray,
         mask: np.ndarray,
         prompt: str = "",
         negative: str = "",
+        *,
         help_prompt: bool = True,
-        quality: str = "balanced",
+        quality: str = Quality.BALANCED,
         model: str = "",
         grow: int | None = None,
         feather: int | None = None,
         include_shadow: bool = False,
         seed: int = 0,
-        progress: Report = quiet,
-        cancelled: Callable[[], bool] = never,
-        preview: Show = unseen,
+        progress: OnProgress | None = None,
+        cancelled: IsCancelled | None = None,
+        preview: OnPreview | None = None,
     ) -> np.ndarray:
-        """The photo with something else in the object's place, from a prompt: an image of the same shape and dtype.
+        """The image with something else in the object's place, from a prompt: of the same shape and dtype.
 
-        prompt: what, or "" for what the surroundings suggest; negative, help_prompt, quality, model: `protocol.Wish`.
-        grow, feather, include_shadow: as in `remove`.  Every pixel outside the grown and feathered mask comes back bit
-        for bit.  The same seed gives the same pixels on the same device.  preview gets the window as it forms, (h, w,
-        3) uint8, small.  Raises UserError.
+        prompt, negative, help_prompt, quality, model: `messages.PaintOptions`; an empty prompt continues the
+        surroundings.  grow, feather, include_shadow: as in `remove`.  Every pixel outside the grown and feathered mask
+        comes back bit for bit.  The same seed gives the same pixels on the same device.  preview gets the window as it
+        forms, (h, w, 3) uint8, small.  Raises UserError.
         """
         if include_shadow:
             mask = self.with_shadow(image, mask)
-        wish = PaintOptions(prompt, negative, help_prompt, quality, model)
-        patch, _ = self.fill_patch(image, mask, wish, grow, feather, seed, progress, cancelled, preview)
+        paint = _paint_options(prompt, negative, help_prompt=help_prompt, quality=quality, model=model)
+        options = MaskOptions(grow=grow, feather=feather)
+        monitor = _monitor(progress, cancelled, preview)
+        patch, _ = self.fill_patch(image, mask, paint, options, seed=seed, monitor=monitor)
         return blend(image, patch.pixels, patch.alpha, patch.window)
-
-    def fill_patch(
-        self,
-        image: np.ndarray,
-        mask: np.ndarray,
-        wish: PaintOptions,
-        grow: int | None = None,
-        feather: int | None = None,
-        seed: int = 0,
-        progress: Report = quiet,
-        cancelled: Callable[[], bool] = never,
-        preview: Show = unseen,
-    ) -> tuple[Patch, Prompt]:
-        """`fill`, giving only the new pixels and the alpha to lay them over the photo with, and what the model was
-        told."""
-        _check_image(image)
-        _check_mask(mask, image)
-        alpha = self._alpha(mask, grow, feather)
-        taken, bounds = windows.bounds(mask), windows.bounds(alpha)
-        if taken is None or bounds is None:
-            raise wrong_input("The mask is empty: there is nothing to fill.", "Click on an object.")
-        if not wish.prompt.strip() and (alpha > 0).all():
-            raise wrong_input(
-                "The mask covers everything: there is nothing to go on from.",
-                "Say in the prompt what to paint, or make the mask smaller.",
-            )
-        there = filling.window(taken, bounds, image.shape[1], image.shape[0])
-        brush = self._brush("fill", wish, image, seed, progress, cancelled)
-        report = filling.Report(progress, lambda: stop_if(cancelled), preview)
-        pixels = filling.fill(image[there.slices], alpha[there.slices] > 0, brush, report)
-        return Patch(bounds, pixels, alpha[bounds.slices]), brush.prompt
 
     def replace(
         self,
@@ -247,119 +188,241 @@ class Engine:
         mask: np.ndarray,
         prompt: str = "",
         negative: str = "",
+        *,
         help_prompt: bool = True,
-        quality: str = "balanced",
+        quality: str = Quality.BALANCED,
         model: str = "",
-        backdrop: Backdrop | None = None,
+        backdrop: Background | None = None,
         feather: int = 0,
         include_shadow: bool = True,
         seed: int = 0,
-        progress: Report = quiet,
-        cancelled: Callable[[], bool] = never,
-        preview: Show = unseen,
+        progress: OnProgress | None = None,
+        cancelled: IsCancelled | None = None,
+        preview: OnPreview | None = None,
     ) -> np.ndarray:
-        """The photo with another world around the object: an image of the same shape and dtype.
+        """The image with another background around the object: of the same shape and dtype.
 
         mask: (H, W) uint8, soft values at the object's edge are taken as such; feather: pixels of the object's edge
-        that are softened besides.  backdrop: another photo (h, w, 3|4) of any size, a `backdrops.Gradient` or a
-        `backdrops.Blur`, which need no model; None paints what `prompt` says, the other settings being those of `fill`.
-        include_shadow: the object's shadow on the old ground falls on the new one too.
+        that are softened besides.  backdrop: another photo (h, w, 3|4) of any size, a `backgrounds.Gradient` or a
+        `backgrounds.Blur`, which need no model; None paints what `prompt` says, the other settings being those of
+        `fill`.  include_shadow: the object's shadow on the old ground falls on the new one too.
 
         Every pixel where the mask is 255 comes back bit for bit, but for those feathered.  Raises UserError.
         """
-        wish = PaintOptions(prompt, negative, help_prompt, quality, model)
-        patch, _ = self.replace_patch(
-            image, mask, wish, backdrop, feather, include_shadow, seed, progress, cancelled, preview
-        )
+        paint = _paint_options(prompt, negative, help_prompt=help_prompt, quality=quality, model=model)
+        options = MaskOptions(feather=feather, include_shadow=include_shadow)
+        background = paint if backdrop is None else backdrop
+        monitor = _monitor(progress, cancelled, preview)
+        patch, _ = self.replace_patch(image, mask, background, options, seed=seed, monitor=monitor)
         return blend(image, patch.pixels, patch.alpha, patch.window)
+
+    # -- what the server asks for finding the object --------------------------------------------------------------
+
+    def encode(self, proxy: np.ndarray, monitor: Monitor = UNWATCHED) -> EncodedImage:
+        """Have the segmenter look at an image's proxy (h, w, 3) uint8, unless it has.  Raises UserError."""
+        return self._selector.encode(proxy, monitor)
+
+    def known(self, key: str) -> EncodedImage | None:
+        """The encoded image with this `messages.image_key`, if it is still kept."""
+        return self._selector.known(key)
+
+    def select(self, encoded: EncodedImage, size: Size, prompt: ObjectPrompt, *, soft_edge: bool = False) -> Mask:
+        """The mask that was chosen after the last point.  size: the image's (width, height).  Raises UserError."""
+        found = self._selector.select(encoded, size, prompt, soft_edge=soft_edge)
+        return found[taken(prompt, len(prompt.points), len(found))]
+
+    def preview_masks(
+        self,
+        job: Job,
+        encoded: EncodedImage,
+        size: Size,
+        prompt: ObjectPrompt,
+        options: MaskOptions,
+        *,
+        quick: bool = False,
+        monitor: Monitor = UNWATCHED,
+    ) -> Iterator[previews.Answer]:
+        """The masks that may be meant, as `job` would use them, for an overlay: better ones follow quick ones.
+
+        size: the image's (width, height); quick: the first answer is enough.  Raises UserError.
+        """
+        question = previews.Question(job=job, size=size, options=options, quick=quick)
+        return previews.of_prompt(self._selector, encoded, prompt, question, monitor)
+
+    def preview_ready_mask(
+        self,
+        job: Job,
+        mask: np.ndarray,
+        encoded: EncodedImage | None,
+        size: Size,
+        options: MaskOptions,
+        *,
+        quick: bool = False,
+        monitor: Monitor = UNWATCHED,
+    ) -> Iterator[previews.Answer]:
+        """`preview_masks` for a mask (h, w) uint8 of the proxy's size.  encoded: needed for its shadow only."""
+        question = previews.Question(job=job, size=size, options=options, quick=quick)
+        return previews.of_mask(mask, encoded, question, monitor)
+
+    def window_for(self, job: Job, bounds: Window, size: Size, options: MaskOptions) -> Window:
+        """The window of an image of this (width, height) that a job needs for an object with these bounds."""
+        refined = edges.window_for(bounds, size)  # holds the exact mask too
+        reach = shadows.reach(bounds)
+        with_shadow = refined.grown(reach, reach, *size) if options.include_shadow else bounds
+        if job == Job.SELECT:
+            return refined.union(with_shadow)
+        if job == Job.REPLACE:
+            return whole(*size)
+        margin = (options.grow or 0) + (options.feather or 0)
+        hole = with_shadow.grown(margin, margin, *size)
+        return (filling.window if job == Job.FILL else removal.window)(bounds, hole, *size)
+
+    # -- patches: only the new pixels -----------------------------------------------------------------------------
+
+    def remove_patch(
+        self,
+        image: np.ndarray,
+        mask: np.ndarray,
+        options: MaskOptions,
+        *,
+        seed: int = 0,
+        monitor: Monitor = UNWATCHED,
+    ) -> Patch:
+        """`remove`, giving only the new pixels and the alpha to lay them over the image with (`pixels.blend`).
+
+        Of the options grow and feather count; the mask already has the shadow if that is meant.  Raises UserError.
+        """
+        _check_image(image)
+        _check_mask(mask, image)
+        alpha = _alpha(mask, options)
+        bounds = windows.bounds(alpha)
+        if bounds is None or not mask.any():
+            raise wrong_input("The mask is empty: there is nothing to remove.", "Click on an object.")
+        monitor.check()
+        inpainter = self._best_inpainter(monitor)
+        return Patch(
+            bounds,
+            removal.remove_object(image, mask, alpha, inpainter, seed=seed, monitor=monitor),
+            alpha[bounds.slices],
+        )
+
+    def fill_patch(
+        self,
+        image: np.ndarray,
+        mask: np.ndarray,
+        paint: PaintOptions,
+        options: MaskOptions,
+        *,
+        seed: int = 0,
+        monitor: Monitor = UNWATCHED,
+    ) -> tuple[Patch, Prompt]:
+        """`fill`, giving only the new pixels, the alpha to lay them over the image with, and what the model was given.
+
+        Options as in `remove_patch`.  Raises UserError.
+        """
+        _check_image(image)
+        _check_mask(mask, image)
+        alpha = _alpha(mask, options)
+        object_bounds, bounds = windows.bounds(mask), windows.bounds(alpha)
+        if object_bounds is None or bounds is None:
+            raise wrong_input("The mask is empty: there is nothing to fill.", "Click on an object.")
+        if not paint.prompt.strip() and (alpha > 0).all():
+            raise wrong_input(
+                "The mask covers everything: there is nothing to go on from.",
+                "Say in the prompt what to paint, or make the mask smaller.",
+            )
+        window = filling.window(object_bounds, bounds, *_size(image))
+        sampler = self._sampler(Job.FILL, paint, image, seed, monitor)
+        pixels = filling.fill(image[window.slices], alpha[window.slices] > 0, sampler, monitor)
+        return Patch(bounds, pixels, alpha[bounds.slices]), sampler.prompt
 
     def replace_patch(
         self,
         image: np.ndarray,
         mask: np.ndarray,
-        wish: PaintOptions,
-        backdrop: Backdrop | None = None,
-        feather: int = 0,
-        include_shadow: bool = True,
+        background: Background | PaintOptions,
+        options: MaskOptions,
+        *,
         seed: int = 0,
-        progress: Report = quiet,
-        cancelled: Callable[[], bool] = never,
-        preview: Show = unseen,
+        monitor: Monitor = UNWATCHED,
     ) -> tuple[Patch, Prompt]:
-        """`replace`, giving the pixels around the object and the alpha to lay them over the photo with, and what the
-        model was told."""
+        """`replace`, giving the pixels around the object, the alpha to lay them over the image with, and what the model
+        was given, if one was asked.
+
+        Of the options feather and include_shadow count.  Raises UserError.
+        """
         _check_image(image)
         _check_mask(mask, image)
         if not mask.any():
             raise wrong_input("The mask is empty: there is nothing to keep.", "Click on an object.")
-        alpha = masks.feathered_inwards(mask, feather)
-        around = alpha < 255
-        if not around.any():
+        alpha = masks.feathered_inwards(mask, options.feather or 0)
+        if alpha.min() == 255:
             raise wrong_input("The mask covers everything: there is no background to replace.", "Make it smaller.")
-
-        def step(share: float) -> None:
-            stop_if(cancelled)
-            progress(share, "Replacing the background")
-
-        told = Prompt("")
-        if backdrop is not None:
-            background = backgrounds.backdrop(image, alpha, backdrop, step)
-        elif wish.prompt.strip():
-            brush = self._brush("replace", wish, image, seed, progress, cancelled)
-            report = filling.Report(progress, lambda: stop_if(cancelled), preview)
-            painted, told = filling.fill(image, around, brush, report), brush.prompt
-            background = image[..., :3].copy()
-            bounds = windows.bounds(around)
-            assert bounds is not None
-            background[bounds.slices] = painted[..., :3]
+        monitor = monitor.part(0, 1, "Replacing the background")
+        prompt = Prompt("")
+        if isinstance(background, PaintOptions):
+            behind, prompt = self._painted_background(image, alpha < 255, background, seed, monitor)
         else:
+            behind = backgrounds.render(image, alpha, background, monitor)
+        cast = options.include_shadow and not isinstance(background, Blur)  # a blur still shows the shadow
+        shadow = shadows.find(image, alpha) if cast else None
+        pixels, shown = composing.compose(image, alpha, behind, shadow, monitor)
+        return Patch(whole(*_size(image)), pixels, shown), prompt
+
+    def expand_prompt(self, job: Job, proxy: np.ndarray, paint: PaintOptions) -> Prompt:
+        """What a model would be given for these options and an image's proxy (h, w, 3) uint8.  Raises UserError."""
+        return prompts.expand(paint, diffusion.family(self._store, job, paint.model), proxy)
+
+    def demand(self, job: Job, model: str = "") -> None:
+        """Raise UserError if there is no model for `job`, before anything is sent or computed for it."""
+        if job in (Job.FILL, Job.REPLACE):
+            diffusion.demand(self._store, job, model)
+
+    # -- models ---------------------------------------------------------------------------------------------------
+
+    def _best_inpainter(self, monitor: Monitor) -> inpainters.Inpainter:
+        """The best inpainter installed, which may have changed since the last time."""
+        name = inpainters.choose(self._store)
+        if self._inpainter is None or self._inpainter_name != name:
+            self._inpainter, self._inpainter_name = None, name
+            if MODELS[name].uses_device:
+                self._make_room(MODELS[name].memory)
+            self._inpainter = inpainters.load(self._store, name, monitor)
+        return self._inpainter
+
+    def _painted_background(
+        self, image: np.ndarray, around: np.ndarray, paint: PaintOptions, seed: int, monitor: Monitor
+    ) -> tuple[np.ndarray, Prompt]:
+        """The background (H, W, 3) painted where `around` (H, W) bool is true, and what the model was given."""
+        if not paint.prompt.strip():
             raise wrong_input(
                 "Nothing says what should be around the object.",
                 "Write a prompt, or choose a photo, a colour or a blur for the background.",
             )
-        shadow = include_shadow and not isinstance(backdrop, Blur)  # which still has it
-        pixels, shown = composing.laid_behind(image, alpha, background, shadow, step)
-        return Patch(Window(0, 0, image.shape[1], image.shape[0]), pixels, shown), told
+        sampler = self._sampler(Job.REPLACE, paint, image, seed, monitor)
+        painted = filling.fill(image, around, sampler, monitor)
+        background = image[..., :3].copy()
+        bounds = windows.bounds(around)
+        assert bounds is not None
+        background[bounds.slices] = painted[..., :3]
+        return background, sampler.prompt
 
-    def suggest(self, job: str, photo: np.ndarray, wish: PaintOptions) -> Prompt:
-        """What a model would be told for a wish about a photo (h, w, 3) uint8.  Raises UserError."""
-        _check_wish(wish)
-        family = diffusion.family(self._store, job, wish.model)
-        return prompts.helped(wish.prompt, wish.negative, wish.help_prompt, family, photo)
-
-    def demand(self, job: str, model: str = "") -> None:
-        """Raise UserError if there is no model for `job`, before anything is sent or computed for it."""
-        if job in ("fill", "replace"):
-            diffusion.demand(self._store, job, model)
-
-    # -- helpers --------------------------------------------------------------------------------------------------
-
-    def _alpha(self, mask: np.ndarray, grow: int | None, feather: int | None) -> np.ndarray:
-        """The mask (H, W) grown and feathered, by what suits the photo's size where that is None."""
-        return masks.grow_and_feather(mask, *masks.suited(grow, feather, (mask.shape[1], mask.shape[0])))
-
-    def _brush(
-        self,
-        job: str,
-        wish: PaintOptions,
-        image: np.ndarray,
-        seed: int,
-        progress: Report,
-        cancelled: Callable[[], bool],
-    ) -> filling.Brush:
-        """What to paint with: the model is loaded if need be, and others leave the device where it needs their room."""
-        if not 0 <= seed < 2**53:
+    def _sampler(
+        self, job: Job, paint: PaintOptions, image: np.ndarray, seed: int, monitor: Monitor
+    ) -> filling.Sampler:
+        """What to paint with.  Other models leave the device where the painter needs their room."""
+        if not 0 <= seed < MOST_SEED:
             raise wrong_input("The seed must be a whole number from 0 on.")
-        told = self.suggest(job, to_proxy(image), wish)
-        place = diffusion.place(self._store, wish.model)
-        if self._painter is None or self._paints_with != place:
+        prompt = self.expand_prompt(job, to_proxy(image), paint)
+        place = diffusion.place(self._store, paint.model)
+        if self._painter is None or self._painter_place != place:
             self._painter = None  # two would hardly fit
-            self._painter = diffusion.load(self._store, job, wish.model, progress, cancelled)
-            self._paints_with = place
+            self._painter = diffusion.load(self._store, job, paint.model, monitor)
+            self._painter_place = place
         if not self._painter.has_room():
             self._inpainter = None
-            self.selector.release()
-        return filling.Brush(self._painter, told, seed, wish.quality)
+            self._selector.release()
+        return filling.Sampler(self._painter, prompt, seed, paint.quality)
 
     def _make_room(self, needed: int) -> None:
         """Have the painter leave the device where it has less than `needed` bytes left."""
@@ -367,9 +430,26 @@ class Engine:
             self._painter.release_for(needed)
 
 
-def _check_wish(wish: PaintOptions) -> None:
-    if wish.quality not in families.QUALITIES:
-        raise wrong_input(tr("The quality must be one of {names}.", names=", ".join(families.QUALITIES)))
+def _monitor(progress: OnProgress | None, cancelled: IsCancelled | None, preview: OnPreview | None = None) -> Monitor:
+    given = {"on_progress": progress, "is_cancelled": cancelled, "on_preview": preview}
+    return Monitor(**{name: call for name, call in given.items() if call is not None})  # type: ignore[arg-type]
+
+
+def _paint_options(prompt: str, negative: str, *, help_prompt: bool, quality: str, model: str) -> PaintOptions:
+    try:
+        chosen = Quality(quality)
+    except ValueError:
+        raise wrong_input(tr("The quality must be one of {names}.", names=", ".join(Quality))) from None
+    return PaintOptions(prompt=prompt, negative=negative, help_prompt=help_prompt, quality=chosen, model=model)
+
+
+def _alpha(mask: np.ndarray, options: MaskOptions) -> np.ndarray:
+    """The mask (H, W) grown and feathered, by what suits the image's size where the options do not say."""
+    return masks.grow_and_feather(mask, *masks.suited(options.grow, options.feather, _size(mask)))
+
+
+def _size(image: np.ndarray) -> Size:
+    return image.shape[1], image.shape[0]
 
 
 def _check_image(image: np.ndarray) -> None:
