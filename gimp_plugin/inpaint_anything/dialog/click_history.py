@@ -1,65 +1,78 @@
-"""What the person points at, click by click.  Knows neither GIMP nor GTK."""
+"""The clicks and boxes made in the dialog, in their order, so that they can be taken back.  Knows neither GIMP nor GTK."""
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
+from inference_server.shared.geometry import Box
 from inference_server.shared.messages import ObjectPrompt
 
-Box = tuple[float, float, float, float]
+
+class Click(NamedTuple):
+    """A click on the photo, in its pixels.  label: 1 for the object, 0 for what is not the object."""
+
+    x: float
+    y: float
+    label: int
 
 
 @dataclass(frozen=True)
-class Pointing:
-    """Clicks and a box in the order in which they came: (x, y, label), or a box.  chosen: as in `Clicks`."""
+class ClickHistory:
+    """entries: clicks and boxes, the oldest first; of several boxes the last counts.  chosen: as in `ObjectPrompt`."""
 
-    acts: tuple[tuple, ...] = ()
+    entries: tuple[Click | Box, ...] = ()
     chosen: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, clicks: ObjectPrompt | None) -> "Pointing":
-        """The same as if it had been pointed at here."""
-        if clicks is None:
+    def of(cls, prompt: ObjectPrompt | None) -> "ClickHistory":
+        """The history that gives this prompt, as if it had been clicked here."""
+        if prompt is None:
             return cls()
-        box = (clicks.box,) if clicks.box else ()
-        return cls(
-            (*box, *((x, y, label) for (x, y), label in zip(clicks.points, clicks.labels, strict=True))), clicks.chosen
-        )
+        box = (prompt.box,) if prompt.box else ()
+        clicks = (Click(x, y, label) for (x, y), label in zip(prompt.points, prompt.labels, strict=True))
+        return cls((*box, *clicks), prompt.chosen)
 
-    def click(self, x: float, y: float, this: bool) -> "Pointing":
-        return replace(self, acts=(*self.acts, (x, y, int(this))))
+    def with_click(self, x: float, y: float, *, on_object: bool) -> "ClickHistory":
+        """One more click, at a point of the photo."""
+        return replace(self, entries=(*self.entries, Click(x, y, int(on_object))))
 
-    def with_box(self, box: Box) -> "Pointing":
-        """A box instead of one there may be; which mask was chosen before it says nothing any more."""
-        return Pointing((*self.acts, box))
+    def with_box(self, box: Box) -> "ClickHistory":
+        """One more box.  Which proposals were chosen before it is forgotten: other masks are proposed now."""
+        return ClickHistory((*self.entries, box))
 
-    def back(self) -> "Pointing":
-        """Without the last click or box."""
-        acts = self.acts[:-1]
-        return Pointing(acts, self.chosen[: 1 + sum(len(act) == 3 for act in acts)])
+    def without_last(self) -> "ClickHistory":
+        """The history before the last click or box."""
+        entries = self.entries[:-1]
+        return ClickHistory(entries, self.chosen[: 1 + sum(isinstance(entry, Click) for entry in entries)])
 
-    def choose(self, k: int) -> "Pointing":
-        """The k-th of the masks that may be meant, from 0, after the clicks so far."""
-        count = len(self._points)
+    def with_choice(self, k: int) -> "ClickHistory":
+        """With the k-th proposal, from 0, chosen for the clicks so far."""
+        count = len(self._clicks)
         return replace(self, chosen=(*(*self.chosen, *[0] * count)[:count], k))
 
     @property
     def choice(self) -> int:
-        """Which mask is chosen after the clicks so far."""
-        count = len(self._points)
+        """Which proposal is chosen for the clicks so far, from 0."""
+        count = len(self._clicks)
         return self.chosen[count] if count < len(self.chosen) else 0
 
     @property
     def marks(self) -> ObjectPrompt:
-        """All of it, as it is shown."""
-        points = self._points
-        box = next((act for act in reversed(self.acts) if len(act) == 4), None)
-        return ObjectPrompt(tuple((x, y) for x, y, _ in points), tuple(k for *_, k in points), box, chosen=self.chosen)
+        """All clicks and the box, to be drawn over the photo."""
+        clicks = self._clicks
+        boxes = [entry for entry in self.entries if not isinstance(entry, Click)]
+        return ObjectPrompt(
+            points=tuple((click.x, click.y) for click in clicks),
+            labels=tuple(click.label for click in clicks),
+            box=boxes[-1] if boxes else None,
+            chosen=self.chosen,
+        )
 
     @property
-    def clicks(self) -> ObjectPrompt | None:
-        """All of it, as the server takes it; None where nothing says what is meant."""
+    def prompt(self) -> ObjectPrompt | None:
+        """The same for the server; None without a box and without a click on the object."""
         marks = self.marks
         return marks if marks.box or 1 in marks.labels else None
 
     @property
-    def _points(self) -> list[tuple]:
-        return [act for act in self.acts if len(act) == 3]
+    def _clicks(self) -> list[Click]:
+        return [entry for entry in self.entries if isinstance(entry, Click)]
