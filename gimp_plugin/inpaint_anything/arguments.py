@@ -1,7 +1,15 @@
-"""A procedure's settings: the one list that the dialog, scripts and the last values use.
+"""The settings of each job as GIMP knows them: arguments of its procedure, declared once for the dialog, scripts and
+the last values.
+
+GIMP reads this when it starts, before it is known whether everything is installed: no import of inference_server here,
+and jobs and qualities by their names.  `job_settings` has them as types.
 
 Underlined letters are used once in the dialog, whose own are C, F, K, L, O, R and S.
 """
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
 
 import gi
 
@@ -12,123 +20,178 @@ from gi.repository import Babl, Gegl, Gimp, GObject  # noqa: E402  gi wants the 
 
 from .i18n import _  # noqa: E402
 
+PREFIX = "inpaint-anything-"  # of the names of procedures
 AUTOMATIC = -1
-FURTHEST = 1000
-MOST_VARIATIONS = 16
+MAX_PIXELS = 1000  # to grow or to feather by
+MAX_VARIATIONS = 16
 FLAGS = GObject.ParamFlags.READWRITE
+
+
+class BackgroundKind(str, Enum):
+    """What comes behind an object whose background is replaced."""
+
+    PROMPT = "prompt"
+    PHOTO = "photo"
+    COLOUR = "colour"
+    GRADIENT = "gradient"
+    BLUR = "blur"
+
+
+# value: its label and what it means
 QUALITIES = {
     "fast": (_("Fast"), _("Few steps, to try words out")),
     "balanced": (_("Balanced"), _("As many steps as mostly suffice")),
     "best": (_("Best"), _("Twice as many steps")),
 }
 BACKGROUNDS = {
-    "prompt": (_("What the prompt says"), _("Painted by a model")),
-    "photo": (_("Another photo"), _("Scaled to cover this one")),
-    "colour": (_("A colour"), _("The same everywhere")),
-    "gradient": (_("Two colours"), _("One at the top, the other at the bottom")),
-    "blur": (_("Out of focus"), _("This photo's own background, blurred")),
+    BackgroundKind.PROMPT.value: (_("What the prompt says"), _("Painted by a model")),
+    BackgroundKind.PHOTO.value: (_("Another photo"), _("Scaled to cover this one")),
+    BackgroundKind.COLOUR.value: (_("A colour"), _("The same everywhere")),
+    BackgroundKind.GRADIENT.value: (_("Two colours"), _("One at the top, the other at the bottom")),
+    BackgroundKind.BLUR.value: (_("Out of focus"), _("This photo's own background, blurred")),
 }
-COLOURS = {"colour": "white", "second-colour": "gray"}  # before anybody chooses
-# What each background needs, beside the settings that all have.
-PAINTING = ("prompt", "negative", "help-prompt", "quality", "model", "variations", "seed")
-NEEDED = {
-    "prompt": PAINTING,
-    "photo": ("photo",),
-    "colour": ("colour",),
-    "gradient": ("colour", "second-colour"),
-    "blur": ("blur",),
+DEFAULT_COLOURS = {"colour": "white", "second-colour": "gray"}
+
+
+# -- kinds of arguments -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Argument:
+    """A setting.  add: declares it as an argument of a procedure."""
+
+    name: str
+    add: Callable[[Gimp.Procedure], None]
+
+
+def _boolean(name: str, label: str, blurb: str, *, default: bool) -> Argument:
+    return Argument(name, lambda procedure: procedure.add_boolean_argument(name, label, blurb, default, FLAGS))
+
+
+def _integer(name: str, label: str, blurb: str, *, limits: tuple[int, int], default: int) -> Argument:
+    return Argument(name, lambda procedure: procedure.add_int_argument(name, label, blurb, *limits, default, FLAGS))
+
+
+def _string(name: str, label: str, blurb: str) -> Argument:
+    return Argument(name, lambda procedure: procedure.add_string_argument(name, label, blurb, "", FLAGS))
+
+
+def _choice(name: str, label: str, blurb: str, *, options: dict[str, tuple[str, str]], default: str) -> Argument:
+    def add(procedure: Gimp.Procedure) -> None:
+        choice = Gimp.Choice.new()
+        for k, (value, (title, meaning)) in enumerate(options.items()):
+            choice.add(value, k, title, meaning)
+        procedure.add_choice_argument(name, label, blurb, choice, default, FLAGS)
+
+    return Argument(name, add)
+
+
+def _file(name: str, label: str, blurb: str) -> Argument:
+    def add(procedure: Gimp.Procedure) -> None:
+        procedure.add_file_argument(name, label, blurb, Gimp.FileChooserAction.OPEN, True, None, FLAGS)
+
+    return Argument(name, add)
+
+
+def _colour(name: str, label: str, blurb: str) -> Argument:
+    def add(procedure: Gimp.Procedure) -> None:
+        Babl.init()  # which colours need
+        procedure.add_color_argument(name, label, blurb, False, Gegl.Color.new(DEFAULT_COLOURS[name]), FLAGS)
+
+    return Argument(name, add)
+
+
+# -- the arguments ----------------------------------------------------------------------------------------------------
+
+_SEED = _integer(
+    "seed",
+    _("S_eed"),
+    _("Another number gives another result; the same one the same"),
+    limits=(0, 2**31 - 1),
+    default=0,
+)
+_GROW = _integer(
+    "grow",
+    _("_Grow"),
+    _("Pixels to grow the mask by; -1: what suits the photo's size"),
+    limits=(AUTOMATIC, MAX_PIXELS),
+    default=AUTOMATIC,
+)
+_FEATHER = _integer(
+    "feather",
+    _("Feat_her"),
+    _("Pixels of soft edge; -1: what suits the photo's size"),
+    limits=(AUTOMATIC, MAX_PIXELS),
+    default=AUTOMATIC,
+)
+_SHADOW = _boolean(
+    "include-shadow", _("Also its sha_dow"), _("Take the shadow that the object casts along with it"), default=False
+)
+_HAIR = _("Follow hair and fur with soft values")
+_PAINTING = (
+    _string("prompt", _("_Prompt"), _("What to paint, in a few words")),
+    _string("negative", _("But _not"), _("What should not be there")),
+    _boolean(
+        "help-prompt", _("_Improve the prompt"), _("Add words that help; the model is told what is shown"), default=True
+    ),
+    _choice("quality", _("_Quality"), _("How long it may take"), options=QUALITIES, default="balanced"),
+    _string("model", _("_Model"), _("A model's name, or the path of one of your own; empty: the best installed")),
+    _integer(
+        "variations",
+        _("_Variations"),
+        _("How many results, each with the next seed"),
+        limits=(1, MAX_VARIATIONS),
+        default=1,
+    ),
+    _SEED,
+)
+
+# The arguments of each job's procedure, in their order.
+ARGUMENTS: dict[str, tuple[Argument, ...]] = {
+    "select": (_boolean("soft-edge", _("Soft _edge"), _HAIR, default=False), _SHADOW),
+    "remove": (_SEED, _GROW, _FEATHER, _SHADOW),
+    "fill": (*_PAINTING, _GROW, _FEATHER, _SHADOW),
+    "replace": (
+        _choice(
+            "background",
+            _("_Background"),
+            _("What comes around"),
+            options=BACKGROUNDS,
+            default=BackgroundKind.PROMPT.value,
+        ),
+        *_PAINTING,
+        _file("photo", _("Pho_to"), _("The photo that comes behind")),
+        _colour("colour", _("Colo_ur"), _("The background's colour, or that at its top")),
+        _colour("second-colour", _("Colour _at the bottom"), _("Where the two colours end")),
+        _integer("blur", _("Ho_w blurred"), _("0: not at all; 100: no more than colours"), limits=(0, 100), default=50),
+        _boolean("soft-edge", _("Soft ed_ge"), _HAIR, default=False),
+        _integer(
+            "feather",
+            _("Feat_her"),
+            _("Pixels by which the object's edge is softened besides"),
+            limits=(0, MAX_PIXELS),
+            default=0,
+        ),
+        _boolean("include-shadow", _("Keep its sha_dow"), _("The object's shadow falls on what is new"), default=True),
+    ),
+}
+
+# The arguments that a background needs, beside those that all have.
+NEEDED: dict[str, tuple[str, ...]] = {
+    BackgroundKind.PROMPT.value: tuple(argument.name for argument in _PAINTING),
+    BackgroundKind.PHOTO.value: ("photo",),
+    BackgroundKind.COLOUR.value: ("colour",),
+    BackgroundKind.GRADIENT.value: ("colour", "second-colour"),
+    BackgroundKind.BLUR.value: ("blur",),
 }
 
 
 def declare(procedure: Gimp.Procedure, job: str) -> None:
-    """Add the settings of a job to its procedure."""
-    if job == "select":
-        procedure.add_boolean_argument(
-            "soft-edge", _("Soft _edge"), _("Follow hair and fur with soft values"), False, FLAGS
-        )
-        _shadow(procedure)
-        return
-    if job == "replace":
-        choice = _choice(BACKGROUNDS)
-        procedure.add_choice_argument("background", _("_Background"), _("What comes around"), choice, "prompt", FLAGS)
-    if job in ("fill", "replace"):
-        _painting(procedure)
-    procedure.add_int_argument(
-        "seed", _("S_eed"), _("Another number gives another result; the same one the same"), 0, 2**31 - 1, 0, FLAGS
-    )
-    if job == "replace":
-        _backdrops(procedure)
-        procedure.add_boolean_argument(
-            "soft-edge", _("Soft ed_ge"), _("Follow hair and fur with soft values"), False, FLAGS
-        )
-        procedure.add_int_argument(
-            "feather", _("Feat_her"), _("Pixels by which the object's edge is softened besides"), 0, FURTHEST, 0, FLAGS
-        )
-        procedure.add_boolean_argument(
-            "include-shadow", _("Keep its sha_dow"), _("The object's shadow falls on what is new"), True, FLAGS
-        )
-        return
-    for name, label, blurb in (
-        ("grow", _("_Grow"), _("Pixels to grow the mask by; -1: what suits the photo's size")),
-        ("feather", _("Feat_her"), _("Pixels of soft edge; -1: what suits the photo's size")),
-    ):
-        procedure.add_int_argument(name, label, blurb, AUTOMATIC, FURTHEST, AUTOMATIC, FLAGS)
-    _shadow(procedure)
+    """Add the arguments of a job to its procedure."""
+    for argument in ARGUMENTS[job]:
+        argument.add(procedure)
 
 
-def names(procedure: Gimp.Procedure) -> list[str]:
-    """The names of a procedure's own settings, in the order in which they were declared."""
-    every = (argument.get_name() for argument in procedure.get_arguments())
-    return [name for name in every if name not in ("run-mode", "image", "drawables")]
-
-
-def read(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig) -> dict:
-    """The settings by name, with underscores."""
-    settings = {name.replace("-", "_"): config.get_property(name) for name in names(procedure)}
-    # An empty string that nobody has touched comes as None.
-    return settings | {name: settings[name] or "" for name in ("prompt", "negative", "model") if name in settings}
-
-
-def _shadow(procedure) -> None:
-    procedure.add_boolean_argument(
-        "include-shadow", _("Also its sha_dow"), _("Take the shadow that the object casts along with it"), False, FLAGS
-    )
-
-
-def _painting(procedure) -> None:
-    procedure.add_string_argument("prompt", _("_Prompt"), _("What to paint, in a few words"), "", FLAGS)
-    procedure.add_string_argument("negative", _("But _not"), _("What should not be there"), "", FLAGS)
-    procedure.add_boolean_argument(
-        "help-prompt", _("_Improve the prompt"), _("Add words that help; the model is told what is shown"), True, FLAGS
-    )
-    procedure.add_choice_argument(
-        "quality", _("_Quality"), _("How long it may take"), _choice(QUALITIES), "balanced", FLAGS
-    )
-    procedure.add_string_argument(
-        "model", _("_Model"), _("A model's name, or the path of one of your own; empty: the best installed"), "", FLAGS
-    )
-    procedure.add_int_argument(
-        "variations", _("_Variations"), _("How many results, each with the next seed"), 1, MOST_VARIATIONS, 1, FLAGS
-    )
-
-
-def _backdrops(procedure) -> None:
-    procedure.add_file_argument(
-        "photo", _("Pho_to"), _("The photo that comes behind"), Gimp.FileChooserAction.OPEN, True, None, FLAGS
-    )
-    Babl.init()  # which colours need
-    for name, label, blurb in (
-        ("colour", _("Colo_ur"), _("The background's colour, or that at its top")),
-        ("second-colour", _("Colour _at the bottom"), _("Where the two colours end")),
-    ):
-        procedure.add_color_argument(name, label, blurb, False, Gegl.Color.new(COLOURS[name]), FLAGS)
-    procedure.add_int_argument(
-        "blur", _("Ho_w blurred"), _("0: not at all; 100: no more than colours"), 0, 100, 50, FLAGS
-    )
-
-
-def _choice(options: dict[str, tuple[str, str]]) -> Gimp.Choice:
-    choice = Gimp.Choice.new()
-    for k, (name, (label, text)) in enumerate(options.items()):
-        choice.add(name, k, label, text)
-    return choice
+def names(job: str) -> list[str]:
+    """The names of a job's arguments, in their order."""
+    return [argument.name for argument in ARGUMENTS[job]]

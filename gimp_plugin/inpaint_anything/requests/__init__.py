@@ -1,1 +1,1 @@
-"""What is asked of the server for a job, and how that is done beside the main loop."""
+"""What is asked of the server for a job, and how it is asked without blocking the main loop."""

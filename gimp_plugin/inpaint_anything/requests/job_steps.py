@@ -1,257 +1,249 @@
-"""What is asked of the server for a job, step by step, from what was pointed at to the results.  Leaves GIMP as it is.
+"""The requests of a job, step by step, from what was pointed at to the results.  Changes nothing in GIMP.
 
-A job is a generator of questions.  GIMP answers its plug-in's main thread only, so the steps run there and read pixels
-there, a strip at a time; who asks the questions may be anywhere: `perform` asks them on the spot and waits,
-`talk.Talk` on a thread of its own while a window stays alive.
+GIMP answers its plug-in's main thread only, so the steps are taken there and read pixels there, a strip at a time.
+The requests between them may be asked anywhere: `perform` asks them on the spot and waits, `job_run` on a thread of
+their own while a window stays alive.
 """
 
-import json
-import os
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import Any
 
-from gi.repository import Gimp
-
-from inference_server.shared import messages, paths
-from inference_server.shared.errors import ErrorCode, UserError, wrong_input
-from inference_server.shared.messages import Inpaint, Inpainted, Locate, Preview, PreviewMasks, Raster, Segment
-from inference_server.shared.text import tr
+from inference_server.shared.errors import wrong_input
+from inference_server.shared.geometry import Window, whole
+from inference_server.shared.messages import (
+    Background,
+    Depth,
+    Encoded,
+    EncodeImage,
+    ExpandedPrompt,
+    ExpandPrompt,
+    ImageRef,
+    Inpaint,
+    Inpainted,
+    Job,
+    Locate,
+    Located,
+    MaskProposals,
+    PaintOptions,
+    PreviewMasks,
+    R,
+    Raster,
+    Segment,
+    Segmented,
+    Target,
+)
 from inference_server.shared.wire import attach, extract
 
-from ..arguments import AUTOMATIC
-from ..i18n import _, translated
-from ..image import photo_layer
-from ..image.layers import Result
-from ..image.photo_layer import Photo, Pointed, packed_mask, rough_mask
+from ..i18n import _
+from ..image.background import read_background
+from ..image.layers import JobResult
+from ..image.notes import PaintedWith
+from ..image.photo_layer import PhotoLayer, Proxy
+from ..image.target import ObjectTarget, proxy_mask, window_mask
+from ..job_settings import JobSettings
+from .connection import PhotoRequest
 
-WORDS = {
-    "select": _("Selecting the object"),
-    "remove": _("Removing the object"),
-    "fill": _("Filling"),
-    "replace": _("Replacing the background"),
+WORKING = {
+    Job.SELECT: _("Selecting the object"),
+    Job.REMOVE: _("Removing the object"),
+    Job.FILL: _("Filling"),
+    Job.REPLACE: _("Replacing the background"),
 }
-TOLD = ("seed", "prompt", "negative")
-NO_PROXY = 1, 1, b"\0\0\0"
 
-Answer = tuple[messages.Message, list[bytes]]
-
-
-@dataclass(frozen=True)
-class Question:
-    """A request and its frames.  proxy: the photo it is about, sent only to a server that has not seen it."""
-
-    message: messages.Request
-    frames: Sequence[bytes] = ()
-    proxy: tuple[int, int, bytes] = NO_PROXY
-
-    def asked_of(self, client, **reports) -> Answer:
-        """The answer of the server at the other end of a `client.Client`.  Raises UserError."""
-        try:
-            return client.request(self.message, self.frames, **reports)
-        except UserError as error:
-            if error.code != "unknown-photo":
-                raise
-        width, height, pixels = self.proxy
-        frames = [*self.frames]
-        seen = replace(self.message.photo, proxy=attach(frames, width, height, 3, "uint8", pixels))
-        return client.request(replace(self.message, photo=seen), frames, **reports)
+Answer = tuple[Any, list[bytes]]  # a request's result and its frames
+# Yields requests, whose answers are sent in, and None where a window may do meanwhile what waits.
+Steps = Generator[PhotoRequest[Any] | None, Answer | None, None]
 
 
-# Questions, and None where a window may do what waits; the result of each question is sent in.
-Steps = Generator[Question | None, Answer | None, None]
+@dataclass(frozen=True, kw_only=True)
+class PhotoJob:
+    """A job to be done on one object of a photo."""
 
+    photo: PhotoLayer
+    target: ObjectTarget
+    settings: JobSettings
 
-class StatusBar:
-    """Shows how a job goes in GIMP's own progress bar, whose Cancel button ends the plug-in."""
+    def steps(self, arrived: Callable[[JobResult], None]) -> Steps:
+        """The requests of the job; arrived(result) is called with the last result, `partial_result` makes those before
+        it.  Raises UserError at any step."""
+        if self.settings.paints:
+            yield from _asked(self._check_model())
+        background_frames: list[bytes] = []
+        background = self._background(background_frames)
+        located, _ = yield from _asked(self._locate())
+        pixels = yield from self.photo.window_pixels(located.window)
+        if self.settings.job == Job.SELECT:
+            segmented, frames = yield from _asked(self._segment(located.window, pixels))
+            arrived(JobResult(window=segmented.window, score=segmented.score, mask=extract(segmented.mask, frames)))
+            return
+        mask = (yield from self._ready_mask(located.window)) if not self.target.prompt else None
+        inpaint = self._inpaint(located.window, pixels, mask, background, background_frames)
+        arrived(self._result(*(yield from _asked(inpaint))))
 
-    def __init__(self, job: str):
-        Gimp.progress_init(WORDS[job])
+    def partial_result(self, message: object, frames: list[bytes]) -> JobResult | None:
+        """The result that a partial answer to one of the requests is; None for any other partial answer."""
+        return self._result(message, frames) if isinstance(message, Inpainted) else None
 
-    def __enter__(self) -> "StatusBar":
-        return self
+    # -- the requests ---------------------------------------------------------------------------------------------
 
-    def __exit__(self, *_: object) -> None:
-        Gimp.progress_end()
-
-    def waiting(self, sentence: str) -> None:
-        Gimp.progress_set_text(translated(sentence))
-        Gimp.progress_pulse()
-
-    def progress(self, share: float, word: str) -> None:
-        Gimp.progress_set_text(translated(word))
-        Gimp.progress_update(share)
-
-
-def paints(job: str, settings: dict) -> bool:
-    """Whether a model is to paint from a prompt."""
-    return job == "fill" or (job == "replace" and settings["background"] == "prompt")
-
-
-def wish(settings: dict) -> messages.PaintOptions:
-    return messages.PaintOptions(
-        *(settings[name] for name in ("prompt", "negative", "help_prompt", "quality", "model"))
-    )
-
-
-def perform(
-    job: str, photo: Photo, pointed: Pointed, settings: dict, show: StatusBar, arrived: Callable[[Result], None]
-) -> None:
-    """Have the server find the object and paint; `arrived` gets each result, `show` how it goes.  Raises UserError."""
-    todo = steps(job, photo, pointed, settings, arrived)
-    with connect(show.waiting) as client:
-        answer = None
-        while True:
-            try:
-                question = todo.send(answer)
-            except StopIteration:
-                return
-            answer = None
-            if question:
-
-                def partial(message: messages.Message, frames: list[bytes]) -> None:
-                    took(message, frames, settings if paints(job, settings) else None, arrived)
-
-                answer = question.asked_of(client, progress=show.progress, partial=partial)
-
-
-def connect(waiting: Callable[[str], None]):
-    """A connection to the server, which is started where none runs."""
-    start_with = [installation(), "-m", "inference_server", "serve"]
-    if Path("/.flatpak-info").exists():  # the server lives outside GIMP's Flatpak
-        start_with = ["flatpak-spawn", "--host", f"--env={paths.HOME_VARIABLE}={paths.home()}", *start_with]
-    return client_module().connect(start_with, waiting)
-
-
-def ask(message: messages.Message, **reports) -> messages.Message:
-    """The answer to a single request, waited for.  Raises UserError."""
-    with connect(lambda _sentence: None) as client:
-        return client.request(message, **reports)[0]
-
-
-def steps(job: str, photo: Photo, pointed: Pointed, settings: dict, arrived: Callable[[Result], None]) -> Steps:
-    """The questions of a job.  `arrived` gets the last result; those before it are whoever asks' to take (`took`)."""
-    painting = paints(job, settings)
-    nothing_seen = messages.ImageRef(photo.width, photo.height, key="")
-    if painting:  # a model that is missing is said before a pixel is read: bounds need none
-        yield Question(Locate(job, nothing_seen, bounds=(0, 0, photo.width, photo.height), model=settings["model"]))
-    backdrop_frames: list[bytes] = []
-    backdrop = photo_layer.backdrop(photo, settings, backdrop_frames) if job == "replace" else None
-    if job == "replace" and backdrop is None and not settings["prompt"].strip():
-        raise wrong_input(
-            "Nothing says what should be around the object.",
-            "Write a prompt, or choose another background.",
+    def _check_model(self) -> PhotoRequest[Located]:
+        """A request that fails at once where the model is missing: bounds need no pixel to be read."""
+        everything = whole(self.photo.width, self.photo.height)
+        message = Locate(
+            job=self.settings.job,
+            image=self.photo.size_ref,
+            target=Target(bounds=everything),
+            model=self.settings.model,
         )
-    seen, proxy = (photo.described, photo.proxy) if pointed.clicks else (nothing_seen, NO_PROXY)
-    hint: list[bytes] = []
-    rough = _rough(photo, pointed, hint) if pointed.rough else None
-    grow, feather = amounts(settings)
-    margin, shadow = (grow or 0) + (feather or 0), settings.get("include_shadow", False)
-    where = Locate(
-        job, seen, pointed.clicks, pointed.bounds, margin, rough, shadow, painting, settings.get("model", "")
-    )
-    located, _ = yield Question(where, hint, proxy)
-    window = located.window
-    pixels = yield from photo.reading(window)
-    _, _, w, h = window
-    if job == "select":
-        frames = [*hint]
-        raster = attach(frames, w, h, photo.channels, photo.depth, pixels)
-        request = Segment(seen, pointed.clicks, window, raster, rough, settings["soft_edge"], shadow)
-        found, answer = yield Question(request, frames, proxy)
-        arrived(Result(found.window, found.score, extract(found.mask, answer)))
-        return
-    frames = [*backdrop_frames]
-    raster = attach(frames, w, h, photo.channels, photo.depth, pixels)
-    mask = None
-    if not pointed.clicks:
-        frames.append((yield from packed_mask(photo, pointed.mask, window)))
-        mask = Raster(w, h, 1, "uint8", len(frames) - 1, packed=True)
-    request = Inpaint(
-        job,
-        seen,
-        window,
-        pixels=raster,
-        clicks=pointed.clicks,
-        mask=mask,
-        wish=wish(settings) if painting else messages.PaintOptions(),
-        backdrop=backdrop,
-        grow=grow,
-        feather=feather,
-        seed=settings["seed"],
-        variations=settings["variations"] if painting else 1,
-        soft_edge=settings.get("soft_edge", False),
-        include_shadow=shadow,
-    )
-    took(*(yield Question(request, frames, proxy)), settings if painting else None, arrived)
+        return PhotoRequest(message=message)
 
+    def _background(self, frames: list[bytes]) -> Background | None:
+        """What comes behind, its pixels in `frames`; None where nothing does or a model paints it.  Raises UserError."""
+        if self.settings.job != Job.REPLACE:
+            return None
+        background = read_background(self.photo, self.settings, frames)
+        if background is None and not self.settings.prompt.strip():
+            raise wrong_input(
+                "Nothing says what should be around the object.",
+                "Write a prompt, or choose another background.",
+            )
+        return background
 
-def find(job: str, photo: Photo, pointed: Pointed, settings: dict, quick: bool = False) -> Question:
-    """What may be meant: for a live overlay."""
-    frames: list[bytes] = []
-    rough = _rough(photo, pointed, frames) if pointed.mask else None
-    grow, feather = amounts(settings)
-    soft, shadow = (bool(settings.get(name)) for name in ("soft_edge", "include_shadow"))
-    shadow = shadow and job != "replace"  # there it is the ground's, not the object's
-    message = PreviewMasks(job, photo.described, pointed.clicks, rough, grow, feather, soft, shadow, quick)
-    return Question(message, frames, photo.proxy)
+    def _locate(self) -> PhotoRequest[Located]:
+        frames: list[bytes] = []
+        message = Locate(
+            job=self.settings.job,
+            image=self._image(),
+            target=self._target(frames) if self.target.prompt else Target(bounds=self.target.bounds),
+            options=self.settings.mask_options,
+            paints=self.settings.paints,
+            model=self.settings.model,
+        )
+        return PhotoRequest(message=message, frames=frames, proxy=self._proxy())
 
+    def _segment(self, window: Window, pixels: bytes) -> PhotoRequest[Segmented]:
+        frames: list[bytes] = []
+        message = Segment(
+            image=self._image(),
+            target=self._target(frames),
+            window=window,
+            pixels=self._attach_pixels(frames, window, pixels),
+            options=self.settings.mask_options,
+        )
+        return PhotoRequest(message=message, frames=frames, proxy=self._proxy())
 
-def amounts(settings: dict) -> tuple[int | None, int | None]:
-    """grow and feather, None where they are to suit the photo's size."""
-    grow, feather = (
-        None if settings.get(name, AUTOMATIC) == AUTOMATIC else settings[name] for name in ("grow", "feather")
-    )
-    return grow, feather
+    def _inpaint(
+        self,
+        window: Window,
+        pixels: bytes,
+        mask: bytes | None,
+        background: Background | None,
+        background_frames: list[bytes],
+    ) -> PhotoRequest[Inpainted]:
+        """mask: of the window, packed, where there is no prompt."""
+        settings, frames = self.settings, [*background_frames]
+        raster = self._attach_pixels(frames, window, pixels)
+        target = Target(prompt=self.target.prompt)
+        if mask is not None:
+            frames.append(mask)
+            packed = Raster(window.width, window.height, 1, Depth.UINT8, len(frames) - 1, packed=True)
+            target = Target(mask=packed, bounds=self.target.bounds)
+        message = Inpaint(
+            job=settings.job,
+            image=self._image(),
+            target=target,
+            window=window,
+            pixels=raster,
+            options=settings.mask_options,
+            paint=settings.paint_options if settings.paints else PaintOptions(),
+            background=background,
+            seed=settings.seed,
+            variations=settings.variations if settings.paints else 1,
+        )
+        return PhotoRequest(message=message, frames=frames, proxy=self._proxy())
 
+    def _image(self) -> ImageRef:
+        """The photo; with its hash only where a prompt is about what it shows."""
+        return self.photo.ref if self.target.prompt else self.photo.size_ref
 
-def _rough(photo: Photo, pointed: Pointed, frames: list[bytes]) -> Raster:
-    wide, high, covered = rough_mask(photo, pointed.mask)
-    return attach(frames, wide, high, 1, "uint8", covered, pack=True)
+    def _proxy(self) -> Proxy | None:
+        return self.photo.proxy if self.target.prompt else None
 
+    def _target(self, frames: list[bytes]) -> Target:
+        """The prompt, with the rough mask where there is one."""
+        rough = _attach_proxy_mask(self.photo, self.target, frames) if self.target.rough else None
+        return Target(prompt=self.target.prompt, rough_mask=rough)
 
-def took(
-    message: Preview | Inpainted, frames: list[bytes], painted_with: dict | None, arrived: Callable[[Result], None]
-) -> None:
-    """Hand on a result, if it is one.  painted_with: the settings, where a model painted it."""
-    if isinstance(message, Preview):
-        return
-    told = {name: getattr(message, name) for name in TOLD}
-    arrived(
-        Result(
-            message.window,
-            message.score,
+    def _ready_mask(self, window: Window) -> Generator[None, None, bytes]:
+        """What the mask that is taken as it is covers of the window, packed."""
+        assert self.target.mask is not None  # a target without a prompt has one
+        return window_mask(self.photo, self.target.mask, window)
+
+    def _attach_pixels(self, frames: list[bytes], window: Window, pixels: bytes) -> Raster:
+        return attach(frames, window.width, window.height, self.photo.channels, self.photo.depth, pixels)
+
+    def _result(self, message: Inpainted, frames: list[bytes]) -> JobResult:
+        painted_with = None
+        if self.settings.paints:
+            painted_with = PaintedWith(
+                seed=message.seed,
+                prompt=message.prompt,
+                negative=message.negative,
+                model=self.settings.model,
+                quality=self.settings.quality,
+            )
+        return JobResult(
+            window=message.window,
+            score=message.score,
             mask=extract(message.mask, frames),
             pixels=extract(message.pixels, frames),
             alpha=extract(message.alpha, frames),
-            told={**told, **{name: painted_with[name] for name in ("model", "quality")}} if painted_with else None,
+            painted_with=painted_with,
         )
+
+
+# -- single requests of a dialog --------------------------------------------------------------------------------------
+
+
+def encode_request(photo: PhotoLayer) -> PhotoRequest[Encoded]:
+    """Have the segmenter's slow part done."""
+    return PhotoRequest(message=EncodeImage(image=photo.ref), proxy=photo.proxy)
+
+
+def preview_request(
+    photo: PhotoLayer, target: ObjectTarget, settings: JobSettings, *, quick: bool = False
+) -> PhotoRequest[MaskProposals]:
+    """The masks that may be meant, for an overlay.  quick: the first answer is enough."""
+    frames: list[bytes] = []
+    raster = _attach_proxy_mask(photo, target, frames) if target.mask else None
+    options = settings.mask_options
+    if settings.job == Job.REPLACE:  # the shadow is the ground's there, not the object's
+        options = replace(options, include_shadow=False)
+    message = PreviewMasks(
+        job=settings.job,
+        image=photo.ref,
+        target=Target(prompt=target.prompt, rough_mask=raster) if target.prompt else Target(mask=raster),
+        options=options,
+        quick=quick,
     )
+    return PhotoRequest(message=message, frames=frames, proxy=photo.proxy)
 
 
-def client_module():
-    """`inference_server.shared.client`, which needs pyzmq.  Raises UserError where GIMP's Python has none."""
-    try:
-        from inference_server.shared import client
-    except ImportError:
-        raise UserError(
-            ErrorCode.NO_PYZMQ,
-            "Inpaint Anything cannot talk to its server: GIMP's Python has no pyzmq.",
-            "Run install.py again; on Debian, sudo apt install python3-zmq does it too.",
-        ) from None
-    return client
+def expand_request(photo: PhotoLayer, settings: JobSettings) -> PhotoRequest[ExpandedPrompt]:
+    """The prompt that a model would be given."""
+    message = ExpandPrompt(job=settings.job, image=photo.ref, paint=settings.paint_options)
+    return PhotoRequest(message=message, proxy=photo.proxy)
 
 
-def installation() -> str:
-    """The server's Python, as install.py noted it down beside this file.  Raises UserError."""
-    record = Path(__file__).parents[2] / "installation.json"
-    try:
-        noted = json.loads(record.read_text("utf-8"))
-        python, home = noted["python"], noted["home"]
-    except (OSError, ValueError, LookupError):
-        raise UserError(ErrorCode.NO_SERVER, "The inference server is not installed.", "Run install.py.") from None
-    os.environ.setdefault(paths.HOME_VARIABLE, home)
-    if not Path(python).exists() and not Path("/.flatpak-info").exists():
-        sentence = tr("The inference server is gone: there is no {file}.", file=python)
-        raise UserError(ErrorCode.NO_SERVER, sentence, "Run install.py again.")
-    return python
+def _attach_proxy_mask(photo: PhotoLayer, target: ObjectTarget, frames: list[bytes]) -> Raster:
+    """What the target's mask covers of the proxy."""
+    assert target.mask is not None  # the caller has seen that there is one
+    return attach(frames, *photo.proxy_size, 1, Depth.UINT8, proxy_mask(photo, target.mask), pack=True)
+
+
+def _asked(request: PhotoRequest[R]) -> Generator[PhotoRequest[Any], Answer | None, tuple[R, list[bytes]]]:
+    """One step: the request is yielded, the answer returned."""
+    answer = yield request
+    assert answer is not None  # a request is always answered
+    return answer

@@ -1,187 +1,168 @@
-"""A conversation with the server on a thread of its own, for a window that must never freeze.
-
-Everything here but the thread runs on GTK's main loop: questions are asked there, answers and news are heard there.
-"""
+"""A conversation with the server on a thread of its own, for a window that must never freeze."""
 
 import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic
 
-from gi.repository import GLib
-
-from inference_server.shared import messages
-from inference_server.shared.errors import UserError, cancelled_error
-from inference_server.shared.geometry import Window
+from inference_server.shared.errors import ErrorCode, UserError, cancelled_error
+from inference_server.shared.messages import R
+from inference_server.shared.monitor import Monitor
 from inference_server.shared.text import tr
 
-from . import job_steps
-from .background import broken
-from .job_steps import Question, Steps
+from .background import BackgroundTasks, internal_error
+from .connection import Partial, PhotoRequest, connect
 
-Message = messages.Message
-Failed = Callable[[UserError], None]
+if TYPE_CHECKING:
+    from inference_server.shared.client import Client
 
 
-@dataclass(eq=False)
-class Asked:
-    """A question on its way.  Whatever it would still be told is not told once it is dropped."""
+def _ignore_progress(share: float, message: str) -> None:
+    pass
 
-    question: Question
-    answered: Callable[[Message, list[bytes]], None]
-    failed: Failed
+
+def _ignore_partial(message: object, frames: list[bytes]) -> None:
+    pass
+
+
+@dataclass(eq=False, kw_only=True)
+class PendingRequest(Generic[R]):
+    """A request that was asked and is not answered yet; the callbacks are those of `RequestWorker.ask`."""
+
+    request: PhotoRequest[R]
+    answered: Callable[[R, list[bytes]], None]
+    failed: Callable[[UserError], None]
     progress: Callable[[float, str], None]
-    partial: Callable[[Message, list[bytes]], None]
-    line: str
-    dropped: threading.Event = field(default_factory=threading.Event)
-    stopped: threading.Event = field(default_factory=threading.Event)
+    partial: Partial
+    _cancelled: threading.Event = field(default_factory=threading.Event)
+    _dropped: threading.Event = field(default_factory=threading.Event)
 
-    def stop(self) -> None:
-        """Have the server stop; the answer is then the failure "cancelled"."""
-        self.stopped.set()
+    def cancel(self) -> None:
+        """Have the server stop.  The only callback that follows is failed(error), with ErrorCode.CANCELLED."""
+        self._cancelled.set()
 
     def drop(self) -> None:
-        """Nobody wants to know any more."""
-        self.stopped.set()
-        self.dropped.set()
+        """Have the server stop.  No callback follows."""
+        self._dropped.set()
+        self._cancelled.set()
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the server is to stop."""
+        return self._cancelled.is_set()
+
+    @property
+    def is_dropped(self) -> bool:
+        """Whether nobody waits for it any more."""
+        return self._dropped.is_set()
 
 
-class Talk:
-    """Asks one question after the other.  A server that is gone is started again, and asked again, once."""
+class RequestWorker:
+    """One thread with one connection, which asks one request after the other.
 
-    def __init__(self):
-        self._queue: queue.SimpleQueue[Asked | None] = queue.SimpleQueue()
-        self._newest: dict[str, Asked] = {}
-        self._client = None  # touched by the thread only
-        threading.Thread(target=self._work, name="talk", daemon=True).start()
+    A server that is gone is started again and asked again, once.  Everything here is called on the main loop's thread,
+    where the callbacks are called too.
+    """
+
+    def __init__(self, tasks: BackgroundTasks) -> None:
+        """tasks: what the callbacks are delivered by; none is once it is closed."""
+        self.tasks = tasks
+        self._queue: queue.SimpleQueue[PendingRequest[Any] | None] = queue.SimpleQueue()
+        self._slots: dict[str, PendingRequest[Any]] = {}
+        self._closed = threading.Event()
+        self._client: Client | None = None  # the thread's alone
+        threading.Thread(target=self._work, name="requests", daemon=True).start()
 
     def ask(
         self,
-        question: Question,
-        answered: Callable[[Message, list[bytes]], None],
-        failed: Failed,
-        progress: Callable[[float, str], None] = lambda share, word: None,
-        partial: Callable[[Message, list[bytes]], None] = lambda message, frames: None,
-        line: str = "",
-    ) -> Asked:
-        """Ask; one of answered and failed is called, progress and partial before that.
+        request: PhotoRequest[R],
+        answered: Callable[[R, list[bytes]], None],
+        failed: Callable[[UserError], None],
+        *,
+        progress: Callable[[float, str], None] = _ignore_progress,
+        partial: Partial = _ignore_partial,
+        slot: str = "",
+    ) -> PendingRequest[R]:
+        """Ask; in the end answered(result, frames) or failed(error) is called.
 
-        line: a name under which only the newest question counts; those before it are dropped.
+        progress(share, message), partial(message, frames): called before that, as in `Client.request`.  slot: a name
+        under which only the newest request counts: those before it are dropped.
         """
-        asked = Asked(question, answered, failed, progress, partial, line)
-        if line:
-            self.forget(line)
-            self._newest[line] = asked
-        self._queue.put(asked)
-        return asked
+        pending = PendingRequest(request=request, answered=answered, failed=failed, progress=progress, partial=partial)
+        if slot:
+            self.cancel(slot)
+            self._slots[slot] = pending
+        self._queue.put(pending)
+        return pending
 
-    def forget(self, line: str) -> None:
-        """Drop what was asked under this name."""
-        if line in self._newest:
-            self._newest.pop(line).drop()
+    def cancel(self, slot: str) -> None:
+        """Drop the request in this slot, if there is one."""
+        if slot in self._slots:
+            self._slots.pop(slot).drop()
 
     def close(self) -> None:
-        for line in [*self._newest]:
-            self.forget(line)
+        """Drop every request and end the connection."""
+        self._closed.set()
         self._queue.put(None)
 
+    # -- on the main loop -----------------------------------------------------------------------------------------
+
+    def _deliver_news(self, pending: PendingRequest[Any], callback: Callable[..., None], *news: object) -> None:
+        if not pending.is_cancelled and not self._closed.is_set():
+            callback(*news)
+
+    def _deliver_result(self, pending: PendingRequest[Any], result: object, frames: list[bytes]) -> None:
+        if pending.is_cancelled:  # too late for the server
+            self._deliver_error(pending, cancelled_error())
+        elif not self._closed.is_set():
+            pending.answered(result, frames)
+
+    def _deliver_error(self, pending: PendingRequest[Any], error: UserError) -> None:
+        if not pending.is_dropped and not self._closed.is_set():
+            pending.failed(cancelled_error() if pending.is_cancelled else error)
+
+    # -- on the thread --------------------------------------------------------------------------------------------
+
     def _work(self) -> None:
-        while (asked := self._queue.get()) is not None:
-            if asked.dropped.is_set():
+        while (pending := self._queue.get()) is not None:
+            if pending.is_dropped or self._closed.is_set():
                 continue
             try:
-                self._tell(asked, asked.answered, *self._answer(asked))
+                result, frames = self._send(pending)
             except UserError as error:
-                self._tell(asked, asked.failed, error)
+                self.tasks.post(self._deliver_error, pending, error)
             except Exception as error:
-                self._tell(asked, asked.failed, broken(error))
-        self._leave()
+                self.tasks.post(self._deliver_error, pending, internal_error(error))
+            else:
+                self.tasks.post(self._deliver_result, pending, result, frames)
+        self._disconnect()
 
-    def _answer(self, asked: Asked) -> job_steps.Answer:
-        known_server = self._client is not None
+    def _send(self, pending: PendingRequest[R]) -> tuple[R, list[bytes]]:
+        """Ask the server and wait.  Raises UserError."""
+
+        def progress(share: float, message: str) -> None:
+            self.tasks.post(self._deliver_news, pending, pending.progress, share, message)
+
+        def partial(message: object, frames: list[bytes]) -> None:
+            self.tasks.post(self._deliver_news, pending, pending.partial, message, frames)
+
+        monitor = Monitor(on_progress=progress, is_cancelled=lambda: pending.is_cancelled or self._closed.is_set())
+        may_retry = self._client is not None
         while True:
             try:
                 if self._client is None:
-                    self._client = job_steps.connect(lambda sentence: self._tell(asked, asked.progress, 0.0, sentence))
-                return asked.question.asked_of(
-                    self._client,
-                    progress=lambda share, word: self._tell(asked, asked.progress, share, word),
-                    cancelled=asked.stopped.is_set,
-                    partial=lambda message, frames: self._tell(asked, asked.partial, message, frames),
-                )
+                    self._client = connect(lambda sentence: progress(0.0, sentence))
+                return pending.request.send(self._client, monitor=monitor, partial=partial)
             except UserError as error:
-                if error.code in ("server-gone", "silent"):
-                    self._leave()
-                if error.code != "server-gone" or not known_server or asked.stopped.is_set():
+                if error.code in (ErrorCode.SERVER_GONE, ErrorCode.SILENT):
+                    self._disconnect()
+                if error.code != ErrorCode.SERVER_GONE or not may_retry or pending.is_cancelled:
                     raise
-                known_server = False
-                again = tr("The inference server stopped. It is started again…")
-                self._tell(asked, asked.progress, 0.0, again)
+                may_retry = False
+                progress(0.0, tr("The inference server stopped. It is started again…"))
 
-    def _leave(self) -> None:
+    def _disconnect(self) -> None:
         if self._client is not None:
             self._client.close()
             self._client = None
-
-    def _tell(self, asked: Asked, hear: Callable[..., None], *news) -> None:
-        def told() -> bool:
-            if not asked.dropped.is_set():
-                hear(*news)
-            return GLib.SOURCE_REMOVE
-
-        GLib.idle_add(told, priority=GLib.PRIORITY_DEFAULT)
-
-
-class Run:
-    """A job's steps, taken on GTK's main loop while the window stays alive."""
-
-    def __init__(
-        self,
-        talk: Talk,
-        steps: Steps,
-        ended: Callable[[UserError | None], None],
-        progress: Callable[[float, str], None],
-        partial: Callable[[Message, list[bytes]], None],
-    ):
-        """ended(None) when all is done, or ended(error): UserError, "cancelled" where it was stopped."""
-        self._talk, self._steps, self._ended = talk, steps, ended
-        self._progress, self._partial = progress, partial
-        self._asked: Asked | None = None
-        self._stopped = False
-        self._go_on(None)
-
-    @property
-    def window(self) -> Window:
-        """The part of the photo that is worked on."""
-        return self._asked.question.message.window
-
-    def stop(self) -> None:
-        """End it as soon as may be."""
-        self._stopped = True
-        if self._asked:
-            self._asked.stop()
-
-    def _go_on(self, answer: job_steps.Answer | None) -> bool:
-        self._asked = None
-        try:
-            if self._stopped:
-                raise cancelled_error()
-            question = self._steps.send(answer)
-        except StopIteration:
-            self._ended(None)
-        except UserError as error:
-            self._ended(error)
-        except Exception as error:
-            self._ended(broken(error))
-        else:
-            if question is None:
-                GLib.idle_add(self._go_on, None, priority=GLib.PRIORITY_DEFAULT_IDLE)
-            else:
-                self._asked = self._talk.ask(
-                    question,
-                    lambda *answer: self._go_on(answer) and None,
-                    self._ended,
-                    self._progress,
-                    self._partial,
-                )
-        return GLib.SOURCE_REMOVE

@@ -1,0 +1,74 @@
+"""What comes behind an object whose background is replaced, as a request holds it."""
+
+import gi
+
+gi.require_version("Babl", "0.1")
+gi.require_version("Gegl", "0.4")
+gi.require_version("Gimp", "3.0")
+from gi.repository import Babl, Gegl, Gimp, Gio, GLib  # noqa: E402  gi wants the versions first
+
+from inference_server.shared import wire  # noqa: E402
+from inference_server.shared.errors import UserError, wrong_input  # noqa: E402
+from inference_server.shared.geometry import Window, scaled_size  # noqa: E402
+from inference_server.shared.messages import Background, Raster  # noqa: E402
+from inference_server.shared.text import tr  # noqa: E402
+
+from ..arguments import BackgroundKind  # noqa: E402
+from ..job_settings import JobSettings  # noqa: E402
+from .photo_layer import PhotoLayer  # noqa: E402
+from .pixels import read_pixels  # noqa: E402
+
+
+def read_background(photo: PhotoLayer, settings: JobSettings, frames: list[bytes]) -> Background | None:
+    """The background that is chosen, with its pixels appended to `frames`; None where a model is to paint it.
+
+    Raises UserError for a photo that cannot be read.
+    """
+    match settings.background:
+        case BackgroundKind.PHOTO:
+            return Background(picture=_picture(photo, settings.photo, frames))
+        case BackgroundKind.COLOUR:
+            return Background(colours=(_colour(photo, settings.colour),))
+        case BackgroundKind.GRADIENT:
+            return Background(colours=(_colour(photo, settings.colour), _colour(photo, settings.second_colour)))
+        case BackgroundKind.BLUR:
+            return Background(blur=settings.blur / 100)
+    return None
+
+
+def _picture(photo: PhotoLayer, file: Gio.File | None, frames: list[bytes]) -> Raster:
+    """What a file shows, as GIMP opens it, in the photo's own colours and depth; no larger than covers the photo."""
+    if file is None:
+        raise wrong_input("There is no photo to put behind the object.", "Choose its file.")
+    try:
+        image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, file)
+    except GLib.Error:
+        image = None
+    if image is None:
+        raise _unreadable(file)
+    try:
+        layer = image.merge_visible_layers(Gimp.MergeType.CLIP_TO_IMAGE)
+        if layer is None:
+            raise _unreadable(file)
+        layer.resize_to_image_size()
+        width, height, alpha = layer.get_width(), layer.get_height(), layer.has_alpha()
+        scale = min(1.0, max(photo.width / width, photo.height / height))
+        width, height = scaled_size(width, height, scale)
+        pixel_format = Babl.get_name(photo.colour_format(alpha=alpha))
+        pixels = read_pixels(layer, Window(0, 0, width, height), scale, pixel_format)
+        return wire.attach(frames, width, height, (1 if photo.grey else 3) + alpha, photo.depth, pixels)
+    finally:
+        image.delete()
+
+
+def _unreadable(file: Gio.File) -> UserError:
+    sentence = tr("{file} is not a picture that GIMP can open.", file=file.get_parse_name())
+    return wrong_input(sentence, "Choose another photo.")
+
+
+def _colour(photo: PhotoLayer, colour: Gegl.Color | None) -> tuple[float, float, float]:
+    """A colour as the photo would hold it, 0 to 1: red, green and blue, alike where the photo is grey."""
+    assert colour is not None  # GIMP's arguments have one
+    values = memoryview(colour.get_bytes(photo.colour_format("float")).get_data()).cast("f")
+    red, green, blue = (min(1.0, max(0.0, value)) for value in ([values[0]] * 3 if photo.grey else values))
+    return red, green, blue

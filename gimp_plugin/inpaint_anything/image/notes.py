@@ -1,0 +1,133 @@
+"""The notes that a job leaves on its layers, as JSON in a parasite, so that it can be opened again.
+
+A group has what the job was, each result what a model painted it with, and the mask a digest that shows later whether
+somebody has painted on it.  Documents made by older versions have the same keys: they must stay as they are.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+
+from gi.repository import Gimp
+
+from inference_server.shared.messages import Job, ObjectPrompt, Quality
+
+from .. import job_settings
+from ..job_settings import JobSettings
+
+PARASITE = "inpaint-anything-job"
+FLAGS = Gimp.PARASITE_PERSISTENT | Gimp.PARASITE_UNDOABLE
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobNote:
+    """What a group came from.
+
+    layer, tattoo: the photo's layer, by its name and by GIMP's number for it, 0 where that is not known.  prompt: None
+    where a mask was given.  score: of the mask, 0 to 1.
+    """
+
+    job: Job
+    layer: str
+    tattoo: int
+    settings: JobSettings
+    prompt: ObjectPrompt | None
+    score: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaintedWith:
+    """What a diffusion model was given for a result: the prompts are those it read, help included."""
+
+    seed: int
+    prompt: str
+    negative: str
+    model: str
+    quality: Quality
+
+
+def note_job(group: Gimp.GroupLayer, note: JobNote) -> None:
+    """Leave a note on a job's group."""
+    _attach(
+        group,
+        {
+            "job": note.job.value,
+            "layer": note.layer,
+            "tattoo": note.tattoo,
+            "settings": job_settings.to_json(note.settings),
+            "clicks": asdict(note.prompt) if note.prompt else None,
+            "score": note.score,
+        },
+    )
+
+
+def note_result(layer: Gimp.Layer, job: Job, painted_with: PaintedWith) -> None:
+    """Leave a note on a result that a model has painted."""
+    _attach(layer, {"job": job.value, **asdict(painted_with)})
+
+
+def note_mask(layer: Gimp.Layer, digest: str) -> None:
+    """Leave a note on a job's mask."""
+    _attach(layer, {"mask": digest})
+
+
+def is_job(item: Gimp.Item) -> bool:
+    """Whether an item is the group, or a result, of a job."""
+    return "job" in _read(item)
+
+
+def job_of(group: Gimp.GroupLayer) -> JobNote | None:
+    """The note on a job's group; None where there is none that can be read."""
+    found = _read(group)
+    settings, layer, tattoo, score = (found.get(name) for name in ("settings", "layer", "tattoo", "score"))
+    try:
+        job = Job(str(found.get("job")))
+    except ValueError:
+        return None
+    if not isinstance(settings, dict):
+        return None
+    return JobNote(
+        job=job,
+        layer=layer if isinstance(layer, str) else "",
+        tattoo=tattoo if isinstance(tattoo, int) else 0,
+        settings=job_settings.from_json(job, settings),
+        prompt=_prompt(found.get("clicks")),
+        score=score if isinstance(score, float) else 0.0,
+    )
+
+
+def mask_digest_of(layer: Gimp.Layer) -> str | None:
+    """The digest that the mask had when it was made; None for a layer that is not a job's mask."""
+    digest = _read(layer).get("mask")
+    return digest if isinstance(digest, str) else None
+
+
+def _attach(item: Gimp.Item, note: dict[str, object]) -> None:
+    item.attach_parasite(Gimp.Parasite.new(PARASITE, FLAGS, list(json.dumps(note).encode())))
+
+
+def _read(item: Gimp.Item) -> dict[str, object]:
+    parasite = item.get_parasite(PARASITE)
+    try:
+        found = json.loads(bytes(parasite.get_data())) if parasite else {}
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _prompt(noted: object) -> ObjectPrompt | None:
+    """A prompt as JSON gave it; None where there was none, or it cannot be read."""
+    if not isinstance(noted, dict):
+        return None
+    try:
+        box = noted["box"]
+        if box:
+            x0, y0, x1, y1 = map(float, box)
+            box = x0, y0, x1, y1
+        return ObjectPrompt(
+            points=tuple((float(x), float(y)) for x, y in noted["points"]),
+            labels=tuple(int(label) for label in noted["labels"]),
+            box=box or None,
+            chosen=tuple(int(k) for k in noted.get("chosen", ())),
+        )
+    except (LookupError, TypeError, ValueError):
+        return None

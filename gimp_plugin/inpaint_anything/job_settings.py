@@ -1,0 +1,161 @@
+"""The settings of a job as the plug-in uses them, read from GIMP's procedure config (`arguments`)."""
+
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import gi
+
+gi.require_version("Babl", "0.1")
+gi.require_version("Gegl", "0.4")
+gi.require_version("Gimp", "3.0")
+from gi.repository import Babl, Gegl, Gimp, Gio  # noqa: E402  gi wants the versions first
+
+from inference_server.shared.messages import Job, MaskOptions, PaintOptions, Quality  # noqa: E402
+
+from . import arguments  # noqa: E402
+from .arguments import AUTOMATIC, BackgroundKind  # noqa: E402
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobSettings:
+    """What a person has chosen for a job.  A setting that the job does not have keeps its default.
+
+    grow, feather: pixels of the photo, None for what suits its size.  blur: per cent.  The other fields that have the
+    name of one in `MaskOptions` or `PaintOptions` mean the same.
+    """
+
+    job: Job
+    grow: int | None = None
+    feather: int | None = None
+    soft_edge: bool = False
+    include_shadow: bool = False
+    prompt: str = ""
+    negative: str = ""
+    help_prompt: bool = True
+    quality: Quality = Quality.BALANCED
+    model: str = ""
+    variations: int = 1
+    seed: int = 0
+    background: BackgroundKind = BackgroundKind.PROMPT
+    photo: Gio.File | None = None
+    colour: Gegl.Color | None = None
+    second_colour: Gegl.Color | None = None
+    blur: int = 50
+
+    @property
+    def paints(self) -> bool:
+        """Whether a diffusion model is to paint."""
+        return self.job == Job.FILL or (self.job == Job.REPLACE and self.background == BackgroundKind.PROMPT)
+
+    @property
+    def mask_options(self) -> MaskOptions:
+        """What is done to the object's mask."""
+        return MaskOptions(
+            grow=self.grow, feather=self.feather, soft_edge=self.soft_edge, include_shadow=self.include_shadow
+        )
+
+    @property
+    def paint_options(self) -> PaintOptions:
+        """What a diffusion model is to paint."""
+        return PaintOptions(
+            prompt=self.prompt,
+            negative=self.negative,
+            help_prompt=self.help_prompt,
+            quality=self.quality,
+            model=self.model,
+        )
+
+
+# -- GIMP's config ----------------------------------------------------------------------------------------------------
+
+
+def create_config(job: Job) -> Gimp.ProcedureConfig:
+    """A config of the job's procedure with every setting's default."""
+    config = Gimp.get_pdb().lookup_procedure(arguments.PREFIX + job).create_config()
+    for name in arguments.names(job):
+        if name in arguments.DEFAULT_COLOURS:  # GIMP hands them on as black
+            config.set_property(name, Gegl.Color.new(arguments.DEFAULT_COLOURS[name]))
+    return config
+
+
+def read(job: Job, config: Gimp.ProcedureConfig) -> JobSettings:
+    """The settings in a config of the job's procedure."""
+    values = {_field(name): config.get_property(name) for name in arguments.names(job)}
+    for field, convert in _FROM_CONFIG.items():
+        if field in values:
+            values[field] = convert(values[field])
+    return JobSettings(job=job, **values)
+
+
+def write(settings: JobSettings, config: Gimp.ProcedureConfig) -> None:
+    """Put settings into a config of their job's procedure."""
+    for name in arguments.names(settings.job):
+        config.set_property(name, _config_value(settings, name))
+
+
+def _field(name: str) -> str:
+    """The field of `JobSettings` for an argument."""
+    return name.replace("-", "_")
+
+
+def _config_value(settings: JobSettings, name: str) -> object:
+    value = getattr(settings, _field(name))
+    if name in ("grow", "feather") and value is None:
+        return AUTOMATIC
+    return str(value.value) if isinstance(value, Quality | BackgroundKind) else value
+
+
+def _pixels(value: int) -> int | None:
+    return None if value == AUTOMATIC else value
+
+
+def _text(value: str | None) -> str:
+    return value or ""  # GIMP has None where nobody has written anything
+
+
+_FROM_CONFIG: dict[str, Callable] = {
+    "grow": _pixels,
+    "feather": _pixels,
+    "prompt": _text,
+    "negative": _text,
+    "model": _text,
+    "quality": Quality,
+    "background": BackgroundKind,
+}
+
+
+# -- JSON -------------------------------------------------------------------------------------------------------------
+
+
+def to_json(settings: JobSettings) -> dict[str, object]:
+    """The settings that the job has, as JSON can hold them: a file as its address, a colour as #rrggbb."""
+    return {_field(name): _json_value(_config_value(settings, name)) for name in arguments.names(settings.job)}
+
+
+def from_json(job: Job, values: Mapping[str, object]) -> JobSettings:
+    """What `to_json` gave, perhaps in an older version.  What is missing or does not fit has its default."""
+    config = create_config(job)
+    for name in arguments.names(job):
+        if _field(name) in values:
+            with contextlib.suppress(TypeError, ValueError, OverflowError):
+                config.set_property(name, _from_json_value(config, name, values[_field(name)]))
+    return read(job, config)
+
+
+def _json_value(value: object) -> object:
+    if isinstance(value, Gio.File):
+        return value.get_uri()
+    if isinstance(value, Gegl.Color):
+        return "#" + bytes(value.get_bytes(Babl.format("R'G'B' u8")).get_data()).hex()
+    return value
+
+
+def _from_json_value(config: Gimp.ProcedureConfig, name: str, value: object) -> object:
+    setting = config.find_property(name)
+    match setting.value_type.name if setting else "", value:
+        case "GFile", str():
+            return Gio.File.new_for_uri(value) if value else None
+        case "GeglColor", str():
+            return Gegl.Color.new(value)
+    return value
