@@ -1,15 +1,14 @@
 """The settings of each job as GIMP knows them: arguments of its procedure, declared once for the dialog, scripts and
 the last values.
 
-GIMP reads this when it starts, before it is known whether everything is installed: no import of inference_server here,
-and jobs and qualities by their names.  `job_settings` has them as types.
+GIMP reads this when it starts, before it is known whether everything is installed: there is no import of
+inference_server here, and jobs, qualities and backgrounds go by their names.  In `job_settings` they are types.
 
 Underlined letters are used once in the dialog, whose own are C, F, K, L, O, R and S.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
 
 import gi
 
@@ -25,16 +24,7 @@ AUTOMATIC = -1
 MAX_PIXELS = 1000  # to grow or to feather by
 MAX_VARIATIONS = 16
 FLAGS = GObject.ParamFlags.READWRITE
-
-
-class BackgroundKind(str, Enum):
-    """What comes behind an object whose background is replaced."""
-
-    PROMPT = "prompt"
-    PHOTO = "photo"
-    COLOUR = "colour"
-    GRADIENT = "gradient"
-    BLUR = "blur"
+NONE_OK, HAS_ALPHA = True, False  # of a file and of a colour
 
 
 # value: its label and what it means
@@ -44,11 +34,11 @@ QUALITIES = {
     "best": (_("Best"), _("Twice as many steps")),
 }
 BACKGROUNDS = {
-    BackgroundKind.PROMPT.value: (_("What the prompt says"), _("Painted by a model")),
-    BackgroundKind.PHOTO.value: (_("Another photo"), _("Scaled to cover this one")),
-    BackgroundKind.COLOUR.value: (_("A colour"), _("The same everywhere")),
-    BackgroundKind.GRADIENT.value: (_("Two colours"), _("One at the top, the other at the bottom")),
-    BackgroundKind.BLUR.value: (_("Out of focus"), _("This photo's own background, blurred")),
+    "prompt": (_("What the prompt says"), _("Painted by a model")),
+    "photo": (_("Another photo"), _("Scaled to cover this one")),
+    "colour": (_("A colour"), _("The same everywhere")),
+    "gradient": (_("Two colours"), _("One at the top, the other at the bottom")),
+    "blur": (_("Out of focus"), _("This photo's own background, blurred")),
 }
 DEFAULT_COLOURS = {"colour": "white", "second-colour": "gray"}
 
@@ -88,7 +78,7 @@ def _choice(name: str, label: str, blurb: str, *, options: dict[str, tuple[str, 
 
 def _file(name: str, label: str, blurb: str) -> Argument:
     def add(procedure: Gimp.Procedure) -> None:
-        procedure.add_file_argument(name, label, blurb, Gimp.FileChooserAction.OPEN, True, None, FLAGS)
+        procedure.add_file_argument(name, label, blurb, Gimp.FileChooserAction.OPEN, NONE_OK, None, FLAGS)
 
     return Argument(name, add)
 
@@ -96,7 +86,7 @@ def _file(name: str, label: str, blurb: str) -> Argument:
 def _colour(name: str, label: str, blurb: str) -> Argument:
     def add(procedure: Gimp.Procedure) -> None:
         Babl.init()  # which colours need
-        procedure.add_color_argument(name, label, blurb, False, Gegl.Color.new(DEFAULT_COLOURS[name]), FLAGS)
+        procedure.add_color_argument(name, label, blurb, HAS_ALPHA, Gegl.Color.new(DEFAULT_COLOURS[name]), FLAGS)
 
     return Argument(name, add)
 
@@ -157,7 +147,7 @@ ARGUMENTS: dict[str, tuple[Argument, ...]] = {
             _("_Background"),
             _("What comes around"),
             options=BACKGROUNDS,
-            default=BackgroundKind.PROMPT.value,
+            default="prompt",
         ),
         *_PAINTING,
         _file("photo", _("Pho_to"), _("The photo that comes behind")),
@@ -178,11 +168,11 @@ ARGUMENTS: dict[str, tuple[Argument, ...]] = {
 
 # The arguments that a background needs, beside those that all have.
 NEEDED: dict[str, tuple[str, ...]] = {
-    BackgroundKind.PROMPT.value: tuple(argument.name for argument in _PAINTING),
-    BackgroundKind.PHOTO.value: ("photo",),
-    BackgroundKind.COLOUR.value: ("colour",),
-    BackgroundKind.GRADIENT.value: ("colour", "second-colour"),
-    BackgroundKind.BLUR.value: ("blur",),
+    "prompt": tuple(argument.name for argument in _PAINTING),
+    "photo": ("photo",),
+    "colour": ("colour",),
+    "gradient": ("colour", "second-colour"),
+    "blur": ("blur",),
 }
 
 

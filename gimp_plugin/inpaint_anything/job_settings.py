@@ -12,9 +12,20 @@ gi.require_version("Gimp", "3.0")
 from gi.repository import Babl, Gegl, Gimp, Gio  # noqa: E402  gi wants the versions first
 
 from inference_server.shared.messages import Job, MaskOptions, PaintOptions, Quality  # noqa: E402
+from inference_server.shared.strenum import StrEnum  # noqa: E402
 
 from . import arguments  # noqa: E402
-from .arguments import AUTOMATIC, BackgroundKind  # noqa: E402
+from .arguments import AUTOMATIC  # noqa: E402
+
+
+class BackgroundKind(StrEnum):
+    """What comes behind an object whose background is replaced."""
+
+    PROMPT = "prompt"  # what a model paints
+    PHOTO = "photo"
+    COLOUR = "colour"
+    GRADIENT = "gradient"  # from one colour to another
+    BLUR = "blur"  # the photo's own
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,8 +13,7 @@ from inference_server.shared.geometry import Window, scaled_size  # noqa: E402
 from inference_server.shared.messages import Background, Raster  # noqa: E402
 from inference_server.shared.text import tr  # noqa: E402
 
-from ..arguments import BackgroundKind  # noqa: E402
-from ..job_settings import JobSettings  # noqa: E402
+from ..job_settings import BackgroundKind, JobSettings  # noqa: E402
 from .photo_layer import PhotoLayer  # noqa: E402
 from .pixels import read_pixels  # noqa: E402
 

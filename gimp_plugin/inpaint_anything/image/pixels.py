@@ -20,7 +20,8 @@ def read_pixels(
 ) -> bytes:
     """The pixels of a window of a drawable that is scaled by `scale`, from the top row down, in a Babl format.
 
-    window: in pixels of the scaled drawable.  abyss: what lies beside the drawable: CLAMP its edge's pixels, NONE zeros.
+    window: in pixels of the scaled drawable.  abyss: what there is beside the drawable: its edge's pixels (CLAMP), or
+    zeros (NONE).
     """
     Gegl.init(None)  # without it a scaled read is silently black; it takes 50 ms, so that it is not done at the start
     return bytes(drawable.get_buffer().get(Gegl.Rectangle.new(*window), scale, pixel_format, abyss))

@@ -1,4 +1,4 @@
-"""What the image says about which object is meant: the selected path or the selection; and masks as requests hold them."""
+"""Which object is meant, as the selected path or the selection says it; and masks as requests hold them."""
 
 import hashlib
 import zlib

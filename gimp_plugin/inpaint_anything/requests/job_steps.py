@@ -99,7 +99,7 @@ class PhotoJob:
         return PhotoRequest(message=message)
 
     def _background(self, frames: list[bytes]) -> Background | None:
-        """What comes behind, its pixels in `frames`; None where nothing does or a model paints it.  Raises UserError."""
+        """What comes behind, its pixels in `frames`; None for nothing or what a model paints.  Raises UserError."""
         if self.settings.job != Job.REPLACE:
             return None
         background = read_background(self.photo, self.settings, frames)
