@@ -1,14 +1,14 @@
 """Windows of an image.  Pure functions.
 
 Three spaces have three names: the *image* at full resolution, a *window* of it in its own pixels, and the *proxy*, the
-whole image scaled down (`geometry.proxy_size`), which is all that a segmenter looks at.
+whole image scaled down (`geometry.proxy_size`), which is all that a segmenter is given.
 """
 
 import numpy as np
 
 from ..shared.geometry import Window
 
-LEAST_CONTEXT = 64  # so that even a speck gets enough surroundings to be filled from
+LEAST_CONTEXT = 64  # pixels: a tiny object too needs surroundings to be filled from
 
 
 def bounds(mask: np.ndarray) -> Window | None:
@@ -21,9 +21,9 @@ def bounds(mask: np.ndarray) -> Window | None:
 
 
 def context_window(object_bounds: Window, width: int, height: int) -> Window:
-    """The window an inpainter should see: the object and, on each side, at least half its size again.
+    """The window an inpainter is given: the object and, on each side, at least half its size again.
 
-    In native pixels and cut at the photo's edge, never padded: a filler that sees black paints black.
+    In the image's own pixels and cut at the image's edge, never padded: an inpainter that sees black paints black.
     """
     dx = max((object_bounds.width + 1) // 2, LEAST_CONTEXT)
     dy = max((object_bounds.height + 1) // 2, LEAST_CONTEXT)

@@ -1,51 +1,71 @@
-"""From the mask a segmenter found on the proxy to one whose edge lies where the full-resolution photo has it.
+"""From a mask the segmenter found on the proxy to one whose edge lies where the full-resolution image has it.
 
-The steps and their constants are named at the top of `masks`.  Here is how each is done:
-
-1. The segmenter looks at the object's native window and is asked for the same object again: clicks, box and the mask
-   it gave before.  What it answers is taken only if it is the same object.
-2. The edge is pulled onto the photo's own edge by a guided filter with colour guide (He, Sun, Tang 2010, "Guided Image
+1. The segmenter encodes the object's own window at native resolution and is asked for the same object again, with the
+   points, a box and the mask it gave before.  Its answer is used only if it is the same object.
+2. The edge is moved onto the image's own edge by a guided filter with a colour guide (He, Sun, Tang 2010, "Guided Image
    Filtering", section 3), coarse to fine: at four pixels a mask cell first, then at twice the size each time.  Only
-   tiles that hold an edge are filtered, so time follows the edge's length and memory the tile.
-3. Specks go, holes are filled, and the edge is made crisp, or soft for hair and fur (ibid., section 4, feathering).
+   tiles that hold an edge are filtered, so time grows with the edge's length and memory with the tile.
+3. Specks and small holes go, and the edge is antialiased, or softened for hair and fur (ibid., section 4, feathering).
 """
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from ..imaging import masks, windows
 from ..imaging.pixels import to_proxy, to_uint8
-from ..shared.geometry import Window, proxy_size
-from ..shared.monitor import stop_if
+from ..shared.geometry import Size, Window, proxy_size, whole
+from ..shared.messages import ObjectPrompt
+from ..shared.monitor import UNWATCHED, Monitor
 
 if TYPE_CHECKING:
     from .segmenters import Segmenter
 
+# The object's own window.
+CONTEXT = 0.25  # of the object's size, on each side
+WORTH_ENCODING = 1.2  # times as many pixels a side as the proxy had there
+SAME_OBJECT = 0.7  # IoU with the mask found before, from which the answer counts as the same object
 
-TILE = 256  # pixels, of which only tiles with an edge in them are worked on
-BAND_ROWS = 512  # rows brought to 8 bits at a time
+# Following the edge: at the first size a mask cell is up to FIRST_PIXELS wide.
+FIRST_PIXELS = 4
+FIRST_RADIUS = 2  # mask cells
+FINE_RADIUS = 4  # pixels, at each further size
+EPS = 1e-4  # squared difference in colour, 0 to 1, that counts as an edge
+FIRST_ROUNDS, ROUNDS = 4, 2  # where the filter has moved an edge, it may find a better one from there
+
+# A soft edge, for hair and fur.
+HAIR = 8  # mask cells that it may reach to each side
+LONGEST_HAIR = 60  # pixels
+HAZE = 0.1  # alpha below this, which the filter gives to grain, becomes 0; the same at the other end
+
+TILE = 256  # pixels a side; only tiles with an edge in them are filtered
+BAND_ROWS = 512  # rows converted to 8 bits at a time
 
 
-class Coarse(NamedTuple):
-    """A mask that is only as fine as the proxy: logits (h, w) float32, positive inside; cells: grid cells per photo
-    pixel, in x and y; size: the photo's (width, height)."""
+@dataclass(frozen=True, kw_only=True)
+class LowResMask:
+    """A mask as fine as a segmenter's grid.
+
+    logits: (h, w) float32, positive inside; cells: grid cells per pixel of the image it lies on, in x and y; size: that
+    image's (width, height).
+    """
 
     logits: np.ndarray
     cells: tuple[float, float]
-    size: tuple[int, int]
+    size: Size
 
 
-def window_for(bounds: Window, size: tuple[int, int]) -> Window:
+def window_for(bounds: Window, size: Size) -> Window:
     """The native window in which to refine an object.
 
-    bounds: the coarse mask's, in photo pixels; size: the photo's (width, height).
+    bounds: the low-resolution mask's, in image pixels; size: the image's (width, height).
     """
-    # Two cells, because the coarse bounds are no better than that.
+    # Two cells, because the bounds are no more precise than that.
     least = max(windows.LEAST_CONTEXT, max(size) // 128)
-    dx, dy = (max(round(masks.CONTEXT * side), least) for side in bounds[2:])
+    dx, dy = (max(round(CONTEXT * side), least) for side in bounds[2:])
     return bounds.grown(dx, dy, *size)
 
 
@@ -53,36 +73,33 @@ def refine(
     segmenter: "Segmenter",
     pixels: np.ndarray,
     window: Window,
-    coarse: Coarse,
-    points: Sequence[tuple[float, float]] = (),
-    labels: Sequence[int] = (),
+    low_res: LowResMask,
+    prompt: ObjectPrompt,
+    *,
     soft_edge: bool = False,
-    progress: Callable[[float, str], None] = lambda share, word: None,
-    cancelled: Callable[[], bool] = lambda: False,
+    monitor: Monitor = UNWATCHED,
 ) -> np.ndarray:
     """The mask of a window at full resolution: alpha (h, w) uint8, over 127 = the object.
 
-    pixels: (h, w, 3|4) uint8, uint16 or float32, the window's own; window: where they lie in the photo (`window_for`);
-    coarse: the mask found on the proxy; points, labels: the clicks, in photo pixels.  soft_edge: whether alpha may fall
-    slowly, as hair and fur need it; else it falls within two pixels.  Raises UserError where it is cancelled.
+    pixels: (h, w, 3|4) uint8, uint16 or float32, the window's own; window: where they lie in the image (`window_for`);
+    low_res: the mask found on the proxy; prompt: its points are in image pixels.  soft_edge: whether alpha may fall
+    slowly, as hair and fur need it; otherwise it falls within two pixels.  Raises UserError when cancelled.
     """
-    rgb = _eight_bits(pixels)
-    progress(0.0, "Looking at the object")
-    logits, cells = coarse.logits, coarse.cells
-    start = window
-    # Where the window has few more pixels than it had in the proxy, a second look shows nothing new.
-    shown, known = (proxy_size(*size)[0] / size[0] for size in (window[2:], coarse.size))
-    if shown > masks.WORTH_A_LOOK * known:
-        again = _second_look(segmenter, rgb, window, coarse, points, labels)
-        if again is not None:
-            logits, cells = again
-            start = Window(0, 0, *window[2:])
-    progress(0.5, "Following the edge")
-    inside = [(x - window.x, y - window.y) for x, y in points]
-    alpha = follow(rgb, logits, cells, start, cancelled)
-    alpha = masks.tidy(alpha, inside, labels)
+    rgb = _to_rgb8(pixels)
+    monitor.report(0.0, "Looking at the object")
+    mask, start = low_res, window
+    # Where the window has few more pixels than it had in the proxy, encoding it adds nothing.
+    window_scale, image_scale = (proxy_size(*size)[0] / size[0] for size in (window[2:], low_res.size))
+    if window_scale > WORTH_ENCODING * image_scale:
+        closer = _decode_in_window(segmenter, rgb, window, low_res, prompt)
+        if closer is not None:
+            mask, start = closer, whole(*window[2:])
+    monitor.report(0.5, "Following the edge")
+    points = [(x - window.x, y - window.y) for x, y in prompt.points]
+    alpha = follow(rgb, mask.logits, mask.cells, start, monitor)
+    alpha = masks.tidy(alpha, points, prompt.labels)
     if soft_edge:
-        return _softened(rgb, alpha, round(masks.HAIR / min(cells)), cancelled)
+        return _softened(rgb, alpha, round(HAIR / min(mask.cells)), monitor)
     return masks.antialiased(alpha)
 
 
@@ -91,16 +108,15 @@ def follow(
     logits: np.ndarray,
     cells: tuple[float, float],
     window: Window,
-    cancelled: Callable[[], bool] = lambda: False,
+    monitor: Monitor = UNWATCHED,
 ) -> np.ndarray:
-    """The mask (h, w) uint8, over 127 inside, of `logits` in a window, its edge brought to that of rgb (h, w, 3) uint8.
+    """The mask (h, w) uint8, over 127 inside, of `logits` in a window, its edge moved onto that of rgb (h, w, 3) uint8.
 
-    logits, cells: as in `masks.sampled`, in whose pixels `window` is.  It finds an edge that lies within about two
-    cells.
+    logits, cells: as in `masks.sampled`, in whose pixels `window` is.  Finds an edge that lies within about two cells.
     """
     height, width = rgb.shape[:2]
     per_cell = 1 / min(cells)
-    halvings = max(0, int(np.ceil(np.log2(per_cell / masks.FIRST_PIXELS))))
+    halvings = max(0, int(np.ceil(np.log2(per_cell / FIRST_PIXELS))))
     levels = [rgb]
     for _ in range(halvings):
         h, w = levels[-1].shape[:2]
@@ -108,20 +124,21 @@ def follow(
     h, w = levels[-1].shape[:2]
     first = masks.sampled(logits, cells, window, (w, h), (width / w, height / h))
     share = np.rint(255 / (1 + np.exp(-first.clip(-30, 30)))).astype(np.uint8)
-    radius = max(1, round(masks.FIRST_RADIUS * per_cell / 2**halvings))
-    # Corners that a coarse cell cuts off take more rounds; in a photo that has no more to show they cost IoU.
-    rounds = masks.FIRST_ROUNDS if halvings else masks.ROUNDS
+    radius = max(1, round(FIRST_RADIUS * per_cell / 2**halvings))
+    # Corners that a coarse cell cuts off take more rounds; in an image that has no more detail they cost IoU.
+    rounds = FIRST_ROUNDS if halvings else ROUNDS
     while levels:
-        share = _followed(levels.pop(), share, radius, rounds, cancelled)
-        radius, rounds = masks.FINE_RADIUS, masks.ROUNDS
+        share = _follow_level(levels.pop(), share, radius, rounds, monitor)
+        radius, rounds = FINE_RADIUS, ROUNDS
     return share
 
 
 def guided(guide: np.ndarray, mask: np.ndarray, radius: int, eps: float) -> np.ndarray:
-    """mask (h, w) float32 as the locally linear function of guide (h, w, 3) float32, 0 to 1, that fits it best.
+    """The guided filter with a colour guide (He, Sun, Tang 2010, equations 14 to 16).
 
-    The guided filter with a colour guide (He, Sun, Tang 2010, equations 14 to 16).  radius in pixels; eps: how much
-    colours must vary, squared, to count as an edge.  Returns (h, w) float32, mostly 0 to 1 for such a mask.
+    The result (h, w) float32 is, locally, the linear function of guide (h, w, 3) float32, 0 to 1, that fits mask (h, w)
+    float32 best; for a mask of 0 to 1 it is mostly 0 to 1.  radius in pixels; eps: how much colours must vary, squared,
+    to count as an edge.
     """
 
     def mean(values: np.ndarray) -> np.ndarray:
@@ -144,55 +161,50 @@ def guided(guide: np.ndarray, mask: np.ndarray, radius: int, eps: float) -> np.n
     return mean(ar) * r + mean(ag) * g + mean(ab) * b + mean(rest)
 
 
-def _second_look(
-    segmenter: "Segmenter",
-    rgb: np.ndarray,
-    window: Window,
-    coarse: Coarse,
-    points: Sequence[tuple[float, float]],
-    labels: Sequence[int],
-) -> tuple[np.ndarray, tuple[float, float]] | None:
-    """What the segmenter says of rgb, the window's pixels: logits, and cells a window pixel.
+def _decode_in_window(
+    segmenter: "Segmenter", rgb: np.ndarray, window: Window, low_res: LowResMask, prompt: ObjectPrompt
+) -> LowResMask | None:
+    """The segmenter's mask of the same object from rgb (h, w, 3) uint8, the window's pixels.
 
-    None where it sees another object than `coarse` there, or where `coarse` has none.
+    None where its answer is another object than `low_res` is there, or where `low_res` is empty there.
     """
-    seen = to_proxy(rgb)
-    scale = seen.shape[1] / window.width, seen.shape[0] / window.height
-    embedding = segmenter.encode(seen)
+    proxy = to_proxy(rgb)
+    scale = proxy.shape[1] / window.width, proxy.shape[0] / window.height
+    embedding = segmenter.encode(proxy)
     cells = embedding.cells[0] * scale[0], embedding.cells[1] * scale[1]
-    valid = [max(1, int(np.ceil(n * c))) for n, c in zip(window[2:], cells, strict=True)]
-    side = max(valid)
-    before = masks.sampled(coarse.logits, coarse.cells, window, (side, side), (1 / cells[0], 1 / cells[1]))
-    found = windows.bounds(before[: valid[1], : valid[0]] > 0)
+    rows, columns = embedding.grid
+    side = max(rows, columns)
+    before = masks.sampled(low_res.logits, low_res.cells, window, (side, side), (1 / cells[0], 1 / cells[1]))
+    found = windows.bounds(before[:rows, :columns] > 0)
     if found is None:
         return None
-    within = [
+    points, labels = _prompt_inside(prompt, window)
+    edges = found.x, found.y, found.x + found.width, found.y + found.height
+    x0, y0, x1, y1 = (edge / c for edge, c in zip(edges, 2 * embedding.cells, strict=True))
+    logits = segmenter.decode(embedding, points * scale, labels, (x0, y0, x1, y1), before)[0][0]
+    old, new = before[:rows, :columns] > 0, logits[:rows, :columns] > 0
+    if np.count_nonzero(old & new) < SAME_OBJECT * np.count_nonzero(old | new):
+        return None
+    x, y = np.minimum((points * cells).astype(int), (columns - 1, rows - 1)).T
+    wrong_before, wrong_now = (np.count_nonzero(mask[y, x] != labels) for mask in (old, new))
+    if wrong_now > wrong_before:
+        return None
+    return LowResMask(logits=masks.fill_holes(logits), cells=cells, size=(window.width, window.height))
+
+
+def _prompt_inside(prompt: ObjectPrompt, window: Window) -> tuple[np.ndarray, np.ndarray]:
+    """The points (n, 2) float of a prompt that lie in a window, counted from its top left, and their labels (n,)."""
+    inside = [
         ((x - window.x, y - window.y), label)
-        for (x, y), label in zip(points, labels, strict=True)
+        for (x, y), label in zip(prompt.points, prompt.labels, strict=True)
         if window.x <= x < window.x + window.width and window.y <= y < window.y + window.height
     ]
-    spots = np.array([spot for spot, _ in within], float).reshape(-1, 2)
-    signs = np.array([label for _, label in within], int)
-    x0, y0, x1, y1 = (
-        edge / c
-        for edge, c in zip(
-            (found.x, found.y, found.x + found.width, found.y + found.height), 2 * embedding.cells, strict=True
-        )
-    )
-    logits = segmenter.decode(embedding, spots * scale, signs, (x0, y0, x1, y1), before)[0][0]
-    there = tuple(slice(n) for n in reversed(valid))
-    old, new = before[there] > 0, logits[there] > 0
-    if np.count_nonzero(old & new) < masks.SAME_OBJECT * np.count_nonzero(old | new):
-        return None
-    columns, rows = (spots * cells).astype(int).T
-    wrong = [np.count_nonzero(mask[rows, columns] != signs) for mask in (old, new)]
-    return (masks.fill_holes(logits), cells) if wrong[1] <= wrong[0] else None
+    points = np.array([point for point, _ in inside], float).reshape(-1, 2)
+    return points, np.array([label for _, label in inside], int)
 
 
-def _followed(
-    rgb: np.ndarray, share: np.ndarray, radius: int, rounds: int, cancelled: Callable[[], bool]
-) -> np.ndarray:
-    """A mask (h, w) uint8, 0 to 255, of any size brought to that of rgb (h, w, 3) uint8, and its edge to rgb's."""
+def _follow_level(rgb: np.ndarray, share: np.ndarray, radius: int, rounds: int, monitor: Monitor) -> np.ndarray:
+    """A mask (h, w) uint8, 0 to 255, of any size at the size of rgb (h, w, 3) uint8, its edge moved onto rgb's."""
 
     def pull(guide: np.ndarray, mask: np.ndarray) -> np.ndarray:
         for _ in range(rounds):
@@ -201,19 +213,19 @@ def _followed(
 
     height, width = rgb.shape[:2]
     share = cv2.resize(share, (width, height), interpolation=cv2.INTER_LINEAR)
-    return _by_tiles(rgb, share, 3 * radius * rounds, pull, cancelled)
+    return _by_tiles(rgb, share, 3 * radius * rounds, pull, monitor)
 
 
-def _softened(rgb: np.ndarray, mask: np.ndarray, radius: int, cancelled: Callable[[], bool]) -> np.ndarray:
+def _softened(rgb: np.ndarray, mask: np.ndarray, radius: int, monitor: Monitor) -> np.ndarray:
     """Alpha (h, w) uint8 for a mask (h, w) uint8 around whose edge lie hairs of up to `radius` pixels."""
-    radius = max(masks.FINE_RADIUS, min(radius, masks.LONGEST_HAIR))
+    radius = max(FINE_RADIUS, min(radius, LONGEST_HAIR))
 
-    def matted(guide: np.ndarray, part: np.ndarray) -> np.ndarray:
+    def matte(guide: np.ndarray, part: np.ndarray) -> np.ndarray:
         alpha = _filtered(guide, part, radius).astype(np.float32) / 255
-        stretched = (alpha - masks.HAZE) / (1 - 2 * masks.HAZE)
+        stretched = (alpha - HAZE) / (1 - 2 * HAZE)
         return np.rint(stretched.clip(0, 1) * 255).astype(np.uint8)
 
-    return _by_tiles(rgb, mask, 3 * radius, matted, cancelled)
+    return _by_tiles(rgb, mask, 3 * radius, matte, monitor)
 
 
 def _filtered(guide: np.ndarray, mask: np.ndarray, radius: int) -> np.ndarray:
@@ -224,9 +236,9 @@ def _filtered(guide: np.ndarray, mask: np.ndarray, radius: int) -> np.ndarray:
     band = windows.bounds(near)
     if band is None:
         return binary
-    there = band.grown(2 * radius, 2 * radius, *reversed(mask.shape)).slices
-    answer = guided(guide[there].astype(np.float32) / 255, binary[there].astype(np.float32) / 255, radius, masks.EPS)
-    binary[there][near[there]] = np.rint(answer[near[there]].clip(0, 1) * 255).astype(np.uint8)
+    part = band.grown(2 * radius, 2 * radius, *reversed(mask.shape)).slices
+    answer = guided(guide[part].astype(np.float32) / 255, binary[part].astype(np.float32) / 255, radius, EPS)
+    binary[part][near[part]] = np.rint(answer[near[part]].clip(0, 1) * 255).astype(np.uint8)
     return binary
 
 
@@ -235,16 +247,16 @@ def _by_tiles(
     mask: np.ndarray,
     reach: int,
     work: Callable[[np.ndarray, np.ndarray], np.ndarray],
-    cancelled: Callable[[], bool],
+    monitor: Monitor,
 ) -> np.ndarray:
-    """`work` done on every tile with an edge in it and on its surroundings up to `reach`; 0 or 255 in the others.
+    """work(rgb, mask) on every tile with an edge in it and on its surroundings up to `reach`; 0 or 255 in the others.
 
     rgb: (h, w, 3) uint8; mask: (h, w) uint8.  Returns (h, w) uint8.
     """
     height, width = mask.shape
     result = np.empty_like(mask)
     for y in range(0, height, TILE):
-        stop_if(cancelled)
+        monitor.check()
         for x in range(0, width, TILE):
             tile = Window(x, y, min(TILE, width - x), min(TILE, height - y))
             wide = tile.grown(reach, reach, width, height)
@@ -257,11 +269,11 @@ def _by_tiles(
     return result
 
 
-def _eight_bits(pixels: np.ndarray) -> np.ndarray:
+def _to_rgb8(pixels: np.ndarray) -> np.ndarray:
     """pixels (h, w, 3|4) of any depth as (h, w, 3) uint8; the same array where it is that already."""
     if pixels.dtype == np.uint8 and pixels.shape[2] == 3:
         return pixels
     rgb = np.empty((*pixels.shape[:2], 3), np.uint8)
-    for y in range(0, len(rgb), BAND_ROWS):  # or a large window would be there once more at twice its depth
+    for y in range(0, len(rgb), BAND_ROWS):  # in bands: a whole large window at twice its depth would not fit
         rgb[y : y + BAND_ROWS] = to_uint8(pixels[y : y + BAND_ROWS, :, :3])
     return rgb

@@ -1,14 +1,14 @@
-"""Models that find an object in a photo.  One file a family, and one interface: `Segmenter`.
+"""Models that find an object in an image.  One file a family, and one interface: `Segmenter`.
 
-    segmenter = segmenters.load(store, segmenters.choose(store), progress, cancelled)   # reads the weights
-    embedding = segmenter.encode(image)                                                 # slow, once a photo
-    logits, scores = segmenter.decode(embedding, points, labels, box, previous)         # fast, once a click
+    segmenter = segmenters.load(store, segmenters.choose(store), monitor)          # reads the weights
+    embedding = segmenter.encode(image)                                            # slow, once an image
+    logits, scores = segmenter.decode(embedding, points, labels, box, previous)    # fast, once a prompt
 
 A family is loaded only when one of its models is: torch and onnxruntime take seconds to import.  SAM 3 is the
 exception to the interface: it finds things by name (`sam3.Sam3`).
 """
 
-from collections.abc import Callable
+import math
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -21,6 +21,8 @@ from ...models.catalogue import MODELS
 from ...models.store import Store
 from ...shared.command_lines import run, this_python
 from ...shared.errors import ErrorCode, UserError
+from ...shared.geometry import Box, Size
+from ...shared.monitor import UNWATCHED, Monitor
 from ...shared.text import tr
 
 # What each family imports beyond what is always installed.
@@ -38,19 +40,33 @@ ON_GPU = ("sam2.1-large", "sam2.1-base-plus", "sam-vit-h", "sam2.1-small", "sam-
 
 @dataclass(frozen=True)
 class Embedding:
-    """What a segmenter keeps of an image it has looked at.
+    """What a segmenter's encoder makes of an image.
 
     features: the family's own, arrays or tensors.  size: the image's (width, height).  cells: mask cells per pixel of
     that image in x and in y, which differ where a model squashes every image to a square.  nbytes: memory it holds.
     """
 
     features: Any
-    size: tuple[int, int]
+    size: Size
     cells: tuple[float, float]
     nbytes: int
 
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of cells that show some of the image; the rest of a mask is padding."""
+        columns, rows = (max(1, math.ceil(n * c - 1e-6)) for n, c in zip(self.size, self.cells, strict=True))
+        return rows, columns
+
+    @property
+    def full_grid(self) -> tuple[int, int]:
+        """`grid` without a last row and column that is padding by more than half."""
+        columns, rows = (max(1, round(n * c)) for n, c in zip(self.size, self.cells, strict=True))
+        return rows, columns
+
 
 class Segmenter(Protocol):
+    """A model that finds objects from points and boxes."""
+
     def encode(self, image: np.ndarray) -> Embedding:
         """image: (h, w, 3) uint8 RGB of any size; the model scales it as it was trained to."""
 
@@ -59,21 +75,21 @@ class Segmenter(Protocol):
         embedding: Embedding,
         points: np.ndarray,
         labels: np.ndarray,
-        box: tuple[float, float, float, float] | None = None,
+        box: Box | None = None,
         previous: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Masks for clicks and a box, in pixels of the image that was encoded.
+        """Masks for a prompt, in pixels of the image that was encoded.
 
-        points: (n, 2) float (x, y); labels: (n,), 1 = this, 0 = not this; box: (x0, y0, x1, y1); previous: (gh, gw)
-        float32, one of the logits of an earlier answer.
+        points: (n, 2) float (x, y); labels: (n,), 1 = the object, 0 = not the object; box: (x0, y0, x1, y1); previous:
+        (gh, gw) float32, one of the logits of an earlier answer.
 
         Returns logits (N, gh, gw) float32 on the grid of cells, positive inside, and scores (N,) float32, the model's
-        own estimate of each mask's IoU.  Output 0 is meant for when clicks leave no doubt, outputs 1 and on are the
-        three readings of an ambiguous one: part, subpart, whole (Kirillov et al. 2023, section 3).
+        own estimate of each mask's IoU.  Output 0 is meant for unambiguous prompts, outputs 1 and on are the three
+        readings of an ambiguous one: part, subpart, whole (Kirillov et al. 2023, section 3).
         """
 
 
-def load(store: Store, name: str, progress: Callable[[float, str], None], cancelled: Callable[[], bool]) -> Any:
+def load(store: Store, name: str, monitor: Monitor = UNWATCHED) -> Any:
     """The `Segmenter` with this name in the catalogue, or the `sam3.Sam3`.
 
     Raises UserError where its files or its packages are missing or damaged.
@@ -90,7 +106,7 @@ def load(store: Store, name: str, progress: Callable[[float, str], None], cancel
             ),
             run(f"{this_python()} -m pip install {' '.join(lacking)}"),
         )
-    files = store.need(name, progress, cancelled)
+    files = store.need(name, monitor)
     try:
         module = import_module(f".{family}", __name__)
     except (ImportError, RuntimeError, OSError) as error:

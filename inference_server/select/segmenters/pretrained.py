@@ -24,4 +24,4 @@ def read(kind: Any, folder: Path, device: str) -> Any:
             raise ValueError(f"{len(lacking)} weights are missing, {lacking[0]} for one")
     except Exception as error:  # whatever a wrong file or setting brings about comes through
         raise no_such_model(folder, kind.__name__, error, "torch transformers") from None
-    return model.to(device).eval().requires_grad_(False)
+    return model.to(device).eval().requires_grad_(requires_grad=False)

@@ -85,7 +85,7 @@ def load(files: dict[str, Path]) -> SamVit:
     # These two are in no checkpoint.
     sam.pixel_mean = torch.tensor([123.675, 116.28, 103.53]).view(3, 1, 1)
     sam.pixel_std = torch.tensor([58.395, 57.12, 57.375]).view(3, 1, 1)
-    return SamVit(sam.to(device).eval().requires_grad_(False), device)
+    return SamVit(sam.to(device).eval().requires_grad_(requires_grad=False), device)
 
 
 def _library() -> Any:

@@ -1,0 +1,151 @@
+"""Masks for an overlay while the person still points: a quick answer first, then better ones of the same masks.
+
+The first answer to a prompt has the masks up to the one that is chosen, which is what the person waits for, as the
+segmenter's grid has them.  The second has the others too.  The last one is refined: the decoder's second pass, GrabCut,
+edges and shadow.  Every mask is shown as the job would use it, grown and feathered.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ..imaging import masks, windows
+from ..shared.geometry import Size, Window, fit_within, proxy_size, whole
+from ..shared.messages import Job, MaskOptions, ObjectPrompt
+from ..shared.monitor import Monitor
+from . import prompts, shadows
+from .outlines import outlines
+from .selector import EncodedImage, Mask, Selector
+
+QUICK_SIDE = 512  # pixels on the long side of a quick mask: the segmenter's grid has 256
+MOST_PROPOSALS = 4  # more than points give; a text may give many
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """A mask that may be meant: `messages.MaskProposal` with pixels.
+
+    mask: (h, w) uint8, contiguous, of the window `place` of the proxy; outlines: closed polygons x0, y0, x1, y1, … in
+    image pixels, none for an empty mask, whose `place` is a single pixel.
+    """
+
+    score: float
+    place: Window
+    mask: np.ndarray
+    outlines: tuple[tuple[float, ...], ...]
+
+
+Answer = tuple[list[Proposal], int]  # best first, and how many better answers follow
+Scored = tuple[np.ndarray, float]  # a mask (h, w) uint8 of the whole image at any size, and its score
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """How masks are asked for.  size: the image's (width, height); quick: whether the first answer is enough."""
+
+    job: Job
+    size: Size
+    options: MaskOptions
+    quick: bool = False
+
+    @property
+    def with_shadow(self) -> bool:
+        """Whether the shadow is part of the mask: REPLACE has its own use for it."""
+        return self.options.include_shadow and self.job != Job.REPLACE
+
+
+def of_prompt(
+    selector: Selector, encoded: EncodedImage, prompt: ObjectPrompt, question: Question, monitor: Monitor
+) -> Iterator[Answer]:
+    """The answers to a prompt (`prompts.checked`), in image pixels.  Raises UserError."""
+    with ThreadPoolExecutor(MOST_PROPOSALS) as pool:
+        for found, more in _masks(selector, encoded, prompt, question, monitor, pool):
+            yield _proposals(found, question, pool), more
+
+
+def of_mask(mask: np.ndarray, encoded: EncodedImage | None, question: Question, monitor: Monitor) -> Iterator[Answer]:
+    """The answers for a ready mask (h, w) uint8 of the proxy's size: as it is, then with its shadow.
+
+    encoded: the image, needed where `question.with_shadow` and not `quick`.  Raises UserError.
+    """
+    shadow_follows = question.with_shadow and not question.quick
+    yield _proposals([(mask, 1.0)], question), int(shadow_follows)
+    if shadow_follows:
+        assert encoded is not None, "a shadow is looked for in the image"
+        yield _proposals([(shadows.with_shadow(encoded.proxy, mask, monitor), 1.0)], question), 0
+
+
+def _masks(
+    selector: Selector,
+    encoded: EncodedImage,
+    prompt: ObjectPrompt,
+    question: Question,
+    monitor: Monitor,
+    pool: ThreadPoolExecutor,
+) -> Iterator[tuple[list[Scored], int]]:
+    """The masks of each answer, and how many better answers follow."""
+    height, width = encoded.proxy.shape[:2]
+    prompt = prompts.scaled(prompt, width / question.size[0], height / question.size[1])
+    soft_edge = question.options.soft_edge
+
+    def select(*, quick: bool) -> list[Mask]:
+        monitor.check()
+        return selector.select(encoded, (width, height), prompt, soft_edge=soft_edge, quick=quick)[:MOST_PROPOSALS]
+
+    def quick_mask(mask: Mask) -> Scored:
+        return mask.preview(*fit_within(width, height, QUICK_SIDE)), mask.score
+
+    def refined(mask: Mask) -> Scored:
+        monitor.check()
+        alpha = mask.inside(whole(width, height), encoded.proxy, monitor)
+        return shadows.with_shadow(encoded.proxy, alpha, monitor) if question.with_shadow else alpha, mask.score
+
+    count = len(prompt.points)
+    depends_on = prompts.first(prompt, count), soft_edge, question.with_shadow
+    if encoded.refined is None or encoded.refined[0] != depends_on:
+        found = select(quick=True)
+        awaited = found[: 1 + prompts.taken(prompt, count, len(found))]
+        yield [quick_mask(mask) for mask in awaited], 0 if question.quick else 2
+        if question.quick:
+            return
+        yield [*pool.map(quick_mask, found)], 1
+        encoded.refined = depends_on, [*pool.map(refined, select(quick=False))]
+    yield encoded.refined[1], 0
+
+
+def _proposals(found: list[Scored], question: Question, pool: ThreadPoolExecutor | None = None) -> list[Proposal]:
+    """Masks as proposals, without the empty ones at the end."""
+
+    def proposal(scored: Scored) -> Proposal:
+        mask, score = scored
+        return _proposal(_as_used(mask, question), score, question.size)
+
+    each: Callable[..., Iterable[Proposal]] = pool.map if pool else map
+    made = [*each(proposal, found)]
+    while made and not made[-1].outlines:
+        made.pop()
+    return made
+
+
+def _as_used(mask: np.ndarray, question: Question) -> np.ndarray:
+    """A mask (h, w) uint8 of the image at any size, as what the job paints, or for REPLACE keeps, shows through it."""
+    scale = max(mask.shape) / max(question.size)
+    grow, feather = question.options.grow, question.options.feather
+    match question.job:
+        case Job.SELECT:
+            return mask
+        case Job.REPLACE:
+            return masks.feathered_inwards(mask, feather or 0, scale)
+    return masks.grow_and_feather(mask, *masks.suited(grow, feather, question.size), scale)
+
+
+def _proposal(mask: np.ndarray, score: float, size: Size) -> Proposal:
+    """The proposal of a mask (h, w) uint8 of an image of this size."""
+    on_proxy = cv2.resize(mask, proxy_size(*size), interpolation=cv2.INTER_LINEAR)
+    place = windows.bounds(on_proxy) or Window(0, 0, 1, 1)
+    scale = size[0] / mask.shape[1], size[1] / mask.shape[0]
+    part = np.ascontiguousarray(on_proxy[place.slices])
+    return Proposal(score=score, place=place, mask=part, outlines=outlines(mask, scale))
