@@ -1,0 +1,353 @@
+"""The plug-in's procedures and their menu entries: one `ProcedureDeclaration` each, in one table.
+
+GIMP must always get as far as registering them.  Everything that can be missing on a machine (inference_server, pyzmq,
+cairo) is therefore imported when a procedure runs, and explained then.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import gi
+
+gi.require_version("Gimp", "3.0")
+from gi.repository import Gimp, GLib, GObject  # noqa: E402  gi wants the versions first
+
+from . import arguments  # noqa: E402
+from .arguments import FLAGS, PREFIX  # noqa: E402
+from .i18n import _, in_words, translated  # noqa: E402
+
+if TYPE_CHECKING:
+    from inference_server.shared.messages import Job
+
+    from .dialog.controller import Outcome
+    from .image.layers import ResultLayers
+    from .image.photo_layer import PhotoLayer
+    from .image.target import ObjectTarget
+    from .job_settings import JobSettings
+
+MENU = "<Image>/Filters/Inpaint Anything"
+AUTHOR, YEAR = "Inpaint Anything for GIMP", "2026"
+NONE_OK = True  # of a layer that is returned
+CLICKS = _(
+    "Clicks come from the selected path: one anchor is one click on the object, a closed stroke is a box around it,"
+    " and paths whose name starts with “-” or “not” say what to leave out. With no path, the selection is the object."
+    " In the dialog, one clicks on the photo itself."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """What a procedure is called with.  image: None for one that needs none.  job: as in `ProcedureDeclaration`."""
+
+    run_mode: Gimp.RunMode
+    config: Gimp.ProcedureConfig
+    job: str
+    image: Gimp.Image | None = None
+    drawables: list[Gimp.Drawable]
+
+
+# -- what they do -----------------------------------------------------------------------------------------------------
+
+
+def _do_job(call: Call) -> "ResultLayers":
+    """One of the four jobs: in the dialog, or at once with the settings given or those last used."""
+    from inference_server.shared.errors import UserError
+    from inference_server.shared.messages import Job
+
+    from . import job_settings
+    from .image import last_settings
+    from .image.target import read_target
+
+    photo, job = _photo(call), Job(call.job)
+    if call.run_mode == Gimp.RunMode.INTERACTIVE:
+        try:
+            target = read_target(photo, job)
+        except UserError:
+            target = None  # nothing yet: that is what the dialog is for
+        return _insert(photo, _ask(photo, job, target, None))
+    given = call.run_mode == Gimp.RunMode.NONINTERACTIVE
+    return _perform(photo, job_settings.read(job, call.config) if given else last_settings.last(job))
+
+
+def _remove_again(call: Call) -> "ResultLayers":
+    """Remove an object without a dialog, with the settings last used."""
+    from inference_server.shared.messages import Job
+
+    from .image import last_settings
+
+    return _perform(_photo(call), last_settings.last(Job.REMOVE))
+
+
+def _edit(call: Call) -> "ResultLayers":
+    """Do the job anew that the selected group came from."""
+    from .image.previous_job import previous_job
+
+    assert call.image is not None  # it is a procedure of images
+    previous = previous_job(call.image, call.drawables)
+    outcome = _ask(previous.photo, previous.settings.job, previous.target, previous.settings)
+    return _insert(previous.photo, outcome, previous.group)
+
+
+def _open_settings(call: Call) -> None:
+    from inference_server.shared.errors import wrong_input
+
+    if call.run_mode != Gimp.RunMode.INTERACTIVE:
+        raise wrong_input("The settings are a window, which only a person can use.")
+    from .settings import dialog
+
+    dialog.show()
+
+
+def _photo(call: Call) -> "PhotoLayer":
+    from .image.photo_layer import PhotoLayer
+
+    assert call.image is not None  # it is a procedure of images
+    return PhotoLayer.of(call.image, call.drawables)
+
+
+def _ask(photo: "PhotoLayer", job: "Job", target: "ObjectTarget | None", settings: "JobSettings | None") -> "Outcome":
+    """What the person chooses in the dialog, which begins with these.  Raises UserError, also where it is closed."""
+    from inference_server.shared.errors import ErrorCode, UserError, cancelled_error
+
+    try:
+        gi.require_foreign("cairo")
+    except ImportError:
+        raise UserError(
+            ErrorCode.NO_CAIRO,
+            "The dialog cannot be drawn: GIMP's Python has no pycairo.",
+            "On Debian and Ubuntu, sudo apt install python3-gi-cairo brings it.",
+        ) from None
+    from .dialog import controller  # brings GTK with it: a script need not wait for that
+
+    outcome = controller.ask(job, photo, target, settings)
+    if outcome is None:
+        raise cancelled_error()
+    return outcome
+
+
+def _insert(photo: "PhotoLayer", outcome: "Outcome", previous: Gimp.GroupLayer | None = None) -> "ResultLayers":
+    """Put what was chosen in the dialog into the image, in the place of a previous group if there is one."""
+    from .image.layers import ResultLayers
+
+    layers = ResultLayers(photo, outcome.settings, outcome.target.prompt, visible=outcome.visible, previous=previous)
+    with layers:
+        for result in outcome.results:
+            layers.add(result)
+    return layers
+
+
+def _perform(photo: "PhotoLayer", settings: "JobSettings") -> "ResultLayers":
+    """Do a job on what the image points at, without a dialog.  Raises UserError."""
+    from inference_server.shared.errors import UserError
+    from inference_server.shared.text import tr
+
+    from .image.layers import ResultLayers
+    from .image.target import read_target
+    from .requests.job_steps import PhotoJob
+    from .requests.perform import perform
+
+    target = read_target(photo, settings.job)
+    with ResultLayers(photo, settings, target.prompt) as layers:
+        try:
+            perform(PhotoJob(photo=photo, target=target, settings=settings), layers.add)
+        except UserError as error:
+            if not layers.count:
+                raise
+            sentence = tr(
+                "Only {count} of {total} results came; they are kept.", count=layers.count, total=settings.variations
+            )
+            raise UserError(error.code, sentence, error.remedy) from None
+    return layers
+
+
+# -- their declarations -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcedureDeclaration:
+    """A procedure: name (after PREFIX), menu label, what it does in a line and in a few sentences, and the function.
+
+    job: whose settings are its arguments, "" for none.  needs_image: whether it works on a layer of an image, and
+    returns the group it made.
+    """
+
+    name: str
+    label: str
+    blurb: str
+    help: str
+    run: Callable[[Call], "ResultLayers | None"]
+    job: str = ""
+    needs_image: bool = True
+
+    def create(self, plug_in: Gimp.PlugIn) -> Gimp.Procedure:
+        """The procedure as GIMP registers it."""
+        name, kind = PREFIX + self.name, Gimp.PDBProcType.PLUGIN
+        if self.needs_image:
+            procedure = Gimp.ImageProcedure.new(plug_in, name, kind, _called_on_image, self)
+            # Indexed images are let in: a sentence explains more than a greyed-out entry.
+            procedure.set_image_types("*")
+            procedure.set_sensitivity_mask(Gimp.ProcedureSensitivityMask.DRAWABLE)
+        else:
+            procedure = Gimp.Procedure.new(plug_in, name, kind, _called, self)
+        procedure.set_menu_label(self.label)
+        procedure.add_menu_path(MENU)
+        procedure.set_documentation(self.blurb, f"{self.help} {CLICKS}" if self.needs_image else self.help, name)
+        procedure.set_attribution(AUTHOR, AUTHOR, YEAR)
+        if self.job:
+            arguments.declare(procedure, self.job)
+        if self.needs_image:
+            procedure.add_layer_return_value(
+                "group", _("Group"), _("The layer group with the result and the mask"), NONE_OK, FLAGS
+            )
+            procedure.add_double_return_value(
+                "score", _("Score"), _("How well the mask fits, as the model sees it"), 0, 1, 0, FLAGS
+            )
+        else:
+            modes = Gimp.RunMode, Gimp.RunMode.INTERACTIVE
+            procedure.add_enum_argument("run-mode", _("Run mode"), _("The run mode"), *modes, FLAGS)
+        return procedure
+
+
+_DECLARATIONS = (
+    ProcedureDeclaration(
+        name="select",
+        label=_("_Select Object…"),
+        blurb=_("Select the object that is clicked"),
+        help=_("Finds the object under the clicks and selects it. The mask also comes as a hidden layer."),
+        run=_do_job,
+        job="select",
+    ),
+    ProcedureDeclaration(
+        name="remove",
+        label=_("_Remove Object…"),
+        blurb=_("Remove the object that is clicked"),
+        help=_("Finds the object under the clicks and continues its surroundings in its place, on a new layer."),
+        run=_do_job,
+        job="remove",
+    ),
+    ProcedureDeclaration(
+        name="fill",
+        label=_("_Fill…"),
+        blurb=_("Put something else in the place of the object that is clicked"),
+        help=_("Finds the object under the clicks and paints what the prompt describes in its place, on a new layer."),
+        run=_do_job,
+        job="fill",
+    ),
+    ProcedureDeclaration(
+        name="replace",
+        label=_("Replace _Background…"),
+        blurb=_("Put another world around the object that is clicked"),
+        help=_(
+            "Finds the object under the clicks and puts something else around it, on a new layer: what the prompt"
+            " describes, another photo, a colour, two colours, or its own background out of focus."
+        ),
+        run=_do_job,
+        job="replace",
+    ),
+    ProcedureDeclaration(
+        name="remove-again",
+        label=_("Remove Object (_Last Settings)"),
+        blurb=_("Remove the object of the path or the selection at once"),
+        help=_("As Remove Object, with the settings it was last used with, and without a dialog."),
+        run=_remove_again,
+    ),
+    ProcedureDeclaration(
+        name="edit",
+        label=_("_Edit Inpainting…"),
+        blurb=_("Change a result: its clicks, its mask, its settings"),
+        help=_(
+            "Opens the dialog with the clicks, the mask and the settings of the group that is selected, and puts the"
+            " new result in its place. A mask that was painted on is taken as it is."
+        ),
+        run=_edit,
+    ),
+    ProcedureDeclaration(
+        name="settings",
+        label=_("S_ettings…"),
+        blurb=_("Choose the models and the computer that find and paint objects"),
+        help=_(
+            "Shows what the inference server has to work with, gets and removes models, and says which server is used."
+        ),
+        run=_open_settings,
+        needs_image=False,
+    ),
+)
+PROCEDURES = {PREFIX + declaration.name: declaration for declaration in _DECLARATIONS}
+
+
+class InpaintAnything(Gimp.PlugIn):
+    """What GIMP asks for the procedures."""
+
+    def do_query_procedures(self) -> list[str]:
+        """Their names."""
+        return list(PROCEDURES)
+
+    def do_set_i18n(self, _name: str) -> bool:
+        """False: `i18n` looks into catalogues of our own."""
+        return False
+
+    def do_create_procedure(self, name: str) -> Gimp.Procedure:
+        """The one of this name."""
+        return PROCEDURES[name].create(self)
+
+
+# -- how GIMP calls them ----------------------------------------------------------------------------------------------
+
+
+def _called_on_image(
+    procedure: Gimp.Procedure,
+    run_mode: Gimp.RunMode,
+    image: Gimp.Image,
+    drawables: list[Gimp.Drawable],
+    config: Gimp.ProcedureConfig,
+    declaration: ProcedureDeclaration,
+) -> Gimp.ValueArray:
+    call = Call(run_mode=run_mode, config=config, job=declaration.job, image=image, drawables=drawables)
+    return _answer(procedure, declaration, call)
+
+
+def _called(
+    procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, declaration: ProcedureDeclaration
+) -> Gimp.ValueArray:
+    call = Call(run_mode=config.get_property("run-mode"), config=config, job=declaration.job, drawables=[])
+    return _answer(procedure, declaration, call)
+
+
+def _answer(procedure: Gimp.Procedure, declaration: ProcedureDeclaration, call: Call) -> Gimp.ValueArray:
+    """Run a procedure.  Whatever goes wrong becomes one sentence in GIMP's error box."""
+    try:
+        from inference_server.shared.errors import ErrorCode, UserError
+        from inference_server.shared.text import tr
+    except ImportError:
+        return _refusal(procedure, _("Inpaint Anything is not completely installed. Run install.py again."))
+    try:
+        layers = declaration.run(call)
+    except UserError as error:
+        if error.code == ErrorCode.CANCELLED:
+            return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, None)
+        return _refusal(procedure, in_words(error))
+    except Exception as error:
+        import traceback
+
+        traceback.print_exc()  # for whoever started GIMP from a terminal to look into it
+        what = f"{type(error).__name__}: {error}"
+        sentence = tr(
+            "Something went wrong in the plug-in ({error}). Please report it; nothing was changed.", error=what
+        )
+        return _refusal(procedure, translated(sentence))
+    values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, None)
+    if layers is not None:
+        _set_value(values, 1, Gimp.Layer, layers.group)
+        _set_value(values, 2, GObject.TYPE_DOUBLE, layers.score)
+    return values
+
+
+def _set_value(values: Gimp.ValueArray, k: int, kind: Any, value: object) -> None:
+    values.remove(k)
+    values.insert(k, GObject.Value(kind, value))
+
+
+def _refusal(procedure: Gimp.Procedure, sentence: str) -> Gimp.ValueArray:
+    error = GLib.Error.new_literal(Gimp.PlugIn.error_quark(), sentence, 0)
+    return procedure.new_return_values(Gimp.PDBStatusType.EXECUTION_ERROR, error)
