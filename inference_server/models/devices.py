@@ -1,15 +1,14 @@
-"""Which device torch models run on, in which precision, and how much room it has.
+"""Which device torch models run on, in which precision, and how much memory it has.
 
-python -m inference_server.models.devices      says it to a program that does without torch (`inventory`)
+python -m inference_server.models.devices      prints it for a program that does not import torch (`overview`)
 """
 
 import json
 import os
 from contextlib import AbstractContextManager, nullcontext
 
-os.environ.setdefault(
-    "PYTORCH_ENABLE_MPS_FALLBACK", "1"
-)  # what Metal lacks runs on the CPU; torch reads this at import
+# What Metal lacks runs on the processor.  torch reads this when it is imported.
+os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
 import torch
 
 torch.backends.cudnn.deterministic = True  # the same photo, mask and seed give the same pixels
@@ -22,8 +21,8 @@ def best() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def half(device: str) -> AbstractContextManager:
-    """Within it, matrix products run in 16 bits on a CUDA device.  Elsewhere they gain nothing from it."""
+def half(device: str) -> AbstractContextManager[object]:
+    """A context in which matrix products run in 16 bits on a CUDA device.  Other devices gain nothing from it."""
     if device != "cuda":
         return nullcontext()
     return torch.autocast("cuda", torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16)
@@ -44,28 +43,28 @@ def name(device: str) -> str:
 
 
 def total(device: str) -> int:
-    """Bytes of memory that a GPU has in all; 0 for the processor."""
+    """Bytes of memory that a GPU has; 0 for the processor."""
     if device == "cuda":
         return torch.cuda.mem_get_info()[1]
     return torch.mps.recommended_max_memory() if device == "mps" else 0
 
 
 def free(device: str) -> int:
-    """Bytes of memory that the device has left."""
+    """Bytes of memory that are free on the device."""
     if device == "cuda":
         return torch.cuda.mem_get_info()[0]
     if device == "mps":
         return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
-    import psutil  # for painting alone, which needs it installed
+    import psutil  # only painting asks for this, and needs psutil installed anyway
 
     return psutil.virtual_memory().available
 
 
-def described() -> tuple[str, int, int]:
-    """Name of the best device, its memory and what is free of it, in bytes; ("", 0, 0) for the processor."""
+def describe() -> tuple[str, int, int]:
+    """The best device's name, its memory and what is free of it, in bytes; ("", 0, 0) for the processor."""
     device = best()
     return (name(device), total(device), free(device)) if device != "cpu" else ("", 0, 0)
 
 
 if __name__ == "__main__":
-    print(json.dumps(described()))
+    print(json.dumps(describe()))

