@@ -21,6 +21,8 @@ import cv2
 import numpy as np
 
 from .fill import diffusion, filling, prompts
+from .fill import windows as fill_windows
+from .fill.painting import Sampler
 from .fill.prompts import Prompt
 from .imaging import masks, windows
 from .imaging.pixels import blend, to_proxy
@@ -102,7 +104,7 @@ class Engine:
         size = _size(image)
         proxy = to_proxy(image)
         rough = None if mask is None else cv2.resize(mask, proxy.shape[1::-1], interpolation=cv2.INTER_AREA)
-        prompt = checked(ObjectPrompt(points=points, labels=labels, box=box, text=text), size, rough)  # type: ignore[arg-type]
+        prompt = checked(ObjectPrompt(points=points, labels=labels, box=box, text=text), size, rough)
         encoded = self._selector.encode(proxy, _monitor(progress, cancelled))
         return self._selector.select(encoded, size, prompt, pixels=image, soft_edge=soft_edge)
 
@@ -275,7 +277,7 @@ class Engine:
             return whole(*size)
         margin = (options.grow or 0) + (options.feather or 0)
         hole = with_shadow.grown(margin, margin, *size)
-        return (filling.window if job == Job.FILL else removal.window)(bounds, hole, *size)
+        return (fill_windows.window if job == Job.FILL else removal.window)(bounds, hole, *size)
 
     # -- patches: only the new pixels -----------------------------------------------------------------------------
 
@@ -331,7 +333,7 @@ class Engine:
                 "The mask covers everything: there is nothing to go on from.",
                 "Say in the prompt what to paint, or make the mask smaller.",
             )
-        window = filling.window(object_bounds, bounds, *_size(image))
+        window = fill_windows.window(object_bounds, bounds, *_size(image))
         sampler = self._sampler(Job.FILL, paint, image, seed, monitor)
         pixels = filling.fill(image[window.slices], alpha[window.slices] > 0, sampler, monitor)
         return Patch(bounds, pixels, alpha[bounds.slices]), sampler.prompt
@@ -407,9 +409,7 @@ class Engine:
         background[bounds.slices] = painted[..., :3]
         return background, sampler.prompt
 
-    def _sampler(
-        self, job: Job, paint: PaintOptions, image: np.ndarray, seed: int, monitor: Monitor
-    ) -> filling.Sampler:
+    def _sampler(self, job: Job, paint: PaintOptions, image: np.ndarray, seed: int, monitor: Monitor) -> Sampler:
         """What to paint with.  Other models leave the device where the painter needs their room."""
         if not 0 <= seed < MOST_SEED:
             raise wrong_input("The seed must be a whole number from 0 on.")
@@ -422,7 +422,7 @@ class Engine:
         if not self._painter.has_room():
             self._inpainter = None
             self._selector.release()
-        return filling.Sampler(self._painter, prompt, seed, paint.quality)
+        return Sampler(self._painter, prompt, seed, paint.quality)
 
     def _make_room(self, needed: int) -> None:
         """Have the painter leave the device where it has less than `needed` bytes left."""

@@ -1,6 +1,6 @@
-"""A short prompt helped.  The paper's third lesson: "prompt matters" (Yu et al. 2023, section 3.3).
+"""Expanding a short prompt.  The paper's third lesson: "prompt matters" (Yu et al. 2023, section 3.3).
 
-What is added is kept apart from what the person wrote, so that it can be shown and switched off.
+The dialog shows the expanded prompt, and expanding can be switched off.
 """
 
 from typing import NamedTuple
@@ -8,6 +8,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from ..shared.messages import PaintOptions
 from .diffusion.families import Family
 
 LONG = 12  # words: who writes as many knows what they want
@@ -18,35 +19,35 @@ WARM = 0.25  # of the light: how much more red than blue
 
 
 class Prompt(NamedTuple):
-    """positive: what to paint, as the model is told; negative: what not to."""
+    """What a model is given.  positive: what to paint; negative: what not to."""
 
     positive: str
     negative: str = ""
 
 
-def helped(prompt: str, avoid: str, help_prompt: bool, family: Family, photo: np.ndarray) -> Prompt:
-    """What the model is told for a person's `prompt` and `avoid`.
+def expand(paint: PaintOptions, family: Family, proxy: np.ndarray) -> Prompt:
+    """The prompt a model is given for a person's `paint.prompt` and `paint.negative`.
 
-    photo: (h, w, 3) uint8, a small version of what is around.  Without help_prompt their own words alone.  A long
-    prompt is left as it is; an empty one says that the surroundings go on.
+    proxy: (h, w, 3) uint8, a small version of the image.  Without `paint.help_prompt` it has the person's words alone.
+    A long prompt is left as it is; an empty one asks that the surroundings go on.
     """
-    own = prompt.strip()
-    if not help_prompt:
-        return Prompt(own, avoid.strip() if family.avoid else "")
-    seen = look(photo)
+    own = paint.prompt.strip()
+    if not paint.help_prompt:
+        return Prompt(own, paint.negative.strip() if family.avoid else "")
+    described = describe_light(proxy)
     if not own:
-        own = ", ".join((CONTEXT, *seen))
+        own = ", ".join((CONTEXT, *described))
         text = f"{family.before}{own}"
     elif len(own.split()) > LONG:
         text = own
     else:
         before = "" if own.lower().startswith(("a photo", "photo", "an image", "a picture")) else family.before
-        text = before + ", ".join((own.rstrip("."), *seen)) + family.after
-    return Prompt(text, ", ".join(filter(None, (avoid.strip(), family.avoid))) if family.avoid else "")
+        text = before + ", ".join((own.rstrip("."), *described)) + family.after
+    return Prompt(text, ", ".join(filter(None, (paint.negative.strip(), family.avoid))) if family.avoid else "")
 
 
-def look(photo: np.ndarray) -> list[str]:
-    """What a photo (h, w, 3) uint8 looks like, in words; none where nothing is out of the ordinary."""
+def describe_light(photo: np.ndarray) -> list[str]:
+    """Words for the colour and light of a photo (h, w, 3) uint8; none where nothing is out of the ordinary."""
     small = cv2.resize(photo, (64, 64), interpolation=cv2.INTER_AREA).astype(np.float32).reshape(-1, 3) / 255
     lightness = float(np.median(small @ np.array((0.2126, 0.7152, 0.0722), np.float32)))
     words = []

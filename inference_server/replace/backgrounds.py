@@ -1,6 +1,5 @@
-"""What may stand behind an object: another photo, a colour or a gradient, the photo's own background out of focus."""
+"""Backgrounds that need no model: another photo, a colour or a gradient, the image's own background out of focus."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import cv2
@@ -8,17 +7,18 @@ import numpy as np
 
 from ..imaging.pixels import to_depth, white_value
 from ..shared.errors import wrong_input
+from ..shared.monitor import Monitor
 from ..shared.text import tr
 from . import defocus
 
 BAND = 256  # rows at once
-PAPER = 1.0  # what a photo with transparency is laid over: white
+PAPER = 1.0  # white, which a photo with transparency is laid over
 
 
 class Gradient(NamedTuple):
-    """From the colour of the top row to that of the bottom row, (r, g, b) from 0 to 1 as the photo encodes it.
+    """From the colour of the top row to that of the bottom row, (r, g, b) from 0 to 1 as the image encodes it.
 
-    A plain colour has both alike.
+    Of a plain colour both are the same.
     """
 
     top: tuple[float, float, float]
@@ -26,39 +26,38 @@ class Gradient(NamedTuple):
 
 
 class Blur(NamedTuple):
-    """The photo's own background; strength: 0, as it is, to 1, as with a very fast lens."""
+    """The image's own background.  strength: from 0, as it is, to 1, as with a very fast lens."""
 
     strength: float
 
 
-Backdrop = np.ndarray | Gradient | Blur
+Background = np.ndarray | Gradient | Blur
 
 
-def backdrop(image: np.ndarray, alpha: np.ndarray, wanted: Backdrop, step: Callable[[float], None]) -> np.ndarray:
-    """The background (H, W, 3) of image's dtype that is wanted behind its object.
+def render(image: np.ndarray, alpha: np.ndarray, background: Background, monitor: Monitor) -> np.ndarray:
+    """The pixels (H, W, 3) of a background, of image's dtype.
 
-    image: (H, W, 3|4) uint8, uint16 or float32; alpha: (H, W) uint8, 255 = the object.  wanted: a photo (h, w, 3|4) of
-    any size and of these dtypes covers the frame, its middle shown; where it is transparent it lies over white.
-    step: called often with the share that is done; what it raises ends this.  Raises UserError for a wrong colour,
-    strength or photo.
+    image: (H, W, 3|4) uint8, uint16 or float32; alpha: (H, W) uint8, 255 = the object.  background: a photo (h, w, 3|4)
+    of any size and of these dtypes is scaled to cover the image and cut to its middle; where it is transparent it lies
+    over white.  Raises UserError for a wrong colour, strength or photo.
     """
-    step(0.0)
-    if isinstance(wanted, Gradient):
-        return _gradient(image, wanted, step)
-    if isinstance(wanted, Blur):
-        if not 0 <= wanted.strength <= 1:
+    monitor.report(0.0)
+    if isinstance(background, Gradient):
+        return _gradient(image, background, monitor)
+    if isinstance(background, Blur):
+        if not 0 <= background.strength <= 1:
             raise wrong_input("The strength of a blur must be between 0 and 1.")
-        return defocus.out_of_focus(image, alpha, wanted.strength, white_value(image), step)
-    if wanted.ndim != 3 or wanted.shape[2] not in (3, 4) or not wanted.size:
+        return defocus.out_of_focus(image, alpha, background.strength, white_value(image), monitor)
+    if background.ndim != 3 or background.shape[2] not in (3, 4) or not background.size:
         raise wrong_input("The background must be an array (height, width, 3 or 4), and not empty.")
-    if wanted.dtype not in (np.uint8, np.uint16, np.float32):
-        sentence = tr("The background must be uint8, uint16 or float32, not {type}.", type=wanted.dtype)
+    if background.dtype not in (np.uint8, np.uint16, np.float32):
+        sentence = tr("The background must be uint8, uint16 or float32, not {type}.", type=background.dtype)
         raise wrong_input(sentence)
-    return _photo(image, wanted, step)
+    return _photo(image, background, monitor)
 
 
-def _gradient(image: np.ndarray, wanted: Gradient, step: Callable[[float], None]) -> np.ndarray:
-    top, bottom = (np.array(colour, np.float64) for colour in wanted)
+def _gradient(image: np.ndarray, gradient: Gradient, monitor: Monitor) -> np.ndarray:
+    top, bottom = (np.array(colour, np.float64) for colour in gradient)
     if any(c.shape != (3,) or not ((c >= 0) & (c <= 1)).all() for c in (top, bottom)):
         raise wrong_input("A colour must have three values between 0 and 1.")
     height, width = image.shape[:2]
@@ -70,7 +69,7 @@ def _gradient(image: np.ndarray, wanted: Gradient, step: Callable[[float], None]
     random = np.random.default_rng(0)
     result = np.empty((height, width, 3), image.dtype)
     for y in range(0, height, BAND):
-        step(y / height)
+        monitor.report(y / height)
         rows = colours[y : y + BAND, None]
         # Half a level up or down, at random, before rounding: the mean is exact, and no two rows make a band.
         dither = random.random((len(rows), width, 1), np.float32)
@@ -78,16 +77,16 @@ def _gradient(image: np.ndarray, wanted: Gradient, step: Callable[[float], None]
     return result
 
 
-def _photo(image: np.ndarray, photo: np.ndarray, step: Callable[[float], None]) -> np.ndarray:
+def _photo(image: np.ndarray, photo: np.ndarray, monitor: Monitor) -> np.ndarray:
     height, width = image.shape[:2]
     scale = max(height / photo.shape[0], width / photo.shape[1])
     rows, columns = (min(n, max(1, round(m / scale))) for n, m in zip(photo.shape[:2], (height, width), strict=True))
     y, x = (photo.shape[0] - rows) // 2, (photo.shape[1] - columns) // 2
-    part = _opaque(photo[y : y + rows, x : x + columns], step)
+    part = _opaque(photo[y : y + rows, x : x + columns], monitor)
     if part.shape[:2] != (height, width):
         how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
         part = cv2.resize(part, (width, height), interpolation=how)
-    step(0.8)
+    monitor.report(0.8)
     if part.dtype == np.float32:
         np.clip(part, 0, None, out=part)  # a cubic overshoots
     if part.dtype == image.dtype:
@@ -95,18 +94,18 @@ def _photo(image: np.ndarray, photo: np.ndarray, step: Callable[[float], None]) 
     full, ours = (1.0 if one.dtype == np.float32 else white_value(one) for one in (photo, image))
     result = np.empty(part.shape, image.dtype)
     for k in range(0, height, BAND):
-        step(0.8 + 0.2 * k / height)
+        monitor.report(0.8 + 0.2 * k / height)
         result[k : k + BAND] = to_depth(part[k : k + BAND] * np.float32(1 / full), image.dtype, ours)
     return result
 
 
-def _opaque(photo: np.ndarray, step: Callable[[float], None]) -> np.ndarray:
+def _opaque(photo: np.ndarray, monitor: Monitor) -> np.ndarray:
     """photo (h, w, 3|4) of any depth as a new (h, w, 3) of the same, over white, without what is not a number."""
     full = 1.0 if photo.dtype == np.float32 else white_value(photo)
     result = np.empty((*photo.shape[:2], 3), photo.dtype)
     brightest = white_value(photo) if photo.dtype == np.float32 else 0.0
     for y in range(0, len(photo), BAND):
-        step(0.5 * y / len(photo))
+        monitor.report(0.5 * y / len(photo))
         rows = photo[y : y + BAND]
         colour = rows[..., :3]
         if photo.dtype == np.float32:

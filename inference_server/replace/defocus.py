@@ -11,7 +11,6 @@
    and Morel 2011, "Random phase textures: theory and synthesis", section 3).
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import cv2
@@ -20,6 +19,7 @@ import numpy as np
 from ..imaging import grain
 from ..imaging.pixels import to_depth
 from ..imaging.sampling import extrapolate
+from ..shared.monitor import Monitor
 
 LARGEST = 0.03  # of the photo's long side: the disc's radius at full strength
 FINEST = 0.7  # pixels: a smaller disc is none
@@ -67,9 +67,7 @@ def radii(alpha: np.ndarray, largest: float) -> np.ndarray:
     return largest * np.minimum(1, away / (found.far - found.horizon))
 
 
-def out_of_focus(
-    image: np.ndarray, alpha: np.ndarray, strength: float, white: float, step: Callable[[float], None]
-) -> np.ndarray:
+def out_of_focus(image: np.ndarray, alpha: np.ndarray, strength: float, white: float, monitor: Monitor) -> np.ndarray:
     """The background (H, W, 3) of image (H, W, 3|4), of its dtype; white: the photo's value for 1.
 
     alpha: (H, W) uint8, the object's; strength: 0 to 1.
@@ -86,14 +84,14 @@ def out_of_focus(
         PER_OCTAVE * np.log2(largest / np.maximum(wanted, FINEST / 2)),
         len(sizes) - wanted / sizes[-1],
     )
-    scene = _Scene(image, alpha, white, step)
+    scene = _Scene(image, alpha, white, monitor)
     halvings = [0 if size <= DISC else min(DEEPEST, int(np.ceil(np.log2(size / DISC)))) for size in sizes]
     used = [halvings[k] for k in range(len(sizes)) if (np.abs(place - k) < 1).any() and halvings[k]]
     pictures = scene.reduced(min(used), max(used)) if used else {}
     noise = grain.noise(grain.sample(image, alpha > 0, white))
     result = np.empty((height, width, 3), image.dtype)
     for y in range(0, height, BAND):
-        step(0.4 + 0.6 * y / height)
+        monitor.report(0.4 + 0.6 * y / height)
         here = place[y : y + BAND]
         light = np.zeros((len(here), width, 3), np.float32)
         for k in range(len(sizes) + 1):
@@ -116,8 +114,8 @@ def out_of_focus(
 class _Scene:
     """A photo without its object: rows of light, and the whole at reduced sizes."""
 
-    def __init__(self, image: np.ndarray, alpha: np.ndarray, white: float, step: Callable[[float], None]):
-        self._image, self._alpha, self._white, self._step = image, alpha, white, step
+    def __init__(self, image: np.ndarray, alpha: np.ndarray, white: float, monitor: Monitor):
+        self._image, self._alpha, self._white, self._monitor = image, alpha, white, monitor
         self._least = int(alpha.min())  # 0 but for a mask that leaves no pixel alone
         height, width = alpha.shape
         self.height = height
@@ -126,7 +124,7 @@ class _Scene:
         # The smallest picture: sums of what is known, and how much of each cell that is.
         sums, shares = [], []
         for y in range(0, height, BAND):
-            step(0.2 * y / height)
+            monitor.report(0.2 * y / height)
             light, known = self._known(y, min(height, y + BAND), self._margin)
             sums.append(_shrunk(light * known[..., None], self._shrunk))
             shares.append(_shrunk(known, self._shrunk))
@@ -149,7 +147,7 @@ class _Scene:
         """The light (h, w, 3) float32 after each of these numbers of halvings."""
         bands = []
         for y in range(0, self.height, BAND):
-            self._step(0.2 + 0.2 * y / self.height)
+            self._monitor.report(0.2 + 0.2 * y / self.height)
             bands.append(_shrunk(self.rows(y, min(self.height, y + BAND), self._margin), fewest))
         pictures = {fewest: np.concatenate(bands)}
         for k in range(fewest, most):

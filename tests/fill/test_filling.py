@@ -8,10 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inference_server.fill import filling
-from inference_server.fill.filling import canvas, window
+from inference_server.fill import filling, painting, tiles
+from inference_server.fill.windows import LEAST_WINDOW, LONGEST, MOST_ASPECT, canvas, window
 from inference_server.imaging import masks, windows
 from inference_server.shared.geometry import Window
+from inference_server.shared.messages import Quality
+from inference_server.shared.monitor import UNWATCHED, Monitor
 
 SIDES = ((512, 64), (1024, 32), (1024, 16), (64, 4))  # and multiples, of the models there are, and of a small one
 
@@ -40,10 +42,10 @@ def test_there_is_context_on_both_axes_as_far_as_the_photo_goes(given):
     ):
         assert seen_start == 0 or start - seen_start >= size / 2
         assert seen_start + seen_size == whole or seen_start + seen_size - start - size >= size / 2
-        assert seen_size >= min(whole, filling.LEAST_WINDOW)
+        assert seen_size >= min(whole, LEAST_WINDOW)
     # Never a thinner strip than the photo makes it.
-    assert seen.width == width or seen.width * filling.MOST_ASPECT >= seen.height - 1
-    assert seen.height == height or seen.height * filling.MOST_ASPECT >= seen.width - 1
+    assert seen.width == width or seen.width * MOST_ASPECT >= seen.height - 1
+    assert seen.height == height or seen.height * MOST_ASPECT >= seen.width - 1
 
 
 @settings(max_examples=500, deadline=None)
@@ -55,7 +57,7 @@ def test_the_canvas_keeps_the_aspect_and_suits_the_model(given, model):
         assert 1 <= length <= padded and padded % multiple == 0 and padded >= side // 2
         assert padded - length < max(multiple, side // 2 + multiple)
     assert content[0] * content[1] <= side * side * 1.1 + max(content)
-    assert max(content) <= filling.LONGEST * side
+    assert max(content) <= LONGEST * side
     scale = max(content) / max(width, height)
     assert abs(min(content) - min(width, height) * scale) <= 1, "to the pixel"
 
@@ -74,16 +76,16 @@ def test_tiles_cover_the_hole_and_overlap(given, model):
     hole = np.zeros((height, width), bool)
     hole[bounds.slices] = True
     side, _ = model
-    near, size, tiles = filling._tiles(hole, Sized(*model))
-    assert len(tiles) <= filling.MOST_TILES
-    if not tiles:
-        assert max(width, height) <= filling.WORTH_ANOTHER_LOOK * max(canvas(width, height, *model).content) * 1.01 or (
-            filling._count(bounds, 1.0, side) > filling.MOST_TILES
+    near, size, cut = tiles.plan(hole, Sized(*model))
+    assert len(cut) <= tiles.MOST_TILES
+    if not cut:
+        assert max(width, height) <= tiles.WORTH_REFINING * max(canvas(width, height, *model).content) * 1.01 or (
+            tiles._count(bounds, 1.0, side) > tiles.MOST_TILES
         )
         return
     assert near.inside(width, height) and near.union(bounds) == near
     covered = np.zeros(size[::-1], bool)
-    for tile in tiles:
+    for tile in cut:
         assert tile.inside(*size) and tile.width <= side and tile.height <= side
         covered[tile.slices] = True
     there = bounds.seen_from(near)
@@ -103,7 +105,7 @@ def test_the_paper_s_failure_is_a_window_like_any_other():
 
 
 @pytest.fixture(scope="module")
-def brush(small_models, tmp_path_factory):
+def sampler(small_models, tmp_path_factory):
     """Paints with the small SD 1.5, in two steps and in one at a second look: what happens around it is tested here."""
     from inference_server.fill.diffusion import families
     from inference_server.fill.diffusion.painter import Painter
@@ -111,12 +113,8 @@ def brush(small_models, tmp_path_factory):
     from inference_server.models.store import Store
 
     painter = Painter(small_models / "sd15", "sd15", Store(tmp_path_factory.mktemp("models")))
-    painter.family = families.SD15._replace(presets={"fast": families.Preset(2, 1.0, "dpm")})
-    return filling.Brush(painter, Prompt("a cat"), 1, "fast")
-
-
-def quiet() -> filling.Report:
-    return filling.Report(lambda share, word: None, lambda: None, lambda picture: None)
+    painter.family = families.SD15._replace(presets={Quality.FAST: families.Preset(2, 1.0, "dpm")})
+    return painting.Sampler(painter, Prompt("a cat"), 1, Quality.FAST)
 
 
 @st.composite
@@ -137,11 +135,11 @@ def photos(draw):
 
 @settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
 @given(photos())
-def test_any_photo_and_any_hole_is_painted(brush, given):
+def test_any_photo_and_any_hole_is_painted(sampler, given):
     image, hole = given
     before = image.copy()
     bounds = windows.bounds(hole)
-    painted = filling.fill(image, hole, brush, quiet())
+    painted = filling.fill(image, hole, sampler, UNWATCHED)
     assert painted.shape == (bounds.height, bounds.width, image.shape[2]) and painted.dtype == image.dtype
     assert np.isfinite(painted).all()
     assert np.array_equal(image, before, equal_nan=True)
@@ -158,22 +156,22 @@ def test_what_is_painted_meets_the_photo_in_its_colours():
     for drift in (np.float32((0.05, -0.03, 0.02)), (0.08 * np.sin(x / 25))[..., None]):
         painted = picture - drift
         painted[30:35, 40:50] = 1  # what the model has put there
-        corrected = painted + filling._difference(picture, painted, hole, 512)
+        corrected = painted + filling._autoencoder_error(picture, painted, hole, 512)
         rim = hole & ~cv2.erode(hole.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
         assert np.abs(corrected - picture)[rim].max() < 0.15 * np.abs(drift).max()
         assert np.ptp(corrected[31:34, 41:49], axis=(0, 1)).max() < 0.02, "its own edges stay"
 
 
-def test_a_large_hole_has_detail_of_the_photo_s_own_size(brush):
+def test_a_large_hole_has_detail_of_the_photo_s_own_size(sampler):
     """What the sketch cannot hold, the second look adds; and what it holds, it keeps."""
     rng = np.random.default_rng(0)
     image = rng.integers(0, 255, (400, 500, 3), np.uint8)
     hole = np.zeros((400, 500), bool)
     hole[100:300, 120:380] = True
     seen = []
-    report = filling.Report(lambda share, word: seen.append((share, word)), lambda: None, lambda picture: None)
-    painted = filling.fill(image, hole, brush, report).astype(np.float32)
-    blurred = cv2.GaussianBlur(painted, (0, 0), brush.painter.side / 8)
+    monitor = Monitor(on_progress=lambda share, message: seen.append((share, message)))
+    painted = filling.fill(image, hole, sampler, monitor).astype(np.float32)
+    blurred = cv2.GaussianBlur(painted, (0, 0), sampler.painter.side / 8)
     fine = painted - cv2.GaussianBlur(painted, (0, 0), 1.5)
     assert fine.std() > 2, "what is finer than the sketch's pixels, 7 of the photo's"
     assert blurred.std() > 0
@@ -182,16 +180,16 @@ def test_a_large_hole_has_detail_of_the_photo_s_own_size(brush):
     assert seen[0][1] == "Painting, step 1 of 2" and "Adding detail, part 2 of" in seen[3][1]
 
 
-def test_no_seam_shows_where_tiles_meet(brush):
+def test_no_seam_shows_where_tiles_meet(sampler):
     """Steps along the lines where tiles begin and end are no larger than elsewhere."""
     image = np.full((500, 500, 3), 120, np.uint8)
     hole = np.zeros((500, 500), bool)
     hole[100:400, 100:400] = True
-    tiles = filling._tiles(hole, brush.painter)
-    painted = filling.fill(image, hole, brush, quiet()).astype(np.float32)
+    plan = tiles.plan(hole, sampler.painter)
+    painted = filling.fill(image, hole, sampler, UNWATCHED).astype(np.float32)
     steps = np.abs(np.diff(painted, axis=1)).mean(axis=(0, 2))
-    left = {tile.x + tiles.near.x - 100 for tile in tiles.tiles} | {
-        tile.x + tile.width + tiles.near.x - 100 for tile in tiles.tiles
+    left = {tile.x + plan.near.x - 100 for tile in plan.tiles} | {
+        tile.x + tile.width + plan.near.x - 100 for tile in plan.tiles
     }
     at_lines = [steps[x - 1] for x in left if 1 <= x < len(steps)]
     assert len(at_lines) > 4
@@ -206,14 +204,14 @@ def test_what_is_painted_too_smoothly_gets_the_photo_s_grain():
     grainy = np.full((300, 400, 3), 128.0) + rng.normal(scale=2.5, size=(300, 400, 1))
     photo = np.rint(grainy).astype(np.uint8)
     smooth = np.full((300, 400, 3), 0.5, np.float32)
-    view = filling.View(photo, hole, ~hole, 255.0)
-    noise = filling._lacking(view, smooth, bounds, whole)
+    scene = painting.Scene(photo, hole, ~hole, 255.0)
+    noise = filling._missing_grain(scene, smooth, bounds, whole)
     fine = photo[:90].astype(np.float32) - cv2.GaussianBlur(photo[:90].astype(np.float32), (0, 0), 1)
     assert 255 * noise.std() == pytest.approx(fine.std(), rel=0.2)
     # What has it already gets no more, and a photo without any gives none.
     has_it = (grainy / 255).astype(np.float32)
-    assert 255 * filling._lacking(view, has_it, bounds, whole).std() < 0.5 * fine.std()
-    assert not filling._lacking(view._replace(photo=np.full_like(photo, 128)), smooth, bounds, whole).any()
+    assert 255 * filling._missing_grain(scene, has_it, bounds, whole).std() < 0.5 * fine.std()
+    assert not filling._missing_grain(scene._replace(image=np.full_like(photo, 128)), smooth, bounds, whole).any()
 
 
 @settings(max_examples=100, deadline=None)
@@ -223,15 +221,15 @@ def test_a_part_is_shown_where_it_lies(data):
     width, height = data.draw(st.integers(300, 900)), data.draw(st.integers(300, 900))
     y, x = np.mgrid[:height, :width].astype(np.float32)
     picture = np.stack((x / width, y / height, 0 * x + 0.5), axis=-1)
-    shown = filling._overview(picture)
+    shown = painting.overview(picture)
     near = Window(20, 30, width - 50, height - 60)
     scale = data.draw(st.floats(0.5, 1))
     size = round(near.width * scale), round(near.height * scale)
     close = cv2.resize(picture[near.slices], size, interpolation=cv2.INTER_AREA)
     left, top = data.draw(st.integers(0, size[0] - 64)), data.draw(st.integers(0, size[1] - 64))
     tile = Window(left, top, 64, 64)
-    place = filling._place(tile, near, size, Window(0, 0, width, height), shown.shape)
-    changed = filling._with(shown, close[tile.slices], np.ones((64, 64), bool), place)
+    place = tiles._place(tile, tiles.Tiles(near, size, ()), Window(0, 0, width, height), shown.shape)
+    changed = painting.with_part(shown, close[tile.slices], np.ones((64, 64), bool), place)
     a_pixel = 255 / min(shown.shape[:2])  # it lies on whole ones
     assert np.abs(changed.astype(int) - shown).max() <= a_pixel + 1
-    assert (filling._with(shown, 1 - close[tile.slices], np.ones((64, 64), bool), place) != shown).any()
+    assert (painting.with_part(shown, 1 - close[tile.slices], np.ones((64, 64), bool), place) != shown).any()

@@ -8,11 +8,12 @@ pytest.importorskip("diffusers", reason="diffusers is not installed (the extra `
 
 from inference_server import UserError  # noqa: E402
 from inference_server.fill.diffusion import families, memory  # noqa: E402
-from inference_server.fill.diffusion.painter import Painter  # noqa: E402
+from inference_server.fill.diffusion.painter import Painter, Sampling  # noqa: E402
 from inference_server.fill.prompts import Prompt  # noqa: E402
 from inference_server.models import devices  # noqa: E402
 from inference_server.models.store import Store  # noqa: E402
 from inference_server.shared.errors import cancelled_error  # noqa: E402
+from inference_server.shared.messages import Quality  # noqa: E402
 
 from .. import small_pipelines  # noqa: E402
 from ..small_models import picture  # noqa: E402
@@ -42,32 +43,32 @@ def test_each_family_is_known_by_its_files(painters):
 
 
 def test_a_seed_gives_its_picture_again_and_another_gives_another(painter, holed):
-    first, again, other = (painter.paint(*holed, TEDDY, seed, "fast") for seed in (7, 7, 8))
+    first, again, other = (painter.paint(*holed, Sampling(TEDDY, seed, Quality.FAST)) for seed in (7, 7, 8))
     assert first.shape == (64, 96, 3) and first.dtype == np.float32 and first.min() >= 0 and first.max() <= 1
     assert (first == again).all() and (first != other).any()
 
 
 def test_the_prompt_and_what_to_avoid_count(painters, holed):
     for kind, painter in painters.items():
-        first = painter.paint(*holed, TEDDY, 1, "fast")
-        assert (first != painter.paint(*holed, Prompt("a bench", "blurry"), 1, "fast")).any()
+        first = painter.paint(*holed, Sampling(TEDDY, 1, Quality.FAST))
+        assert (first != painter.paint(*holed, Sampling(Prompt("a bench", "blurry"), 1, Quality.FAST))).any()
         if kind != "flux":  # which takes none
-            assert (first != painter.paint(*holed, Prompt("a teddy bear", "drawing"), 1, "fast")).any()
+            assert (first != painter.paint(*holed, Sampling(Prompt("a teddy bear", "drawing"), 1, Quality.FAST))).any()
 
 
-@pytest.mark.parametrize("quality", families.QUALITIES)
-@pytest.mark.parametrize("again", [False, True])
-def test_steps_are_counted_truly_and_shown(painter, holed, quality, again):
+@pytest.mark.parametrize("quality", Quality)
+@pytest.mark.parametrize("refine", [False, True])
+def test_steps_are_counted_truly_and_shown(painter, holed, quality, refine):
     """As many steps are told as the large network was asked for, and each has a preview."""
     steps, asked = [], []
     hook = painter._network.register_forward_pre_hook(lambda *_: asked.append(1))
-    painter.paint(*holed, TEDDY, 1, quality, again, step=steps.append)
+    painter.paint(*holed, Sampling(TEDDY, 1, quality, refine), on_step=steps.append)
     hook.remove()
     count = steps[-1].steps
     assert [step.done for step in steps] == list(range(1, count + 1)) and len(asked) == count
     preset = painter.family.presets[quality]
-    assert count == preset.steps - (painter.family is families.SDXL) if not again else 1 <= count < preset.steps
-    assert abs(count - painter.count(quality, again)) <= 1
+    assert count == preset.steps - (painter.family is families.SDXL) if not refine else 1 <= count < preset.steps
+    assert abs(count - painter.count(quality, refine=refine)) <= 1
     for step in steps:
         assert step.preview.shape[2] == 3 and 0 <= step.preview.min() <= step.preview.max() <= 1
 
@@ -96,17 +97,17 @@ def test_cancelled_at_a_step_it_does_not_finish_the_next(painter, holed):
 
     hook = painter._network.register_forward_pre_hook(lambda *_: begun.append(1))
     with pytest.raises(UserError, match="Cancelled"):
-        painter.paint(*holed, TEDDY, 1, "balanced", step=step)
+        painter.paint(*holed, Sampling(TEDDY, 1, Quality.BALANCED), on_step=step)
     hook.remove()
     assert done == [1, 2, 3] and len(begun) == 3
-    assert painter.paint(*holed, TEDDY, 1, "fast").shape == (64, 96, 3), "it can paint again"
+    assert painter.paint(*holed, Sampling(TEDDY, 1, Quality.FAST)).shape == (64, 96, 3), "it can paint again"
 
 
 def test_a_slow_step_can_be_left_in_the_middle(painter, holed):
     """What is asked whether to go on is asked between the parts of a network."""
     asked = []
-    painter.paint(*holed, TEDDY, 1, "fast", watch=lambda: asked.append(1))
-    assert len(asked) > 2 * painter.count("fast")
+    painter.paint(*holed, Sampling(TEDDY, 1, Quality.FAST), check=lambda: asked.append(1))
+    assert len(asked) > 2 * painter.count(Quality.FAST)
 
     def stop() -> None:
         raise cancelled_error()
@@ -114,7 +115,7 @@ def test_a_slow_step_can_be_left_in_the_middle(painter, holed):
     begun = []
     hook = painter._network.register_forward_hook(lambda *_: begun.append(1))
     with pytest.raises(UserError, match="Cancelled"):
-        painter.paint(*holed, TEDDY, 1, "fast", watch=stop)
+        painter.paint(*holed, Sampling(TEDDY, 1, Quality.FAST), check=stop)
     hook.remove()
     assert not begun
 
@@ -152,7 +153,7 @@ def test_every_way_to_save_memory_paints_the_same(small_models, holed, as_on_a_c
         painter = Painter(small_models / kind, kind, Store(tmp_path))
         need = memory.need(plan, memory.weights(painter._pipeline), holed[1].size)
         as_on_a_card(int(need / memory.SPARE) + 10)
-        pictures.append(painter.paint(*holed, TEDDY, 1, "fast"))
+        pictures.append(painter.paint(*holed, Sampling(TEDDY, 1, Quality.FAST)))
         assert painter._plan == k and not painter.slowed
     whole, *in_tiles = pictures
     assert all((each == in_tiles[0]).all() for each in in_tiles) and (whole != in_tiles[0]).any()
@@ -175,10 +176,10 @@ def test_memory_that_runs_out_is_met_once_by_less_speed(small_models, holed, as_
     painter = Painter(small_models / "sd15", "sd15", Store(tmp_path))
     hook = exhausted(painter, 1)
     steps = []
-    painted = painter.paint(*holed, TEDDY, 1, "fast", step=steps.append)
+    painted = painter.paint(*holed, Sampling(TEDDY, 1, Quality.FAST), on_step=steps.append)
     hook.remove()
     assert painter.slowed and painter._plan == 1 and steps[-1].done == steps[-1].steps == 10
-    assert (painted == painter.paint(*holed, TEDDY, 1, "fast")).all()
+    assert (painted == painter.paint(*holed, Sampling(TEDDY, 1, Quality.FAST))).all()
 
 
 def test_memory_that_runs_out_twice_is_said(small_models, holed, as_on_a_card, tmp_path):
@@ -186,20 +187,20 @@ def test_memory_that_runs_out_twice_is_said(small_models, holed, as_on_a_card, t
     painter = Painter(small_models / "sd15", "sd15", Store(tmp_path))
     hook = exhausted(painter, 2)
     with pytest.raises(UserError, match=r"not enough memory.*Close other programs") as refused:
-        painter.paint(*holed, TEDDY, 1, "fast")
+        painter.paint(*holed, Sampling(TEDDY, 1, Quality.FAST))
     assert refused.value.code == "no-memory" and painter._plan == 1
-    painter.paint(*holed, TEDDY, 1, "fast")
+    painter.paint(*holed, Sampling(TEDDY, 1, Quality.FAST))
     hook.remove()
 
 
 def test_where_nothing_smaller_is_left_it_is_said_at_once(small_models, holed, as_on_a_card, tmp_path):
     as_on_a_card(0)
     painter = Painter(small_models / "sd15", "sd15", Store(tmp_path))
-    painter.paint(*holed, TEDDY, 1, "fast")
+    painter.paint(*holed, Sampling(TEDDY, 1, Quality.FAST))
     assert painter._plan == 3
     hook = exhausted(painter, 1)
     with pytest.raises(UserError, match="not even in small pieces"):
-        painter.paint(*holed, TEDDY, 1, "fast")
+        painter.paint(*holed, Sampling(TEDDY, 1, Quality.FAST))
     hook.remove()
 
 
@@ -209,16 +210,16 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory(painters, holed):
 
     handle = painters["sd15"]._network.register_forward_pre_hook(hook)
     with pytest.raises(RuntimeError, match="something else"):
-        painters["sd15"].paint(*holed, TEDDY, 1, "fast")
+        painters["sd15"].paint(*holed, Sampling(TEDDY, 1, Quality.FAST))
     handle.remove()
 
 
 def test_it_leaves_the_device_for_another_model(small_models, holed, as_on_a_card, tmp_path):
     as_on_a_card(4 << 30)
     painter = Painter(small_models / "sd15", "sd15", Store(tmp_path))
-    first = painter.paint(*holed, TEDDY, 1, "fast")
+    first = painter.paint(*holed, Sampling(TEDDY, 1, Quality.FAST))
     painter.release_for(3 << 30)
     assert painter._plan == 0
     painter.release_for(5 << 30)
     assert painter._plan is None
-    assert (painter.paint(*holed, TEDDY, 1, "fast") == first).all()
+    assert (painter.paint(*holed, Sampling(TEDDY, 1, Quality.FAST)) == first).all()

@@ -22,12 +22,17 @@ from inference_server.shared.messages import (
     ImageRef,
     Inpaint,
     Inpainted,
+    Job,
     Locate,
+    MaskOptions,
     ObjectPrompt,
     PaintOptions,
     Preview,
     Progress,
+    Quality,
+    Target,
 )
+from inference_server.shared.monitor import UNWATCHED, Monitor
 from inference_server.shared.wire import ProtocolError, attach, extract
 
 from ..conftest import CLICK
@@ -96,22 +101,22 @@ def test_a_replace_keeps_the_object_bit_for_bit(painting, small_models, scene, k
 def test_the_mask_s_edge_is_no_wider_than_its_feather(painting, small_models, scene):
     """Of what is mixed, apart from what is old or new: along a row through the object, at its right side."""
     image, mask = scene
-    wish = PaintOptions("a cat", quality="fast", model=str(small_models / "sd15"))
+    paint = PaintOptions(prompt="a cat", quality=Quality.FAST, model=str(small_models / "sd15"))
     for feather in (0, 3, 9):
-        patch, _ = painting.fill_patch(image, mask, wish, grow=4, feather=feather)
+        patch, _ = painting.fill_patch(image, mask, paint, MaskOptions(grow=4, feather=feather))
         row = patch.alpha[patch.alpha.shape[0] // 2]
         assert np.count_nonzero((row > 0) & (row < 255)) <= 2 * feather
-        kept, _ = painting.replace_patch(image, mask, wish, Gradient((0, 0, 0), (1, 1, 1)), feather)
+        kept, _ = painting.replace_patch(image, mask, Gradient((0, 0, 0), (1, 1, 1)), MaskOptions(feather=feather))
         row = kept.alpha[AT.y + AT.height // 2]
         assert np.count_nonzero((row > 0) & (row < 255)) <= 2 * feather
 
 
 def test_an_empty_prompt_goes_on_as_the_surroundings_do(painting, small_models, scene):
-    told = painting.suggest("fill", scene[0], PaintOptions(model=str(small_models / "sd15")))
+    told = painting.expand_prompt(Job.FILL, scene[0], PaintOptions(model=str(small_models / "sd15")))
     assert "same place" in told.positive and "blurry" in told.negative
     painting.fill(*scene, model=str(small_models / "sd15"), quality="fast")
-    plain = painting.suggest(
-        "fill", scene[0], PaintOptions("a cat", help_prompt=False, model=str(small_models / "sd15"))
+    plain = painting.expand_prompt(
+        Job.FILL, scene[0], PaintOptions(prompt="a cat", help_prompt=False, model=str(small_models / "sd15"))
     )
     assert plain == ("a cat", "")
 
@@ -186,10 +191,10 @@ def test_what_is_not_in_use_leaves_the_device(models, small_models, photo, rocke
     """With a figure of free memory that is always too small for two."""
     engine = Engine(Store(models))
     engine.segment(photo, [CLICK], [1])
-    assert engine.selector._segmenter is not None
+    assert engine._selector._segmenter is not None
     monkeypatch.setattr(devices, "free", lambda device: 200 << 20)
     engine.fill(*scene, "a cat", model=str(small_models / "sd15"), quality="fast")
-    assert engine.selector._segmenter is None, "the finder made room for the painter"
+    assert engine._selector._segmenter is None, "the finder made room for the painter"
     assert engine._painter._plan is not None
     engine.segment(np.roll(photo, 5, axis=1), [(CLICK[0] + 5, CLICK[1])], [1])
     assert engine._painter._plan is None, "and the painter for the finder"
@@ -199,8 +204,8 @@ def test_what_is_not_in_use_leaves_the_device(models, small_models, photo, rocke
 
 def test_the_next_picture_is_painted_with_the_best_that_is_there(tmp_path, small_models, scene, monkeypatch):
     store, here = Store(tmp_path), ["maker/old"]
-    store.bring("maker/old", [small_models / "sd15"])
-    store.bring("maker/new", [small_models / "sdxl"])
+    store.import_files("maker/old", [small_models / "sd15"])
+    store.import_files("maker/new", [small_models / "sdxl"])
     monkeypatch.setattr(diffusion, "PREFERRED", {"maker/new": 0, "maker/old": 0})
     monkeypatch.setattr(diffusion, "_installed", lambda store: here)
     engine = Engine(store)
@@ -222,13 +227,15 @@ def test_the_next_picture_is_painted_with_the_best_that_is_there(tmp_path, small
 # -- as jobs
 
 
-def request(image: np.ndarray, mask: np.ndarray, job: str = "fill", **more) -> tuple[Inpaint, list[bytes]]:
+def request(image: np.ndarray, mask: np.ndarray, job: Job = Job.FILL, **more) -> tuple[Inpaint, list[bytes]]:
     frames: list[bytes] = []
     height, width, channels = image.shape
     pixels = attach(frames, width, height, channels, image.dtype.name, image.tobytes())
     drawn = attach(frames, width, height, 1, "uint8", mask.tobytes(), pack=True)
-    described = ImageRef(width, height, "")
-    return Inpaint(job, described, (0, 0, width, height), pixels, mask=drawn, **more), frames
+    described = ImageRef(width=width, height=height, key="")
+    target = Target(mask=drawn)
+    window = Window(0, 0, width, height)
+    return Inpaint(job=job, image=described, target=target, window=window, pixels=pixels, **more), frames
 
 
 def array(raster, frames) -> np.ndarray:
@@ -238,17 +245,17 @@ def array(raster, frames) -> np.ndarray:
 def ask(engine, message, frames=()):
     """All the answers, and the pictures that formed."""
     sent = []
-    last = perform(engine, message, frames, lambda *_: None, lambda: False, lambda *answer: sent.append(answer))
+    last = perform(engine, message, frames, UNWATCHED, lambda *answer: sent.append(answer))
     results = [answer for answer in (*sent, last) if isinstance(answer[0], Inpainted)]
     return results or [last], [answer for answer in sent if isinstance(answer[0], Preview)]
 
 
 def test_a_job_gives_what_the_engine_gives(painting, small_models, scene):
     image, mask = scene
-    wish = PaintOptions("a cat", quality="fast", model=str(small_models / "sd15"))
-    message, frames = request(image, mask, wish=wish, seed=3)
+    paint = PaintOptions(prompt="a cat", quality=Quality.FAST, model=str(small_models / "sd15"))
+    message, frames = request(image, mask, paint=paint, seed=3)
     ((painted, answer),), previews = ask(painting, message, frames)
-    patch, told = painting.fill_patch(image, mask, wish, seed=3)
+    patch, told = painting.fill_patch(image, mask, paint, MaskOptions(), seed=3)
     assert (array(painted.pixels, answer) == patch.pixels).all()
     assert (array(painted.alpha, answer)[..., 0] == patch.alpha).all()
     assert (painted.seed, painted.prompt, painted.negative, painted.more) == (3, *told, 0)
@@ -256,22 +263,22 @@ def test_a_job_gives_what_the_engine_gives(painting, small_models, scene):
 
 
 def test_variations_come_one_by_one_each_with_its_seed(painting, small_models, scene):
-    wish = PaintOptions("a cat", quality="fast", model=str(small_models / "sd15"))
-    message, frames = request(*scene, wish=wish, seed=7, variations=3)
+    paint = PaintOptions(prompt="a cat", quality=Quality.FAST, model=str(small_models / "sd15"))
+    message, frames = request(*scene, paint=paint, seed=7, variations=3)
     results, _ = ask(painting, message, frames)
     assert [(painted.seed, painted.more) for painted, _ in results] == [(7, 2), (8, 1), (9, 0)]
     pictures = [array(painted.pixels, answer) for painted, answer in results]
     assert (pictures[0] != pictures[1]).any() and (pictures[1] != pictures[2]).any()
-    message, frames = request(*scene, wish=wish, seed=8)
+    message, frames = request(*scene, paint=paint, seed=8)
     ((alone, answer),), _ = ask(painting, message, frames)
     assert (array(alone.pixels, answer) == pictures[1]).all()
 
 
 def test_grey_photos_stay_grey(painting, small_models, scene):
     image, mask = scene
-    wish = PaintOptions("a cat", quality="fast", model=str(small_models / "sd15"))
+    paint = PaintOptions(prompt="a cat", quality=Quality.FAST, model=str(small_models / "sd15"))
     for channels in (1, 2):
-        message, frames = request(np.ascontiguousarray(image[..., :channels]), mask, wish=wish)
+        message, frames = request(np.ascontiguousarray(image[..., :channels]), mask, paint=paint)
         ((painted, _),), _ = ask(painting, message, frames)
         assert painted.pixels.channels == channels
 
@@ -280,20 +287,20 @@ def test_a_background_needs_no_model(painting, scene):
     image, mask = scene
     frames: list[bytes] = []
     sea = attach(frames, 4, 2, 3, "uint8", bytes(24))
-    for backdrop in (
+    for background in (
         messages.Background(colours=((1.0, 0.0, 0.0),)),
         messages.Background(colours=((1.0, 0.0, 0.0), (0.0, 0.0, 1.0))),
         messages.Background(blur=0.5),
         messages.Background(picture=messages.Raster(**{**vars(sea), "frame": 2})),
     ):
-        message, own = request(image, mask, "replace", backdrop=backdrop)
+        message, own = request(image, mask, Job.REPLACE, background=background)
         ((painted, answer),), _ = ask(painting, message, [*own, *frames])
         assert painted.window == (0, 0, 180, 120)
         assert (array(painted.alpha, answer)[..., 0] == 255 - mask).all()
 
 
 @pytest.mark.parametrize(
-    "backdrop",
+    "background",
     [
         messages.Background(),
         messages.Background(colours=((0.0, 0.0, 0.0),) * 3),
@@ -301,15 +308,17 @@ def test_a_background_needs_no_model(painting, scene):
         messages.Background(picture=messages.Raster(4, 2, 3, "uint8", 9)),
     ],
 )
-def test_a_background_that_contradicts_itself_is_refused(painting, scene, backdrop):
-    message, frames = request(*scene, "replace", backdrop=backdrop)
+def test_a_background_that_contradicts_itself_is_refused(painting, scene, background):
+    message, frames = request(*scene, Job.REPLACE, background=background)
     with pytest.raises(ProtocolError):
         ask(painting, message, frames)
 
 
 @pytest.mark.parametrize("variations", [0, -1, 17])
 def test_too_many_variations_are_refused(painting, small_models, scene, variations):
-    message, frames = request(*scene, wish=PaintOptions("x", model=str(small_models / "sd15")), variations=variations)
+    message, frames = request(
+        *scene, paint=PaintOptions(prompt="x", model=str(small_models / "sd15")), variations=variations
+    )
     with pytest.raises(ProtocolError):
         ask(painting, message, frames)
 
@@ -318,17 +327,23 @@ def test_a_fill_is_located_with_what_a_model_should_see(painting, small_models, 
     proxy = to_proxy(photo)
     frames: list[bytes] = []
     raster = attach(frames, 640, 427, 3, "uint8", proxy.tobytes())
-    described = ImageRef(640, 427, messages.image_key(640, 427, proxy.tobytes()), raster)
-    message = Locate("fill", described, ObjectPrompt((CLICK,), (1,)), model=str(small_models / "sd15"))
+    described = ImageRef(width=640, height=427, key=messages.image_key(640, 427, proxy.tobytes()), proxy=raster)
+    target = Target(prompt=ObjectPrompt(points=(CLICK,), labels=(1,)))
+    message = Locate(job=Job.FILL, image=described, target=target, model=str(small_models / "sd15"))
     ((located, _),), _ = ask(painting, message, frames)
     assert located.window[2] >= 512 and located.window[3] == 427
     ((suggested, _),), _ = ask(
-        painting, ExpandPrompt("fill", described, PaintOptions("a kite", model=str(small_models / "sd15"))), frames
+        painting,
+        ExpandPrompt(
+            job=Job.FILL, image=described, paint=PaintOptions(prompt="a kite", model=str(small_models / "sd15"))
+        ),
+        frames,
     )
     assert "a kite" in suggested.prompt and suggested.negative
     with pytest.raises(UserError, match="needs the model"):
-        ask(painting, Locate("replace", described, ObjectPrompt((CLICK,), (1,))), frames)
-    ((located, _),), _ = ask(painting, Locate("replace", described, ObjectPrompt((CLICK,), (1,)), paints=False), frames)
+        ask(painting, Locate(job=Job.REPLACE, image=described, target=target), frames)
+    unpainted = Locate(job=Job.REPLACE, image=described, target=target, paints=False)
+    ((located, _),), _ = ask(painting, unpainted, frames)
     assert located.window == (0, 0, 640, 427)
 
 
@@ -344,13 +359,13 @@ def test_over_the_socket_variations_and_previews_come_before_the_last_result(
     kind,
 ):
     image, mask = scene
-    wish = PaintOptions("a cat", quality="fast", model=str(small_models / kind))
-    message, frames = request(image, mask, wish=wish, seed=7, variations=2)
+    paint = PaintOptions(prompt="a cat", quality=Quality.FAST, model=str(small_models / kind))
+    message, frames = request(image, mask, paint=paint, seed=7, variations=2)
     came, words = [], []
     last, answer = serving().request(
         message,
         frames,
-        progress=lambda share, word: words.append(word),
+        monitor=Monitor(on_progress=lambda share, message: words.append(message)),
         partial=lambda reply, its: came.append((reply, its)),
     )
     kinds = [type(reply) for reply, _ in came]
@@ -359,14 +374,14 @@ def test_over_the_socket_variations_and_previews_come_before_the_last_result(
     assert (first.seed, first.more, last.seed, last.more) == (7, 1, 8, 0)
     assert (array(first.pixels, its) != array(last.pixels, answer)).any()
     assert any("1 of 2: " in word for word in words)
-    patch, _ = painting.fill_patch(image, mask, wish, seed=8)
+    patch, _ = painting.fill_patch(image, mask, paint, MaskOptions(), seed=8)
     assert (array(last.pixels, answer) == patch.pixels).all(), "what another process makes of the same seed"
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_over_the_socket_a_cancel_frees_the_server_within_a_step(serving, small_models, scene, kind):
-    wish = PaintOptions("a cat", quality="best", model=str(small_models / kind))
-    message, frames = request(*scene, wish=wish, variations=16)
+    paint = PaintOptions(prompt="a cat", quality=Quality.BEST, model=str(small_models / kind))
+    message, frames = request(*scene, paint=paint, variations=16)
     asked, formed = threading.Event(), []
     connection = serving()
     with pytest.raises(UserError, match="Cancelled"):
@@ -374,7 +389,7 @@ def test_over_the_socket_a_cancel_frees_the_server_within_a_step(serving, small_
             message,
             frames,
             partial=lambda reply, its: formed.append(reply) or asked.set(),
-            cancelled=asked.is_set,
+            monitor=Monitor(is_cancelled=asked.is_set),
         )
     assert len(formed) < 16
     wait_until(lambda: connection.hello().jobs_waiting == 0, seconds=2)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -11,43 +12,47 @@ pytest.importorskip("diffusers", reason="diffusers is not installed (the extra `
 
 from inference_server import UserError  # noqa: E402
 from inference_server.fill.diffusion import demand, family, load  # noqa: E402
-from inference_server.fill.diffusion.painter import Painter  # noqa: E402
+from inference_server.fill.diffusion.painter import Painter, Sampling  # noqa: E402
 from inference_server.models import (  # noqa: E402
     catalogue,
     devices,
 )
 from inference_server.models.catalogue import File, Model  # noqa: E402
 from inference_server.models.store import Store  # noqa: E402
+from inference_server.shared.messages import Quality  # noqa: E402
+from inference_server.shared.monitor import Monitor  # noqa: E402
 
 from .. import small_pipelines  # noqa: E402
 from .test_painter import KINDS, TEDDY  # noqa: E402
 
+FAST, BALANCED = (Sampling(TEDDY, 1, quality) for quality in (Quality.FAST, Quality.BALANCED))
 
-def in_the_catalogue(monkeypatch, folder, family: str = "") -> Model:
+
+def in_the_catalogue(monkeypatch, folder) -> Model:
     """What lies in a folder of the store, as a model that the catalogue has."""
     files = []
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         data = path.read_bytes()
         files.append(File(path.relative_to(folder).as_posix(), len(data), hashlib.sha256(data).hexdigest()))
-    model = Model(folder.name, "fill", "Small", "MIT", 1, tuple(files), family)
+    model = replace(catalogue.MODELS[folder.name], files=tuple(files), hub="", licence_page="")
     monkeypatch.setitem(catalogue.MODELS, folder.name, model)
     return model
 
 
 def test_a_lora_makes_fast_faster(small_models, holed, tmp_path, monkeypatch):
     small_pipelines.lora(small_models / "sd15", tmp_path / "lcm-lora-sd15")
-    in_the_catalogue(monkeypatch, tmp_path / "lcm-lora-sd15", "sd15-lora")
+    in_the_catalogue(monkeypatch, tmp_path / "lcm-lora-sd15")
     painter, without = (Painter(small_models / "sd15", "sd15", Store(folder)) for folder in (tmp_path, tmp_path / "no"))
     counts = []
     for each in (painter, without):
         steps = []
-        each.paint(*holed, TEDDY, 1, "fast", step=steps.append)
+        each.paint(*holed, FAST, on_step=steps.append)
         counts.append(len(steps))
     assert counts == [4, 10]
-    balanced = without.paint(*holed, TEDDY, 1, "balanced")
-    assert (painter.paint(*holed, TEDDY, 1, "balanced") == balanced).all(), "it is left out where it is not wanted"
-    fast = painter.paint(*holed, TEDDY, 1, "fast")
-    assert (fast == painter.paint(*holed, TEDDY, 1, "fast")).all(), "and comes back"
+    balanced = without.paint(*holed, BALANCED)
+    assert (painter.paint(*holed, BALANCED) == balanced).all(), "it is left out where it is not wanted"
+    fast = painter.paint(*holed, FAST)
+    assert (fast == painter.paint(*holed, FAST)).all(), "and comes back"
 
 
 def test_a_single_file_is_the_same_model(small_models, holed, tmp_path, monkeypatch):
@@ -56,9 +61,9 @@ def test_a_single_file_is_the_same_model(small_models, holed, tmp_path, monkeypa
     file = small_pipelines.single_file(small_models / "sd15", tmp_path / "photo model.safetensors")
     store = Store(tmp_path)
     one, whole = load(store, "fill", str(file)), load(store, "fill", str(small_models / "sd15"))
-    assert (one.paint(*holed, TEDDY, 1, "fast") == whole.paint(*holed, TEDDY, 1, "fast")).all()
+    assert (one.paint(*holed, FAST) == whole.paint(*holed, FAST)).all()
     best = load(store, "fill")
-    assert (best.paint(*holed, TEDDY, 1, "fast") == whole.paint(*holed, TEDDY, 1, "fast")).all()
+    assert (best.paint(*holed, FAST) == whole.paint(*holed, FAST)).all()
 
 
 def test_the_best_model_is_the_one_this_machine_has_room_for(small_models, tmp_path, monkeypatch):
@@ -92,14 +97,14 @@ def test_a_model_that_is_not_for_inpainting_paints_too(holed, tmp_path):
     index["_class_name"] = "StableDiffusionPipeline"
     (folder / "model_index.json").write_text(json.dumps(index))
     painter = load(Store(tmp_path), "fill", str(folder))
-    assert painter.paint(*holed, TEDDY, 1, "fast").shape == (64, 96, 3)
+    assert painter.paint(*holed, FAST).shape == (64, 96, 3)
 
 
 def test_weights_published_in_16_bits_are_read(small_models, holed, tmp_path):
     folder = small_pipelines.sd15(tmp_path / "halved", variant="fp16")
     assert list(folder.rglob("*.fp16.safetensors"))
-    painted = load(Store(tmp_path), "fill", str(folder)).paint(*holed, TEDDY, 1, "fast")
-    assert (painted == load(Store(tmp_path), "fill", str(small_models / "sd15")).paint(*holed, TEDDY, 1, "fast")).all()
+    painted = load(Store(tmp_path), "fill", str(folder)).paint(*holed, FAST)
+    assert (painted == load(Store(tmp_path), "fill", str(small_models / "sd15")).paint(*holed, FAST)).all()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -114,13 +119,13 @@ def test_a_model_of_a_hub_is_fetched_in_two_goes_and_paints_as_its_files_do(smal
     with pytest.raises(UserError, match=rf"Fill needs the model someone/{kind}, which is not installed"):
         load(store, "fill", name)
     shares = []
-    store.fetch(name, lambda share, word: shares.append(share))
+    store.fetch(name, Monitor(on_progress=lambda share, message: shares.append(share)))
     assert shares == sorted(shares) and shares[-1] == pytest.approx(1)
     asked = [headers.get("Range") for path, headers in hub.asked if path.endswith(largest)]
     assert len(asked) == 2 and asked[0] is None and asked[1] is not None, "it went on where it was cut off"
     store.verify(name)
     fetched, own = load(store, "fill", name), load(store, "fill", str(folder))
-    assert (fetched.paint(*holed, TEDDY, 1, "fast") == own.paint(*holed, TEDDY, 1, "fast")).all()
+    assert (fetched.paint(*holed, FAST) == own.paint(*holed, FAST)).all()
 
 
 def test_nothing_is_unpickled_and_no_code_is_run(small_models, tmp_path):

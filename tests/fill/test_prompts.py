@@ -5,43 +5,50 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_server.fill.diffusion.families import FAMILIES, FLUX, QUALITIES, SD15, SDXL
-from inference_server.fill.prompts import LONG, Prompt, helped, look
+from inference_server.fill.diffusion.families import FAMILIES, FLUX, SD15, SDXL
+from inference_server.fill.prompts import LONG, Prompt, describe_light, expand
+from inference_server.shared.messages import PaintOptions, Quality
 
 DAY = np.random.default_rng(0).integers(60, 110, (90, 120, 3), np.uint8)
 DAY[:45] += np.array((50, 90, 130), np.uint8)  # sky
 DAY[45:] += np.array((70, 60, 0), np.uint8)  # grass
 
 
+def expanded(prompt, negative, help_prompt, family, photo) -> Prompt:
+    return expand(PaintOptions(prompt=prompt, negative=negative, help_prompt=help_prompt), family, photo)
+
+
 def test_a_short_prompt_is_helped_in_each_family_s_own_way():
-    assert helped("a teddy bear", "", True, SD15, DAY) == Prompt(
+    assert expanded("a teddy bear", "", True, SD15, DAY) == Prompt(
         "a photo of a teddy bear, natural light, sharp focus, detailed", SD15.avoid
     )
-    assert helped("a teddy bear.", "", True, FLUX, DAY) == Prompt("A photo of a teddy bear.", "")
-    assert helped("Photograph of a bear", "", True, SDXL, DAY).positive.startswith("Photograph of a bear, ")
+    assert expanded("a teddy bear.", "", True, FLUX, DAY) == Prompt("A photo of a teddy bear.", "")
+    assert expand(
+        PaintOptions(prompt="Photograph of a bear", negative="", help_prompt=True), SDXL, DAY
+    ).positive.startswith("Photograph of a bear, ")
 
 
 @given(st.text(), st.text(), st.sampled_from(sorted(FAMILIES)))
 def test_switched_off_it_adds_nothing(prompt, avoid, family):
-    told = helped(prompt, avoid, False, FAMILIES[family], DAY)
+    told = expanded(prompt, avoid, False, FAMILIES[family], DAY)
     assert told.positive == prompt.strip() and told.negative in (avoid.strip(), "")
 
 
 @given(st.text(alphabet="abc ", min_size=1), st.text(), st.sampled_from(sorted(FAMILIES)))
 def test_what_the_person_wrote_is_always_in_it(prompt, avoid, family):
-    told = helped(prompt, avoid, True, FAMILIES[family], DAY)
+    told = expanded(prompt, avoid, True, FAMILIES[family], DAY)
     assert prompt.strip() in told.positive
     assert avoid.strip() in told.negative or not FAMILIES[family].avoid
 
 
 def test_a_long_prompt_is_left_alone():
     words = " ".join(["word"] * (LONG + 1))
-    assert helped(words, "", True, SD15, DAY).positive == words
+    assert expanded(words, "", True, SD15, DAY).positive == words
 
 
 def test_an_empty_prompt_asks_for_the_surroundings_to_go_on():
-    assert "the same place" in helped("  ", "", True, SD15, DAY).positive
-    assert helped("", "", False, SD15, DAY).positive == ""
+    assert "the same place" in expanded("  ", "", True, SD15, DAY).positive
+    assert expanded("", "", False, SD15, DAY).positive == ""
 
 
 @pytest.mark.parametrize(
@@ -56,11 +63,11 @@ def test_an_empty_prompt_asks_for_the_surroundings_to_go_on():
     ],
 )
 def test_what_a_photo_looks_like_is_said_where_it_is_out_of_the_ordinary(photo, words):
-    assert look(photo) == words
+    assert describe_light(photo) == words
 
 
 @pytest.mark.parametrize("family", FAMILIES.values())
 def test_every_family_has_every_quality_and_each_takes_longer(family):
-    steps = [family.presets[quality].steps for quality in QUALITIES]
+    steps = [family.presets[quality].steps for quality in Quality]
     assert steps == sorted(set(steps))
     assert family.few_steps is None or family.few_steps.steps < steps[0]

@@ -11,20 +11,23 @@ from hypothesis import strategies as st
 from inference_server import UserError
 from inference_server.imaging.pixels import blend
 from inference_server.replace import composing, defocus
-from inference_server.replace.backgrounds import Blur, Gradient, backdrop
+from inference_server.replace.backgrounds import Blur, Gradient, render
+from inference_server.select import shadows
 from inference_server.shared.geometry import Window
+from inference_server.shared.monitor import UNWATCHED, Monitor
 
 NAN, INF = float("nan"), float("inf")
 FULL = {np.uint8: 255, np.uint16: 65535, np.float32: 1.0}
 
 
-def quiet(share: float) -> None:
-    pass
+def compose(image, alpha, background, include_shadow, monitor=UNWATCHED):
+    shadow = shadows.find(image, alpha) if include_shadow else None
+    return composing.compose(image, alpha, background, shadow, monitor)
 
 
 def finished(image, alpha, wanted, include_shadow=False) -> np.ndarray:
-    background = backdrop(image, alpha, wanted, quiet)
-    pixels, shown = composing.laid_behind(image, alpha, background, include_shadow, quiet)
+    background = render(image, alpha, wanted, UNWATCHED)
+    pixels, shown = compose(image, alpha, background, include_shadow)
     assert pixels.shape == image.shape and pixels.dtype == image.dtype and shown.dtype == np.uint8
     return blend(image, pixels, shown, Window(0, 0, image.shape[1], image.shape[0]))
 
@@ -98,12 +101,12 @@ def anything(draw):
 @given(anything())
 def test_whatever_is_given_the_object_stays_and_the_background_is_the_new_one(given_):
     image, alpha, wanted, include_shadow = given_
-    background = backdrop(image, alpha, wanted, quiet)
+    background = render(image, alpha, wanted, UNWATCHED)
     assert background.shape == (*alpha.shape, 3) and background.dtype == image.dtype
     assert np.isfinite(background).all()
     if not alpha.any() or alpha.min() == 255:
         with pytest.raises(UserError):
-            composing.laid_behind(image, alpha, background, include_shadow, quiet)
+            compose(image, alpha, background, include_shadow)
         return
     result = finished(image, alpha, wanted, include_shadow)
     inside, outside = alpha == 255, alpha == 0
@@ -122,7 +125,7 @@ def test_an_empty_mask_and_one_of_everything_are_refused_in_words():
     image = noise((20, 30, 3))
     for value, word in [(0, "empty"), (255, "everything")]:
         with pytest.raises(UserError, match=word) as caught:
-            composing.laid_behind(image, np.full((20, 30), value, np.uint8), image, False, quiet)
+            compose(image, np.full((20, 30), value, np.uint8), image, False)
         assert caught.value.code == "wrong-input"
 
 
@@ -140,24 +143,26 @@ def test_an_empty_mask_and_one_of_everything_are_refused_in_words():
 )
 def test_a_background_that_is_none_is_refused(wanted):
     with pytest.raises(UserError) as caught:
-        backdrop(noise((20, 30, 3)), standing(20, 30), wanted, quiet)
+        render(noise((20, 30, 3)), standing(20, 30), wanted, UNWATCHED)
     assert caught.value.code == "wrong-input"
 
 
 def test_it_can_be_cancelled_anywhere():
     image, alpha = noise((600, 300, 3)), standing(600, 300)
     for wanted in (Blur(0.5), Gradient((0, 0, 0), (1, 1, 1)), noise((900, 300, 4))):
-        background = backdrop(image, alpha, wanted, quiet)
+        background = render(image, alpha, wanted, UNWATCHED)
 
-        def late(share: float) -> None:
+        def late(share: float, message: str) -> None:
             assert 0 <= share <= 1
             if share > 0.3:
                 raise InterruptedError
 
+        monitor = Monitor(on_progress=late)
+
         with pytest.raises(InterruptedError):
-            backdrop(image, alpha, wanted, late)
+            render(image, alpha, wanted, monitor)
         with pytest.raises(InterruptedError):
-            composing.laid_behind(image, alpha, background, True, late)
+            compose(image, alpha, background, True, monitor)
 
 
 # -- a photo
@@ -166,7 +171,7 @@ def test_it_can_be_cancelled_anywhere():
 def test_a_photo_of_the_same_size_comes_as_it_is_and_is_not_written_to():
     image, photo = noise((40, 60, 3)), noise((40, 60, 3), 1)
     before = photo.copy()
-    background = backdrop(image, standing(40, 60), photo, quiet)
+    background = render(image, standing(40, 60), photo, UNWATCHED)
     assert (background == photo).all()
     assert not np.shares_memory(background, photo) and (photo == before).all()
 
@@ -176,7 +181,7 @@ def test_a_photo_covers_the_frame_and_is_not_squeezed(size):
     """A round disc in its middle stays round and in the middle."""
     height, width = size
     photo = disc(size, ((width - 1) / 2, (height - 1) / 2), min(size) / 4)[..., None].repeat(3, axis=2)
-    background = backdrop(np.zeros((200, 300, 3), np.uint8), standing(200, 300), photo, quiet)
+    background = render(np.zeros((200, 300, 3), np.uint8), standing(200, 300), photo, UNWATCHED)
     y, x = np.nonzero(background[..., 0] > 127)
     assert abs(x.mean() - 149.5) < 1.5 and abs(y.mean() - 99.5) < 1.5
     assert np.ptp(x) == pytest.approx(np.ptp(y), rel=0.03)
@@ -188,7 +193,7 @@ def test_a_photo_covers_the_frame_and_is_not_squeezed(size):
 @pytest.mark.parametrize("ours", FULL)
 def test_a_photo_of_any_depth_becomes_ours(depth, ours):
     photo = (np.arange(6 * 7 * 3).reshape(6, 7, 3) / 125 * FULL[depth]).astype(depth)
-    background = backdrop(np.zeros((6, 7, 3), ours), np.zeros((6, 7), np.uint8), photo, quiet)
+    background = render(np.zeros((6, 7, 3), ours), np.zeros((6, 7), np.uint8), photo, UNWATCHED)
     assert np.abs(background / FULL[ours] - photo / FULL[depth]).max() <= 0.5 / 255
 
 
@@ -196,7 +201,7 @@ def test_where_a_photo_is_transparent_it_lies_over_white():
     photo = np.full((6, 7, 4), 100, np.uint8)
     photo[..., 3] = 0
     photo[3:, :, 3] = 255
-    background = backdrop(np.zeros((6, 7, 3), np.uint8), np.zeros((6, 7), np.uint8), photo, quiet)
+    background = render(np.zeros((6, 7, 3), np.uint8), np.zeros((6, 7), np.uint8), photo, UNWATCHED)
     assert (background[:3] == 255).all() and (background[3:] == 100).all()
 
 
@@ -205,14 +210,14 @@ def test_where_a_photo_is_transparent_it_lies_over_white():
 
 def test_a_plain_colour_is_that_colour():
     for depth, full in FULL.items():
-        background = backdrop(np.zeros((30, 20, 3), depth), standing(30, 20), Gradient(*[(0.2, 0.5, 1)] * 2), quiet)
+        background = render(np.zeros((30, 20, 3), depth), standing(30, 20), Gradient(*[(0.2, 0.5, 1)] * 2), UNWATCHED)
         assert np.abs(background - np.array((0.2, 0.5, 1)) * full).max() <= (0.5 if full > 1 else 1e-6)
         assert (background == background[0, 0]).all()
 
 
 def test_a_gradient_is_exact_and_has_no_bands():
     image = np.zeros((1024, 400, 3), np.uint8)
-    background = backdrop(image, standing(1024, 400), Gradient((0.4, 0.4, 0.4), (0.41, 0.45, 0.5)), quiet)
+    background = render(image, standing(1024, 400), Gradient((0.4, 0.4, 0.4), (0.41, 0.45, 0.5)), UNWATCHED)
     exact = np.linspace((0.4, 0.4, 0.4), (0.41, 0.45, 0.5), 1024)[:, None] * 255
     assert np.abs(background - exact).max() < 1
     rows = background.mean(axis=1)
@@ -227,7 +232,7 @@ def test_a_bright_object_does_not_bleed_into_the_blur():
     alpha = disc((240, 320), (160, 110), 50)
     share = alpha[..., None] / 255
     image = np.rint(image * (1 - share) + np.array((255, 0, 0)) * share).astype(np.uint8)
-    background = backdrop(image, alpha, Blur(1.0), quiet).astype(int)
+    background = render(image, alpha, Blur(1.0), UNWATCHED).astype(int)
     assert np.abs(background - 110).max() <= 1
     careless = cv2.GaussianBlur(image, (0, 0), 8).astype(int)
     assert np.abs(careless - 110)[alpha <= 5].max() > 50, "which blurring the photo as it is would do"
@@ -241,7 +246,7 @@ def test_the_ground_is_sharp_at_the_foot_and_softer_with_distance():
     alpha = standing(600, 400)
     coarse = cv2.GaussianBlur(noise((600, 400, 3), 0, np.float32), (0, 0), 3)
     image = np.rint(((coarse - 0.5) * 6 + 0.5).clip(0, 1) * 255).astype(np.uint8)
-    background = backdrop(image, alpha, Blur(0.7), quiet)
+    background = render(image, alpha, Blur(0.7), UNWATCHED)
     foot = 500
     above = [sharpness(background[:, :150], slice(foot - 50 - k, foot - 30 - k)) for k in (0, 30, 60, 90)]
     assert all(near > 1.3 * far for near, far in pairwise(above))
@@ -257,7 +262,7 @@ def test_without_ground_all_is_equally_far(where):
     alpha[(slice(100, 300) if where == "cut off below" else slice(30, 120)), 60:140] = 255
     assert defocus.ground(alpha) is None
     assert (defocus.radii(alpha, 9) == 9).all()
-    background = backdrop(noise((300, 200, 3)), alpha, Blur(1.0), quiet)
+    background = render(noise((300, 200, 3)), alpha, Blur(1.0), UNWATCHED)
     assert sharpness(background[:, :50], slice(0, 300)) < 8
 
 
@@ -265,7 +270,7 @@ def test_a_point_of_light_becomes_a_disc():
     image = np.zeros((400, 400, 3), np.uint8)
     image[98:103, 98:103] = 255
     alpha = disc((400, 400), (300, 100), 30)
-    spot = backdrop(image, alpha, Blur(1.0), quiet)[..., 0].astype(float)
+    spot = render(image, alpha, Blur(1.0), UNWATCHED)[..., 0].astype(float)
     y, x = np.mgrid[:400, :400]
     away = np.hypot(x - 100, y - 100)
     radius = 0.03 * 400
@@ -277,7 +282,7 @@ def test_a_point_of_light_becomes_a_disc():
 def test_what_is_out_of_focus_keeps_the_grain():
     image = np.clip(128 + np.random.default_rng(0).normal(0, 2, (300, 300, 3)), 0, 255).astype(np.uint8)
     alpha = disc((300, 300), (150, 100), 40)
-    background = backdrop(image, alpha, Blur(1.0), quiet)
+    background = render(image, alpha, Blur(1.0), UNWATCHED)
     there = slice(180, 300)
 
     def grain(picture):
@@ -312,7 +317,7 @@ def test_the_old_background_is_gone_from_the_rim(soft):
 def test_the_edge_is_no_wider_than_the_mask_s():
     image, alpha = noise((100, 120, 3)), disc((100, 120), (60, 50), 30)
     wanted = Gradient((0.1, 0.1, 0.1), (0.1, 0.1, 0.1))
-    pixels, shown = composing.laid_behind(image, alpha, backdrop(image, alpha, wanted, quiet), False, quiet)
+    pixels, shown = compose(image, alpha, render(image, alpha, wanted, UNWATCHED), False)
     hard = (alpha == 0) | (alpha == 255)
     assert (shown[hard] == 255 - alpha[hard]).all() and (shown >= 255 - alpha).all()
     assert (pixels[alpha == 0] == round(0.1 * 255)).all()
@@ -330,13 +335,13 @@ def test_the_shadow_on_the_ground_goes_with_the_object():
     image = np.clip(160 * dark[..., None] + random.normal(0, 6, (300, 400, 3)), 0, 255).astype(np.uint8)
     image[alpha > 0] = (200, 40, 40)
     background = np.full_like(image, 220)
-    pixels, _ = composing.laid_behind(image, alpha, background, True, quiet)
+    pixels, _ = compose(image, alpha, background, True)
     factor = pixels[..., 0] / 220
     assert factor[252, 170:230].max() < 0.75, "carried over"
     assert factor[alpha == 0].min() > 0.35
     assert (factor[:150] == 1).all() and (factor[:, :60] == 1).all(), "and nothing far away"
     assert np.abs(np.diff(factor[252, 175:225])).max() < 0.05, "without the ground's grain"
-    plain, _ = composing.laid_behind(image, alpha, background, False, quiet)
+    plain, _ = compose(image, alpha, background, False)
     assert (plain[alpha == 0] == 220).all()
 
 
@@ -345,12 +350,12 @@ def test_what_stands_on_nothing_seen_leaves_no_shadow():
     alpha = np.zeros((200, 200), np.uint8)
     alpha[80:, 60:140] = 255
     background = np.full_like(image, 220)
-    pixels, _ = composing.laid_behind(image, alpha, background, True, quiet)
+    pixels, _ = compose(image, alpha, background, True)
     assert (pixels[alpha == 0] == 220).all()
 
 
 def test_a_cut_out_is_opaque_before_its_new_background():
     alpha = disc((100, 120), (60, 50), 30, 4)
     image = np.dstack([noise((100, 120, 3)), alpha])
-    pixels, _ = composing.laid_behind(image, alpha, np.full((100, 120, 3), 9, np.uint8), False, quiet)
+    pixels, _ = compose(image, alpha, np.full((100, 120, 3), 9, np.uint8), False)
     assert (pixels[..., 3] == 255).all()

@@ -1,7 +1,7 @@
 """What is known of each family of diffusion models: data, not code.  Standard library only.
 
-Steps and guidance are what each family's makers publish; the few-step presets need the LoRA that is named with them
-(Luo et al. 2023, "LCM-LoRA"), and take a few more steps of the family's own sampler where that is not installed.
+Steps and guidance are what each family's makers publish.  The few-step presets need the LoRA that is named with them
+(Luo et al. 2023, "LCM-LoRA"); where that is not installed, "fast" takes a few more steps of the family's own scheduler.
 """
 
 import json
@@ -11,22 +11,22 @@ from typing import NamedTuple
 
 from ...models.hub import INDEX
 from ...shared.errors import ErrorCode, UserError, wrong_input
+from ...shared.messages import Quality
 from ...shared.text import tr
 
 LONGEST_HEADER = 100 << 20  # bytes; the format's own limit
-QUALITIES = ("fast", "balanced", "best")
 
 
 class Preset(NamedTuple):
-    """steps of the sampler, and guidance: how much more the prompt counts than none (Ho and Salimans 2022).
+    """steps: of the scheduler; guidance: the scale of classifier-free guidance (Ho and Salimans 2022).
 
-    sampler: "dpm" is DPM-Solver++ with Karras' noise levels (Lu et al. 2022, Karras et al. 2022), "lcm" that of latent
+    scheduler: "dpm" is DPM-Solver++ with Karras' noise levels (Lu et al. 2022, Karras et al. 2022), "lcm" that of latent
     consistency models (Luo et al. 2023), "" the one that the files name.
     """
 
     steps: int
     guidance: float
-    sampler: str = ""
+    scheduler: str = ""
     lora: str = ""  # a name in the catalogue
 
 
@@ -35,7 +35,7 @@ class Family(NamedTuple):
 
     title: str
     pipelines: tuple[str, ...]  # the classes of diffusers that a model_index.json may name
-    presets: dict[str, Preset]
+    presets: dict[Quality, Preset]
     few_steps: Preset | None = None  # what "fast" is with a LoRA made for few steps
     before: str = ""
     after: str = ""
@@ -47,7 +47,11 @@ class Family(NamedTuple):
 SD15 = Family(
     title="Stable Diffusion",
     pipelines=("StableDiffusionInpaintPipeline", "StableDiffusionPipeline"),
-    presets={"fast": Preset(10, 6.0, "dpm"), "balanced": Preset(20, 7.0, "dpm"), "best": Preset(40, 7.5, "dpm")},
+    presets={
+        Quality.FAST: Preset(10, 6.0, "dpm"),
+        Quality.BALANCED: Preset(20, 7.0, "dpm"),
+        Quality.BEST: Preset(40, 7.5, "dpm"),
+    },
     few_steps=Preset(4, 1.0, "lcm", "lcm-lora-sd15"),
     before="a photo of ",
     after=", natural light, sharp focus, detailed",
@@ -56,7 +60,11 @@ SD15 = Family(
 SDXL = Family(
     title="Stable Diffusion XL",
     pipelines=("StableDiffusionXLInpaintPipeline", "StableDiffusionXLPipeline"),
-    presets={"fast": Preset(10, 5.0, "dpm"), "balanced": Preset(20, 6.0, "dpm"), "best": Preset(40, 7.0, "dpm")},
+    presets={
+        Quality.FAST: Preset(10, 5.0, "dpm"),
+        Quality.BALANCED: Preset(20, 6.0, "dpm"),
+        Quality.BEST: Preset(40, 7.0, "dpm"),
+    },
     few_steps=Preset(5, 1.0, "lcm", "lcm-lora-sdxl"),
     before="a photo of ",
     after=", natural light, detailed",
@@ -66,22 +74,22 @@ SDXL = Family(
 FLUX = Family(
     title="FLUX.1 Fill",
     pipelines=("FluxFillPipeline",),
-    presets={"fast": Preset(14, 30.0), "balanced": Preset(28, 30.0), "best": Preset(50, 30.0)},
+    presets={Quality.FAST: Preset(14, 30.0), Quality.BALANCED: Preset(28, 30.0), Quality.BEST: Preset(50, 30.0)},
     few_steps=Preset(8, 30.0, lora="flux1-turbo"),
     before="A photo of ",
     after=".",
     half="bfloat16",
 )
-# Whatever else diffusers can inpaint with; its own sampler, and words that no model minds.
+# Whatever else diffusers can inpaint with: its own scheduler, and words that suit any model.
 OTHER = Family(
     title="a model of your own",
     pipelines=(),
-    presets={"fast": Preset(10, 5.0), "balanced": Preset(25, 5.0), "best": Preset(50, 5.0)},
+    presets={Quality.FAST: Preset(10, 5.0), Quality.BALANCED: Preset(25, 5.0), Quality.BEST: Preset(50, 5.0)},
     before="a photo of ",
     half="bfloat16",
 )
 FAMILIES = {"sd15": SD15, "sdxl": SDXL, "flux": FLUX, "other": OTHER}
-# What in a single file tells its family: a tensor that only it has.
+# What identifies the family of a single file: a tensor that only it has.
 LANDMARKS = {
     "sdxl": "conditioner.embedders.1.model.ln_final.weight",
     "sd15": "cond_stage_model.transformer.text_model.final_layer_norm.weight",

@@ -28,7 +28,7 @@ class Plan(NamedTuple):
     tiled: bool = False
 
 
-PLANS = (Plan(), Plan(tiled=True), Plan("model", True), Plan("sequential", True))
+PLANS = (Plan(), Plan(tiled=True), Plan("model", tiled=True), Plan("sequential", tiled=True))
 
 
 class Weights(NamedTuple):

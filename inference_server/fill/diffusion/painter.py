@@ -15,16 +15,26 @@ import torch
 
 from ...models import devices
 from ...models.store import Store
+from ...shared.messages import Quality
 from ..prompts import Prompt
 from . import memory, pipelines
 from .families import FAMILIES, Preset
 from .preview import Preview
 
-AGAIN = 0.4  # share of the noise that is put back for a second look at high resolution
+REFINE_STRENGTH = 0.4  # share of the noise that is put back when a sketch is refined
+
+
+class Sampling(NamedTuple):
+    """How a picture is painted.  refine: what is in the hole is a first sketch, to be kept but for its detail."""
+
+    prompt: Prompt
+    seed: int
+    quality: Quality
+    refine: bool = False
 
 
 class Step(NamedTuple):
-    """Where a picture stands: done of so many steps, and what it looks like, (h, w, 3) float32, or None."""
+    """How far a picture is: `done` of `steps`, and what it looks like, (h, w, 3) float32 of a small size, or None."""
 
     done: int
     steps: int
@@ -34,19 +44,19 @@ class Step(NamedTuple):
 class Painter:
     """A pipeline, laid out so that it fits the device.  Not to be shared between threads."""
 
-    def __init__(self, place: Path, family: str, store: Store, device: str | None = None):
+    def __init__(self, place: Path, family: str, store: Store, device: str | None = None) -> None:
         """Raises UserError where there is no model of the family at the place."""
         self.family = FAMILIES[family]
         self.device = device or devices.best()
         self._store = store
         self._pipeline = pipelines.read(place, family, _precision(self.family.half, self.device), store)
-        self._sampler = self._pipeline.scheduler
-        self._few_steps = False  # whether the LoRA for few steps is there
+        self._scheduler = self._pipeline.scheduler
+        self._has_lora = False  # whether the LoRA for few steps is loaded
         self._preview = Preview(self._pipeline)
         self._plan: int | None = None
-        self.slowed = False  # whether memory ran out, and what takes less of it is done since
-        self._watch: Callable[[], None] = lambda: None
-        self._listen()
+        self.slowed = False  # whether memory ran out, and a slower plan that takes less is used since
+        self._check: Callable[[], None] = lambda: None
+        self._check_between_blocks()
         scale = self._pipeline.vae_scale_factor
         network = self._network
         self.side = (getattr(self._pipeline, "default_sample_size", None) or network.config.sample_size) * scale
@@ -55,21 +65,21 @@ class Painter:
 
     @property
     def _network(self) -> Any:
-        """What takes the noise out."""
+        """The denoising network."""
         found = getattr(self._pipeline, "unet", None)
         return self._pipeline.transformer if found is None else found
 
-    def preset(self, quality: str) -> Preset:
-        """Steps and guidance of a quality; few steps where what they need is installed."""
+    def preset(self, quality: Quality) -> Preset:
+        """Steps and guidance of a quality; few steps where the LoRA they need is installed."""
         few = self.family.few_steps
-        if quality == "fast" and few and not self._store.missing(few.lora):
+        if quality == Quality.FAST and few and not self._store.missing(few.lora):
             return few
         return self.family.presets[quality]
 
-    def count(self, quality: str, again: bool = False) -> int:
-        """How many steps a picture takes, about: progress is weighed by it."""
+    def count(self, quality: Quality, *, refine: bool = False) -> int:
+        """How many steps a picture takes, about; progress is weighted by it."""
         steps = self.preset(quality).steps
-        return max(1, int(steps * (_strength(steps) if again else self.family.strength)))
+        return max(1, int(steps * (_refine_strength(steps) if refine else self.family.strength)))
 
     def has_room(self) -> bool:
         """Whether it is on the device already, or would fit there as a whole."""
@@ -87,26 +97,29 @@ class Painter:
         self,
         picture: np.ndarray,
         hole: np.ndarray,
-        prompt: Prompt,
-        seed: int,
-        quality: str,
-        again: bool = False,
-        step: Callable[[Step], None] = lambda step: None,
-        watch: Callable[[], None] = lambda: None,
+        sampling: Sampling,
+        *,
+        on_step: Callable[[Step], None] = lambda step: None,
+        check: Callable[[], None] = lambda: None,
     ) -> np.ndarray:
         """The picture with the hole painted, (h, w, 3) float32, 0 to 1; around the hole it is only nearly the same.
 
-        picture: (h, w, 3) float32, 0 to 1, h and w multiples of `multiple`; hole: (h, w) bool; quality: a key of
-        QUALITIES; again: what is in the hole is a first sketch, to be kept but for its detail.  step is called after
-        each step, watch often in between: either may raise, which ends it.  Where memory runs out, a slower way is
-        taken once (`slowed`).  Raises UserError where that is not enough either.
+        picture: (h, w, 3) float32, 0 to 1, h and w multiples of `multiple`; hole: (h, w) bool.  on_step is called after
+        each step, check often in between: either may raise, which ends it.  Where memory runs out, the next slower plan
+        is tried once (`slowed`).  Raises UserError where that is not enough either.
         """
-        self._watch = watch
-        preset = self._prepare(quality)
+        self._check = check
+        preset = self._prepare(sampling.quality)
         if self._plan is None:
             memory.empty(self.device)
             self._lay_out(self._fitting(hole.size))
-        painted = self._attempt(picture, hole, prompt, seed, preset, again, step)
+
+        def attempt() -> np.ndarray | None:
+            if not sampling.refine:
+                self._preview.forget()
+            return self._attempt(self._inputs(picture, hole, sampling, preset, on_step))
+
+        painted = attempt()
         if painted is None:
             # Outside of the except clause: there, the frames that hold the tensors would still be alive.
             memory.empty(self.device)
@@ -115,65 +128,74 @@ class Painter:
                 raise memory.lacking()
             self._lay_out(self._plan + 1)
             self.slowed = True
-            painted = self._attempt(picture, hole, prompt, seed, preset, again, step)
+            painted = attempt()
             if painted is None:
                 memory.empty(self.device)
                 raise memory.lacking()
         return painted
 
-    def _attempt(self, picture, hole, prompt, seed, preset, again, step) -> np.ndarray | None:
-        """The painted picture, or None where memory ran out."""
+    def _inputs(
+        self,
+        picture: np.ndarray,
+        hole: np.ndarray,
+        sampling: Sampling,
+        preset: Preset,
+        on_step: Callable[[Step], None],
+    ) -> dict[str, Any]:
+        """What the pipeline is called with."""
         height, width = hole.shape
 
-        def after_step(pipeline: Any, k: int, _: Any, tensors: dict) -> dict:
-            step(Step(k + 1, pipeline.num_timesteps, self._preview.show(tensors["latents"], width, height)))
+        def after_step(pipeline: Any, k: int, _: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+            on_step(Step(k + 1, pipeline.num_timesteps, self._preview.show(tensors["latents"], width, height)))
             return tensors
 
-        wishes = {
-            "prompt": prompt.positive,
-            "negative_prompt": prompt.negative,
+        inputs = {
+            "prompt": sampling.prompt.positive,
+            "negative_prompt": sampling.prompt.negative,
             "image": torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None],
             "mask_image": torch.from_numpy(hole.astype(np.float32))[None, None],
             "height": height,
             "width": width,
-            "strength": _strength(preset.steps) if again else self.family.strength,
+            "strength": _refine_strength(preset.steps) if sampling.refine else self.family.strength,
             "num_inference_steps": preset.steps,
             "guidance_scale": preset.guidance,
             # On the CPU, so that a seed means the same noise on every device.
-            "generator": torch.Generator("cpu").manual_seed(seed),
+            "generator": torch.Generator("cpu").manual_seed(sampling.seed),
             "output_type": "pt",
             "callback_on_step_end": after_step,
         }
         known = inspect.signature(self._pipeline.__call__).parameters
-        if not again:
-            self._preview.forget()
+        return {name: value for name, value in inputs.items() if name in known}
+
+    def _attempt(self, inputs: dict[str, Any]) -> np.ndarray | None:
+        """The painted picture, or None where memory ran out."""
         try:
             # Not in inference mode: weights that offloading moves would become tensors that it cannot move again.
-            images = self._pipeline(**{name: wish for name, wish in wishes.items() if name in known}).images
+            images = self._pipeline(**inputs).images
         except (RuntimeError, MemoryError) as error:
             if not memory.is_lacking(error):
                 raise
             return None
         return images[0].permute(1, 2, 0).float().cpu().numpy().clip(0, 1)
 
-    def _prepare(self, quality: str) -> Preset:
-        """Give the pipeline the sampler and the LoRA of a quality."""
+    def _prepare(self, quality: Quality) -> Preset:
+        """Give the pipeline the scheduler and the LoRA of a quality."""
         preset = self.preset(quality)
-        if preset.lora and not self._few_steps:
+        if preset.lora and not self._has_lora:
             (file,) = self._store.need(preset.lora).values()
             self._pipeline.load_lora_weights(file.parent, weight_name=file.name, adapter_name="few-steps")
-            self._few_steps = True
-        elif self._few_steps:
+            self._has_lora = True
+        elif self._has_lora:
             (self._pipeline.enable_lora if preset.lora else self._pipeline.disable_lora)()
-        config = self._sampler.config
-        match preset.sampler:
+        config = self._scheduler.config
+        match preset.scheduler:
             case "dpm":
-                made = diffusers.DPMSolverMultistepScheduler.from_config(config, use_karras_sigmas=True)
+                scheduler = diffusers.DPMSolverMultistepScheduler.from_config(config, use_karras_sigmas=True)
             case "lcm":
-                made = diffusers.LCMScheduler.from_config(config)
+                scheduler = diffusers.LCMScheduler.from_config(config)
             case _:
-                made = self._sampler
-        self._pipeline.scheduler = made
+                scheduler = self._scheduler
+        self._pipeline.scheduler = scheduler
         return preset
 
     def _fitting(self, pixels: int) -> int:
@@ -184,17 +206,17 @@ class Painter:
         memory.lay_out(self._pipeline, memory.possible(self.device)[plan], self.device)
         self._plan = plan
 
-    def _listen(self) -> None:
-        """Have `watch` called between the blocks of each network, so that a slow step can be left in the middle."""
+    def _check_between_blocks(self) -> None:
+        """Have `check` called between the blocks of each network, so that a slow step can be cancelled midway."""
         for network in self._pipeline.components.values():
             if isinstance(network, torch.nn.Module):
                 for block in (b for part in network.modules() if isinstance(part, torch.nn.ModuleList) for b in part):
-                    block.register_forward_pre_hook(lambda *_: self._watch())
+                    block.register_forward_pre_hook(lambda *_: self._check())
 
 
-def _strength(steps: int) -> float:
-    """How much noise a second look puts back: AGAIN, and enough for one step at least."""
-    return min(1.0, max(AGAIN, 1.01 / steps))
+def _refine_strength(steps: int) -> float:
+    """How much noise refining puts back: REFINE_STRENGTH, and enough for one step at least."""
+    return min(1.0, max(REFINE_STRENGTH, 1.01 / steps))
 
 
 def _precision(half: str, device: str) -> torch.dtype:

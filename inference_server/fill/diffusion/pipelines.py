@@ -49,7 +49,7 @@ def read(place: Path, family: str, dtype: torch.dtype, store: Store) -> Any:
     for network in pipeline.components.values():
         if isinstance(network, torch.nn.Module):
             # Channels last in memory: convolutions take less than half the time on a processor, and less on a GPU too.
-            network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+            network.eval().requires_grad_(requires_grad=False).to(memory_format=torch.channels_last)
     return pipeline
 
 

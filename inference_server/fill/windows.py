@@ -1,0 +1,45 @@
+"""Which window of an image a diffusion model sees, and at which size.  Pure functions."""
+
+import math
+from typing import NamedTuple
+
+from ..imaging import windows
+from ..shared.geometry import Size, Window, scaled_size
+
+LEAST_WINDOW = 512  # pixels of the image that a model sees at least, along each axis
+MOST_ASPECT = 2  # of a window, where the image is large enough
+LONGEST = 2  # sides of the model that a picture may be long
+
+
+class Canvas(NamedTuple):
+    """How a window comes before a model: scaled to `content` (width, height), and padded to `size`."""
+
+    content: Size
+    size: Size
+
+
+def window(bounds: Window, hole: Window, width: int, height: int) -> Window:
+    """What a model should see of an image of this size to fill `hole`, which was grown from an object in `bounds`.
+
+    At least half the object's size around it on each side, as far as the image goes, and no thin strip: a wide window
+    is made high, where there is more of the image above or below.
+    """
+    seen = windows.context_window(bounds, width, height).union(hole)
+    least = max(LEAST_WINDOW, seen.height // MOST_ASPECT), max(LEAST_WINDOW, seen.width // MOST_ASPECT)
+    return seen.widened(*least, width, height)
+
+
+def canvas(width: int, height: int, side: int, multiple: int) -> Canvas:
+    """The canvas for a window of this size, for a model that was trained on side x side pixels.
+
+    Its content has the window's aspect to the pixel, whatever that is; its size is a multiple of `multiple`.
+    """
+    scale = min(side / math.sqrt(width * height), LONGEST * side / max(width, height))
+    content = scaled_size(width, height, scale)
+    return Canvas(content, padded_size(content, side, multiple))
+
+
+def padded_size(size: Size, side: int, multiple: int) -> Size:
+    """Each length, or half the model's side if that is more, rounded up to a multiple."""
+    width, height = (-(-max(length, side // 2) // multiple) * multiple for length in size)
+    return width, height
