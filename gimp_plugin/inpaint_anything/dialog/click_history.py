@@ -1,4 +1,4 @@
-"""The clicks and boxes made in the dialog, in their order, so that they can be taken back.  Knows neither GIMP nor GTK."""
+"""The clicks and boxes made in the dialog, in order, so that they can be taken back.  Knows neither GIMP nor GTK."""
 
 from dataclasses import dataclass, replace
 from typing import NamedTuple

@@ -13,7 +13,7 @@ mask, and taking a click back shows at once the final mask of the clicks before 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -116,9 +116,9 @@ class DialogState:
     """
 
     job: Job
-    options: MaskOptions = MaskOptions()
+    options: MaskOptions
     has_ready_mask: bool = False
-    history: ClickHistory = ClickHistory()
+    history: ClickHistory = field(default_factory=ClickHistory)
     phase: Phase = Phase.POINTING
     encoded: bool = False
     models_requested: bool = False
@@ -576,6 +576,13 @@ def _job_changed(state: DialogState, event: JobChanged) -> Step:
 def _setting_changed(state: DialogState, event: SettingChanged) -> Step:
     state, changed = _decided(state, options=event.options)
     return state, (*changed, UpdatePromptHint()) if event.name in HINT_SETTINGS else changed
+
+
+def _with_models(state: DialogState) -> Step:
+    """With the list of models asked for, where the job's settings need it for the first time."""
+    if state.models_requested or state.job not in PAINTING_JOBS:
+        return state, ()
+    return replace(state, models_requested=True), (RequestModels(),)
 
 
 def _models_changed(state: DialogState, event: ModelsChanged) -> Step:
