@@ -29,14 +29,16 @@ import torch  # noqa: E402
 from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0  # noqa: E402
 
 from inference_server.fill.diffusion import families, memory  # noqa: E402
-from inference_server.fill.diffusion.painter import Painter  # noqa: E402
+from inference_server.fill.diffusion.painter import Painter, Sampling  # noqa: E402
 from inference_server.fill.prompts import Prompt  # noqa: E402
 from inference_server.models import devices  # noqa: E402
 from inference_server.models.store import Store  # noqa: E402
+from inference_server.shared.messages import Quality  # noqa: E402
 
 STEPS_ON_A_PROCESSOR = 2  # of the paper's 50
 WORK = {"sd15": 0.34e12 / 64**2, "sdxl": 3.0e12 / 128**2}  # multiply-adds per latent pixel and evaluation, about
 PROMPT = Prompt("a teddy bear on a bench", "blurry")
+FAST = Sampling(PROMPT, 0, Quality.FAST)
 
 
 def main(names: list[str]) -> int:
@@ -63,9 +65,9 @@ def compare(name: str, folder: Path, device: str) -> None:
     """The paper's setting beside the presets."""
     family = families.FAMILIES[name]
     assert family.few_steps is not None
-    ways = {way: family.presets[way] for way in ("best", "balanced")}
+    ways = {way.value: family.presets[way] for way in (Quality.BEST, Quality.BALANCED)}
     # The fast preset with its LoRA: four steps without guidance; the LoRA, a percent of the arithmetic, is left out.
-    ways |= {"fast, without LoRA": family.presets["fast"], "fast": family.few_steps._replace(lora="")}
+    ways |= {"fast, without LoRA": family.presets[Quality.FAST], "fast": family.few_steps._replace(lora="")}
     for side in (512, 1024) if device == "cuda" else (512,):
         taken, rate = ours(folder, name, device, side, ways)
         _clear(device)
@@ -87,8 +89,8 @@ def ours(
     painter.family = painter.family._replace(few_steps=None)
 
     def seconds(preset: families.Preset) -> float:
-        painter.family = painter.family._replace(presets={"fast": preset})
-        return _seconds(lambda: painter.paint(picture, hole, PROMPT, 0, "fast"), device)
+        painter.family = painter.family._replace(presets={Quality.FAST: preset})
+        return _seconds(lambda: painter.paint(picture, hole, FAST), device)
 
     seconds(families.Preset(1, 1.0))  # warms up
     return {way: seconds(preset) for way, preset in ways.items()}, _rate(device, painter._network.dtype)
@@ -182,9 +184,9 @@ def plan(k: int, name: str, folder: Path) -> None:
     painter = Painter(folder, name, _without_loras(folder), "cuda")
     picture, hole = _scene(painter.side)
     painter._lay_out(k)
-    painter.paint(picture, hole, PROMPT, 0, "fast")
+    painter.paint(picture, hole, FAST)
     torch.cuda.reset_peak_memory_stats()
-    seconds = _seconds(lambda: painter.paint(picture, hole, PROMPT, 0, "fast"), "cuda")
+    seconds = _seconds(lambda: painter.paint(picture, hole, FAST), "cuda")
     laid = memory.PLANS[k]
     estimate = memory.need(laid, memory.weights(painter._pipeline), painter.side**2)
     peak = torch.cuda.max_memory_allocated()

@@ -1,4 +1,4 @@
-"""The photo's own background out of focus behind an object, as a fast lens would show it.  Pure functions.
+"""The image's own background out of focus behind an object, as a fast lens would show it.  Pure functions.
 
 1. How unsharp a row is.  Over flat ground a thin lens blurs in proportion to a row's distance from the row that is in
    focus: the circle of confusion grows with |1/depth - 1/focus| (Potmesil and Chakravarty 1981, "A lens and aperture
@@ -68,53 +68,82 @@ def radii(alpha: np.ndarray, largest: float) -> np.ndarray:
 
 
 def out_of_focus(image: np.ndarray, alpha: np.ndarray, strength: float, white: float, monitor: Monitor) -> np.ndarray:
-    """The background (H, W, 3) of image (H, W, 3|4), of its dtype; white: the photo's value for 1.
+    """The background (H, W, 3) of image (H, W, 3|4) out of focus, of its dtype.
 
-    alpha: (H, W) uint8, the object's; strength: 0 to 1.
+    alpha: (H, W) uint8, the object's; strength: 0 to 1; white: the image's value for 1.  Raises UserError where the
+    monitor cancels it.
     """
     height, width = alpha.shape
-    largest = max(FINEST, strength * LARGEST * max(height, width))
+    rows = _blurred_rows(alpha, strength)
+    scene = _Scene(image, alpha, white, monitor)
+    reduced = rows.halvings_used()
+    pictures = scene.reduced(min(reduced), max(reduced)) if reduced else {}
+    noise = grain.noise(grain.sample(image, alpha > 0, white))
+    result = np.empty((height, width, 3), image.dtype)
+    for y in range(0, height, BAND):
+        monitor.report(0.4 + 0.6 * y / height)
+        light = rows.light(scene, pictures, y, min(BAND, height - y), width)
+        band = np.sqrt(light, out=light)
+        lost = np.clip(rows.wanted[y : y + BAND] / 2, 0, 1).astype(np.float32)[:, None, None]
+        band += lost * grain.rows(noise, y, len(band), width)
+        result[y : y + BAND] = to_depth(band.clip(0, None), image.dtype, white)
+    return result
+
+
+class _BlurredRows(NamedTuple):
+    """How each row is mixed from discs of a few radii.
+
+    sizes: the radii there are, in pixels, falling; halvings: of the picture in which each is made, 0 for full size;
+    wanted: each row's radius (H,); place: where in `sizes` that lies (H,); one after the last is as sharp as the image.
+    """
+
+    sizes: list[float]
+    halvings: list[int]
+    wanted: np.ndarray
+    place: np.ndarray
+
+    def halvings_used(self) -> list[int]:
+        """Of the pictures that any row is mixed from, but for the one at full size."""
+        near = (self.halvings[k] for k in range(len(self.sizes)) if (np.abs(self.place - k) < 1).any())
+        return [halvings for halvings in near if halvings]
+
+    def light(self, scene: "_Scene", pictures: dict[int, np.ndarray], top: int, count: int, width: int) -> np.ndarray:
+        """The light (count, width, 3) float32 of rows from `top` on.  pictures: the scene after so many halvings."""
+        here = self.place[top : top + count]
+        light = np.zeros((count, width, 3), np.float32)
+        for k in range(len(self.sizes) + 1):
+            share = (1 - np.abs(here - k)).clip(0, 1).astype(np.float32)[:, None, None]
+            if not share.any():
+                continue
+            if k == len(self.sizes):
+                light += share * scene.rows(top, top + count, 0)
+            elif not self.halvings[k]:
+                light += share * _discs_at_full_size(scene, self.sizes[k], top, top + count)
+            else:
+                halvings = self.halvings[k]
+                light += share * _discs(pictures[halvings], self.sizes[k], halvings, top, count, width)
+        return light
+
+
+def _blurred_rows(alpha: np.ndarray, strength: float) -> _BlurredRows:
+    largest = max(FINEST, strength * LARGEST * max(alpha.shape))
     sizes = [largest]
     while (smaller := sizes[-1] * 2 ** (-1 / PER_OCTAVE)) >= FINEST:
         sizes.append(smaller)
     wanted = radii(alpha, largest if strength > 0 else 0)
-    # Where in `sizes` a row's radius lies; one place after the last is as sharp as the photo.
     place = np.where(
         wanted >= sizes[-1],
         PER_OCTAVE * np.log2(largest / np.maximum(wanted, FINEST / 2)),
         len(sizes) - wanted / sizes[-1],
     )
-    scene = _Scene(image, alpha, white, monitor)
     halvings = [0 if size <= DISC else min(DEEPEST, int(np.ceil(np.log2(size / DISC)))) for size in sizes]
-    used = [halvings[k] for k in range(len(sizes)) if (np.abs(place - k) < 1).any() and halvings[k]]
-    pictures = scene.reduced(min(used), max(used)) if used else {}
-    noise = grain.noise(grain.sample(image, alpha > 0, white))
-    result = np.empty((height, width, 3), image.dtype)
-    for y in range(0, height, BAND):
-        monitor.report(0.4 + 0.6 * y / height)
-        here = place[y : y + BAND]
-        light = np.zeros((len(here), width, 3), np.float32)
-        for k in range(len(sizes) + 1):
-            share = (1 - np.abs(here - k)).clip(0, 1).astype(np.float32)[:, None, None]
-            if not share.any():
-                continue
-            if k == len(sizes):
-                light += share * scene.rows(y, y + len(here), 0)
-            elif not halvings[k]:
-                light += share * _discs_at_full_size(scene, sizes[k], y, y + len(here))
-            else:
-                light += share * _discs(pictures[halvings[k]], sizes[k], halvings[k], y, len(here), width)
-        band = np.sqrt(light, out=light)
-        lost = np.clip(wanted[y : y + BAND] / 2, 0, 1).astype(np.float32)[:, None, None]
-        band += lost * grain.rows(noise, y, len(here), width)
-        result[y : y + BAND] = to_depth(band.clip(0, None), image.dtype, white)
-    return result
+    return _BlurredRows(sizes, halvings, wanted, place)
 
 
 class _Scene:
     """A photo without its object: rows of light, and the whole at reduced sizes."""
 
-    def __init__(self, image: np.ndarray, alpha: np.ndarray, white: float, monitor: Monitor):
+    def __init__(self, image: np.ndarray, alpha: np.ndarray, white: float, monitor: Monitor) -> None:
         self._image, self._alpha, self._white, self._monitor = image, alpha, white, monitor
         self._least = int(alpha.min())  # 0 but for a mask that leaves no pixel alone
         height, width = alpha.shape
