@@ -1,46 +1,49 @@
-"""The language the person reads: `_` for what the plug-in says, `translated` for what comes from the server.
+"""The language the person reads: `_` for the plug-in's own text, `translated` for what comes from the server.
 
-The catalogues are in locale/LANGUAGE/LC_MESSAGES beside this file; `install.py words` makes them.
+The catalogues are in locale/LANGUAGE/LC_MESSAGES beside this package; `install.py words` makes them.
 """
 
 import gettext
 import re
 from itertools import takewhile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import gi
 
 gi.require_version("Gimp", "3.0")
 from gi.repository import GLib  # noqa: E402  gi wants the version first
 
+if TYPE_CHECKING:
+    from inference_server.shared.errors import UserError
+
 DOMAIN = "inpaint-anything"
-PLACE = Path(__file__).parents[1] / "locale"
+LOCALE = Path(__file__).parents[1] / "locale"
 
 # GLib knows the languages on every platform, in order; GIMP puts the one chosen in its preferences first.  There is no
 # catalogue of English: without this, who prefers it would get the language after it.
 _languages = takewhile(lambda name: re.split("[_.@]", name)[0] not in ("en", "C", "POSIX"), GLib.get_language_names())
-_catalogue = gettext.translation(DOMAIN, PLACE, list(_languages), fallback=True)
+_catalogue = gettext.translation(DOMAIN, LOCALE, list(_languages), fallback=True)
 _ = _catalogue.gettext
 ngettext = _catalogue.ngettext
 
 
-def translated(words: str) -> str:
-    """What is said, in the person's language: its template is looked up, then so is each value."""
-    from inference_server.shared.text import (
-        Translatable,  # here, so that a plug-in without it can still say that it lacks it
-    )
+def translated(text: str) -> str:
+    """Text in the person's language: the template of a `Translatable` is looked up, and so is each of its values."""
+    # Here, so that a plug-in without inference_server can still say that it lacks it.
+    from inference_server.shared.text import Translatable
 
-    if not words:
-        return ""  # which gettext has another use for
-    said = Translatable.of(words)
+    if not text:
+        return ""  # gettext would give the head of the catalogue
+    english = Translatable.of(text)
     values = {
-        name: translated(value) if isinstance(value, Translatable) else value for name, value in said.values.items()
+        name: translated(value) if isinstance(value, Translatable) else value for name, value in english.values.items()
     }
-    return Translatable(_(said.template), values)
+    return Translatable(_(english.template), values)
 
 
-def in_words(error) -> str:
-    """What was wrong, a `UserError`, and what to do about it, in the person's language."""
+def in_words(error: "UserError") -> str:
+    """What was wrong and what to do about it, in the person's language."""
     return f"{translated(error.sentence)} {translated(error.remedy)}".strip()
 
 
@@ -50,8 +53,8 @@ def time_left(seconds: float) -> str:
 
     if seconds < 60:
         count = max(1, round(seconds / 5) * 5 if seconds > 10 else round(seconds))
-        return Translatable(
-            ngettext("about {count} second left", "about {count} seconds left", count), {"count": count}
-        )
-    count = round(seconds / 60)
-    return Translatable(ngettext("about {count} minute left", "about {count} minutes left", count), {"count": count})
+        text = ngettext("about {count} second left", "about {count} seconds left", count)
+    else:
+        count = round(seconds / 60)
+        text = ngettext("about {count} minute left", "about {count} minutes left", count)
+    return Translatable(text, {"count": count})

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import gi
 
@@ -83,7 +84,9 @@ class JobSettings:
 
 def create_config(job: Job) -> Gimp.ProcedureConfig:
     """A config of the job's procedure with every setting's default."""
-    config = Gimp.get_pdb().lookup_procedure(arguments.PREFIX + job).create_config()
+    procedure = Gimp.get_pdb().lookup_procedure(arguments.PREFIX + job)
+    assert procedure is not None  # it is the plug-in's own
+    config = procedure.create_config()
     for name in arguments.names(job):
         if name in arguments.DEFAULT_COLOURS:  # GIMP hands them on as black
             config.set_property(name, Gegl.Color.new(arguments.DEFAULT_COLOURS[name]))
@@ -125,7 +128,7 @@ def _text(value: str | None) -> str:
     return value or ""  # GIMP has None where nobody has written anything
 
 
-_FROM_CONFIG: dict[str, Callable] = {
+_FROM_CONFIG: dict[str, Callable[[Any], Any]] = {
     "grow": _pixels,
     "feather": _pixels,
     "prompt": _text,

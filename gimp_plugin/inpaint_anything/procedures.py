@@ -183,6 +183,7 @@ class ProcedureDeclaration:
     def create(self, plug_in: Gimp.PlugIn) -> Gimp.Procedure:
         """The procedure as GIMP registers it."""
         name, kind = PREFIX + self.name, Gimp.PDBProcType.PLUGIN
+        procedure: Gimp.Procedure
         if self.needs_image:
             procedure = Gimp.ImageProcedure.new(plug_in, name, kind, _called_on_image, self)
             # Indexed images are let in: a sentence explains more than a greyed-out entry.

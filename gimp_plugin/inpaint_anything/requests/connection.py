@@ -68,7 +68,8 @@ def connect(waiting: Callable[[str], None]) -> "Client":
     start_with = [server_python(), "-m", "inference_server", "serve"]
     if FLATPAK.exists():  # the server lives outside GIMP's Flatpak
         start_with = ["flatpak-spawn", "--host", f"--env={paths.HOME_VARIABLE}={paths.home()}", *start_with]
-    return client_module().connect(start_with, waiting)
+    connected: Client = client_module().connect(start_with, waiting)
+    return connected
 
 
 def client_module() -> ModuleType:
@@ -95,4 +96,4 @@ def server_python() -> str:
     if not Path(python).exists() and not FLATPAK.exists():
         sentence = tr("The inference server is gone: there is no {file}.", file=python)
         raise UserError(ErrorCode.NO_SERVER, sentence, "Run install.py again.")
-    return python
+    return str(python)
