@@ -16,6 +16,7 @@ from gi import _gi
 from introspection import MODULES, VERSIONS, Item, Types, fields, function, info_of, methods, runtime, type_info, values
 
 HANDWRITTEN = Path(__file__).resolve().parent / "handwritten"
+UNKNOWN = "*args: Any, **kwargs: Any) -> Any"
 WRITABLE = 2  # a property's flag
 
 
@@ -147,8 +148,7 @@ def _wrapped(namespace: str, owner: str, name: str, value: FunctionType) -> Item
     inside = getattr(value, "__wrapped__", None)
     if isinstance(inside, _gi.FunctionInfo) and value.__code__.co_qualname.startswith("strip_boolean_result."):
         return function(namespace, owner, name, inside, hides_success=True)
-    parameters = "self, *args: Any, **kwargs: Any" if owner else "*args: Any, **kwargs: Any"
-    return Item(f"def {name}({parameters}) -> Any: ...")
+    return Item(f"def {name}({'self, ' if owner else ''}{UNKNOWN}: ...")
 
 
 def member(qualified: str, name: str) -> Item | None:

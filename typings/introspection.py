@@ -69,9 +69,12 @@ def info_of(qualified: str) -> Any:
 
 def _layers(qualified: str) -> Iterator[type]:
     """A class, and the introspected one that it may have been put over under the same name."""
-    cls = runtime(qualified)
-    for layer in getattr(cls, "__mro__", ()):
-        if layer.__name__ == cls.__name__ and layer.__module__.startswith("gi."):
+    namespace, name = qualified.split(".")
+    for layer in getattr(runtime(qualified), "__mro__", ()):
+        if (layer.__module__, layer.__name__) in (
+            (f"gi.overrides.{namespace}", name),
+            (f"gi.repository.{namespace}", name),
+        ):
             yield layer
 
 
