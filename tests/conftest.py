@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
+import hypothesis
 import numpy as np
 import pytest
 
@@ -16,13 +17,25 @@ from inference_server.shared.errors import UserError
 from inference_server.shared.messages import EncodeImage, ImageRef
 from inference_server.shared.monitor import Monitor
 
-from . import asking, stand_in_hub
+from . import asking, property, stand_in_hub
 from .asking import CLICK as CLICK
 from .servers import SERVE, long_job, stopped, wait_until
 from .small_models import picture
 
 if TYPE_CHECKING:
     from inference_server import Engine
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--thorough", action="store_true", help="let property tests try all their examples")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    property.THOROUGH = config.getoption("--thorough")
+    # Never a deadline: no test depends on how fast the machine is.
+    hypothesis.settings.register_profile("few", deadline=None, max_examples=property.examples(250), derandomize=True)
+    hypothesis.settings.register_profile("thorough", deadline=None)
+    hypothesis.settings.load_profile("thorough" if property.THOROUGH else "few")
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from inference_server import Engine, UserError
 
+from .property import examples
+
 NAN, INF = float("nan"), float("inf")
 NOISE = np.random.default_rng(1).integers(0, 256, (60, 80, 3), np.uint8)
 
@@ -210,7 +212,7 @@ PHOTOS = [
 ]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     photo=st.sampled_from(PHOTOS),
     clicks=st.lists(st.tuples(st.tuples(NUMBERS, NUMBERS), st.sampled_from([0, 1, 1, 1, True, 2, None])), max_size=4),

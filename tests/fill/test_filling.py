@@ -15,6 +15,8 @@ from inference_server.shared.geometry import Window
 from inference_server.shared.messages import Quality
 from inference_server.shared.monitor import UNWATCHED, Monitor
 
+from ..property import examples
+
 SIDES = ((512, 64), (1024, 32), (1024, 16), (64, 4))  # and multiples, of the models there are, and of a small one
 
 
@@ -31,7 +33,7 @@ def as_grown(bounds: Window, width: int, height: int) -> Window:
     return bounds.grown(grow + masks.default_feather(grow), grow + masks.default_feather(grow), width, height)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500))
 @given(objects())
 def test_there_is_context_on_both_axes_as_far_as_the_photo_goes(given):
     width, height, bounds = given
@@ -48,7 +50,7 @@ def test_there_is_context_on_both_axes_as_far_as_the_photo_goes(given):
     assert seen.height == height or seen.height * MOST_ASPECT >= seen.width - 1
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500))
 @given(objects(), st.sampled_from(SIDES))
 def test_the_canvas_keeps_the_aspect_and_suits_the_model(given, model):
     (width, height, _), (side, multiple) = given, model
@@ -69,7 +71,7 @@ class Sized:
         self.side, self.multiple = side, multiple
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(objects(1500, 1000), st.sampled_from(SIDES[:1] + SIDES[-1:]))
 def test_tiles_cover_the_hole_and_overlap(given, model):
     width, height, bounds = given
@@ -133,7 +135,7 @@ def photos(draw):
     return image, hole
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(500), suppress_health_check=list(HealthCheck))
 @given(photos())
 def test_any_photo_and_any_hole_is_painted(sampler, given):
     image, hole = given
@@ -214,7 +216,7 @@ def test_what_is_painted_too_smoothly_gets_the_photo_s_grain():
     assert not filling._missing_grain(scene._replace(image=np.full_like(photo, 128)), smooth, bounds, whole).any()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(st.data())
 def test_a_part_is_shown_where_it_lies(data):
     """A part of a smooth picture, put into the picture's own overview, changes nothing that one would see."""

@@ -13,6 +13,7 @@ from inference_server.remove import detail, patchmatch, removal, smooth
 from inference_server.shared.geometry import Window
 
 from ..photographs import grainy, landscape
+from ..property import examples
 
 
 def quiet(share: float) -> None:
@@ -58,7 +59,7 @@ def test_two_pieces_of_sky_meet_without_a_step():
     assert np.abs(np.diff(even[:, 20], axis=0)).max() > 0.35, "but a real edge stays"
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1))
 def test_any_picture_and_any_hole_are_filled_with_values_that_were_there(width, height, seed):
     rng = np.random.default_rng(seed)
@@ -193,7 +194,7 @@ def test_objects_far_apart_get_windows_of_their_own_and_near_ones_share():
     assert one.bounds == (1000, 1000, 180, 60)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(st.integers(1, 300), st.integers(1, 300), st.integers(0, 90), st.integers(0, 2**32 - 1))
 def test_every_pixel_is_in_just_one_part_with_half_its_size_around_it(width, height, count, seed):
     rng = np.random.default_rng(seed)

@@ -16,6 +16,8 @@ from inference_server.select import shadows
 from inference_server.shared.geometry import Window
 from inference_server.shared.monitor import UNWATCHED, Monitor
 
+from ..property import examples
+
 NAN, INF = float("nan"), float("inf")
 FULL = {np.uint8: 255, np.uint16: 65535, np.float32: 1.0}
 
@@ -97,7 +99,7 @@ def anything(draw):
     return image, alpha, wanted, draw(st.booleans())
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500))
 @given(anything())
 def test_whatever_is_given_the_object_stays_and_the_background_is_the_new_one(given_):
     image, alpha, wanted, include_shadow = given_

@@ -9,6 +9,8 @@ from hypothesis.extra import numpy as hnp
 
 from inference_server.select import outlines
 
+from ..property import examples
+
 
 def rasterised(lines, width, height):
     """Whether each pixel's middle is within the polygons, by the even-odd rule: (height, width) bool."""
@@ -34,7 +36,7 @@ SMALL = hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1
 SMOOTH = SMALL.map(lambda mask: cv2.GaussianBlur(mask, (0, 0), 1.5))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500))
 @given(SMALL | SMOOTH)
 def test_outlines_give_the_mask_back_but_for_its_rim(mask):
     """A line may cut off a corner, half a square's diagonal, and be off by half a pixel: less than the pixel and a half
