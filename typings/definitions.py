@@ -167,7 +167,7 @@ def member(qualified: str, name: str) -> Item | None:
         return function(namespace, owner, name, found)
     if name in fields(qualified):
         types = Types(namespace)
-        python = types.python(type_info(fields(qualified)[name]), False)
+        python = types.python(type_info(fields(qualified)[name]), argument=False)
         return Item(f"{name}: {'Any' if python == 'None' else python}", taken=frozenset(types.seen))
     return None
 
@@ -212,6 +212,6 @@ def property_(qualified: str, name: str) -> Item | None:
     if info is None:
         return None
     types = Types(qualified.split(".")[0])
-    python = types.python(type_info(info), True)
+    python = types.python(type_info(info), argument=True)
     plain = python in ("bool", "int", "float", "Any") or any(map(is_enumeration, types.seen))
     return Item(f"{name}: {python}{'' if plain else ' | None'}", given=frozenset(types.seen))

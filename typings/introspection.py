@@ -145,7 +145,7 @@ class Types:
         self._hidden = _hidden_builtins(f"{namespace}.{owner}") if owner else frozenset()
         self.seen: set[str] = set()
 
-    def python(self, info: Any, argument: bool) -> str:
+    def python(self, info: Any, *, argument: bool) -> str:
         """What PyGObject makes of a value of this type, or takes as an argument of it."""
         tag = info.get_tag_as_string()
         if tag in PLAIN:
@@ -158,11 +158,12 @@ class Types:
             case "error":
                 return self.named("GLib", "Error")
             case "array":
-                return self._array(info, argument)
+                return self._array(info, argument=argument)
             case "glist" | "gslist":
-                return self._list(info, argument)
+                return self._list(info, argument=argument)
             case "ghash":
-                return f"{self._builtin('dict')}[{self._inside(info, 0, argument)}, {self._inside(info, 1, argument)}]"
+                key, value = (self._inside(info, number, argument=argument) for number in (0, 1))
+                return f"{self._builtin('dict')}[{key}, {value}]"
             case "interface":
                 return self._interface(info.get_interface())
         raise NotImplementedError(tag)
@@ -175,17 +176,17 @@ class Types:
         self.seen.add(f"{namespace}.{name}")
         return name if namespace == self._namespace else f"{namespace}.{name}"
 
-    def _inside(self, info: Any, number: int, argument: bool) -> str:
-        inside = self.python(info.get_param_type(number), argument)
+    def _inside(self, info: Any, number: int, *, argument: bool) -> str:
+        inside = self.python(info.get_param_type(number), argument=argument)
         return "Any" if inside == "None" else inside
 
-    def _array(self, info: Any, argument: bool) -> str:
+    def _array(self, info: Any, *, argument: bool) -> str:
         if info.get_param_type(0).get_tag_as_string() == "guint8":
             return self._builtin("bytes")
-        return self._list(info, argument)
+        return self._list(info, argument=argument)
 
-    def _list(self, info: Any, argument: bool) -> str:
-        return f"{'Sequence' if argument else self._builtin('list')}[{self._inside(info, 0, argument)}]"
+    def _list(self, info: Any, *, argument: bool) -> str:
+        return f"{'Sequence' if argument else self._builtin('list')}[{self._inside(info, 0, argument=argument)}]"
 
     def _builtin(self, name: str) -> str:
         return f"builtins.{name}" if name in self._hidden else name
@@ -193,7 +194,7 @@ class Types:
     def _interface(self, interface: Any) -> str:
         namespace, name = interface.get_namespace(), interface.get_name()
         if isinstance(interface, _gi.CallbackInfo):
-            answer = self.python(interface.get_return_type(), False)
+            answer = self.python(interface.get_return_type(), argument=False)
             return f"Callable[..., {'object' if answer == 'None' else answer}]"
         if (namespace, name) == ("GObject", "Closure"):
             return "Callable[..., object]"
@@ -250,17 +251,17 @@ def _parameters(arguments: Arguments, types: Types) -> list[str]:
         if argument.get_name() in arguments.user_data:
             written.append(f"{name}: Any = ..." if written else f"*{name}: Any")
             continue
-        python = types.python(type_info(argument), True)
+        python = types.python(type_info(argument), argument=True)
         optional = optional and argument.may_be_null()
         nullable = " | None" if argument.may_be_null() and python != "Any" else ""
         written.append(f"{name}: {python}{nullable}{' = ...' if optional else ''}")
     return written[::-1]
 
 
-def _result(info: Any, arguments: Arguments, types: Types, hides_success: bool) -> str:
+def _result(info: Any, arguments: Arguments, types: Types, *, hides_success: bool) -> str:
     every = [] if info.skip_return() else [(info.get_return_type(), info.may_return_null())]
     every += [(type_info(argument), argument.may_be_null()) for argument in arguments.taken]
-    results = [(types.python(each, False), each.get_tag_as_string(), nullable) for each, nullable in every]
+    results = [(types.python(each, argument=False), each.get_tag_as_string(), nullable) for each, nullable in every]
     written = [
         python + " | None" * (nullable and python != "Any" and tag not in NEVER_NONE)
         for python, tag, nullable in results
@@ -272,7 +273,7 @@ def _result(info: Any, arguments: Arguments, types: Types, hides_success: bool) 
     return text + " | None" * hides_success
 
 
-def function(namespace: str, owner: str, name: str, info: Any, hides_success: bool = False) -> Item:
+def function(namespace: str, owner: str, name: str, info: Any, *, hides_success: bool = False) -> Item:
     """A function or, with an owner, a method of that class.
 
     hides_success: where the C function says whether it succeeded, PyGObject gives its result or None instead.
@@ -280,7 +281,7 @@ def function(namespace: str, owner: str, name: str, info: Any, hides_success: bo
     given, taken = Types(namespace, owner), Types(namespace, owner)
     arguments = Arguments.of(info)
     parameters = _parameters(arguments, given)
-    result = _result(info, arguments, taken, hides_success)
+    result = _result(info, arguments, taken, hides_success=hides_success)
     decorator = ""
     if isinstance(info, _gi.VFuncInfo):
         parameters = ["self", *parameters, "/"] if parameters else ["self"]
