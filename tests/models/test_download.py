@@ -18,11 +18,18 @@ from inference_server.models import catalogue, download, store
 from inference_server.models.catalogue import File, Model
 from inference_server.models.store import Store
 from inference_server.shared import paths
+from inference_server.shared.messages import Job
+from inference_server.shared.monitor import Monitor
+from inference_server.shared.text import tr
 
 SIZE = 3 << 20
 DATA = bytes(range(251)) * (SIZE // 251) + bytes(SIZE % 251)
 HALF = SIZE // 2
 PATH = "/unet/weights.safetensors"
+
+
+def large(files: tuple[File, ...]) -> Model:
+    return Model(name="large", job=Job.FILL, title=tr("Large"), licence="MIT", memory=1, files=files)
 
 
 @pytest.fixture
@@ -33,7 +40,7 @@ def kept(hub, monkeypatch, tmp_path) -> Store:
         File(path[1:], len(data), hashlib.sha256(data).hexdigest(), (hub.address + path,))
         for path, data in hub.files.items()
     )
-    monkeypatch.setitem(catalogue.MODELS, "large", Model("large", "fill", "Large", "MIT", 1, files))
+    monkeypatch.setitem(catalogue.MODELS, "large", large(files))
     return Store(tmp_path / "models")
 
 
@@ -62,14 +69,18 @@ def test_a_connection_that_ends_early_is_gone_on_with(hub, kept):
 
 
 def test_what_was_cancelled_is_gone_on_with_the_next_time(hub, kept):
-    come = []
+    shares = []
+
+    def on_progress(share: float, message: str) -> None:
+        shares.append(share)
+
     with pytest.raises(UserError, match="Cancelled"):
-        kept.fetch("large", lambda share, word: come.append(share), lambda: come[-1:] > [0.3])
+        kept.fetch("large", Monitor(on_progress=on_progress, is_cancelled=lambda: shares[-1:] > [0.3]))
     (part,) = parts(kept)
     have = part.stat().st_size
     assert have >= 0.3 * SIZE and part.read_bytes() == DATA[:have]
     assert part.parent == kept.folder_of("large") / "unet"
-    kept.fetch("large", lambda share, word: come.append(share))
+    kept.fetch("large")
     assert whole(kept) and (ranges(hub) == [None, f"bytes={have}-"] or have == SIZE)
 
 
@@ -81,16 +92,16 @@ def test_a_server_that_knows_no_ranges_is_begun_with_anew(hub, kept):
 
 def test_a_server_that_sends_another_part_is_begun_with_anew(hub, kept, monkeypatch):
     hub.moods[PATH] = ["cut"]
-    ask, asked = download.ask, []
+    open_url, asked = download.open_url, []
 
-    def elsewhere(url, cancelled, start):
+    def elsewhere(url, monitor, start):
         asked.append(start)
-        response = ask(url, cancelled, start)
+        response = open_url(url, monitor, start)
         if len(asked) == 2:
             response.headers.replace_header("Content-Range", f"bytes 0-{SIZE - 1}/{SIZE}")
         return response
 
-    monkeypatch.setattr(download, "ask", elsewhere)
+    monkeypatch.setattr(download, "open_url", elsewhere)
     kept.fetch("large")
     assert whole(kept) and asked == [0, HALF, 0, 0]
 
@@ -180,7 +191,13 @@ def test_a_cancel_is_heard_within_a_second_while_a_server_is_silent(hub, kept):
     hub.moods[PATH] = ["stall"]
     begun, seen = time.monotonic(), []
     with pytest.raises(UserError, match="Cancelled"):
-        kept.fetch("large", lambda share, word: seen.append(word), lambda: time.monotonic() > begun + 0.5)
+        kept.fetch(
+            "large",
+            Monitor(
+                on_progress=lambda *reported: seen.append(reported),
+                is_cancelled=lambda: time.monotonic() > begun + 0.5,
+            ),
+        )
     assert seen and time.monotonic() - begun < 1.5
     assert parts(kept)[0].stat().st_size > 0
 
@@ -190,7 +207,7 @@ def test_a_cancel_is_heard_within_a_second_while_a_server_is_silent(hub, kept):
 
 def test_progress_is_over_all_the_files(kept):
     heard = []
-    kept.fetch("large", lambda share, word: heard.append((share, word)))
+    kept.fetch("large", Monitor(on_progress=lambda *reported: heard.append(reported)))
     shares = [share for share, _ in heard]
     assert shares == sorted(shares) and shares[-1] == 1.0 and len(set(shares)) > 2
     assert heard[-1][1] == "Downloading config.json, 3 of 3 MB"
@@ -256,15 +273,15 @@ def test_nothing_half_is_left_when_the_disk_fills_up_while_a_folder_is_brought(k
 
     monkeypatch.setattr(store.shutil, "copyfile", full)
     with pytest.raises(UserError, match="no room left"):
-        kept.bring("large", [brought])
+        kept.import_files("large", [brought])
     with files_of_at_most(HALF), pytest.raises(UserError, match="cannot be read or written"):
-        kept.bring("large", [brought])
+        kept.import_files("large", [brought])
     assert [path for path in kept.folder.rglob("*") if path.is_file() and path.suffix != ".lock"] == []
     monkeypatch.undo()
 
 
 def test_a_folder_with_folders_is_brought(kept, brought):
-    assert kept.bring("large", [brought]) == [PATH[1:], "config.json"]
+    assert kept.import_files("large", [brought]) == [PATH[1:], "config.json"]
     assert whole(kept)
 
 
@@ -332,13 +349,13 @@ def test_a_spoilt_stamp_file_does_no_harm(kept, read, content):
 def test_a_check_can_be_cancelled(kept):
     kept.fetch("large")
     with pytest.raises(UserError, match="Cancelled"):
-        kept.damaged("large", cancelled=lambda: True)
+        kept.damaged("large", Monitor(is_cancelled=lambda: True))
 
 
 def test_asking_whether_a_model_is_here_reads_nothing_of_it(kept, read):
     kept.fetch("large")
     read.clear()
-    kept.demand("large", "fill")
+    kept.demand("large", Job.FILL)
     assert kept.missing("large") == [] and read == []
 
 
@@ -350,7 +367,8 @@ def test_two_that_fetch_at_once_fetch_once(hub, kept, tmp_path):
 
     def fetch():
         try:
-            Store(tmp_path / "models").fetch("large", lambda share, word: heard.append(word))
+            watch = Monitor(on_progress=lambda share, message: heard.append(message))
+            Store(tmp_path / "models").fetch("large", watch)
         except UserError as error:
             errors.append(error)
 
@@ -374,7 +392,7 @@ def test_another_process_is_waited_for_and_the_wait_can_be_cancelled(hub, kept):
         assert other.stdout.readline() == "True\n"
         begun = time.monotonic()
         with pytest.raises(UserError, match="Cancelled"):
-            kept.fetch("large", cancelled=lambda: time.monotonic() > begun + 0.3)
+            kept.fetch("large", Monitor(is_cancelled=lambda: time.monotonic() > begun + 0.3))
         assert hub.asked == []
         other.communicate("\n")
     kept.fetch("large")

@@ -14,6 +14,9 @@ from inference_server.models import catalogue, store
 from inference_server.models import hub as hub_module
 from inference_server.models.catalogue import File, Model
 from inference_server.models.store import Store
+from inference_server.shared.messages import Job
+from inference_server.shared.monitor import Monitor
+from inference_server.shared.text import tr
 
 from ..stand_in_hub import Hub, described
 
@@ -106,7 +109,7 @@ def test_a_revision_is_what_is_asked_for(hub):
 def test_half_precision_in_several_files_has_its_own_index(ending):
     plain = ["u/config.json", "u/model.safetensors", "u/model.safetensors.index.json"]
     half = [f"u/model.{ending}", "u/model.safetensors.index.fp16.json"]
-    chosen = hub_module.wanted([*plain, *half], {"u": ["diffusers", "Net"]}, "x")
+    chosen = hub_module.needed([*plain, *half], {"u": ["diffusers", "Net"]}, "x")
     assert set(chosen) == {"model_index.json", "u/config.json", *(half if "of" in ending else half[:1])}
 
 
@@ -175,7 +178,7 @@ def test_no_listing_leads_out_of_the_models_folder(entries, index):
     folder = Path("/models/maker--model")
     there = {file.name: file for entry in entries if (file := hub_module._file(entry, "maker/model@main"))}
     try:
-        chosen = hub_module.wanted(there, index, "maker/model")
+        chosen = hub_module.needed(there, index, "maker/model")
     except UserError:
         return
     for name in chosen:
@@ -193,13 +196,13 @@ def test_a_spoilt_list_is_as_good_as_none(tmp_path_factory, content):
     folder = tmp_path_factory.getbasetemp() / "spoilt"
     folder.mkdir(exist_ok=True)
     (folder / hub_module.LIST).write_bytes(content)
-    assert hub_module.kept(folder) is None
+    assert hub_module.read_list(folder) is None
 
 
 @pytest.mark.parametrize("name", ["../evil.json", "/etc/passwd", ".verified.json"])
 def test_a_list_that_was_tampered_with_leads_nowhere(tmp_path, name):
-    hub_module.keep(tmp_path, "maker/model@main", [File(name, 1, "0" * 40)])
-    assert hub_module.kept(tmp_path) is None
+    hub_module.write_list(tmp_path, "maker/model@main", [File(name, 1, "0" * 40)])
+    assert hub_module.read_list(tmp_path) is None
 
 
 def test_a_listing_goes_on_where_it_began_whatever_it_says(hub, monkeypatch):
@@ -210,7 +213,7 @@ def test_a_listing_goes_on_where_it_began_whatever_it_says(hub, monkeypatch):
 
 def test_a_listing_that_never_ends_is_given_up(hub, monkeypatch):
     hub.publish("maker/model", pipeline())
-    monkeypatch.setattr(hub_module, "_PAGES", 2)
+    monkeypatch.setattr(hub_module, "_MAX_PAGES", 2)
     with pytest.raises(UserError, match="its listing has no end"):
         hub_module.listing("maker/model")
 
@@ -285,7 +288,7 @@ def test_a_repository_is_fetched_once_and_known_for_ever_after(hub, kept, monkey
     with pytest.raises(UserError, match=r"Fill needs the model maker/model, .*models fetch maker/model"):
         kept.need("maker/model")
     heard = []
-    kept.fetch("maker/model", lambda share, word: heard.append((share, word)))
+    kept.fetch("maker/model", Monitor(on_progress=lambda *reported: heard.append(reported)))
     assert heard[-1][0] == 1.0 and [share for share, _ in heard] == sorted(share for share, _ in heard)
 
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")
@@ -322,7 +325,9 @@ def certain(monkeypatch, hub):
         name = "unet/diffusion_pytorch_model.fp16.safetensors"
         digest = described(name, data)["lfs"]["oid"]
         files = (File(name, len(data), digest),)
-        model = Model("ours", "fill", "Ours", "MIT", 1, files, hub="maker/model@main")
+        model = Model(
+            name="ours", job=Job.FILL, title=tr("Ours"), licence="MIT", memory=1, files=files, hub="maker/model@main"
+        )
         monkeypatch.setitem(catalogue.MODELS, "ours", model)
 
     hub.publish("maker/model", pipeline())
@@ -349,16 +354,16 @@ def test_a_folder_brought_by_hand_needs_no_network(hub, kept, certain, tmp_path,
         (brought / name).write_bytes(data)
     certain(b"what it should be")
     with pytest.raises(UserError, match=r"unet/diffusion_pytorch_model\.fp16\.safetensors is not a file of ours"):
-        kept.bring("ours", [brought])
+        kept.import_files("ours", [brought])
     with pytest.raises(UserError, match="Give the folder"):
-        kept.bring("ours", [brought / "model_index.json"])
+        kept.import_files("ours", [brought / "model_index.json"])
     assert not kept.folder_of("ours").exists()
     certain(pipeline()["unet/diffusion_pytorch_model.fp16.safetensors"])
-    assert set(kept.bring("ours", [brought])) == CHOSEN
+    assert set(kept.import_files("ours", [brought])) == CHOSEN
     kept.verify("ours")
     assert files_in(kept.folder_of("ours")) == CHOSEN | {hub_module.LIST, store.STAMPS}
     (kept.folder_of("ours") / "vae/config.json").unlink()
-    assert set(kept.bring("ours", [brought])) == CHOSEN and set(kept.need("ours")) == CHOSEN
+    assert set(kept.import_files("ours", [brought])) == CHOSEN and set(kept.need("ours")) == CHOSEN
 
 
 def test_the_commands_know_it(hub, tmp_path, monkeypatch, capsys):
@@ -385,4 +390,4 @@ def test_a_model_given_only_to_some_is_asked_for_by_its_page(kept):
     with pytest.raises(
         UserError, match=r"Accept its licence at https://huggingface\.co/black.*models fetch flux1-fill;"
     ):
-        kept.demand("flux1-fill", "fill")
+        kept.demand("flux1-fill", Job.FILL)

