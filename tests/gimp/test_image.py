@@ -1,0 +1,96 @@
+"""The modules that read and write GIMP's images, in a real GIMP without a server."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from .conftest import IN_GIMP, SCENARIOS
+
+pytestmark = IN_GIMP
+MODULES = SCENARIOS.with_name("plugin_modules.py")
+
+# What versions before the JSON had types wrote; "tattoo": 0 stands for the layer's.
+REMOVED = (
+    '{"job": "remove", "layer": "Background", "tattoo": 0, "settings": {"seed": 3, "grow": -1, "feather": 9,'
+    ' "include_shadow": true}, "clicks": {"points": [[322.0, 200.0], [20, 30.5]], "labels": [1, 0], "box": null,'
+    ' "text": "", "chosen": [0, 0, 1]}, "score": 0.93}'
+)
+REPLACED = (
+    '{"job": "replace", "layer": "Background", "tattoo": 0, "settings": {"background": "gradient", "prompt": "",'
+    ' "negative": "fog", "help_prompt": false, "quality": "best", "model": "", "variations": 2, "seed": 5,'
+    ' "photo": "file:///nowhere/sky.png", "colour": "#c80000", "second_colour": "#0000c8", "blur": 30,'
+    ' "soft_edge": true, "feather": 3, "include_shadow": false}, "clicks": {"points": [], "labels": [],'
+    ' "box": [300, 115, 345, 400], "text": "", "chosen": []}, "score": 0.5}'
+)
+# Without what was not there yet, with what does not fit and with what nobody knows.
+ODD = (
+    '{"job": "replace", "layer": "Background", "settings": {"background": "colour", "seed": "many", "photo": 7,'
+    ' "colour": "#c80000", "unknown": 1}, "clicks": {"points": [[1, 2]], "labels": [1], "box": null}}'
+)
+BROKEN = [
+    '{"job": "juggle", "layer": "Background", "settings": {}, "clicks": null}',
+    '{"job": "remove", "layer": "Background", "clicks": null}',
+    '{"job": "remove"',
+    '{"job": "remove", "layer": "Gone", "settings": {}, "clicks": null}',
+    '{"job": "remove", "layer": "Background", "settings": {}, "clicks": null}',
+]
+
+
+@pytest.fixture
+def own_profile(tmp_path) -> dict[str, str]:
+    """The environment of a GIMP with a profile of its own."""
+    profile = tmp_path / "profile"
+    shutil.copytree(os.environ["GIMP3_DIRECTORY"], profile)
+    return {"GIMP3_DIRECTORY": str(profile)}
+
+
+def test_documents_that_older_versions_made_open_again(gimp):
+    removed, replaced, odd, *broken = gimp("documents_of_before", file=MODULES, notes=[REMOVED, REPLACED, ODD, *BROKEN])
+    for seen, content in ((removed, REMOVED), (replaced, REPLACED)):
+        former = json.loads(content)
+        assert seen["job"] == former["job"] and seen["layer"]
+        assert seen["settings"] == former["settings"]
+        assert seen["prompt"] == [former["clicks"][name] for name in ("points", "labels", "box", "chosen")]
+    assert replaced["kinds"]["quality"] == "Quality" and replaced["kinds"]["background"] == "BackgroundKind"
+    assert replaced["kinds"]["photo"] != "NoneType" and replaced["kinds"]["colour"] == "Color"
+    assert [odd["settings"][name] for name in ("background", "colour", "second_colour")] == [
+        "colour",
+        "#c80000",
+        "#808080",
+    ]
+    assert [odd["settings"][name] for name in ("seed", "photo", "include_shadow")] == [0, None, True], "the defaults"
+    says = [*["This is no result of Inpaint Anything."] * 3, "no longer in the image", "no longer in the group"]
+    for sentence, part in zip(broken, says, strict=True):
+        assert part in sentence
+
+
+def test_the_settings_last_used_are_found_again(gimp, own_profile):
+    kept = {"replace": json.loads(REPLACED)["settings"], "remove": {"grow": 12}, "fill": "nonsense"}
+    seen = gimp("last_settings_of_before", file=MODULES, environment=own_profile, content=json.dumps(kept))
+    assert seen["read"]["replace"]["settings"] == kept["replace"]
+    remove = {"seed": 0, "grow": 12, "feather": -1, "include_shadow": False}
+    assert seen["read"]["remove"]["settings"] == remove
+    assert seen["read"]["fill"]["settings"]["quality"] == "balanced"
+    assert seen["read"]["select"]["settings"] == {"soft_edge": False, "include_shadow": False}
+    assert seen["written"] == {**kept, "remove": remove}, "other jobs' settings are lost"
+    assert not list(Path(own_profile["GIMP3_DIRECTORY"]).glob("*.part"))
+
+
+def test_settings_go_through_gimps_config_and_every_choice_has_its_type(gimp):
+    seen = gimp("settings_through_a_config", file=MODULES)
+    assert seen["same"]
+    chosen = {name: seen["settings"][name] for name in ("quality", "feather", "colour", "second_colour")}
+    assert chosen == {"quality": "best", "feather": 4, "colour": "#ffffff", "second_colour": "#102030"}
+    assert seen["jobs"] and seen["qualities"] and seen["backgrounds"]
+
+
+@pytest.mark.parametrize("grey", [False, True])
+def test_a_photos_fields_need_no_gimp(gimp, grey):
+    """They are read on other threads, where GIMP does not answer its plug-in."""
+    seen = gimp("fields_of_a_photo_on_another_thread", file=MODULES, grey=grey)
+    assert seen["format"] == seen["colours"] == seen["expected"]
+    assert seen["format"].startswith("Y' u8" if grey else "R'G'B' u8")
+    assert seen["grey"] == grey and not seen["valid"]
