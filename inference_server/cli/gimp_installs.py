@@ -23,8 +23,8 @@ def program() -> str | None:
 
 def series(gimp: str) -> str:
     """ "3.0" of a GIMP 3.0.4; empty where it does not say."""
-    told = subprocess.run([gimp, "--version"], capture_output=True, text=True).stdout
-    found = re.search(r"(\d+\.\d+)\.\d+", told)
+    answer = subprocess.run([gimp, "--version"], capture_output=True, text=True).stdout
+    found = re.search(r"(\d+\.\d+)\.\d+", answer)
     return found[1] if found else ""
 
 

@@ -1,40 +1,39 @@
-"""From a message to the engine and back: the only place that knows both.
+"""From a request about an image to the engine and back: the only place that knows both.
 
-`perform` is what a server's worker calls.  It takes pixels out of frames, calls one of the engine's verbs, and puts
-pixels back into frames; it decides nothing about pictures.
+`perform` takes pixels out of frames, calls the engine's verbs, and puts pixels back into frames; it decides nothing
+about pictures.  Whatever a stranger may put into a request is checked here or in `wire`.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-import cv2
 import numpy as np
 
-from ..engine import Engine
-from ..fill import filling
+from ..engine import Engine, Patch
 from ..fill.prompts import Prompt
 from ..imaging import masks, windows
 from ..imaging.pixels import from_rgb, to_rgb
-from ..remove import removal
 from ..replace import backgrounds
-from ..select import edges, outlines, shadows
-from ..select.prompts import Prompt as Pointed
+from ..select.previews import Proposal
 from ..select.prompts import checked
-from ..select.selector import Mask, Photo
+from ..select.selector import EncodedImage, Mask
 from ..shared import messages
 from ..shared.errors import ErrorCode, UserError, wrong_input
-from ..shared.geometry import PROXY_SIDE, Window, proxy_size
+from ..shared.geometry import PROXY_SIDE, Size, Window, proxy_size, whole
 from ..shared.messages import (
+    Depth,
     Encoded,
     EncodeImage,
     ExpandedPrompt,
     ExpandPrompt,
+    ImageRef,
     Inpaint,
     Inpainted,
+    Job,
     Locate,
     Located,
+    MaskOptions,
     MaskProposal,
     MaskProposals,
     Preview,
@@ -42,348 +41,313 @@ from ..shared.messages import (
     Raster,
     Segment,
     Segmented,
+    Target,
 )
-from ..shared.monitor import stop_if
+from ..shared.monitor import Monitor
 from ..shared.text import Translatable, tr
 from ..shared.wire import ProtocolError, attach, extract
+from .worker import Answer, Send
 
-Report = Callable[[float, str], None]
-Send = Callable[[messages.Message, list[bytes]], None]
-Answer = tuple[messages.Message, list[bytes]]
-Looks = list[tuple[np.ndarray, float]]  # masks (h, w) uint8 of the whole photo that may be meant, and their scores
-
-GLIMPSE = 512  # pixels on the long side that a first look is drawn in: the segmenter's grid has 256
-MOST_SHAPES = 4  # more than clicks give; a name may give many
 PREVIEW_SECONDS = 0.2  # between two previews, at least: nobody sees more
 
+Frames = Sequence[bytes]
 
-def perform(
-    engine: Engine,
-    message: messages.Message,
-    frames: Sequence[bytes],
-    progress: Report,
-    cancelled: Callable[[], bool],
-    send: Send,
-) -> Answer:
-    """Do what a request asks: the last answer; those before it are sent as they are ready.
+
+def perform(engine: Engine, message: messages.AnyRequest, frames: Frames, monitor: Monitor, send: Send) -> Answer:
+    """Do what a request asks: its result; answers before it are sent as they are ready.
 
     Raises UserError, and ProtocolError for a request that contradicts itself.
     """
     match message:
         case EncodeImage():
-            _look(engine, message.photo, frames, progress, cancelled)
+            _encoded(engine, message.image, frames, monitor)
             return Encoded(), []
         case PreviewMasks():
-            return _find(engine, message, frames, progress, cancelled, send)
+            return _preview_masks(engine, message, frames, monitor, send)
         case Locate():
-            return _locate(engine, message, frames, progress, cancelled)
+            return _locate(engine, message, frames, monitor), []
         case Segment():
-            return _segment(engine, message, frames, progress, cancelled)
+            return _segment(engine, message, frames, monitor)
         case ExpandPrompt():
-            _check_job(message.job)
-            photo = _look(engine, message.photo, frames, progress, cancelled)
-            return ExpandedPrompt(*engine.suggest(message.job, photo.proxy, message.wish)), []
+            encoded = _encoded(engine, message.image, frames, monitor)
+            prompt = engine.expand_prompt(message.job, encoded.proxy, message.paint)
+            return ExpandedPrompt(prompt=prompt.positive, negative=prompt.negative), []
         case Inpaint():
-            return _inpaint(engine, message, frames, progress, cancelled, send)
-    raise ProtocolError(f"{type(message).__name__} is not a request")
+            return _inpaint(engine, message, frames, monitor, send)
+    raise ProtocolError(f"{type(message).__name__} is not about an image")
 
 
-def _find(engine, message: PreviewMasks, frames, progress, cancelled, send: Send) -> Answer:
-    _check_job(message.job)
-    size = _size(message.photo)
-    look = _look_for if message.clicks else _look_at_ready
-    with ThreadPoolExecutor(MOST_SHAPES) as pool:
-        for looks, more in look(engine, message, frames, progress, cancelled, pool.map):
-            drawn = [*pool.map(lambda each: _shape(_shown(each[0], message, size), each[1], size), looks)]
-            while drawn and not drawn[-1][0].outlines:
-                drawn.pop()
-            shown = tuple(replace(shape, mask=replace(shape.mask, frame=k)) for k, (shape, _) in enumerate(drawn))
-            answer, packed = MaskProposals(shown, more), [frame for _, frame in drawn]
-            if more:
-                send(answer, packed)
-    return answer, packed
+# -- one a request ----------------------------------------------------------------------------------------------------
 
 
-def _look_for(engine, message: PreviewMasks, frames, progress, cancelled, each) -> Iterator[tuple[Looks, int]]:
-    """What the clicks point at, and how many better looks follow.  each: does a thing to several at once, as `map`."""
-    photo = _seen_whole(engine, message.photo, frames, progress, cancelled)
-    height, width = photo.proxy.shape[:2]
-    pointed = _pointed(photo, message, frames).scaled(width / message.photo.width, height / message.photo.height)
-    with_shadow = message.include_shadow and message.job != "replace"
-
-    def select(quick: bool) -> list[Mask]:
-        stop_if(cancelled)
-        found = engine.selector.select(photo, (width, height), pointed, soft_edge=message.soft_edge, quick=quick)
-        return found[:MOST_SHAPES]
-
-    def followed(mask: Mask) -> tuple[np.ndarray, float]:
-        stop_if(cancelled)
-        alpha = mask.inside(Window(0, 0, width, height), photo.proxy, progress, cancelled)
-        return _with_shadow(engine, photo.proxy, alpha, progress, cancelled) if with_shadow else alpha, mask.score
-
-    asked = pointed.first(len(pointed.points)), message.soft_edge, with_shadow
-    if photo.looks is None or photo.looks[0] != asked:
-        scale = min(1.0, GLIMPSE / max(width, height))
-        seen = max(1, round(width * scale)), max(1, round(height * scale))
-        found = select(quick=True)
-        taken = found[: 1 + pointed.taken(len(pointed.points), len(found))]  # what somebody waits for
-        yield [(mask.preview(*seen), mask.score) for mask in taken], 0 if message.quick else 2
-        if message.quick:
-            return
-        yield [*each(lambda mask: (mask.preview(*seen), mask.score), found)], 1
-        photo.looks = asked, [*each(followed, select(quick=False))]
-    yield photo.looks[1], 0
+def _preview_masks(engine: Engine, message: PreviewMasks, frames: Frames, monitor: Monitor, send: Send) -> Answer:
+    size = _size(message.image)
+    if _has_prompt(message.target):
+        encoded = _encoded_whole(engine, message.image, frames, monitor)
+        prompt = _prompt(message.target, encoded, size, frames)
+        answers = engine.preview_masks(
+            message.job, encoded, size, prompt, message.options, quick=message.quick, monitor=monitor
+        )
+    elif message.target.mask:
+        mask = _mask(message.target.mask, frames, proxy_size(*size))
+        with_shadow = message.options.include_shadow and message.job != Job.REPLACE and not message.quick
+        known = _encoded_whole(engine, message.image, frames, monitor) if with_shadow else None
+        answers = engine.preview_ready_mask(
+            message.job, mask, known, size, message.options, quick=message.quick, monitor=monitor
+        )
+    else:
+        raise ProtocolError("neither a prompt nor a mask")
+    for proposals, more in answers:
+        answer = _proposals(proposals, more)
+        if more:
+            send(*answer)
+    return answer
 
 
-def _look_at_ready(engine, message: PreviewMasks, frames, progress, cancelled, each) -> Iterator[tuple[Looks, int]]:
-    """The rough mask, and whether the same with its shadow follows; parameters as in `_look_for`."""
-    if message.rough is None:
-        raise ProtocolError("neither clicks nor a mask")
-    mask = _rough(message.rough, frames, proxy_size(*_size(message.photo)))
-    more = int(message.include_shadow and message.job != "replace" and not message.quick)
-    yield [(mask, 1.0)], more
-    if more:
-        photo = _seen_whole(engine, message.photo, frames, progress, cancelled)
-        yield [(_with_shadow(engine, photo.proxy, mask, progress, cancelled), 1.0)], 0
-
-
-def _seen_whole(engine, photo: messages.ImageRef, frames, progress, cancelled) -> Photo:
-    """`_look`, for those who draw on the proxy."""
-    seen, size = _look(engine, photo, frames, progress, cancelled), proxy_size(*_size(photo))
-    if seen.proxy.shape[1::-1] != size:
-        raise ProtocolError("the proxy is not of the size it has for this photo")
-    return seen
-
-
-def _shown(mask: np.ndarray, message: PreviewMasks, size: tuple[int, int]) -> np.ndarray:
-    """The mask (h, w) uint8 of the photo at any size, as what the job paints, or keeps, would show through it."""
-    scale = max(mask.shape) / max(size)
-    match message.job:
-        case "select":
-            return mask
-        case "replace":
-            return masks.feathered_inwards(mask, message.feather or 0, scale)
-    return masks.grow_and_feather(mask, *masks.suited(message.grow, message.feather, size), scale)
-
-
-def _shape(mask: np.ndarray, score: float, size: tuple[int, int]) -> tuple[MaskProposal, bytes]:
-    """A mask (h, w) of the photo as it travels, an empty one as a single pixel, and its frame."""
-    proxy = cv2.resize(mask, proxy_size(*size), interpolation=cv2.INTER_LINEAR)
-    place = windows.bounds(proxy) or Window(0, 0, 1, 1)
-    frames: list[bytes] = []
-    part = np.ascontiguousarray(proxy[place.slices])
-    raster = attach(frames, place.width, place.height, 1, "uint8", part.tobytes(), pack=True)
-    scale = size[0] / mask.shape[1], size[1] / mask.shape[0]
-    return MaskProposal(score, place, raster, outlines.outlines(mask, scale)), frames[0]
-
-
-def _locate(engine, message: Locate, frames, progress, cancelled) -> Answer:
-    _check_job(message.job)
+def _locate(engine: Engine, message: Locate, frames: Frames, monitor: Monitor) -> Located:
     if message.paints:
         engine.demand(message.job, message.model)
-    width, height = _size(message.photo)
-    score = 1.0
-    if message.clicks:
-        photo = _look(engine, message.photo, frames, progress, cancelled)
-        best = _best_mask(engine, photo, message, frames)
-        bounds, score = _bounds(best), best.score
-    elif message.bounds:
-        bounds = Window(*message.bounds)
+    size, score = _size(message.image), 1.0
+    if _has_prompt(message.target):
+        encoded = _encoded(engine, message.image, frames, monitor)
+        mask = engine.select(encoded, size, _prompt(message.target, encoded, size, frames))
+        bounds, score = _bounds(mask), mask.score
+    elif message.target.bounds:
+        bounds = message.target.bounds
     else:
-        raise ProtocolError("neither clicks nor bounds")
-    if not bounds.inside(width, height):
-        raise ProtocolError("the object is outside the photo")
-    near = edges.window_for(bounds, (width, height))  # which holds the exact mask too
-    reach = shadows.reach(bounds)
-    taken = near.grown(reach, reach, width, height) if message.include_shadow else bounds
-    match message.job:
-        case "select":
-            window = near.union(taken)
-        case "replace":
-            window = Window(0, 0, width, height)
-        case _:
-            hole = taken.grown(message.margin, message.margin, width, height)
-            look_at = filling.window if message.job == "fill" else removal.window
-            window = look_at(bounds, hole, width, height)
-    return Located(bounds, window, score), []
+        raise ProtocolError("neither a prompt nor bounds")
+    if not bounds.inside(*size):
+        raise ProtocolError("the object is outside the image")
+    window = engine.window_for(message.job, bounds, size, message.options)
+    return Located(bounds=bounds, window=window, score=score)
 
 
-def _segment(engine, message: Segment, frames, progress, cancelled) -> Answer:
-    window = _window(message.window, message.photo)
+def _segment(engine: Engine, message: Segment, frames: Frames, monitor: Monitor) -> Answer:
+    window = _window(message.window, message.image)
     pixels = to_rgb(_pixels(message.pixels, frames, window))
-    photo = _look(engine, message.photo, frames, progress, cancelled)
-    best = _best_mask(engine, photo, message, frames, message.soft_edge)
-    mask = best.inside(window, pixels, progress, cancelled)
-    if message.include_shadow:
-        mask = _with_shadow(engine, pixels, mask, progress, cancelled)
-    taken = windows.bounds(mask) or _bounds(best)  # which says that nothing was found
-    answer: list[bytes] = []
-    part = np.ascontiguousarray(mask[taken.slices])
-    raster = attach(answer, taken.width, taken.height, 1, "uint8", part.tobytes(), pack=True)
-    return Segmented((window.x + taken.x, window.y + taken.y, taken.width, taken.height), raster, best.score), answer
+    mask, score = _mask_in(engine, message, pixels, frames, monitor)
+    part = windows.bounds(mask)
+    if part is None:
+        raise _no_object()
+    packed: list[bytes] = []
+    raster = _attach_mask(mask[part.slices], packed)
+    return Segmented(window=_in_image(part, window), mask=raster, score=score), packed
 
 
-def _inpaint(engine, message: Inpaint, frames, progress, cancelled, send: Send) -> Answer:
-    _check_job(message.job)
-    if message.backdrop is None:
-        engine.demand(message.job, message.wish.model)
+def _inpaint(engine: Engine, message: Inpaint, frames: Frames, monitor: Monitor, send: Send) -> Answer:
+    if message.background is None:
+        engine.demand(message.job, message.paint.model)
     if not 1 <= message.variations <= messages.MAX_VARIATIONS:
         raise ProtocolError(f"there can be 1 to {messages.MAX_VARIATIONS} variations")
-    window = _window(message.window, message.photo)
+    window = _window(message.window, message.image)
     pixels = _pixels(message.pixels, frames, window)
-    rgb, score = to_rgb(pixels), 1.0
-    if message.mask:
-        mask = _pixels(message.mask, frames, window)[..., 0]
-    elif message.clicks:
-        photo = _look(engine, message.photo, frames, progress, cancelled)
-        best = _best_mask(engine, photo, message, frames, message.soft_edge)
-        mask, score = best.inside(window, rgb, progress, cancelled), best.score
-    else:
-        raise ProtocolError("neither clicks nor a mask")
-    if message.include_shadow and message.job != "replace":
-        mask = _with_shadow(engine, rgb, mask, progress, cancelled)
+    rgb = to_rgb(pixels)
+    mask, score = _mask_in(engine, message, rgb, frames, monitor)
+    monitor = replace(monitor, on_preview=_sender_of_previews(send))
     for k in range(message.variations):
         seed, more = message.seed + k, message.variations - 1 - k
-
-        def report(share: float, word: str, k: int = k) -> None:
-            if message.variations > 1:
-                word = tr("{k} of {count}: {what}", k=k + 1, count=message.variations, what=Translatable.of(word))
-            progress((k + share) / message.variations, word)
-
-        patch, told = _patch(engine, message, frames, rgb, mask, seed, report, cancelled, _preview(send))
-        answer: list[bytes] = []
-        new = np.ascontiguousarray(from_rgb(patch.pixels, pixels.shape[2]))
-        inner, (h, w) = patch.window, patch.alpha.shape
-        painted = Inpainted(
-            window=(window.x + inner.x, window.y + inner.y, w, h),
-            pixels=attach(answer, w, h, pixels.shape[2], new.dtype.name, new.tobytes()),
-            alpha=attach(answer, w, h, 1, "uint8", patch.alpha.tobytes(), pack=True),
-            mask=attach(answer, w, h, 1, "uint8", np.ascontiguousarray(mask[inner.slices]).tobytes(), pack=True),
+        patch, prompt = _patch(engine, message, rgb, mask, frames, seed, _variation(monitor, k, message.variations))
+        packed: list[bytes] = []
+        result = Inpainted(
+            window=_in_image(patch.window, window),
+            pixels=_attach_pixels(from_rgb(patch.pixels, pixels.shape[2]), packed),
+            alpha=_attach_mask(patch.alpha, packed),
+            mask=_attach_mask(mask[patch.window.slices], packed),
             score=score,
             seed=seed,
-            prompt=told.positive,
-            negative=told.negative,
+            prompt=prompt.positive,
+            negative=prompt.negative,
             more=more,
         )
         if more:
-            send(painted, answer)
-    return painted, answer
+            send(result, packed)
+    return result, packed
 
 
-def _patch(engine: Engine, message: Inpaint, frames, rgb, mask, seed, progress, cancelled, preview):
-    """One variation: new pixels and their alpha, and what the model was told."""
-    grow = masks.default_grow(*_size(message.photo)) if message.grow is None else message.grow
-    match message.job:
-        case "fill":
-            return engine.fill_patch(rgb, mask, message.wish, grow, message.feather, seed, progress, cancelled, preview)
-        case "replace":
-            behind = None if message.backdrop is None else _backdrop(message.backdrop, frames)
-            feather, shadow = message.feather or 0, message.include_shadow
-            return engine.replace_patch(
-                rgb, mask, message.wish, behind, feather, shadow, seed, progress, cancelled, preview
-            )
-    return engine.remove_patch(rgb, mask, grow, message.feather, seed, progress, cancelled), Prompt("")
+def _patch(
+    engine: Engine, message: Inpaint, rgb: np.ndarray, mask: np.ndarray, frames: Frames, seed: int, monitor: Monitor
+) -> tuple[Patch, Prompt]:
+    """One variation, and what a model was given, if one was asked."""
+    options = _options(message)
+    if message.job == Job.FILL:
+        return engine.fill_patch(rgb, mask, message.paint, options, seed=seed, monitor=monitor)
+    if message.job == Job.REPLACE:
+        background = message.paint if message.background is None else _background(message.background, frames)
+        return engine.replace_patch(rgb, mask, background, options, seed=seed, monitor=monitor)
+    return engine.remove_patch(rgb, mask, options, seed=seed, monitor=monitor), Prompt("")
 
 
-def _backdrop(given: messages.Background, frames) -> backgrounds.Backdrop:
+def _variation(monitor: Monitor, k: int, count: int) -> Monitor:
+    """The monitor of variation number k of so many, from 0."""
+    if count == 1:
+        return monitor
+
+    def on_progress(share: float, message: str) -> None:
+        message = tr("{k} of {count}: {what}", k=k + 1, count=count, what=Translatable.of(message))
+        monitor.on_progress((k + share) / count, message)
+
+    return replace(monitor, on_progress=on_progress)
+
+
+# -- what a request names ---------------------------------------------------------------------------------------------
+
+
+def _encoded(engine: Engine, image: ImageRef, frames: Frames, monitor: Monitor) -> EncodedImage:
+    """The embedding of an image; its proxy is unpacked only where the engine does not know it.  Raises UserError."""
+    known = engine.known(image.key)
+    if known:
+        return known
+    if image.proxy is None:
+        raise UserError(ErrorCode.UNKNOWN_IMAGE, "The server has not seen this photo.", "Send its proxy.")
+    width, height = image.proxy.width, image.proxy.height
+    if image.proxy.depth != Depth.UINT8 or image.proxy.channels != 3 or max(width, height) > PROXY_SIDE:
+        raise ProtocolError(f"a proxy is 8-bit RGB of at most {PROXY_SIDE} pixels")
+    data = extract(image.proxy, frames)
+    if messages.image_key(width, height, data) != image.key:
+        raise ProtocolError("the proxy is not that of the image with this key")
+    return engine.encode(np.frombuffer(data, np.uint8).reshape(height, width, 3), monitor)
+
+
+def _encoded_whole(engine: Engine, image: ImageRef, frames: Frames, monitor: Monitor) -> EncodedImage:
+    """`_encoded`, with a proxy of the size that masks are drawn at."""
+    encoded = _encoded(engine, image, frames, monitor)
+    if encoded.proxy.shape[1::-1] != proxy_size(*_size(image)):
+        raise ProtocolError("the proxy is not of the size that it has for this image")
+    return encoded
+
+
+def _has_prompt(target: Target) -> bool:
+    """Whether the segmenter has to find the object."""
+    return target.prompt is not None or target.rough_mask is not None
+
+
+def _prompt(target: Target, encoded: EncodedImage, size: Size, frames: Frames) -> messages.ObjectPrompt:
+    """What says which object is meant in an image of this size.  Raises UserError where nothing does."""
+    height, width = encoded.proxy.shape[:2]
+    rough = None if target.rough_mask is None else _mask(target.rough_mask, frames, (width, height))
+    return checked(target.prompt or messages.ObjectPrompt(), size, rough)
+
+
+def _mask_in(
+    engine: Engine, message: Segment | Inpaint, pixels: np.ndarray, frames: Frames, monitor: Monitor
+) -> tuple[np.ndarray, float]:
+    """The object's mask (h, w) uint8 in the window whose pixels (h, w, 3|4) are given, and its score.
+
+    With its shadow if that is asked for; a replacement deals with the shadow itself.
+    """
+    target, window, score = message.target, message.window, 1.0
+    if isinstance(message, Inpaint) and target.mask:
+        mask = _mask(target.mask, frames, (window.width, window.height))
+    elif not _has_prompt(target):
+        raise ProtocolError("neither a prompt nor a mask")
+    else:
+        size = _size(message.image)
+        encoded = _encoded(engine, message.image, frames, monitor)
+        prompt = _prompt(target, encoded, size, frames)
+        found = engine.select(encoded, size, prompt, soft_edge=message.options.soft_edge)
+        mask, score = found.inside(window, pixels, monitor), found.score
+    if message.options.include_shadow and not (isinstance(message, Inpaint) and message.job == Job.REPLACE):
+        monitor.report(0.0, tr("Looking for its shadow"))
+        mask = engine.with_shadow(pixels, mask)
+    return mask, score
+
+
+def _options(message: Inpaint) -> MaskOptions:
+    """The options, whose growth suits the whole image, not the window, where it is left open."""
+    if message.options.grow is not None:
+        return message.options
+    return replace(message.options, grow=masks.default_grow(*_size(message.image)))
+
+
+def _background(given: messages.Background, frames: Frames) -> backgrounds.Background:
     match given:
         case messages.Background(picture=Raster() as picture, colours=(), blur=None):
-            return to_rgb(_pixels(picture, frames, Window(0, 0, picture.width, picture.height)))
+            return to_rgb(_pixels(picture, frames, whole(picture.width, picture.height)))
         case messages.Background(picture=None, colours=colours, blur=None) if 1 <= len(colours) <= 2:
             return backgrounds.Gradient(colours[0], colours[-1])
         case messages.Background(picture=None, colours=(), blur=float() as strength):
             return backgrounds.Blur(strength)
-    raise ProtocolError("a backdrop is a picture, one or two colours, or a blur")
+    raise ProtocolError("a background is a picture, one or two colours, or a blur")
 
 
-def _preview(send: Send) -> Callable[[np.ndarray], None]:
-    """What sends a picture that is forming, now and then."""
-    last = 0.0
-
-    def show(picture: np.ndarray) -> None:
-        nonlocal last
-        if time.monotonic() - last >= PREVIEW_SECONDS:
-            last = time.monotonic()
-            frames: list[bytes] = []
-            height, width = picture.shape[:2]
-            send(Preview(attach(frames, width, height, 3, "uint8", picture.tobytes())), frames)
-
-    return show
+def _size(image: ImageRef) -> Size:
+    if image.width < 1 or image.height < 1 or image.width * image.height > messages.MAX_PIXELS:
+        raise ProtocolError("the image has no usable size")
+    return image.width, image.height
 
 
-def _with_shadow(engine: Engine, pixels: np.ndarray, mask: np.ndarray, progress, cancelled) -> np.ndarray:
-    stop_if(cancelled)
-    progress(0.0, "Looking for its shadow")
-    return engine.with_shadow(pixels, mask)
-
-
-def _best_mask(engine: Engine, photo: Photo, message: Locate | Segment | Inpaint, frames, soft_edge=False) -> Mask:
-    """The mask that was taken after the last click."""
-    pointed = _pointed(photo, message, frames)
-    found = engine.selector.select(photo, _size(message.photo), pointed, soft_edge=soft_edge)
-    return found[pointed.taken(len(pointed.points), len(found))]
-
-
-def _pointed(photo: Photo, message: PreviewMasks | Locate | Segment | Inpaint, frames) -> Pointed:
-    """What the person pointed at.  Raises UserError."""
-    clicks, rough = message.clicks or messages.ObjectPrompt(), None
-    if not isinstance(message, Inpaint) and message.rough:
-        height, width = photo.proxy.shape[:2]
-        rough = _rough(message.rough, frames, (width, height))
-    size = _size(message.photo)
-    return checked(clicks.points, clicks.labels, clicks.box, rough, clicks.text, size, clicks.chosen)
-
-
-def _rough(raster: Raster, frames, size: tuple[int, int]) -> np.ndarray:
-    """The mask (h, w) uint8 of a raster that must be of this (width, height)."""
-    if (raster.channels, raster.depth) != (1, "uint8"):
-        raise ProtocolError("a mask is one channel of 8 bits")
-    return _pixels(raster, frames, Window(0, 0, *size))[..., 0]
-
-
-def _look(engine: Engine, photo: messages.ImageRef, frames, progress, cancelled) -> Photo:
-    """The photo as the engine knows it; its proxy is looked at only when the engine does not."""
-    known = engine.selector.known(photo.key)
-    if known:
-        return known
-    if photo.proxy is None:
-        raise UserError(ErrorCode.UNKNOWN_IMAGE, "The server has not seen this photo.", "Send its proxy.")
-    data = extract(photo.proxy, frames)
-    shape = photo.proxy.height, photo.proxy.width, 3
-    if photo.proxy.depth != "uint8" or photo.proxy.channels != 3 or max(shape) > PROXY_SIDE:
-        raise ProtocolError(f"a proxy is 8-bit RGB of at most {PROXY_SIDE} pixels")
-    if messages.image_key(photo.proxy.width, photo.proxy.height, data) != photo.key:
-        raise ProtocolError("the proxy is not the photo it says it is")
-    return engine.selector.look(np.frombuffer(data, np.uint8).reshape(shape), progress, cancelled)
+def _window(window: Window, image: ImageRef) -> Window:
+    if not window.inside(*_size(image)):
+        raise ProtocolError("the window is not inside the image")
+    return window
 
 
 def _bounds(mask: Mask) -> Window:
     """Where the object is.  Raises UserError where the mask is empty."""
     if mask.bounds is None:
-        raise wrong_input("No object was found there.", "Click on the middle of the object, or draw a box.")
+        raise _no_object()
     return mask.bounds
 
 
-def _size(photo: messages.ImageRef) -> tuple[int, int]:
-    if photo.width < 1 or photo.height < 1 or photo.width * photo.height > messages.MAX_PIXELS:
-        raise ProtocolError("the photo has no usable size")
-    return photo.width, photo.height
+def _no_object() -> UserError:
+    return wrong_input("No object was found there.", "Click on the middle of the object, or draw a box.")
 
 
-def _window(given: Window, photo: messages.ImageRef) -> Window:
-    window = Window(*given)
-    if not window.inside(*_size(photo)):
-        raise ProtocolError("the window is not inside the photo")
-    return window
+# -- pixels in frames -------------------------------------------------------------------------------------------------
 
 
-def _pixels(raster: Raster, frames, window: Window) -> np.ndarray:
+def _pixels(raster: Raster, frames: Frames, window: Window) -> np.ndarray:
     """The array (height, width, channels) of a raster that must be as large as the window."""
     if (raster.width, raster.height) != (window.width, window.height):
         raise ProtocolError("the pixels are not of the window's size")
     return np.frombuffer(extract(raster, frames), raster.depth).reshape(raster.height, raster.width, raster.channels)
 
 
-def _check_job(job: str) -> None:
-    if job not in messages.TITLES:
-        raise ProtocolError(f"there is no job {job[:20]!r}")
+def _mask(raster: Raster, frames: Frames, size: Size) -> np.ndarray:
+    """The mask (h, w) uint8 of a raster that must be of this size."""
+    if (raster.channels, raster.depth) != (1, Depth.UINT8):
+        raise ProtocolError("a mask is one channel of 8 bits")
+    return _pixels(raster, frames, whole(*size))[..., 0]
+
+
+def _attach_pixels(pixels: np.ndarray, frames: list[bytes]) -> Raster:
+    height, width, channels = pixels.shape
+    return attach(frames, width, height, channels, pixels.dtype.name, np.ascontiguousarray(pixels).tobytes())
+
+
+def _attach_mask(mask: np.ndarray, frames: list[bytes]) -> Raster:
+    height, width = mask.shape
+    return attach(frames, width, height, 1, Depth.UINT8, np.ascontiguousarray(mask).tobytes(), pack=True)
+
+
+def _proposals(proposals: Iterable[Proposal], more: int) -> tuple[MaskProposals, list[bytes]]:
+    packed: list[bytes] = []
+    sent = tuple(
+        MaskProposal(
+            score=proposal.score,
+            place=proposal.place,
+            mask=_attach_mask(proposal.mask, packed),
+            outlines=proposal.outlines,
+        )
+        for proposal in proposals
+    )
+    return MaskProposals(proposals=sent, more=more), packed
+
+
+def _in_image(part: Window, window: Window) -> Window:
+    """A part of a window, in pixels of the image."""
+    return part._replace(x=window.x + part.x, y=window.y + part.y)
+
+
+def _sender_of_previews(send: Send) -> Callable[[np.ndarray], None]:
+    """What sends a picture that is forming, now and then."""
+    last = 0.0
+
+    def on_preview(picture: np.ndarray) -> None:
+        nonlocal last
+        if time.monotonic() - last >= PREVIEW_SECONDS:
+            last = time.monotonic()
+            packed: list[bytes] = []
+            send(Preview(picture=_attach_pixels(picture, packed)), packed)
+
+    return on_preview

@@ -1,21 +1,11 @@
-"""From a request about models to the store and back: the list of them, downloading and removing.
+"""Requests about models: listing, downloading and removing them.
 
-Knows no engine: that chooses among the models that are installed whenever it loads one.
+Knows no engine: that takes the best model installed whenever it starts on an image.
 """
 
 from ..models import overview
-from ..models.overview import Device
 from ..models.store import Store
-from ..shared.messages import (
-    AnyRequest,
-    FetchModel,
-    ListModels,
-    ModelFetched,
-    ModelInfo,
-    ModelList,
-    ModelRemoved,
-    RemoveModel,
-)
+from ..shared.messages import AnyRequest, FetchModel, ListModels, ModelFetched, ModelList, ModelRemoved, RemoveModel
 from ..shared.monitor import Monitor
 from ..shared.text import tr
 from ..shared.wire import ProtocolError
@@ -27,11 +17,7 @@ def perform(message: AnyRequest, monitor: Monitor, send: Send) -> Answer:
     store = Store()
     match message:
         case ListModels():
-            monitor.report(0.0, tr("Looking what is installed"))
-            if not overview.device_is_known():
-                send(_model_list(Device("", 0, 0), overview.describe(store, None), more=1), [])
-            device = overview.device()
-            return _model_list(device, overview.describe(store, device)), []
+            return _model_list(store, monitor, send), []
         case FetchModel():
             store.fetch(message.name, monitor)
             return ModelFetched(), []
@@ -41,5 +27,11 @@ def perform(message: AnyRequest, monitor: Monitor, send: Send) -> Answer:
     raise ProtocolError(f"{type(message).__name__} is not about models")
 
 
-def _model_list(device: Device, models: tuple[ModelInfo, ...], *, more: int = 0) -> ModelList:
-    return ModelList(device=device.name, memory=device.memory, free=device.free, models=models, more=more)
+def _model_list(store: Store, monitor: Monitor, send: Send) -> ModelList:
+    monitor.report(0.0, tr("Looking what is installed"))
+    if not overview.device_is_known():  # which takes seconds: the models are shown before
+        send(ModelList(device="", memory=0, free=0, models=overview.describe(store, None), more=1), [])
+    device = overview.device()
+    return ModelList(
+        device=device.name, memory=device.memory, free=device.free, models=overview.describe(store, device)
+    )

@@ -16,9 +16,9 @@ import zmq
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_server import UserError
 from inference_server.__main__ import main
 from inference_server.shared import client, endpoint, keys, paths, preferences
+from inference_server.shared.errors import ErrorCode, UserError
 from inference_server.shared.messages import ListModels
 from inference_server.shared.preferences import Preferences
 
@@ -65,7 +65,7 @@ def studio(home, models, tmp_path):
     server = subprocess.Popen([*SERVE, "--address", "tcp://127.0.0.1:*"], env=environment, stdout=subprocess.DEVNULL)
     wait_until((folder / "server.json").exists)
     found = json.loads((folder / "server.json").read_text())
-    yield folder, Preferences(found["address"], found["server_key"])
+    yield folder, Preferences(address=found["address"], server_key=found["server_key"])
     server.terminate()
     server.wait(10)
 
@@ -131,7 +131,7 @@ def test_a_listed_client_uses_another_machines_server_and_starts_none_here(home,
     preferences.write(there)
     with pytest.raises(UserError, match="does not know this computer") as refused:
         client.connect(["/nowhere/python"])
-    assert refused.value.code == "not-admitted" and own in refused.value.remedy
+    assert refused.value.code == ErrorCode.NOT_ADMITTED and own in refused.value.remedy
     with at(folder):
         keys.admit(own, "laptop")  # while the server runs
     with client.connect(["/nowhere/python"]) as connection:
@@ -147,21 +147,21 @@ def test_a_listed_client_uses_another_machines_server_and_starts_none_here(home,
 
 def test_a_server_with_another_key_is_not_talked_to(studio):
     stranger = zmq.curve_keypair()[0].decode()
-    preferences.write(Preferences(studio[1].address, stranger))
+    preferences.write(Preferences(address=studio[1].address, server_key=stranger))
     with pytest.raises(UserError, match="is not the server that this key belongs to") as refused:
         client.connect(["/nowhere/python"])
-    assert refused.value.code == "wrong-key"
+    assert refused.value.code == ErrorCode.WRONG_KEY
 
 
 def test_a_server_that_is_not_there_is_said_and_none_is_started(home):
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         port = nobody.getsockname()[1]
-    preferences.write(Preferences(f"127.0.0.1:{port}", zmq.curve_keypair()[0].decode()))
+    preferences.write(Preferences(address=f"127.0.0.1:{port}", server_key=zmq.curve_keypair()[0].decode()))
     begun = time.monotonic()
     with pytest.raises(UserError, match=f"server at tcp://127.0.0.1:{port} cannot be reached") as refused:
         client.connect(["/nowhere/python"])
-    assert refused.value.code == "no-server" and time.monotonic() - begun < 5
+    assert refused.value.code == ErrorCode.NO_SERVER and time.monotonic() - begun < 5
     assert not (home / "server.lock").exists()
 
 
@@ -169,10 +169,12 @@ def test_what_never_answers_is_given_up(home):
     with socket.socket() as mute:
         mute.bind(("127.0.0.1", 0))
         mute.listen()
-        preferences.write(Preferences(f"127.0.0.1:{mute.getsockname()[1]}", zmq.curve_keypair()[0].decode()))
+        preferences.write(
+            Preferences(address=f"127.0.0.1:{mute.getsockname()[1]}", server_key=zmq.curve_keypair()[0].decode())
+        )
         with pytest.raises(UserError, match="does not answer") as refused:
             client.connect(["/nowhere/python"])
-    assert refused.value.code == "silent"
+    assert refused.value.code == ErrorCode.SILENT
 
 
 def test_a_server_that_leaves_meanwhile_is_said(home, studio):
@@ -188,7 +190,7 @@ def test_a_server_that_leaves_meanwhile_is_said(home, studio):
             while True:
                 connection.hello()
                 time.sleep(0.1)
-    assert refused.value.code == "server-gone"
+    assert refused.value.code == ErrorCode.SERVER_GONE
 
 
 def test_doctor_says_which_server_is_used(run, studio):
@@ -203,12 +205,12 @@ def test_doctor_says_which_server_is_used(run, studio):
 
 def test_by_itself_a_server_is_reached_from_this_machine_alone(serving):
     serving()
-    assert re.match(r"ipc://|tcp://127\.0\.0\.1:", endpoint.running()["address"])
+    assert re.match(r"ipc://|tcp://127\.0\.0\.1:", endpoint.running().address)
 
 
 def test_a_server_for_others_is_reached_here_too(home, serving):
     serving("--address", "tcp://0.0.0.0:*")
-    assert endpoint.running()["address"].startswith("tcp://127.0.0.1:")
+    assert endpoint.running().address.startswith("tcp://127.0.0.1:")
 
 
 def test_a_key_is_never_taken_for_an_option(home, monkeypatch):

@@ -1,0 +1,39 @@
+"""The commands about the server and this machine.  What they need is imported when they run (see `parser`)."""
+
+from ..shared.messages import Job
+
+
+def serve(address: str | None, idle_seconds: float | None) -> int:
+    """Be this user's server, unless one runs already.  Raises UserError."""
+    from ..serve import process
+
+    process.run(address, idle_seconds)
+
+
+def stop() -> int:
+    """End this user's running server."""
+    from ..shared import client, endpoint
+
+    found = endpoint.running()
+    if found is None:
+        print("No server is running.")
+        return 0
+    with client.Client(found) as connection:
+        connection.stop_server()
+    print("The server was asked to stop.")
+    return 0
+
+
+def doctor() -> int:
+    """Say what works here and what does not."""
+    from .doctor import report
+
+    return report()
+
+
+def demand_painter(job: Job, model: str) -> None:
+    """Raise UserError if `job` lacks a model.  Needs no more than the standard library, and milliseconds."""
+    from ..fill import diffusion
+    from ..models.store import Store
+
+    diffusion.demand(Store(), job, model)

@@ -1,0 +1,109 @@
+"""The command line's arguments, and which command they run.
+
+Nothing but the standard library is imported before a command runs: help and a missing model are shown without numpy,
+and where the environment is broken.  A command gets its arguments by name; no Namespace leaves this module and
+`photo_arguments`.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from .. import __version__
+from ..shared.errors import UserError
+from ..shared.messages import Job
+from . import commands, key_commands, model_commands, photo_arguments
+
+Commands = argparse._SubParsersAction  # what argparse gives no public name
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0 done, 1 refused with a sentence, 130 interrupted."""
+    try:
+        given = _parser().parse_args(arguments)
+        status: int = given.run(given)
+        return status
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Cancelled.", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="inference_server", description="Inpaint Anything: find, remove, fill, replace."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    group = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_server(group)
+    _add_keys(group)
+    _add_models(group)
+    for job in (Job.SELECT, Job.REMOVE, Job.FILL, Job.REPLACE):
+        photo_arguments.add(group, job).set_defaults(run=_run_on_photos, job=job)
+    return parser
+
+
+def _add_server(group: Commands) -> None:
+    serve = group.add_parser("serve", help="answer the GIMP plug-in (it starts this by itself)")
+    serve.add_argument("--address", help="ipc://PATH or tcp://HOST:PORT (default: this user's private socket)")
+    serve.add_argument(
+        "--idle", type=float, metavar="SECONDS", help="leave after so long without work (default: as in the settings)"
+    )
+    serve.set_defaults(run=lambda given: commands.serve(given.address, given.idle))
+
+    stop = group.add_parser("stop", help="end this user's running server")
+    stop.set_defaults(run=lambda given: commands.stop())
+
+    doctor = group.add_parser("doctor", help="say what works here and what does not")
+    doctor.set_defaults(run=lambda given: commands.doctor())
+
+
+def _add_keys(group: Commands) -> None:
+    keys = group.add_parser("keys", help="this user's keys, and whose programs the server answers over a network")
+    keys.set_defaults(run=lambda given: key_commands.show())
+    actions = keys.add_subparsers(metavar="ACTION")
+
+    admit = actions.add_parser("admit", help="have the server answer the programs that have this key")
+    admit.add_argument("key", metavar="KEY", help="as their settings in GIMP show it, or “keys” there")
+    admit.add_argument("--name", required=True, help="what to call them here")
+    admit.set_defaults(run=lambda given: key_commands.admit(given.key, given.name))
+
+    forget = actions.add_parser("forget", help="have the server refuse them from now on")
+    forget.add_argument("name", metavar="NAME")
+    forget.set_defaults(run=lambda given: key_commands.forget(given.name))
+
+
+def _add_models(group: Commands) -> None:
+    models = group.add_parser("models", help="list, fetch, verify, import or remove models")
+    actions = models.add_subparsers(required=True, metavar="ACTION")
+
+    listing = actions.add_parser("list", help="the models known and whether they are here")
+    listing.set_defaults(run=lambda given: model_commands.show())
+
+    fetch = actions.add_parser("fetch", help="download models, going on where that stopped")
+    fetch.add_argument("names", nargs="+", metavar="NAME", help="of the list, or ORG/NAME[@REVISION] of the model hub")
+    fetch.set_defaults(run=lambda given: model_commands.fetch(given.names))
+
+    verify = actions.add_parser("verify", help="compare the checksums of models that are here")
+    verify.add_argument("names", nargs="+", metavar="NAME")
+    verify.set_defaults(run=lambda given: model_commands.verify(given.names))
+
+    import_files = actions.add_parser("import", help="take model files that were downloaded by hand")
+    import_files.add_argument("name", metavar="NAME")
+    import_files.add_argument("files", nargs="+", metavar="FILE", help="a file, or a folder with the model's files")
+    import_files.set_defaults(run=lambda given: model_commands.import_files(given.name, given.files))
+
+    remove = actions.add_parser("remove", help="delete models' files")
+    remove.add_argument("names", nargs="+", metavar="NAME")
+    remove.set_defaults(run=lambda given: model_commands.remove(given.names))
+
+
+def _run_on_photos(given: argparse.Namespace) -> int:
+    if photo_arguments.needs_painter(given):
+        commands.demand_painter(given.job, given.model)
+    settings = photo_arguments.settings(given)
+    from .photos import run  # and with it numpy and OpenCV, for which nobody waits to read what is missing or wrong
+
+    return run(settings)

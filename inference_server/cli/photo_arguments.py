@@ -1,0 +1,227 @@
+"""segment, remove, fill and replace: their arguments, and the settings that these make.  Standard library only."""
+
+import argparse
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..shared.errors import wrong_input
+from ..shared.geometry import Point
+from ..shared.messages import MAX_VARIATIONS, Job, MaskOptions, ObjectPrompt, PaintOptions, Quality
+
+COMMANDS = {
+    Job.SELECT: ("segment", "write the mask of the object that clicks point at"),
+    Job.REMOVE: ("remove", "remove an object from photos"),
+    Job.FILL: ("fill", "put something else in an object's place"),
+    Job.REPLACE: ("replace", "put another world around an object"),
+}
+
+Colour = tuple[float, float, float]  # red, green, blue, 0 to 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackgroundSettings:
+    """A background that needs no model, one of these: another photo's file; one colour, or two from the top to the
+    bottom; the strength of a blur, 0 to 1."""
+
+    photo: Path | None = None
+    colours: tuple[Colour, ...] = ()
+    blur: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotoSettings:
+    """What to do with which photos.
+
+    output: a file, or a folder if there are several photos.  mask: the file of a ready mask, which takes the place of
+    the prompt.  background: None where a model paints it, as `paint` says.  seeds: a result each.
+    """
+
+    job: Job
+    photos: tuple[Path, ...]
+    output: Path
+    prompt: ObjectPrompt
+    mask: Path | None
+    options: MaskOptions
+    paint: PaintOptions
+    background: BackgroundSettings | None
+    seeds: tuple[int, ...]
+
+
+# -- the parser -------------------------------------------------------------------------------------------------------
+
+
+def add(group: "argparse._SubParsersAction[argparse.ArgumentParser]", job: Job) -> argparse.ArgumentParser:
+    """Add the command that does a job to photos."""
+    name, text = COMMANDS[job]
+    command = group.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    command.add_argument("photos", nargs="+", metavar="PHOTO")
+    _add_prompt(command)
+    command.add_argument(
+        "-o", "--output", required=True, metavar="OUT", help="a file, or a folder if there are several photos"
+    )
+    _add_mask(command, job)
+    if job in (Job.FILL, Job.REPLACE):
+        _add_paint(command)
+    if job == Job.REPLACE:
+        _add_background(command)
+    return command
+
+
+def _add_prompt(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--click", action="append", default=[], metavar="X,Y", help="a pixel of the object")
+    command.add_argument(
+        "--not", action="append", default=[], metavar="X,Y", dest="exclude", help="a pixel to leave out"
+    )
+    command.add_argument("--box", metavar="X0,Y0,X1,Y1", help="a box around the object")
+    command.add_argument("--text", default="", metavar="WORDS", help="what it is called (needs the model sam3)")
+
+
+def _add_mask(command: argparse.ArgumentParser, job: Job) -> None:
+    """What is done to the mask; arguments that a command lacks have the value they would have if left out."""
+    command.set_defaults(soft_edge=False, mask=None, shadow=False, grow=None, feather=None, seed=0, variations=1)
+    if job in (Job.SELECT, Job.REPLACE):
+        command.add_argument("--soft-edge", action="store_true", help="soft values for hair and fur")
+    if job != Job.SELECT:
+        command.add_argument("--mask", metavar="FILE", help="a ready mask instead of clicks, white = the object")
+    if job != Job.REPLACE:
+        command.add_argument("--shadow", action="store_true", help="also the shadow it casts")
+    if job in (Job.REMOVE, Job.FILL):
+        command.add_argument("--grow", type=int, metavar="PIXELS", help="grow the mask (default: by the photo's size)")
+    if job != Job.SELECT:
+        command.add_argument("--feather", type=int, metavar="PIXELS", help="soften its edge")
+        command.add_argument("--seed", type=int, default=0, metavar="N")
+
+
+def _add_paint(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--prompt", default="", help="what to paint")
+    command.add_argument("--negative", default="", metavar="PROMPT", help="what should not be there")
+    command.add_argument("--plain-prompt", action="store_true", help="add no words of ours to the prompt")
+    command.add_argument("--quality", choices=[quality.value for quality in Quality], default="balanced")
+    command.add_argument("--model", default="", help="a name, or the path of one of yours (default: the best here)")
+    command.add_argument(
+        "--variations",
+        type=int,
+        default=1,
+        metavar="N",
+        help="so many results with the seeds from --seed on: OUT-seed0.png, OUT-seed1.png, …",
+    )
+
+
+def _add_background(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--background-photo", metavar="FILE", help="another photo behind the object, instead of a prompt"
+    )
+    command.add_argument(
+        "--colour", action="append", default=[], metavar="#RRGGBB", help="a colour behind it; twice: from top to bottom"
+    )
+    command.add_argument("--blur", type=float, metavar="0..1", help="its own background, so far out of focus")
+    command.add_argument("--no-shadow", action="store_true", help="leave the object's shadow behind")
+
+
+# -- what was given ---------------------------------------------------------------------------------------------------
+
+
+def needs_painter(given: argparse.Namespace) -> bool:
+    """Whether a diffusion model is needed."""
+    return given.job == Job.FILL or (given.job == Job.REPLACE and not _has_background(given))
+
+
+def settings(given: argparse.Namespace) -> PhotoSettings:
+    """The settings that the arguments make.  Raises UserError."""
+    prompt, mask = _prompt(given), Path(given.mask) if given.mask else None
+    is_prompted = bool(prompt.points or prompt.box or prompt.text)
+    if mask and is_prompted:
+        raise wrong_input("Clicks and a ready mask were both given.", "Give one or the other.")
+    if not mask and not is_prompted:
+        raise wrong_input("Nothing says which object is meant.", "Give --click X,Y (or --box, --text or --mask).")
+    return PhotoSettings(
+        job=given.job,
+        photos=tuple(map(Path, given.photos)),
+        output=Path(given.output),
+        prompt=prompt,
+        mask=mask,
+        options=MaskOptions(
+            grow=given.grow,
+            feather=given.feather,
+            soft_edge=given.soft_edge,
+            include_shadow=not given.no_shadow if given.job == Job.REPLACE else given.shadow,
+        ),
+        paint=_paint(given) if given.job in (Job.FILL, Job.REPLACE) else PaintOptions(),
+        background=_background(given) if given.job == Job.REPLACE else None,
+        seeds=_seeds(given),
+    )
+
+
+def _prompt(given: argparse.Namespace) -> ObjectPrompt:
+    points = tuple(_point(text) for text in (*given.click, *given.exclude))
+    labels = (1,) * len(given.click) + (0,) * len(given.exclude)
+    box = None
+    if given.box:
+        x0, y0, x1, y1 = _numbers(given.box, "X0,Y0,X1,Y1")
+        box = x0, y0, x1, y1
+    return ObjectPrompt(points=points, labels=labels, box=box, text=given.text)
+
+
+def _paint(given: argparse.Namespace) -> PaintOptions:
+    return PaintOptions(
+        prompt=given.prompt,
+        negative=given.negative,
+        help_prompt=not given.plain_prompt,
+        quality=Quality(given.quality),
+        model=given.model,
+    )
+
+
+def _has_background(given: argparse.Namespace) -> bool:
+    """Whether something comes behind the object for which no model is needed."""
+    return bool(given.background_photo or given.colour or given.blur is not None)
+
+
+def _background(given: argparse.Namespace) -> BackgroundSettings | None:
+    """What comes behind the object, unless a model paints it.  Raises UserError unless exactly one thing does."""
+    sources = [given.prompt, given.background_photo, given.colour, given.blur is not None]
+    if sum(map(bool, sources)) != 1:
+        what = "Nothing says" if not any(sources) else "Several things say"
+        remedy = "Give one of --prompt, --background-photo, --colour and --blur."
+        raise wrong_input(f"{what} what should be around the object.", remedy)
+    if not _has_background(given):
+        return None
+    colours = tuple(_colour(text) for text in given.colour)
+    if len(colours) > 2:
+        raise wrong_input("There can be one colour, or two: that at the top and that at the bottom.")
+    if given.blur is not None and not 0 <= given.blur <= 1:
+        raise wrong_input("The strength of a blur must be between 0 and 1.")
+    photo = Path(given.background_photo) if given.background_photo else None
+    return BackgroundSettings(photo=photo, colours=colours, blur=given.blur)
+
+
+def _seeds(given: argparse.Namespace) -> tuple[int, ...]:
+    if not 1 <= given.variations <= MAX_VARIATIONS:
+        raise wrong_input(f"There can be 1 to {MAX_VARIATIONS} variations.")
+    if given.seed < 0:
+        raise wrong_input("The seed must be a whole number from 0 on.")
+    return tuple(given.seed + k for k in range(given.variations))
+
+
+def _colour(text: str) -> Colour:
+    if not re.fullmatch("#[0-9A-Fa-f]{6}", text):
+        raise wrong_input(f"{text!r} is not a colour of the form #RRGGBB.")
+    red, green, blue = bytes.fromhex(text[1:])
+    return red / 255, green / 255, blue / 255
+
+
+def _point(text: str) -> Point:
+    x, y = _numbers(text, "X,Y")
+    return x, y
+
+
+def _numbers(text: str, form: str) -> list[float]:
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != len(form.split(",")) or not all(map(math.isfinite, numbers)):
+        raise wrong_input(f"{text!r} is not of the form {form}.")
+    return numbers
