@@ -61,11 +61,11 @@ def test_pointing_outside_the_photo_finds_nothing(objects):
 
 def test_the_same_photo_gives_the_same_objects_and_progress_goes_up(engine, photo, objects):
     heard = []
-    again = engine.segment_everything(photo.copy(), progress=lambda share, word: heard.append((share, word)))
+    again = engine.segment_everything(photo.copy(), progress=lambda share, message: heard.append((share, message)))
     assert (again.labels == objects.labels).all() and (again.logits == objects.logits).all()
     shares = [share for share, _ in heard]
     assert shares == sorted(shares) and shares[0] >= 0 and 0.9 < shares[-1] <= 1
-    assert {word for _, word in heard} == {"Finding all objects"}
+    assert {message for _, message in heard} == {"Finding all objects"}
     assert len(heard) < 120, "the fine grid spares what is certain"
 
 
@@ -82,7 +82,7 @@ def test_cancel_ends_the_work_at_the_next_click(engine, photo):
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 2), (1, 5000), (5000, 1), (60, 80)])
-def test_a_flat_photo_of_any_shape_is_looked_through(engine, size):
+def test_a_flat_photo_of_any_shape_is_searched(engine, size):
     objects = engine.segment_everything(np.full((*size, 3), 90, np.uint8))
     taken = np.zeros(size, int)
     for index in range(len(objects)):
@@ -93,12 +93,10 @@ def test_a_flat_photo_of_any_shape_is_looked_through(engine, size):
 
 def test_a_photo_of_100_megapixels_costs_no_more_memory_than_a_small_one(engine, photo):
     """Beyond the photo's own embedding: 150 MB, where one float per pixel would be 400."""
-    seen = engine.selector.look(photo)
+    encoded = engine.encode(photo)
     tracemalloc.start()
     try:
-        objects = automatic_masks.find(
-            engine.selector._segmenter, seen.embedding, (12242, 8168), lambda share, word: None, lambda: False
-        )
+        objects = automatic_masks.find(engine._selector._segmenter, encoded.embedding, (12242, 8168))
         index = objects.at(CLICK[0] * 19, CLICK[1] * 19)
         assert index is not None
         shown = objects.inside(index, Window(CLICK[0] * 19 - 500, CLICK[1] * 19 - 500, 1000, 1000))
@@ -128,7 +126,7 @@ class Dots:
 
 def find(model: Dots, width: int, height: int) -> automatic_masks.Objects:
     embedding = Embedding(None, (width, height), (0.25, 0.25), 0)
-    return automatic_masks.find(model, embedding, (width, height), lambda share, word: None, lambda: False)
+    return automatic_masks.find(model, embedding, (width, height))
 
 
 def test_a_model_with_one_answer_will_do():

@@ -14,10 +14,12 @@ from hypothesis.extra import numpy as hnp
 from inference_server.imaging import masks
 from inference_server.imaging.pixels import to_proxy
 from inference_server.select import edges
+from inference_server.select.segmenters import Embedding
 from inference_server.select.selector import Mask
 from inference_server.shared.errors import UserError
-from inference_server.shared.geometry import Window
-from inference_server.shared.monitor import never, quiet
+from inference_server.shared.geometry import Window, whole
+from inference_server.shared.messages import ObjectPrompt
+from inference_server.shared.monitor import UNWATCHED, Monitor
 
 from .. import photographs
 
@@ -45,11 +47,7 @@ def best_mask(engine, composed: photographs.Composed) -> Mask:
     """Which of the masks is meant is another question: the one that fits the truth best."""
     found = engine.segment(composed.image, [composed.click], [1])
     small = np.where(to_proxy(cv2.merge([composed.alpha] * 3))[..., 0] > 127, 1.0, -1.0)
-    whole = Window(0, 0, small.shape[1], small.shape[0])
-    scale = composed.alpha.shape[1] / small.shape[1]
-    return max(
-        found, key=lambda mask: iou(masks.render(mask.logits, (mask.cells[0] * scale,) * 2, whole) > 127, small > 0)
-    )
+    return max(found, key=lambda mask: iou(mask.preview(*small.shape[::-1]) > 127, small > 0))
 
 
 def window_of(mask: Mask) -> Window:
@@ -59,7 +57,7 @@ def window_of(mask: Mask) -> Window:
 
 @pytest.fixture(scope="session")
 def segmenter(engine):
-    return engine.selector._load(quiet, never)
+    return engine._selector._load(UNWATCHED)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +84,7 @@ def test_the_edge_lies_where_the_photo_has_it(engine, segmenter, photo, size, ki
     assert after < before
 
 
-def test_refining_takes_no_longer_than_three_looks_at_a_photo(engine, segmenter, photo):
+def test_refining_takes_no_longer_than_three_passes_of_the_encoder(engine, segmenter, photo):
     composed = photographs.with_shape(photo, LARGE, "smooth", 800, 60, 5)
     coarse = best_mask(engine, composed)
     window = window_of(coarse)
@@ -100,24 +98,27 @@ def test_refining_takes_no_longer_than_three_looks_at_a_photo(engine, segmenter,
             times.append(time.perf_counter() - start)
         return min(times)
 
-    look = seconds(lambda: segmenter.encode(proxy))
-    whole = seconds(lambda: coarse.inside(window, pixels))
-    print(f"one look {look:.2f} s, refining {whole:.2f} s")
-    assert whole <= 3 * look
+    encoding = seconds(lambda: segmenter.encode(proxy))
+    refining = seconds(lambda: coarse.inside(window, pixels))
+    print(f"encoding {encoding:.2f} s, refining {refining:.2f} s")
+    assert refining <= 3 * encoding
 
 
 HUGE = """
 import re
 from pathlib import Path
 import cv2, numpy as np
-from inference_server import Engine, edges
-from inference_server.region import Window
+from inference_server import Engine
+from inference_server.select import edges
+from inference_server.shared.geometry import whole
+from inference_server.shared.messages import ObjectPrompt
 image = np.random.default_rng(1).integers(90, 110, (10000, 10000, 3), np.uint8)
 cv2.circle(image, (5000, 5000), 4000, (190, 180, 200), -1)
 engine = Engine()
-coarse = engine.segment(image, [(5000, 5000)], [1])[0]
-engine.selector._segmenter.encode(image[:1024, :1024])  # as for a window that is worth a second look
-alpha = edges.refine(engine.selector._segmenter, image, Window(0, 0, 10000, 10000), coarse.settled, [(5000, 5000)], [1])
+mask = engine.segment(image, [(5000, 5000)], [1])[0]
+segmenter, prompt = engine._selector._segmenter, ObjectPrompt(points=((5000, 5000),), labels=(1,))
+segmenter.encode(image[:1024, :1024])  # as for a window that is worth encoding
+alpha = edges.refine(segmenter, image, whole(10000, 10000), mask.after_grabcut, prompt)
 peak = re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1]  # ru_maxrss counts the parent's as well
 print(np.count_nonzero(alpha > 127) / (np.pi * 4000**2), peak)
 """
@@ -146,31 +147,34 @@ class Answering:
 
 @pytest.fixture
 def disc():
-    """Window pixels with a bright disc in a 6000 x 4000 photo, the coarse mask of it, and a click on it."""
+    """Window pixels with a bright disc in a 6000 x 4000 photo, the window, the disc's low-resolution mask, and a click
+    on it."""
     rows, columns = np.mgrid[:900, :1200]
     pixels = np.where(np.hypot(columns - 600, rows - 450)[..., None] < 300, 200, 60).astype(np.uint8).repeat(3, axis=2)
     window = Window(2000, 1000, 1200, 900)
     y, x = (np.mgrid[:256, :256] + 0.5) / (256 / 6000)
     logits = np.clip((300 - np.hypot(x - 2600, y - 1450)) / 20, -8, 8).astype(np.float32)
-    return pixels, window, edges.Coarse(logits, (256 / 6000,) * 2, (6000, 4000)), (2600, 1450)
+    low_res = edges.LowResMask(logits=logits, cells=(256 / 6000,) * 2, size=(6000, 4000))
+    return pixels, window, low_res, ObjectPrompt(points=((2600, 1450),), labels=(1,))
 
 
 @pytest.mark.parametrize("answer", ["another object", "nothing", "all"])
-def test_a_second_look_that_sees_another_object_is_not_believed(segmenter, disc, answer):
-    pixels, window, coarse, click = disc
+def test_an_answer_for_the_window_that_is_another_object_is_not_used(segmenter, disc, answer):
+    pixels, window, low_res, click = disc
     logits = np.full((256, 256), 8 if answer == "all" else -8, np.float32)
     if answer == "another object":
         logits[:60, :60] = 8
     astray = Answering(segmenter, logits)
-    alpha = edges.refine(astray, pixels, window, coarse, [click], [1])
+    alpha = edges.refine(astray, pixels, window, low_res, click)
     assert astray.asked[3] is not None  # it was asked
     assert boundary_distance(alpha > 127, pixels[..., 0] > 127) <= 1
 
 
-def test_a_second_look_is_asked_for_the_same_object_with_the_clicks_in_the_window(segmenter, disc):
-    pixels, window, coarse, click = disc
+def test_the_segmenter_is_asked_for_the_same_object_with_the_points_in_the_window(segmenter, disc):
+    pixels, window, low_res, click = disc
     answering = Answering(segmenter, np.zeros((256, 256), np.float32))
-    edges.refine(answering, pixels, window, coarse, [click, (10, 10), (2100, 1100)], [1, 0, 0])
+    prompt = ObjectPrompt(points=(*click.points, (10, 10), (2100, 1100)), labels=(1, 0, 0))
+    edges.refine(answering, pixels, window, low_res, prompt)
     points, labels, box, previous = answering.asked
     scale = 1024 / 1200
     assert points == pytest.approx(np.array([(600, 450), (100, 100)]) * scale, abs=0.5)
@@ -179,39 +183,66 @@ def test_a_second_look_is_asked_for_the_same_object_with_the_clicks_in_the_windo
     assert abs(np.count_nonzero(previous > 0) / (np.pi * (300 * 256 / 1200) ** 2) - 1) < 0.05
 
 
-def test_a_click_that_the_second_look_would_violate_keeps_the_first(segmenter, disc):
-    pixels, window, coarse, click = disc
-    holed = masks.sampled(coarse.logits, coarse.cells, window, (256, 256), (1200 / 256,) * 2)
+def test_an_answer_for_the_window_that_violates_a_point_is_not_used(segmenter, disc):
+    pixels, window, low_res, click = disc
+    holed = masks.sampled(low_res.logits, low_res.cells, window, (256, 256), (1200 / 256,) * 2)
     holed[86:106, 118:138] = -8  # around the click
-    alpha = edges.refine(Answering(segmenter, holed), pixels, window, coarse, [click], [1])
+    alpha = edges.refine(Answering(segmenter, holed), pixels, window, low_res, click)
     assert alpha[450, 600] == 255
 
 
-def test_a_photo_as_small_as_its_proxy_is_not_looked_at_twice(photo):
+class Squashing:
+    """A segmenter whose grid covers every image, whatever its aspect, and that answers with the mask it is given."""
+
+    def encode(self, image):
+        height, width = image.shape[:2]
+        return Embedding(None, (width, height), (256 / width, 256 / height), 0)
+
+    def decode(self, embedding, points, labels, box=None, previous=None):
+        assert previous.shape == (256, 256)
+        return previous[None], np.ones(1, np.float32)
+
+
+@pytest.mark.parametrize("size", [(200, 1123), (1123, 200), (200, 1279), (1200, 900)])
+def test_the_grid_of_a_segmenter_without_padding_is_not_exceeded(size):
+    """256 / w * (w / W) * W is a little over 256 for some sizes."""
+    window = Window(2000, 1000, *size)
+    pixels = np.random.default_rng(1).integers(90, 110, (size[1], size[0], 3), np.uint8)
+    middle = 2000 + size[0] / 2, 1000 + size[1] / 2
+    y, x = (np.mgrid[:256, :256] + 0.5) / (256 / 6000)
+    logits = np.clip((80 - np.hypot(x - middle[0], y - middle[1])) / 20, -8, 8).astype(np.float32)
+    low_res = edges.LowResMask(logits=logits, cells=(256 / 6000,) * 2, size=(6000, 4000))
+    corner = (window.x + size[0] - 1e-9, window.y + size[1] - 1e-9)
+    prompt = ObjectPrompt(points=(middle, corner), labels=(1, 0))
+    alpha = edges.refine(Squashing(), pixels, window, low_res, prompt)
+    assert alpha[size[1] // 2, size[0] // 2] == 255
+
+
+def test_a_photo_as_small_as_its_proxy_is_not_encoded_again(photo):
     logits = np.full((256, 256), 4, np.float32)
     logits[:, 128:] = -4
     size = photo.shape[1::-1]
-    coarse = edges.Coarse(logits, (256 / 640, 256 / 640), size)
-    alpha = edges.refine(None, photo, Window(0, 0, *size), coarse)
+    low_res = edges.LowResMask(logits=logits, cells=(256 / 640, 256 / 640), size=size)
+    alpha = edges.refine(None, photo, whole(*size), low_res, ObjectPrompt())
     assert alpha.shape == photo.shape[:2]
 
 
 def test_refining_can_be_cancelled(segmenter, disc):
-    pixels, window, coarse, click = disc
+    pixels, window, low_res, click = disc
     with pytest.raises(UserError) as caught:
-        edges.refine(segmenter, pixels, window, coarse, [click], [1], cancelled=lambda: True)
+        edges.refine(segmenter, pixels, window, low_res, click, monitor=Monitor(is_cancelled=lambda: True))
     assert caught.value.code == "cancelled"
 
 
 @pytest.mark.parametrize("depth", ["uint16", "float32", "four channels"])
 def test_every_depth_gives_the_same_edge(segmenter, disc, depth):
-    pixels, window, coarse, click = disc
+    pixels, window, low_res, click = disc
     same = {
         "uint16": pixels.astype(np.uint16) * 257,
         "float32": pixels.astype(np.float32) / 255,
         "four channels": np.dstack([pixels, pixels[..., 0]]),
     }[depth]
-    one, other = (edges.refine(segmenter, p, window, coarse, [click], [1]) for p in (pixels, same))
+    one, other = (edges.refine(segmenter, p, window, low_res, click) for p in (pixels, same))
     assert (one == other).all()
 
 
@@ -233,9 +264,11 @@ def hairy() -> tuple[np.ndarray, np.ndarray]:
 def test_a_soft_edge_shows_hairs_that_a_crisp_one_cannot(photo):
     image, alpha = hairy()
     logits = cv2.resize(alpha, (256, 256), interpolation=cv2.INTER_AREA).astype(np.float32) / 16 - 8
-    coarse = edges.Coarse(cv2.GaussianBlur(logits, (0, 0), 2), (0.32, 0.32), (800, 800))
-    window = Window(0, 0, 800, 800)
-    crisp, soft = (edges.refine(None, image, window, coarse, soft_edge=s).astype(int) for s in (False, True))
+    low_res = edges.LowResMask(logits=cv2.GaussianBlur(logits, (0, 0), 2), cells=(0.32, 0.32), size=(800, 800))
+    crisp, soft = (
+        edges.refine(None, image, whole(800, 800), low_res, ObjectPrompt(), soft_edge=s).astype(int)
+        for s in (False, True)
+    )
     ring = cv2.dilate(alpha, np.ones((9, 9), np.uint8)) != cv2.erode(alpha, np.ones((9, 9), np.uint8))
     off = [float(np.abs(found - alpha)[ring].mean()) for found in (crisp, soft)]
     print(f"mean error of alpha around the edge: crisp {off[0]:.1f}, soft {off[1]:.1f} of 255")
@@ -267,8 +300,8 @@ def test_the_guided_filter_gives_finite_numbers_and_keeps_a_constant(size, seed,
 def test_any_mask_of_any_window_is_refined_to_its_size(size, logits, soft):
     height, width = size
     rgb = np.random.default_rng(height * 41 + width).integers(0, 256, (height, width, 3), np.uint8)
-    coarse = edges.Coarse(logits, (8 / width, 8 / height), (width, height))
-    alpha = edges.refine(None, rgb, Window(0, 0, width, height), coarse, soft_edge=soft)
+    low_res = edges.LowResMask(logits=logits, cells=(8 / width, 8 / height), size=(width, height))
+    alpha = edges.refine(None, rgb, whole(width, height), low_res, ObjectPrompt(), soft_edge=soft)
     assert alpha.shape == size
     assert alpha.dtype == np.uint8
 

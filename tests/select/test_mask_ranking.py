@@ -1,4 +1,4 @@
-"""Which mask is meant, and what a further click leaves of the one before."""
+"""Which mask is meant, what a further point leaves of the one before, and what GrabCut makes of it."""
 
 import cv2
 import numpy as np
@@ -47,24 +47,24 @@ def test_a_mask_that_takes_the_border_is_less_likely():
 def test_any_masks_get_an_expectation_and_up_to_three_are_offered(logits, x, y):
     expected = mask_ranking.expected_overlap(logits, (x, y))
     assert expected.shape == (len(logits),) and ((expected >= 0) & (expected <= 1)).all()
-    offered = mask_ranking.three(logits, expected)
+    offered = mask_ranking.best_three(logits, expected)
     assert len(offered) == min(3, len(logits)) == len(set(offered))
     assert offered[0] == int(np.argmax(expected)) or expected[0] == expected.max()
 
 
 def test_of_two_outputs_that_say_the_same_one_is_offered():
     logits = np.stack([disc(50, 50, 30), disc(20, 20, 9), disc(50, 50, 29), disc(50, 50, 60)])
-    assert mask_ranking.three(logits, np.array([0.9, 0.2, 0.8, 0.5])) == [0, 3, 1]
-    assert mask_ranking.three(logits, np.array([0.7, 0.2, 0.8, 0.5])) == [2, 3, 1]
+    assert mask_ranking.best_three(logits, np.array([0.9, 0.2, 0.8, 0.5])) == [0, 3, 1]
+    assert mask_ranking.best_three(logits, np.array([0.7, 0.2, 0.8, 0.5])) == [2, 3, 1]
 
 
 def test_a_further_click_is_tempered_by_the_mask_before_but_never_taken_back():
     before = np.full((10, 10), -20, np.float32)
     answer = np.full((10, 10), -1, np.float32)
     answer[3, 4] = 2  # where the click was
-    assert mask_ranking.after_click(answer, before, (4, 3), 1) is answer
-    assert (mask_ranking.after_click(answer, before, (8, 8), 0) == 0.8 * answer + 0.2 * before).all()
-    assert mask_ranking.after_click(answer, before, (400, -7), 0).shape == (10, 10)
+    assert mask_ranking.after_point(answer, before, (4, 3), 1) is answer
+    assert (mask_ranking.after_point(answer, before, (8, 8), 0) == 0.8 * answer + 0.2 * before).all()
+    assert mask_ranking.after_point(answer, before, (400, -7), 0).shape == (10, 10)
 
 
 @given(
@@ -76,7 +76,7 @@ def test_overlap_is_the_same_both_ways(a, b):
     assert mask_ranking.overlap(a, a) == 1
 
 
-# -- what colours settle
+# -- GrabCut
 
 
 @pytest.fixture
@@ -88,15 +88,15 @@ def ball():
     return image, image[..., 0] > 120
 
 
-def test_colours_bring_an_unsure_edge_to_the_objects_own(ball):
+def test_grabcut_brings_an_unsure_edge_to_the_objects_own(ball):
     image, truth = ball
     blunt = disc(82, 62, 29, 160)[:120] * 0.2
-    settled = grabcut.settle(image, blunt, [(80, 60)], [1])
-    assert mask_ranking.overlap(blunt > 0, truth) < 0.9 < 0.98 < mask_ranking.overlap(settled > 0, truth)
-    assert ((np.abs(blunt) > grabcut.UNSURE) <= ((settled > 0) == (blunt > 0))).all(), "what was sure is left alone"
+    refined = grabcut.refine(image, blunt, [(80, 60)], [1])
+    assert mask_ranking.overlap(blunt > 0, truth) < 0.9 < 0.98 < mask_ranking.overlap(refined > 0, truth)
+    assert ((np.abs(blunt) > grabcut.UNSURE) <= ((refined > 0) == (blunt > 0))).all(), "what was sure is left alone"
 
 
-def test_where_much_is_unsure_colours_decide_in_a_smaller_picture(ball, monkeypatch):
+def test_where_much_is_unsure_grabcut_works_on_a_smaller_picture(ball, monkeypatch):
     image, truth = (np.repeat(np.repeat(array, 8, axis=0), 8, axis=1) for array in ball)
     blunt = disc(650, 486, 234, 1280)[:960] * 0.025
     cut, unsure = cv2.grabCut, []
@@ -106,17 +106,17 @@ def test_where_much_is_unsure_colours_decide_in_a_smaller_picture(ball, monkeypa
         return cut(picture, state, *rest)
 
     monkeypatch.setattr(grabcut.cv2, "grabCut", counted)
-    settled = grabcut.settle(image, blunt, [(640, 480)], [1])
+    refined = grabcut.refine(image, blunt, [(640, 480)], [1])
     assert (np.abs(blunt) < grabcut.UNSURE).sum() > 2 * grabcut.MOST_UNSURE > 1.5 * unsure[0] > 0
-    assert mask_ranking.overlap(blunt > 0, truth) < 0.95 < 0.98 < mask_ranking.overlap(settled > 0, truth)
-    assert ((np.abs(blunt) > grabcut.UNSURE) <= ((settled > 0) == (blunt > 0))).all(), "what was sure is left alone"
+    assert mask_ranking.overlap(blunt > 0, truth) < 0.95 < 0.98 < mask_ranking.overlap(refined > 0, truth)
+    assert ((np.abs(blunt) > grabcut.UNSURE) <= ((refined > 0) == (blunt > 0))).all(), "what was sure is left alone"
 
 
-def test_where_colours_would_choose_another_object_the_mask_stays(ball):
+def test_where_grabcut_would_choose_another_object_the_mask_stays(ball):
     image, _ = ball
     elsewhere = disc(30, 30, 20, 160)[:120] * 0.01
-    settled = grabcut.settle(image, elsewhere, [], [])
-    assert mask_ranking.overlap(settled > 0, elsewhere > 0) > grabcut.TRUST
+    refined = grabcut.refine(image, elsewhere, [], [])
+    assert mask_ranking.overlap(refined > 0, elsewhere > 0) > grabcut.TRUST
 
 
 @given(
@@ -124,8 +124,8 @@ def test_where_colours_would_choose_another_object_the_mask_stays(ball):
     hnp.arrays(np.uint8, (12, 15, 3)),
     st.lists(st.tuples(st.tuples(st.floats(0, 14.9), st.floats(0, 11.9)), st.sampled_from([0, 1])), max_size=4),
 )
-def test_any_mask_and_any_pixels_are_settled_the_same_way_twice(logits, pixels, clicks):
+def test_any_mask_of_any_pixels_is_refined_the_same_way_twice(logits, pixels, clicks):
     points, labels = [point for point, _ in clicks], [label for _, label in clicks]
-    settled = grabcut.settle(pixels, logits, points, labels)
-    assert settled.shape == logits.shape and settled.dtype == np.float32 and np.isfinite(settled).all()
-    assert (settled == grabcut.settle(pixels, logits, points, labels)).all()
+    refined = grabcut.refine(pixels, logits, points, labels)
+    assert refined.shape == logits.shape and refined.dtype == np.float32 and np.isfinite(refined).all()
+    assert (refined == grabcut.refine(pixels, logits, points, labels)).all()
