@@ -6,7 +6,7 @@ their own while a window stays alive.
 """
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from inference_server.shared.errors import wrong_input
@@ -217,14 +217,11 @@ def preview_request(
     """The masks that may be meant, for an overlay.  quick: the first answer is enough."""
     frames: list[bytes] = []
     raster = _attach_proxy_mask(photo, target, frames) if target.mask else None
-    options = settings.mask_options
-    if settings.job == Job.REPLACE:  # the shadow is the ground's there, not the object's
-        options = replace(options, include_shadow=False)
     message = PreviewMasks(
         job=settings.job,
         image=photo.ref,
         target=Target(prompt=target.prompt, rough_mask=raster) if target.prompt else Target(mask=raster),
-        options=options,
+        options=settings.mask_options,
         quick=quick,
     )
     return PhotoRequest(message=message, frames=frames, proxy=photo.proxy)
