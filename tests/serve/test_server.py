@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 import zmq
 
-from inference_server import UserError
 from inference_server.imaging import windows
 from inference_server.shared import client, endpoint, keys, messages, paths, wire
-from inference_server.shared.messages import ImageRef, Locate
+from inference_server.shared.errors import ErrorCode, UserError
+from inference_server.shared.geometry import Window
+from inference_server.shared.messages import Depth, ImageRef, Job, Locate, Raster, Segmented, Target
+from inference_server.shared.monitor import Monitor
 
 from ..servers import SERVE, locate, long_job, needs_posix, raw_socket, wait_until
 
@@ -32,10 +34,10 @@ def test_a_server_is_started_and_finds_the_object(serving, photo, rocket):
 
 
 def test_while_it_starts_the_person_is_told(home, serving):
-    told = []
-    with client.connect(SERVE, told.append):
+    shown = []
+    with client.connect(SERVE, shown.append):
         serving()
-    assert told[0] == "Starting the inference server…"
+    assert shown[0] == "Starting the inference server…"
 
 
 def test_the_second_client_finds_the_same_server(serving):
@@ -77,8 +79,8 @@ def test_a_job_is_cancelled_within_a_second_and_the_next_one_runs(serving, photo
         return asked[-1] - asked[0] > 1
 
     with pytest.raises(UserError) as refused:
-        connection.request(message, frames, cancelled=cancelled)
-    assert refused.value.code == "cancelled"
+        connection.request(message, frames, monitor=Monitor(is_cancelled=cancelled))
+    assert refused.value.code == ErrorCode.CANCELLED
     assert time.monotonic() - asked[0] < 2.5
     assert locate(connection, photo).score > 0.5
 
@@ -86,30 +88,26 @@ def test_a_job_is_cancelled_within_a_second_and_the_next_one_runs(serving, photo
 def test_progress_is_reported_while_a_job_runs(serving):
     heard = []
     message, frames = long_job()
+    monitor = Monitor(on_progress=lambda *progress: heard.append(progress), is_cancelled=lambda: len(heard) > 1)
     with pytest.raises(UserError):
-        serving().request(
-            message,
-            frames,
-            progress=lambda share, word: heard.append((share, word)),
-            cancelled=lambda: len(heard) > 1,
-        )
+        serving().request(message, frames, monitor=monitor)
     assert heard[-1][1] == "Removing the object" and 0 <= heard[0][0] <= heard[-1][0] <= 1
 
 
 def test_a_job_waits_for_another_clients_and_says_so(serving, busy, photo):
     heard = []
 
-    def progress(share: float, word: str) -> None:
-        heard.append(word)
+    def on_progress(share: float, message: str) -> None:
+        heard.append(message)
         busy.set()
 
-    assert locate(serving(), photo, progress=progress).score > 0.5
+    assert locate(serving(), photo, Monitor(on_progress=on_progress)).score > 0.5
     assert heard[0] == "Waiting, place 1 in the queue"
 
 
 def test_a_waiting_job_can_be_cancelled(serving, busy, photo):
     with pytest.raises(UserError, match="Cancelled"):
-        locate(serving(), photo, cancelled=lambda: True)
+        locate(serving(), photo, Monitor(is_cancelled=lambda: True))
     assert serving().hello().jobs_waiting == 1, "the other client's job goes on"
 
 
@@ -122,7 +120,7 @@ def test_a_server_killed_in_the_middle_is_noticed_and_replaced(serving, photo):
     begun = time.monotonic()
     with pytest.raises(UserError, match="stopped while it was working") as refused:
         connection.request(message, frames)
-    assert refused.value.code == "server-gone"
+    assert refused.value.code == ErrorCode.SERVER_GONE
     assert time.monotonic() - begun < 4
     assert locate(serving(), photo).score > 0.5
     assert pid() != victim
@@ -130,10 +128,11 @@ def test_a_server_killed_in_the_middle_is_noticed_and_replaced(serving, photo):
 
 LEAVER = """
 import sys, tests.servers as t
-from inference_server import client
+from inference_server.shared import client
+from inference_server.shared.monitor import Monitor
 message, frames = t.long_job()
 with client.connect(t.SERVE) as connection:
-    connection.request(message, frames, progress=lambda *_: print("working", flush=True))
+    connection.request(message, frames, monitor=Monitor(on_progress=lambda *_: print("working", flush=True)))
 """
 
 
@@ -163,7 +162,7 @@ def test_who_asks_a_server_that_left_long_ago_hears_it_and_does_not_wait(serving
     for _ in range(2):
         with pytest.raises(UserError, match="stopped") as refused:
             connection.hello()
-        assert refused.value.code == "server-gone"
+        assert refused.value.code == ErrorCode.SERVER_GONE
     connection.stop_server()
     assert time.monotonic() - begun < 20, "it waited for an answer"
 
@@ -183,11 +182,11 @@ def test_a_file_left_by_a_killed_server_does_not_mislead(home, serving):
 )
 def test_what_is_no_message_is_answered_with_a_failure_and_harms_nobody(serving, parts):
     serving()
-    context, connection = raw_socket(endpoint.running()["address"])
+    context, connection = raw_socket(endpoint.running().address)
     connection.send_multipart(parts)
     assert connection.poll(5000)
     request_id, answer, _ = wire.decode(connection.recv_multipart())
-    assert isinstance(answer, messages.Failure) and answer.code == "version"
+    assert isinstance(answer, messages.Failure) and answer.code == ErrorCode.VERSION
     assert request_id == ("7" if b"99" in parts[0] else "")
     connection.close()
     context.term()
@@ -196,31 +195,32 @@ def test_what_is_no_message_is_answered_with_a_failure_and_harms_nobody(serving,
 
 def test_an_answer_sent_as_a_request_is_refused(serving):
     with pytest.raises(UserError, match="not a request"):
-        serving().request(messages.Segmented((0, 0, 1, 1), messages.Raster(1, 1, 1, "uint8", 0), 1.0))
+        serving().request(Segmented(window=Window(0, 0, 1, 1), mask=Raster(1, 1, 1, Depth.UINT8, 0), score=1.0))
 
 
 def test_a_malformed_request_is_refused_and_the_server_goes_on(serving):
     connection = serving()
     with pytest.raises(UserError, match="malformed"):
-        connection.request(Locate("remove", ImageRef(10, 10, "k")))
+        image = ImageRef(width=10, height=10, key="k")
+        connection.request(Locate(job=Job.REMOVE, image=image, target=Target()))
     assert connection.hello()
 
 
 def test_over_tcp_only_listed_keys_are_answered(serving, home):
     assert serving("--address", "tcp://127.0.0.1:*").hello()
     found = endpoint.running()
-    assert found["address"].startswith("tcp://127.0.0.1:")
+    assert found.address.startswith("tcp://127.0.0.1:")
     for name in ("server.key_secret", "client.key_secret"):
         assert os.name != "posix" or stat.S_IMODE((home / "keys" / name).stat().st_mode) == 0o600
 
-    context, plain = raw_socket(found["address"])
+    context, plain = raw_socket(found.address)
     stranger = context.socket(zmq.DEALER)
     stranger.linger = 0
     stranger.curve_publickey, stranger.curve_secretkey = zmq.curve_keypair()
-    stranger.curve_serverkey = found["server_key"].encode()
-    stranger.connect(found["address"])
+    stranger.curve_serverkey = found.server_key.encode()
+    stranger.connect(found.address)
     for connection in (plain, stranger):
-        connection.send_multipart(wire.encode("1", messages.Hello("stranger")))
+        connection.send_multipart(wire.encode("1", messages.Hello(client="stranger")))
     assert not plain.poll(1500) and not stranger.poll(10)
     plain.close()
     stranger.close()
@@ -242,7 +242,7 @@ def test_a_folder_with_a_long_path_is_reached_over_tcp(tmp_path, monkeypatch, mo
     deep = tmp_path / ("x" * 110)
     monkeypatch.setenv(paths.HOME_VARIABLE, str(deep))
     assert serving().hello()
-    assert endpoint.running()["address"].startswith("tcp://127.0.0.1:")
+    assert endpoint.running().address.startswith("tcp://127.0.0.1:")
 
 
 # -- what can be in the way
