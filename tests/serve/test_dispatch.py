@@ -1,137 +1,183 @@
-"""A request and its frames give what the engine gives for the whole photo."""
+"""A request and its frames give what the engine gives for the whole image."""
+
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 
-from inference_server import Engine, UserError
 from inference_server.imaging import windows
-from inference_server.imaging.pixels import blend, to_proxy
-from inference_server.models.store import Store
-from inference_server.serve.dispatch import perform
+from inference_server.imaging.pixels import blend
 from inference_server.shared import messages
-from inference_server.shared.geometry import Window
-from inference_server.shared.messages import Encoded, EncodeImage, ImageRef, Inpaint, Locate, ObjectPrompt, Segment
-from inference_server.shared.wire import ProtocolError, attach, extract
+from inference_server.shared.errors import ErrorCode, UserError
+from inference_server.shared.geometry import Window, whole
+from inference_server.shared.messages import (
+    Background,
+    Depth,
+    Encoded,
+    EncodeImage,
+    ExpandPrompt,
+    ImageRef,
+    Inpaint,
+    Job,
+    Locate,
+    MaskOptions,
+    ObjectPrompt,
+    PaintOptions,
+    Raster,
+    Segment,
+    Target,
+)
+from inference_server.shared.wire import ProtocolError
 
-from ..conftest import CLICK
+from ..asking import AT_ROCKET, as_array, attach_mask, attach_pixels, image_ref, result_of
+from ..conftest import new_engine
 from ..select.test_shadows import cast, ground, overlap, standing, taken
 
-POINTED = ObjectPrompt((CLICK,), (1,))
-
-
-def ask(engine, message, frames=()):
-    return perform(engine, message, frames, lambda share, word: None, lambda: False, lambda answer, frames: None)
+ROCKET = Target(prompt=AT_ROCKET)
+LARGE = ImageRef(width=6000, height=4000, key="")
+WITH_SHADOW = MaskOptions(include_shadow=True)
 
 
 @pytest.fixture
 def described(photo):
     """The photo as a client describes it, and the frame its proxy is in."""
-    proxy = to_proxy(photo)
-    height, width = proxy.shape[:2]
-    frames = []
-    raster = attach(frames, width, height, 3, "uint8", proxy.tobytes())
-    return ImageRef(640, 427, messages.image_key(width, height, proxy.tobytes()), raster), frames
+    return image_ref(photo)
+
+
+def placed(raster: Raster, frames: list[bytes], window: Window, size: tuple[int, int]) -> np.ndarray:
+    """A mask that came back for a window, in an image of this size (height, width)."""
+    mask = np.zeros(size, np.uint8)
+    mask[window.slices] = as_array(raster, frames)
+    return mask
 
 
 def test_the_object_is_located_as_well_as_the_proxy_shows_it(engine, described, rocket):
-    located, _ = ask(engine, Locate("remove", described[0], POINTED), described[1])
+    image, frames = described
+    located, _ = result_of(engine, Locate(job=Job.REMOVE, image=image, target=ROCKET), frames)
     assert np.abs(np.subtract(located.bounds, windows.bounds(rocket))).max() <= 8
-    assert located.window == windows.context_window(Window(*located.bounds), 640, 427)
+    assert located.window == windows.context_window(located.bounds, 640, 427)
 
 
-def test_a_photo_can_be_looked_at_ahead(models, described, rocket):
-    engine = Engine(Store(models))
-    looked, _ = ask(engine, EncodeImage(described[0]), described[1])
-    assert looked == Encoded()
-    located, _ = ask(engine, Locate("select", ImageRef(640, 427, described[0].key), POINTED))  # no proxy this time
+def test_an_image_can_be_encoded_ahead(models, described, rocket):
+    engine, (image, frames) = new_engine(models), described
+    assert result_of(engine, EncodeImage(image=image), frames) == (Encoded(), [])
+    without_proxy = replace(image, proxy=None)
+    located, _ = result_of(engine, Locate(job=Job.SELECT, image=without_proxy, target=ROCKET))
     assert np.abs(np.subtract(located.bounds, windows.bounds(rocket))).max() <= 8
 
 
 def test_a_rough_mask_is_a_hint(engine, described, rocket):
     """Half the rocket, with a margin: all of the rocket is meant."""
-    description, frames = described
+    image, frames = described
     stroke = cv2.dilate(rocket, np.ones((9, 9), np.uint8))
     stroke[:200] = 0
-    hint = [*frames]
-    rough = attach(hint, 640, 427, 1, "uint8", stroke.tobytes(), pack=True)
-    located, _ = ask(engine, Locate("select", description, ObjectPrompt((CLICK,), (1,)), rough=rough), hint)
-    assert located.bounds[3] > 150
+    rough = attach_mask(stroke, frames)
+
+    def locate(target: Target) -> messages.Located:
+        return result_of(engine, Locate(job=Job.SELECT, image=image, target=target), frames)[0]
+
+    assert locate(Target(prompt=AT_ROCKET, rough_mask=rough)).bounds.height > 150
+    assert locate(Target(rough_mask=rough)).bounds.height > 100, "no click is needed"
     with pytest.raises(ProtocolError):
-        ask(engine, Locate("select", description, POINTED, rough=messages.Raster(640, 426, 1, "uint8", 1)), hint)
-    nothing = [*frames]
-    empty = attach(nothing, 640, 427, 1, "uint8", bytes(640 * 427), pack=True)
+        locate(Target(prompt=AT_ROCKET, rough_mask=replace(rough, height=426)))
+    empty = attach_mask(np.zeros((427, 640), np.uint8), frames)
     with pytest.raises(UserError, match="rough mask is empty"):
-        ask(engine, Locate("select", description, ObjectPrompt(), rough=empty), nothing)
+        locate(Target(rough_mask=empty))
 
 
-def test_a_photo_the_server_has_not_seen_is_asked_for(engine):
+def test_an_image_that_the_server_does_not_know_is_asked_for(engine):
+    unknown = ImageRef(width=640, height=427, key="never seen")
     with pytest.raises(UserError) as refused:
-        ask(engine, Locate("select", ImageRef(640, 427, "never seen"), POINTED))
-    assert refused.value.code == "unknown-photo"
+        result_of(engine, Locate(job=Job.SELECT, image=unknown, target=ROCKET))
+    assert refused.value.code == ErrorCode.UNKNOWN_IMAGE
 
 
-def test_a_photo_once_seen_needs_only_its_key(engine, described, photo, rocket):
-    ask(engine, Locate("select", described[0], POINTED), described[1])
-    known = ImageRef(640, 427, described[0].key)
-    located, _ = ask(engine, Locate("select", known, POINTED))
-    sent = []
-    _, _, w, h = located.window
-    pixels = np.ascontiguousarray(photo[Window(*located.window).slices])
-    request = Segment(known, POINTED, located.window, attach(sent, w, h, 3, "uint8", pixels.tobytes()))
-    segmented, frames = ask(engine, request, sent)
-    at = Window(*segmented.window)
-    mask = np.frombuffer(extract(segmented.mask, frames), np.uint8).reshape(at.height, at.width)
-    assert (mask == rocket[at.slices]).all() and mask.sum() == rocket.sum(dtype=int)
+def test_an_image_once_seen_needs_only_its_key(engine, described, photo, rocket):
+    result_of(engine, Locate(job=Job.SELECT, image=described[0], target=ROCKET), described[1])
+    known = replace(described[0], proxy=None)
+    located, _ = result_of(engine, Locate(job=Job.SELECT, image=known, target=ROCKET))
+    sent: list[bytes] = []
+    pixels = attach_pixels(photo[located.window.slices], sent)
+    request = Segment(image=known, target=ROCKET, window=located.window, pixels=pixels)
+    segmented, frames = result_of(engine, request, sent)
+    mask = as_array(segmented.mask, frames)
+    assert (mask == rocket[segmented.window.slices]).all() and mask.sum() == rocket.sum(dtype=int)
+
+
+def test_a_window_without_the_object_has_no_mask_of_it(engine, described, photo):
+    """The object was found, but elsewhere."""
+    image, frames = described
+    window = Window(0, 0, 50, 40)
+    pixels = attach_pixels(photo[window.slices], frames)
+    with pytest.raises(UserError, match="No object was found there"):
+        result_of(engine, Segment(image=image, target=ROCKET, window=window, pixels=pixels), frames)
 
 
 @pytest.mark.parametrize("depth", [np.uint8, np.uint16, np.float32])
 def test_a_window_gives_what_the_engine_gives_for_its_pixels(engine, described, photo, rocket, depth):
     image = photo.astype(depth) * (257 if depth == np.uint16 else 1)
     image = image / np.float32(255) if depth == np.float32 else image
-    description, frames = described
-    located, _ = ask(engine, Locate("remove", description, POINTED), frames)
-    window = Window(*located.window)
-    sent = []
-    pixels = np.ascontiguousarray(image[window.slices])
-    raster = attach(sent, window.width, window.height, 3, pixels.dtype.name, pixels.tobytes())
-    painted, got = ask(engine, Inpaint("remove", ImageRef(640, 427, description.key), window, raster, POINTED), sent)
-    at = Window(*painted.window)
-    new = np.frombuffer(extract(painted.pixels, got), depth).reshape(at.height, at.width, 3)
-    alpha = np.frombuffer(extract(painted.alpha, got), np.uint8).reshape(at.height, at.width)
-    whole = image.copy()
-    whole[window.slices] = engine.remove(pixels, np.ascontiguousarray(rocket[window.slices]))
-    assert (blend(image, new, alpha, at) == whole).all()
+    located, _ = result_of(engine, Locate(job=Job.REMOVE, image=described[0], target=ROCKET), described[1])
+    window = located.window
+    sent: list[bytes] = []
+    raster = attach_pixels(image[window.slices], sent)
+    request = Inpaint(
+        job=Job.REMOVE, image=replace(described[0], proxy=None), target=ROCKET, window=window, pixels=raster
+    )
+    painted, got = result_of(engine, request, sent)
+    new, alpha = as_array(painted.pixels, got), as_array(painted.alpha, got)
+    expected = image.copy()
+    expected[window.slices] = engine.remove(
+        np.ascontiguousarray(image[window.slices]), np.ascontiguousarray(rocket[window.slices])
+    )
+    assert new.dtype == depth and (blend(image, new, alpha, painted.window) == expected).all()
 
 
 @pytest.mark.parametrize("channels", [1, 2, 4])
 def test_grey_and_alpha_come_back_as_they_were_sent(engine, photo, rocket, channels):
-    image = (
-        photo[..., [1]]
-        if channels == 1
-        else np.dstack([photo[..., : channels - 1], np.full((427, 640), 255, np.uint8)])
+    opaque = np.full((427, 640), 255, np.uint8)
+    image = photo[..., [1]] if channels == 1 else np.dstack([photo[..., : channels - 1], opaque])
+    frames: list[bytes] = []
+    request = Inpaint(
+        job=Job.REMOVE,
+        image=ImageRef(width=640, height=427, key=""),
+        window=whole(640, 427),
+        pixels=attach_pixels(image, frames),
+        target=Target(mask=attach_mask(rocket, frames)),
     )
-    frames = []
-    pixels = attach(frames, 640, 427, channels, "uint8", np.ascontiguousarray(image).tobytes())
-    mask = attach(frames, 640, 427, 1, "uint8", rocket.tobytes(), pack=True)
-    painted, got = ask(engine, Inpaint("remove", ImageRef(640, 427, ""), (0, 0, 640, 427), pixels, mask=mask), frames)
+    painted, got = result_of(engine, request, frames)
     assert painted.pixels.channels == channels
-    x, y, w, h = painted.window
-    new = np.frombuffer(extract(painted.pixels, got), np.uint8).reshape(h, w, channels)
-    alpha = np.frombuffer(extract(painted.alpha, got), np.uint8).reshape(h, w)
-    assert (new[alpha == 0] == image[y : y + h, x : x + w][alpha == 0]).all()
+    alpha = as_array(painted.alpha, got)
+    new = as_array(painted.pixels, got).reshape(*alpha.shape, channels)
+    assert (new[alpha == 0] == image[painted.window.slices][alpha == 0]).all()
     if channels != 1:
         assert (new[..., -1] == 255).all()
 
 
 def test_a_wide_growth_gets_a_window_that_holds_it(engine):
-    located, _ = ask(engine, Locate("remove", ImageRef(6000, 4000, ""), bounds=(3000, 2000, 10, 10), margin=500))
+    target, options = Target(bounds=Window(3000, 2000, 10, 10)), MaskOptions(grow=300, feather=200)
+    located, _ = result_of(engine, Locate(job=Job.REMOVE, image=LARGE, target=target, options=options))
     assert located.window == (2500, 1500, 1010, 1010)
+
+
+def test_growth_suits_the_whole_image_not_the_window(engine):
+    """A window of 100 x 80 pixels of a large image: its mask is grown as that of the image."""
+    frames: list[bytes] = []
+    mask = np.zeros((80, 100), np.uint8)
+    mask[38:42, 48:52] = 255
+    pixels = attach_pixels(np.random.default_rng(1).integers(90, 99, (80, 100, 3), np.uint8), frames)
+    target, window = Target(mask=attach_mask(mask, frames)), Window(0, 0, 100, 80)
+    small, large = (
+        result_of(engine, Inpaint(job=Job.REMOVE, image=image, target=target, window=window, pixels=pixels), frames)[0]
+        for image in (replace(LARGE, width=100, height=80), LARGE)
+    )
+    assert large.window.width > small.window.width
 
 
 # -- with the shadow
 
-FIGURE = ObjectPrompt(((170, 140),), (1,))
+FIGURE = Target(prompt=ObjectPrompt(points=((170, 140),), labels=(1,)))
 
 
 @pytest.fixture(scope="module")
@@ -142,70 +188,47 @@ def sunny():
     return taken(ground(8) * light, mask), shadow
 
 
-def sent(image):
-    """A photo as a client describes it, and the frame its proxy is in."""
-    proxy, frames = to_proxy(image), []
-    (h, w), (height, width) = proxy.shape[:2], image.shape[:2]
-    key = messages.image_key(w, h, proxy.tobytes())
-    return ImageRef(width, height, key, attach(frames, w, h, 3, "uint8", proxy.tobytes())), frames
-
-
-def native(frames, image, window):
-    x, y, w, h = window
-    part = np.ascontiguousarray(image[y : y + h, x : x + w])
-    return attach(frames, w, h, 3, part.dtype.name, part.tobytes())
-
-
-def placed(raster, frames, window, size):
-    """A mask that came back, in a photo of this size (height, width)."""
-    mask = np.zeros(size, np.uint8)
-    part = np.frombuffer(extract(raster, frames), np.uint8)
-    mask[Window(*window).slices] = part.reshape(window[3], window[2])
-    return mask
-
-
 @pytest.mark.parametrize("include_shadow", [False, True])
 def test_a_shadow_is_in_the_mask_that_is_selected_only_where_it_is_asked_for(engine, sunny, include_shadow):
     image, shadow = sunny
-    photo, frames = sent(image)
-    located, _ = ask(engine, Locate("select", photo, FIGURE, include_shadow=include_shadow), frames)
-    pixels = native(frames, image, located.window)
-    request = Segment(photo, FIGURE, located.window, pixels, include_shadow=include_shadow)
-    segmented, got = ask(engine, request, frames)
+    photo, frames = image_ref(image)
+    options = MaskOptions(include_shadow=include_shadow)
+    located, _ = result_of(engine, Locate(job=Job.SELECT, image=photo, target=FIGURE, options=options), frames)
+    pixels = attach_pixels(image[located.window.slices], frames)
+    request = Segment(image=photo, target=FIGURE, window=located.window, pixels=pixels, options=options)
+    segmented, got = result_of(engine, request, frames)
     found = placed(segmented.mask, got, segmented.window, shadow.shape)
-    whole = engine.segment(image, FIGURE.points, FIGURE.labels)[0].alpha
-    assert (found == (engine.with_shadow(image, whole) if include_shadow else whole)).all()
-    assert (overlap((found > 0) & (whole == 0), shadow) > 0.8) == include_shadow
+    alone = engine.segment(image, FIGURE.prompt.points, FIGURE.prompt.labels)[0].alpha
+    assert (found == (engine.with_shadow(image, alone) if include_shadow else alone)).all()
+    assert (overlap((found > 0) & (alone == 0), shadow) > 0.8) == include_shadow
 
 
 @pytest.mark.parametrize("include_shadow", [False, True])
 @pytest.mark.parametrize("ready", [False, True], ids=["a click", "a ready mask"])
 def test_a_shadow_is_removed_and_in_the_mask_that_comes_back(engine, sunny, include_shadow, ready):
     image, shadow = sunny
-    photo, frames = sent(image)
-    bounds = windows.bounds(standing()) if ready else None
-    pointed = None if ready else FIGURE
-    located, _ = ask(engine, Locate("remove", photo, pointed, bounds, include_shadow=include_shadow), frames)
-    window = Window(*located.window)
-    pixels, mask = native(frames, image, window), None
+    photo, frames = image_ref(image)
+    options = MaskOptions(include_shadow=include_shadow)
+    target = Target(bounds=windows.bounds(standing())) if ready else FIGURE
+    located, _ = result_of(engine, Locate(job=Job.REMOVE, image=photo, target=target, options=options), frames)
+    window = located.window
+    pixels = attach_pixels(image[window.slices], frames)
     if ready:
-        part = np.ascontiguousarray(standing()[window.slices])
-        mask = attach(frames, window.width, window.height, 1, "uint8", part.tobytes(), pack=True)
-    request = Inpaint("remove", photo, window, pixels, pointed, mask, include_shadow=include_shadow)
-    painted, got = ask(engine, request, frames)
+        target = Target(mask=attach_mask(np.ascontiguousarray(standing()[window.slices]), frames))
+    request = Inpaint(job=Job.REMOVE, image=photo, target=target, window=window, pixels=pixels, options=options)
+    painted, got = result_of(engine, request, frames)
     found = placed(painted.mask, got, painted.window, shadow.shape)
     alpha = placed(painted.alpha, got, painted.window, shadow.shape)
     assert (alpha[found > 0] == 255).all()
     assert (np.count_nonzero((found > 0) & shadow) > 0.8 * np.count_nonzero(shadow)) == include_shadow
-    new = np.frombuffer(extract(painted.pixels, got), np.uint8).reshape(painted.window[3], painted.window[2], 3)
-    at = Window(*painted.window)
-    clean = blend(image, new, alpha[at.slices], at)
+    clean = blend(image, as_array(painted.pixels, got), alpha[painted.window.slices], painted.window)
     assert (clean[shadow].mean() > 0.95 * ground()[shadow].mean()) == include_shadow
 
 
 def test_a_shadow_may_fall_as_far_as_it_is_looked_for(engine):
-    where = Locate("remove", ImageRef(6000, 4000, ""), bounds=(3000, 2000, 100, 200), margin=30, include_shadow=True)
-    located, _ = ask(engine, where)
+    target = Target(bounds=Window(3000, 2000, 100, 200))
+    options = replace(WITH_SHADOW, grow=20, feather=10)
+    located, _ = result_of(engine, Locate(job=Job.REMOVE, image=LARGE, target=target, options=options))
     (x, y, width, height), least = located.window, 200 + 30
     assert x <= 3000 - least and y <= 2000 - least
     assert x + width >= 3100 + least and y + height >= 2200 + least
@@ -214,38 +237,80 @@ def test_a_shadow_may_fall_as_far_as_it_is_looked_for(engine):
 
 # -- what is refused
 
-PHOTO = ImageRef(640, 427, "key")
+PHOTO = ImageRef(width=640, height=427, key="key")
 FRAME = [bytes(30 * 20 * 3)]
-RASTER = messages.Raster(30, 20, 3, "uint8", 0)
-WINDOW = (5, 5, 30, 20)
+PIXELS = Raster(30, 20, 3, Depth.UINT8, 0)
+WINDOW = Window(5, 5, 30, 20)
+INPAINT = Inpaint(job=Job.REMOVE, image=PHOTO, target=ROCKET, window=WINDOW, pixels=PIXELS)
+REPLACE = replace(INPAINT, job=Job.REPLACE, target=Target(mask=Raster(30, 20, 1, Depth.UINT8, 1)))
+
+
+def locate(image: ImageRef = PHOTO, target: Target = ROCKET) -> Locate:
+    return Locate(job=Job.REMOVE, image=image, target=target)
+
+
+def segment(window: Window, target: Target = ROCKET) -> Segment:
+    return Segment(image=PHOTO, target=target, window=window, pixels=PIXELS)
 
 
 @pytest.mark.parametrize(
     "message",
     [
-        Locate("sharpen", PHOTO, POINTED),
-        Locate("remove", PHOTO),
-        Locate("remove", PHOTO, bounds=(600, 400, 100, 100)),
-        Locate("remove", PHOTO, bounds=(5, 5, 0, 5)),
-        Locate("remove", ImageRef(0, 0, "key"), bounds=(0, 0, 1, 1)),
-        Locate("remove", ImageRef(640, 427, "key", messages.Raster(1025, 1, 3, "uint8", 0)), POINTED),
-        Locate("remove", ImageRef(640, 427, "key", messages.Raster(30, 20, 4, "uint8", 0)), POINTED),
-        Segment(PHOTO, POINTED, (0, 0, 5000, 10), RASTER),
-        Segment(PHOTO, POINTED, (5, 5, 20, 30), RASTER),
-        Inpaint("remove", PHOTO, WINDOW, RASTER),
-        Inpaint("remove", PHOTO, (5, 5, 20, 30), RASTER, POINTED),
-        Inpaint("remove", PHOTO, (-5, 5, 30, 20), RASTER, POINTED),
-        Inpaint("remove", PHOTO, WINDOW, messages.Raster(30, 20, 3, "uint8", 7), POINTED),
-        messages.Hello("x"),
+        locate(target=Target()),
+        locate(target=Target(mask=Raster(640, 427, 1, Depth.UINT8, 0))),
+        locate(target=Target(bounds=Window(600, 400, 100, 100))),
+        locate(target=Target(bounds=Window(5, 5, 0, 5))),
+        locate(ImageRef(width=0, height=0, key="key"), Target(bounds=Window(0, 0, 1, 1))),
+        locate(ImageRef(width=1 << 20, height=1 << 20, key="key"), Target(bounds=Window(0, 0, 1, 1))),
+        locate(replace(PHOTO, proxy=Raster(1025, 1, 3, Depth.UINT8, 0))),
+        locate(replace(PHOTO, proxy=Raster(30, 20, 4, Depth.UINT8, 0))),
+        locate(replace(PHOTO, proxy=Raster(15, 20, 3, Depth.UINT16, 0))),
+        locate(replace(PHOTO, proxy=Raster(30, 20, 3, Depth.UINT8, 3))),
+        segment(Window(0, 0, 5000, 10)),
+        segment(Window(5, 5, 20, 30)),
+        segment(WINDOW, Target()),
+        segment(WINDOW, Target(mask=Raster(30, 20, 1, Depth.UINT8, 0))),
+        replace(INPAINT, target=Target()),
+        replace(INPAINT, target=Target(mask=Raster(30, 20, 3, Depth.UINT8, 0))),
+        replace(INPAINT, target=Target(mask=Raster(20, 30, 1, Depth.UINT8, 0))),
+        replace(INPAINT, window=Window(5, 5, 20, 30)),
+        replace(INPAINT, window=Window(-5, 5, 30, 20)),
+        replace(INPAINT, pixels=Raster(30, 20, 3, Depth.UINT8, 7)),
+        replace(INPAINT, variations=0),
+        replace(INPAINT, variations=17),
+        replace(REPLACE, background=Background()),
+        replace(REPLACE, background=Background(colours=((0.0, 0.0, 0.0),) * 3)),
+        replace(REPLACE, background=Background(colours=((0.0, 0.0, 0.0),), blur=0.5)),
+        replace(REPLACE, background=Background(picture=Raster(30, 20, 3, Depth.UINT8, 9))),
+        messages.Hello(client="x"),
+        messages.ListModels(),
     ],
 )
 def test_requests_that_contradict_themselves_are_refused(engine, message):
     with pytest.raises(ProtocolError):
-        ask(engine, message, FRAME)
+        result_of(engine, message, [*FRAME, b"\xff" * 300 + bytes(300)])
 
 
-def test_a_proxy_under_another_photos_name_is_refused(engine, described):
-    description, frames = described
-    lie = ImageRef(640, 427, "0" * 32, description.proxy)
-    with pytest.raises(ProtocolError, match="not the photo"):
-        ask(engine, Locate("select", lie, POINTED), frames)
+def test_a_proxy_under_another_images_key_is_refused(engine, described):
+    image, frames = described
+    with pytest.raises(ProtocolError, match="not that of the image"):
+        result_of(engine, locate(replace(image, key="0" * 32)), frames)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        replace(INPAINT, job=Job.FILL),
+        replace(INPAINT, job=Job.REPLACE),
+        replace(locate(target=Target(bounds=WINDOW)), job=Job.FILL),
+        ExpandPrompt(job=Job.FILL, image=PHOTO, paint=PaintOptions(prompt="a cat")),
+    ],
+)
+def test_a_model_that_is_missing_is_named(models, photo, message):
+    engine = new_engine(models)
+    image, frames = image_ref(photo)
+    if isinstance(message, ExpandPrompt):
+        message = replace(message, image=image)
+    with pytest.raises(UserError, match="needs the model") as refused:
+        result_of(engine, message, frames)
+    assert refused.value.code == ErrorCode.NO_MODEL
