@@ -16,8 +16,7 @@ from inference_server.shared.messages import Job, MaskOptions
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "gimp_plugin"))
 from inpaint_anything.dialog import state as dialog
 from inpaint_anything.dialog.click_history import ClickHistory
-from inpaint_anything.dialog.state import (
-    AfterRun,
+from inpaint_anything.dialog.events import (
     ApplyPressed,
     BoxDrawn,
     CancelHover,
@@ -29,12 +28,12 @@ from inpaint_anything.dialog.state import (
     Close,
     CloseRequested,
     ComposeResult,
-    DialogState,
+    ComposingFailed,
     Encoded,
     EscapePressed,
+    Event,
     Failed,
     Finish,
-    Hint,
     HoverArrived,
     HoverLeft,
     HoverMoved,
@@ -43,11 +42,9 @@ from inpaint_anything.dialog.state import (
     ModelsChanged,
     NextChoice,
     Opened,
-    Phase,
     Preview,
     PreviewArrived,
     PreviewPressed,
-    Progress,
     ProgressArrived,
     ProposalsArrived,
     ProposalsFailed,
@@ -64,8 +61,8 @@ from inpaint_anything.dialog.state import (
     StopPressed,
     UndoClick,
     UpdatePromptHint,
-    update,
 )
+from inpaint_anything.dialog.state import AfterRun, DialogState, Hint, Phase, Progress, update
 
 
 @dataclass(frozen=True)
@@ -103,7 +100,23 @@ SOME = replace(
 )
 RESULTS = replace(SOME, phase=Phase.SHOWING_RESULTS, status=None)
 CLOSED = replace(POINTING, phase=Phase.CLOSED)
-FORGOTTEN = {"results": (), "pictures": (), "shown": 0, "choices": FINAL, "phase": Phase.POINTING, "status": None}
+FORGOTTEN = {
+    "results": (),
+    "pictures": (),
+    "not_composed": None,
+    "shown": 0,
+    "choices": FINAL,
+    "phase": Phase.POINTING,
+    "status": None,
+}
+    "results": (),
+    "pictures": (),
+    "not_composed": None,
+    "shown": 0,
+    "choices": FINAL,
+    "phase": Phase.POINTING,
+    "status": None,
+}
 
 # Each row: a state, an event, what changes of the state, the commands.
 POINTED_AT = {
@@ -186,6 +199,21 @@ POINTED_AT = {
             "status": None,
         },
         (CancelRun(), RequestProposals(query(TWO))),
+    ),
+    "a click does not wait for a job that stops": (
+        STOPPING,
+        UndoClick(),
+        {
+            "history": ClickHistory(),
+            "asked": None,
+            "proposals": (),
+            "choices": (),
+            "revision": 4,
+            "stopping": False,
+            "phase": Phase.POINTING,
+            "status": None,
+        },
+        (),
     ),
     "a click drops the results": (
         RESULTS,
@@ -421,6 +449,19 @@ WORKED = {
         (),
     ),
     "a picture of a former job's result": (RESULTS, ResultComposed(0, 1, "picture"), {}, ()),
+    "a result cannot be composed: said when the job has ended": (
+        SOME,
+        ComposingFailed(1, FAULT),
+        {"not_composed": FAULT},
+        (),
+    ),
+    "a result cannot be composed, after the job": (
+        RESULTS,
+        ComposingFailed(1, FAULT),
+        {"not_composed": FAULT, "status": FAULT},
+        (),
+    ),
+    "a former job's result cannot be composed": (RESULTS, ComposingFailed(0, FAULT), {}, ()),
     "a picture of a result that was dropped": (replace(POINTING, run=1), ResultComposed(1, 0, "picture"), {}, ()),
 }
 ENDED = {
@@ -428,6 +469,12 @@ ENDED = {
         replace(SOME, preview=FORMING),
         RunEnded(1, None),
         {"phase": Phase.SHOWING_RESULTS, "status": None, "preview": None},
+        (),
+    ),
+    "one of them could not be composed": (
+        replace(SOME, not_composed=FAULT),
+        RunEnded(1, None),
+        {"phase": Phase.SHOWING_RESULTS, "status": FAULT},
         (),
     ),
     "its results are applied": (
@@ -481,7 +528,7 @@ LEFT = {
         {"stopping": False, "phase": Phase.SHOWING_RESULTS, "status": None},
         (),
     ),
-    "Esc drops results": (RESULTS, EscapePressed(), FORGOTTEN, ()),
+    "Esc drops results": (replace(RESULTS, not_composed=FAULT, status=FAULT), EscapePressed(), FORGOTTEN, ()),
     "Esc closes": (POINTING, EscapePressed(), {"phase": Phase.CLOSED}, (Close(),)),
     "close": (RESULTS, CloseRequested(), {"phase": Phase.CLOSED}, (Close(),)),
     "close during a job": (WORKING, CloseRequested(), {"phase": Phase.CLOSED}, (CancelRun(), Close())),
@@ -499,7 +546,7 @@ def test_what_an_event_comes_to(state, event, changes, commands):
 
 
 def test_every_event_is_in_a_table_and_known():
-    events = set(get_args(dialog.Event))
+    events = set(get_args(Event))
     assert {type(row[1]) for table in TABLES for row in table.values()} == events
     assert set(dialog._TRANSITIONS) == events
 

@@ -10,9 +10,11 @@ from inference_server.shared.errors import ErrorCode, UserError, cancelled_error
 from inference_server.shared.messages import Job, MaskOptions
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "gimp_plugin"))
+from inpaint_anything.dialog import events
 from inpaint_anything.dialog import state as dialog
 from inpaint_anything.dialog.click_history import ClickHistory
-from inpaint_anything.dialog.state import DialogState, MaskQuery, Phase
+from inpaint_anything.dialog.events import MaskQuery
+from inpaint_anything.dialog.state import DialogState, Phase
 
 from .test_state import Result
 
@@ -22,20 +24,20 @@ OPTIONS = st.sampled_from([MaskOptions(), MaskOptions(grow=40)])
 EDGE = st.integers(0, 2)  # few points, so that the same clicks come again
 PRESSED = st.sampled_from(
     [
-        dialog.UndoClick(),
-        dialog.ClearClicks(),
-        dialog.NextChoice(),
-        dialog.ChoiceMade(0),
-        dialog.ChoiceMade(2),
-        dialog.PreviewPressed(),
-        dialog.ApplyPressed(),
-        dialog.StopPressed(),
-        dialog.EscapePressed(),
-        dialog.HoverLeft(),
-        dialog.ModelsChanged(),
-        dialog.Encoded(),
-        dialog.Failed(FAULT),
-        dialog.ProgressArrived(0.5, "Starting"),
+        events.UndoClick(),
+        events.ClearClicks(),
+        events.NextChoice(),
+        events.ChoiceMade(0),
+        events.ChoiceMade(2),
+        events.PreviewPressed(),
+        events.ApplyPressed(),
+        events.StopPressed(),
+        events.EscapePressed(),
+        events.HoverLeft(),
+        events.ModelsChanged(),
+        events.Encoded(),
+        events.Failed(FAULT),
+        events.ProgressArrived(0.5, "Starting"),
     ]
 )
 
@@ -58,9 +60,9 @@ class AnyOrder(RuleBasedStateMachine):
         self.cancelled: set[int] = set()
         self.ended: set[int] = set()
         self.started: list[int] = []
-        self.happens(dialog.Opened())
+        self.happens(events.Opened())
 
-    def happens_to(self, run: int, event: dialog.Event) -> list[dialog.Command]:
+    def happens_to(self, run: int, event: events.Event) -> list[events.Command]:
         """What comes of a job, which must not matter once it is given up."""
         before = self.state
         commands = self.happens(event)
@@ -68,30 +70,30 @@ class AnyOrder(RuleBasedStateMachine):
             assert self.state == before and not commands, "a job that was given up still does something"
         return commands
 
-    def happens(self, event: dialog.Event) -> list[dialog.Command]:
+    def happens(self, event: events.Event) -> list[events.Command]:
         before = self.state
         self.state, commands = dialog.update(before, event)
         assert not (commands and before.phase is Phase.CLOSED), "a closed dialog does something"
         for command in commands:
             match command:
-                case dialog.RequestProposals(query):
+                case events.RequestProposals(query):
                     self.asked, self.failed = query, False
-                case dialog.CancelProposals():
+                case events.CancelProposals():
                     self.asked = None
-                case dialog.RequestHover():
+                case events.RequestHover():
                     self.hovering = True
-                case dialog.CancelHover():
+                case events.CancelHover():
                     self.hovering = False
-                case dialog.StartRun(run):
+                case events.StartRun(run):
                     self.started.append(run)
-                case dialog.CancelRun():
+                case events.CancelRun():
                     assert self.started[-1] not in self.cancelled, "a job is stopped twice"
                     self.cancelled.add(self.started[-1])
-                case dialog.Finish(results=results):
+                case events.Finish(results=results):
                     assert results, "nothing is applied"
-                case dialog.Close():
+                case events.Close():
                     self.closed += 1
-        if self.state.asked != before.asked and not any(isinstance(c, dialog.RequestProposals) for c in commands):
+        if self.state.asked != before.asked and not any(isinstance(c, events.RequestProposals) for c in commands):
             self.failed = False  # the masks were known
         return list(commands)
 
@@ -99,15 +101,15 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(x=EDGE, y=EDGE, on_object=st.booleans())
     def click(self, x, y, on_object):
-        self.happens(dialog.Clicked(x, y, on_object))
+        self.happens(events.Clicked(x, y, on_object))
 
     @rule(x=EDGE)
     def draw_box(self, x):
-        self.happens(dialog.BoxDrawn((x, 0, x + 5, 5)))
+        self.happens(events.BoxDrawn((x, 0, x + 5, 5)))
 
     @rule(x=EDGE, y=EDGE)
     def hover(self, x, y):
-        self.happens(dialog.HoverMoved(x, y))
+        self.happens(events.HoverMoved(x, y))
 
     @rule(event=PRESSED)
     def press(self, event):
@@ -115,16 +117,16 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(x=EDGE)
     def click_and_work(self, x):
-        self.happens(dialog.Clicked(x, 1, True))
-        self.happens(dialog.PreviewPressed())
+        self.happens(events.Clicked(x, 1, True))
+        self.happens(events.PreviewPressed())
 
     @rule(job=st.sampled_from(Job), options=OPTIONS)
     def change_job(self, job, options):
-        self.happens(dialog.JobChanged(job, options))
+        self.happens(events.JobChanged(job, options))
 
     @rule(name=st.sampled_from(["grow", "prompt", "seed"]), options=OPTIONS)
     def change_setting(self, name, options):
-        self.happens(dialog.SettingChanged(name, options))
+        self.happens(events.SettingChanged(name, options))
 
     # -- the answers, late ones among them
 
@@ -132,25 +134,25 @@ class AnyOrder(RuleBasedStateMachine):
     def masks_come(self, more):
         if self.asked is not None:
             masks = final(self.asked) if not more else tuple(("quick", mask) for mask in final(self.asked)[: 3 - more])
-            self.happens(dialog.ProposalsArrived(self.asked, masks, more))
+            self.happens(events.ProposalsArrived(self.asked, masks, more))
 
     @rule()
     def masks_do_not_come(self):
         if self.asked is not None and self.state.waiting:
             self.failed = True
-            self.happens(dialog.ProposalsFailed(self.asked, FAULT))
+            self.happens(events.ProposalsFailed(self.asked, FAULT))
 
     @rule(x=EDGE, y=EDGE)
     def masks_of_other_clicks_come(self, x, y):
         history = ClickHistory().with_click(x, y, on_object=True)
         query = MaskQuery(job=Job.REMOVE, prompt=history.prompt, options=MaskOptions())
-        self.happens(dialog.ProposalsArrived(query, final(query), 0))
+        self.happens(events.ProposalsArrived(query, final(query), 0))
 
     @rule(x=EDGE, y=EDGE)
     def something_to_hover_over_comes(self, x, y):
         history = ClickHistory().with_click(x, y, on_object=True)
         query = MaskQuery(job=Job.REMOVE, prompt=history.prompt, options=MaskOptions())
-        self.happens(dialog.HoverArrived(query, ("hover", query)))
+        self.happens(events.HoverArrived(query, ("hover", query)))
 
     @precondition(lambda self: self.started)
     @rule(back=st.integers(0, 2), name=st.sampled_from("abc"))
@@ -159,12 +161,12 @@ class AnyOrder(RuleBasedStateMachine):
         if run in self.ended:
             return
         if name == "a":
-            self.happens_to(run, dialog.PreviewArrived(run, dialog.Preview("small", (0, 0, 9, 9))))
+            self.happens_to(run, events.PreviewArrived(run, events.Preview("small", (0, 0, 9, 9))))
         elif name == "b":
-            self.happens_to(run, dialog.RunProgressed(run, 0.5, "Filling"))
+            self.happens_to(run, events.RunProgressed(run, 0.5, "Filling"))
         else:
-            for command in self.happens_to(run, dialog.ResultArrived(run, Result(name))):
-                self.happens(dialog.ResultComposed(run, command.index, f"picture {run} {command.index}"))
+            for command in self.happens_to(run, events.ResultArrived(run, Result(name))):
+                self.happens(events.ResultComposed(run, command.index, f"picture {run} {command.index}"))
 
     @precondition(lambda self: self.started)
     @rule(back=st.integers(0, 2), error=st.sampled_from([None, FAULT, cancelled_error()]))
@@ -172,13 +174,20 @@ class AnyOrder(RuleBasedStateMachine):
         run = self.started[max(0, len(self.started) - 1 - back)]
         if run not in self.ended:
             self.ended.add(run)
-            self.happens_to(run, dialog.RunEnded(run, error))
+            self.happens_to(run, events.RunEnded(run, error))
 
     @precondition(lambda self: self.state.run)
     @rule(back=st.integers(0, 2), index=st.integers(0, 3))
     def a_picture_comes_late(self, back, index):
         before, run = self.state, self.state.run - back
-        self.happens(dialog.ResultComposed(run, index, f"picture {run} {index}"))
+        self.happens(events.ResultComposed(run, index, f"picture {run} {index}"))
+        assert self.state == before or not back
+
+    @precondition(lambda self: self.state.run)
+    @rule(back=st.integers(0, 2))
+    def a_picture_cannot_be_made(self, back):
+        before = self.state
+        self.happens(events.ComposingFailed(self.state.run - back, FAULT))
         assert self.state == before or not back
 
     # -- what holds
@@ -232,7 +241,7 @@ class AnyOrder(RuleBasedStateMachine):
     def escape_leads_out_step_by_step(self):
         state = self.state
         for _ in range(MOST_ESCAPES):
-            before, (state, _) = state, dialog.update(state, dialog.EscapePressed())
+            before, (state, _) = state, dialog.update(state, events.EscapePressed())
             order = (Phase.WORKING, Phase.SHOWING_RESULTS, Phase.POINTING, Phase.CLOSED)
             assert order.index(state.phase) >= order.index(before.phase)
             assert state != before or state.phase is Phase.CLOSED

@@ -1,59 +1,71 @@
-"""The settings of each job as rows of a panel, made from the procedure's own arguments (`arguments`)."""
+"""The settings of each job as rows of a panel, made from the arguments of the job's procedure (`arguments`)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import gi
 
-from .. import arguments
-
+gi.require_version("Gimp", "3.0")
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gimp, GimpUi, GObject, Gtk  # noqa: E402  gi wants the versions first
 
+from inference_server.shared.messages import Job  # noqa: E402
+
+from .. import arguments  # noqa: E402
 from ..i18n import _  # noqa: E402
 from ..widgets import label as wrapped  # noqa: E402
 
 BIND = GObject.BindingFlags.BIDIRECTIONAL | GObject.BindingFlags.SYNC_CREATE
 CHOICES = {"quality": arguments.QUALITIES, "background": arguments.BACKGROUNDS}
 ENTRY_CHARS = 24
-FIRST_AMOUNT = 7  # pixels, where nothing is automatic any more
+HINT_CHARS = 34
+FIRST_AMOUNT = 7  # pixels, when an amount is no longer automatic
+HINT_ROW = "prompt-hint"
 
 
 class Panel(Gtk.Grid):
-    """A job's settings, bound to its config; only the rows that the others call for are shown."""
+    """A job's settings, bound to its config; only the rows that the chosen background needs are shown.
 
-    def __init__(self, procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, enter: Callable[[], None]):
+    prompt_hint: the label for what a model would be given, None where the job has no prompt.
+    """
+
+    def __init__(self, job: Job, config: Gimp.ProcedureConfig, enter: Callable[[], None]) -> None:
         """enter: called when Enter is pressed in one of the entries."""
         super().__init__(column_spacing=12, row_spacing=6, visible=True)
-        self._config, self._rows = config, {}
-        self.told: Gtk.Label | None = None
-        self.models: Gtk.ComboBoxText | None = None
-        for name in arguments.names(procedure):
-            self._add(config.find_property(name), enter)
+        self._config, self._enter = config, enter
+        self._rows: dict[str, tuple[Gtk.Widget, ...]] = {}
+        self.prompt_hint: Gtk.Label | None = None
+        self._models: Gtk.ComboBoxText | None = None
+        for name in arguments.names(job):
+            setting = config.find_property(name)
+            assert setting is not None  # the config is the job's
+            self._add(setting)
             if name == "help-prompt":
-                self._add_told()
+                self._add_prompt_hint()
         if "background" in self._rows:
-            config.connect("notify::background", lambda *_: self._show_what_is_needed())
-            self._show_what_is_needed()
+            config.connect("notify::background", lambda *_: self._show_needed())
+            self._show_needed()
 
-    def offer(self, models: list[str]) -> None:
-        """Have these models in the list to choose from."""
-        if self.models:
-            self.models.remove_all()
+    def offer_models(self, models: Sequence[str]) -> None:
+        """Have these models in that list."""
+        if self._models:
+            self._models.remove_all()
             for name in models:
-                self.models.append_text(name)
+                self._models.append_text(name)
 
-    def _add(self, setting: GObject.ParamSpec, enter: Callable[[], None]) -> None:
+    # -- rows
+
+    def _add(self, setting: GObject.ParamSpec) -> None:
         name, label = setting.name, setting.nick
         if setting.value_type == GObject.TYPE_BOOLEAN:
             row = Gtk.CheckButton.new_with_mnemonic(label)
             self._config.bind_property(name, row, "active", BIND)
-            row.set_property("visible", True)
-            row.set_tooltip_text(setting.blurb)
+            row.set_properties(visible=True, tooltip_text=setting.blurb)
             self.attach(row, 0, len(self._rows), 2, 1)
             self._rows[name] = (row,)
             return
-        field = self._field(setting, enter)
+        field = self._field(setting)
         field.set_properties(visible=True, hexpand=True, tooltip_text=setting.blurb)
         first = field.get_children()[0] if isinstance(field, Gtk.Box) and field.get_children() else field
         title = Gtk.Label(label=label, use_underline=True, xalign=0, visible=True, mnemonic_widget=first)
@@ -61,65 +73,78 @@ class Panel(Gtk.Grid):
         self.attach(field, 1, len(self._rows), 1, 1)
         self._rows[name] = (title, field)
 
-    def _field(self, setting: GObject.ParamSpec, enter: Callable[[], None]) -> Gtk.Widget:
-        name, config = setting.name, self._config
-        if setting.value_type == GObject.TYPE_STRING and config.get_property(name) is None:
-            config.set_property(name, "")  # as GIMP has it before anybody touched it; an entry does not
-        if name == "model":
-            field = self.models = Gtk.ComboBoxText.new_with_entry()
-            entry = field.get_child()
-            entry.set_placeholder_text(_("the best installed"))
-            config.bind_property(name, entry, "text", BIND)
-        elif name in CHOICES:
-            field = Gtk.ComboBoxText()
-            for key, (label, _blurb) in CHOICES[name].items():
-                field.append(key, label)
-            config.bind_property(name, field, "active-id", BIND)
-        elif setting.value_type == GObject.TYPE_STRING:
-            field = entry = Gtk.Entry(width_chars=ENTRY_CHARS)
-            entry.connect("activate", lambda *_: enter())
-            config.bind_property(name, entry, "text", BIND)
-        elif setting.value_type == GObject.TYPE_INT:
-            field = self._number(setting)
-        elif setting.value_type.name == "GFile":
-            field = self._file_button(setting)
-        else:
-            field = GimpUi.prop_color_select_new(config, name, 24, 24, GimpUi.ColorAreaType.FLAT)
+    def _field(self, setting: GObject.ParamSpec) -> Gtk.Widget:
+        """The widget for a setting that is no check button."""
+        name, kind = setting.name, setting.value_type
+        if name in CHOICES:
+            return self._choice(name)
+        if kind == GObject.TYPE_STRING:
+            if self._config.get_property(name) is None:
+                self._config.set_property(name, "")  # GIMP's default; an entry does not take it
+            return self._model_list() if name == "model" else self._entry(name)
+        if kind == GObject.TYPE_INT:
+            return self._number(setting)
+        if kind.name == "GFile":
+            return self._file_button(name)
+        return GimpUi.prop_color_select_new(self._config, name, 24, 24, GimpUi.ColorAreaType.FLAT)
+
+    def _choice(self, name: str) -> Gtk.Widget:
+        field = Gtk.ComboBoxText()
+        for key, (label, _blurb) in CHOICES[name].items():
+            field.append(key, label)
+        self._config.bind_property(name, field, "active-id", BIND)
         return field
 
-    def _number(self, setting: GObject.ParamSpec) -> Gtk.Widget:
+    def _entry(self, name: str) -> Gtk.Widget:
+        entry = Gtk.Entry(width_chars=ENTRY_CHARS)
+        entry.connect("activate", lambda *_: self._enter())
+        self._config.bind_property(name, entry, "text", BIND)
+        return entry
+
+    def _model_list(self) -> Gtk.Widget:
+        self._models = Gtk.ComboBoxText.new_with_entry()
+        entry: Any = self._models.get_child()
+        entry.set_placeholder_text(_("the best installed"))
+        self._config.bind_property("model", entry, "text", BIND)
+        return self._models
+
+    def _number(self, setting: Any) -> Gtk.Widget:
+        """setting: the spec of an int, which has limits."""
         automatic = setting.minimum == arguments.AUTOMATIC
         lowest = 0 if automatic else setting.minimum
         adjustment = Gtk.Adjustment(lower=lowest, upper=setting.maximum, step_increment=1, page_increment=10)
         number = Gtk.SpinButton(adjustment=adjustment, numeric=True, width_chars=5)
-        if not automatic:
-            self._config.bind_property(setting.name, adjustment, "value", BIND)
-            return number
-        # A check button says more than -1; who writes a number has decided.
+        if automatic:
+            return self._automatic_number(setting, adjustment, number)
+        self._config.bind_property(setting.name, adjustment, "value", BIND)
+        return number
+
+    def _automatic_number(self, setting: Any, adjustment: Gtk.Adjustment, number: Gtk.SpinButton) -> Gtk.Widget:
+        """A number with a check button “automatic”, which says more than -1; writing a number unchecks it."""
         before = self._config.get_property(setting.name)
         adjustment.set_value(FIRST_AMOUNT if before == arguments.AUTOMATIC else before)
         check = Gtk.CheckButton(label=_("automatic"), active=before == arguments.AUTOMATIC, visible=True)
 
-        def decided(*_args) -> None:
+        def store(*_args: object) -> None:
             amount = arguments.AUTOMATIC if check.get_active() else int(adjustment.get_value())
             if amount != self._config.get_property(setting.name):
                 self._config.set_property(setting.name, amount)
 
-        def written(*_args) -> None:
+        def store_number(*_args: object) -> None:
             check.set_active(False)
-            decided()
+            store()
 
-        check.connect("toggled", decided)
-        adjustment.connect("value-changed", written)
+        check.connect("toggled", store)
+        adjustment.connect("value-changed", store_number)
         row = Gtk.Box(spacing=6)
-        row.pack_start(number, True, True, 0)
-        row.pack_start(check, False, False, 0)
+        row.pack_start(number, expand=True, fill=True, padding=0)
+        row.pack_start(check, expand=False, fill=False, padding=0)
         number.set_visible(True)
         number.get_accessible().set_name(setting.nick.replace("_", ""))
         return row
 
-    def _file_button(self, setting: GObject.ParamSpec) -> Gtk.FileChooserButton:
-        name, config = setting.name, self._config
+    def _file_button(self, name: str) -> Gtk.Widget:
+        config = self._config
         field = Gtk.FileChooserButton(title=_("Choose a photo"), action=Gtk.FileChooserAction.OPEN, width_chars=16)
         pictures = Gtk.FileFilter()
         pictures.add_pixbuf_formats()
@@ -131,17 +156,19 @@ class Panel(Gtk.Grid):
         field.connect("file-set", lambda *_: config.set_property(name, field.get_file()))
         return field
 
-    def _add_told(self) -> None:
-        """A place for what the model will be told."""
-        self.told = wrapped(selectable=True, can_focus=False, width_chars=34, max_width_chars=34, visible=True)
-        self.told.get_style_context().add_class("dim-label")
-        self.attach(self.told, 0, len(self._rows), 2, 1)
-        self._rows["told"] = (self.told,)
+    def _add_prompt_hint(self) -> None:
+        self.prompt_hint = wrapped(
+            selectable=True, can_focus=False, width_chars=HINT_CHARS, max_width_chars=HINT_CHARS, visible=True
+        )
+        self.prompt_hint.get_style_context().add_class("dim-label")
+        self.attach(self.prompt_hint, 0, len(self._rows), 2, 1)
+        self._rows[HINT_ROW] = (self.prompt_hint,)
 
-    def _show_what_is_needed(self) -> None:
+    def _show_needed(self) -> None:
+        """Show the rows that the chosen background needs."""
         background = self._config.get_property("background")
-        needed = {*arguments.NEEDED[background], *(["told"] if background == "prompt" else [])}
-        every = {name for names in arguments.NEEDED.values() for name in names} | {"told"}
+        needed = {*arguments.NEEDED[background], *([HINT_ROW] if background == "prompt" else [])}
+        every = {name for names in arguments.NEEDED.values() for name in names} | {HINT_ROW}
         for name in every & self._rows.keys():
             for widget in self._rows[name]:
                 widget.set_visible(name in needed)

@@ -1,65 +1,69 @@
-"""What a model will be told, shown in the dialog while the person writes."""
+"""The line in the settings that shows what a model would be given for them, kept up to date while the person writes."""
 
 from collections.abc import Callable
 
 from gi.repository import GLib
 
-from inference_server.shared import messages
-from inference_server.shared.errors import UserError
+from inference_server.shared.errors import ErrorCode, UserError
+from inference_server.shared.messages import ExpandedPrompt, Job
 from inference_server.shared.text import tr
 
 from ..i18n import _, in_words, translated
-from ..image.photo_layer import Photo
-from ..requests import job_steps
-from ..requests.worker import Talk
+from ..image.photo_layer import PhotoLayer
+from ..job_settings import JobSettings
+from ..requests.job_steps import expand_request
+from ..requests.worker import RequestWorker
 from .window import Window
 
-THINKING_MS = 300  # without a key before the server is asked: who types on would not read the answer
+DELAY_MS = 300  # after the last key: whoever goes on typing would not read the answer
+SLOT = "prompt-hint"
 
 
-class Telling:
-    """photo: the one it is about."""
+class PromptHint:
+    """Asks the server for the expanded prompt and shows it in the job's panel, with a button where a model lacks."""
 
-    def __init__(self, talk: Talk, window: Window, photo: Photo):
-        self._talk, self._window, self._photo = talk, window, photo
+    def __init__(self, worker: RequestWorker, window: Window, photo: PhotoLayer) -> None:
+        self._worker, self._window, self._photo = worker, window, photo
         self._timer = 0
 
-    def soon(self, job: str, settings: Callable[[], dict]) -> None:
-        """Show what holds for these settings in a moment, unless something else is asked before."""
+    def update_soon(self, read_settings: Callable[[], JobSettings]) -> None:
+        """Show what holds for the settings in a moment, unless this is called again before."""
         self.stop()
-        self._timer = GLib.timeout_add(THINKING_MS, self._tell, job, settings)
+        self._timer = GLib.timeout_add(DELAY_MS, self._update, read_settings)
 
     def stop(self) -> None:
+        """Do not ask any more."""
         if self._timer:
             GLib.source_remove(self._timer)
             self._timer = 0
 
-    def _tell(self, job: str, read: Callable[[], dict]) -> bool:
+    def _update(self, read_settings: Callable[[], JobSettings]) -> bool:
         self._timer = 0
-        label, settings, get_models = self._window.panels[job].told, read(), self._window.get_models
-        if label is None or not job_steps.paints(job, settings):
-            self._talk.forget("suggest")
+        settings = read_settings()
+        label, get_models = self._window.panels[settings.job].prompt_hint, self._window.get_models
+        if label is None or not settings.paints:
+            self._worker.cancel(SLOT)
             get_models.hide()
             return GLib.SOURCE_REMOVE
 
-        def heard(told: messages.ExpandedPrompt, _frames: list[bytes]) -> None:
-            label.set_text(_as_text(told, job, settings))
+        def answered(expanded: ExpandedPrompt, _frames: list[bytes]) -> None:
+            label.set_text(_as_text(expanded, settings))
             get_models.hide()
 
         def failed(error: UserError) -> None:
-            lacks = error.code == "no-model"  # the button says what to do better than the command for a terminal
-            label.set_text(translated(error.sentence) if lacks else in_words(error))
-            get_models.set_visible(lacks)
+            # The button says what to do better than the command for a terminal.
+            no_model = error.code == ErrorCode.NO_MODEL
+            label.set_text(translated(error.sentence) if no_model else in_words(error))
+            get_models.set_visible(no_model)
 
-        message = messages.ExpandPrompt(job, self._photo.described, job_steps.wish(settings))
-        self._talk.ask(job_steps.Question(message, proxy=self._photo.proxy), heard, failed, line="suggest")
+        self._worker.ask(expand_request(self._photo, settings), answered, failed, slot=SLOT)
         return GLib.SOURCE_REMOVE
 
 
-def _as_text(told: messages.ExpandedPrompt, job: str, settings: dict) -> str:
-    if job == "replace" and not settings["prompt"].strip():
+def _as_text(expanded: ExpandedPrompt, settings: JobSettings) -> str:
+    if settings.job == Job.REPLACE and not settings.prompt.strip():
         return _("Write in the prompt what should be around the object.")
-    lines = [tr(_("The model is told: {prompt}"), prompt=told.prompt)]
-    if told.negative:
-        lines.append(tr(_("But not: {negative}"), negative=told.negative))
+    lines = [tr(_("The model is told: {prompt}"), prompt=expanded.prompt)]
+    if expanded.negative:
+        lines.append(tr(_("But not: {negative}"), negative=expanded.negative))
     return "\n".join(lines)

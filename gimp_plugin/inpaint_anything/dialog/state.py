@@ -18,14 +18,58 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from inference_server.shared.errors import ErrorCode, UserError
-from inference_server.shared.geometry import Box, Window
-from inference_server.shared.messages import Job, MaskOptions, ObjectPrompt
+from inference_server.shared.messages import Job, MaskOptions
 
 from .click_history import ClickHistory
+from .events import (
+    ApplyPressed,
+    BoxDrawn,
+    CancelHover,
+    CancelProposals,
+    CancelRun,
+    ChoiceMade,
+    ClearClicks,
+    Clicked,
+    Close,
+    CloseRequested,
+    Command,
+    ComposeResult,
+    ComposingFailed,
+    Encoded,
+    EscapePressed,
+    Event,
+    Failed,
+    Finish,
+    HoverArrived,
+    HoverLeft,
+    HoverMoved,
+    JobChanged,
+    MaskQuery,
+    ModelsChanged,
+    NextChoice,
+    Opened,
+    Preview,
+    PreviewArrived,
+    PreviewPressed,
+    ProgressArrived,
+    ProposalsArrived,
+    ProposalsFailed,
+    RequestEncoding,
+    RequestHover,
+    RequestModels,
+    RequestProposals,
+    ResultArrived,
+    ResultComposed,
+    RunEnded,
+    RunProgressed,
+    SettingChanged,
+    StartRun,
+    StopPressed,
+    UndoClick,
+    UpdatePromptHint,
+)
 
 if TYPE_CHECKING:  # what is only passed on here; these modules need GIMP
-    import cairo
-
     from ..image.layers import JobResult
     from ..photo_view.scene import MaskShape
     from .pictures import ComposedResult
@@ -59,40 +103,12 @@ class AfterRun(Enum):
     APPLY = "apply"
 
 
-@dataclass(frozen=True, kw_only=True)
-class MaskQuery:
-    """A question for masks.  prompt: None for the mask that the image came with."""
-
-    job: Job
-    prompt: ObjectPrompt | None
-    options: MaskOptions
-
-    @property
-    def key(self) -> "MaskQuery":
-        """The same for all queries with the same answer: which proposal is chosen after the last click only says which
-        one is needed first."""
-        if self.prompt is None:
-            return self
-        chosen = self.prompt.chosen[: len(self.prompt.points)]
-        while chosen and chosen[-1] == 0:
-            chosen = chosen[:-1]
-        return replace(self, prompt=replace(self.prompt, chosen=chosen))
-
-
 @dataclass(frozen=True)
 class Progress:
     """share: of the work, 0 to 1; None where nobody knows.  message: "" for the name of the job."""
 
     share: float | None
     message: str = ""
-
-
-@dataclass(frozen=True)
-class Preview:
-    """A small picture of a result as it forms, and the window of the photo that it covers."""
-
-    picture: "cairo.ImageSurface"
-    window: Window
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,8 +123,8 @@ class DialogState:
     would be meant if the person clicked where the pointer rests.
 
     run: the number of the last job, from 1; stopping: whether it was told to stop.  results: what it gave; pictures:
-    the photo with each of them, None until it is composed; shown: which of them is compared with the photo, the newest
-    unless picked, which is when the person has chosen one.
+    the photo with each of them, None until it is composed; not_composed: why one of them never will be.  shown: which
+    of them is compared with the photo, the newest unless picked, which is when the person has chosen one.
 
     choices: the row of small pictures to choose among.  status: what stands below the photo: how work goes, what went
     wrong, or what to do.  revision: counts the person's decisions on what is meant and how, so that one can wait for
@@ -135,6 +151,7 @@ class DialogState:
     after_run: AfterRun = AfterRun.SHOW
     results: "tuple[JobResult, ...]" = ()
     pictures: "tuple[ComposedResult | None, ...]" = ()
+    not_composed: UserError | None = None
     shown: int = 0
     picked: bool = False
     preview: Preview | None = None
@@ -211,325 +228,6 @@ class DialogState:
         return f"{self.phase.value} {settled} revision={self.revision} hover={hovers} results={ready}"
 
 
-# -- events: what the person does -------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Opened:
-    """The window is there."""
-
-
-@dataclass(frozen=True)
-class Clicked:
-    """A click on the photo, in its pixels; on_object: whether the object is there, or is not."""
-
-    x: float
-    y: float
-    on_object: bool
-
-
-@dataclass(frozen=True)
-class BoxDrawn:
-    """A box was drawn, in the photo's pixels."""
-
-    box: Box
-
-
-@dataclass(frozen=True)
-class UndoClick:
-    """The last click or box is taken back."""
-
-
-@dataclass(frozen=True)
-class ClearClicks:
-    """All clicks and boxes are taken back."""
-
-
-@dataclass(frozen=True)
-class ChoiceMade:
-    """One of the row of small pictures was chosen: a mask, or a result."""
-
-    k: int
-
-
-@dataclass(frozen=True)
-class NextChoice:
-    """The next of them is wanted; after the last comes the first."""
-
-
-@dataclass(frozen=True)
-class JobChanged:
-    """Another job is to be done; options: what its settings say of the mask."""
-
-    job: Job
-    options: MaskOptions
-
-
-@dataclass(frozen=True)
-class SettingChanged:
-    """A setting of the job has changed; options: what the settings say of the mask now."""
-
-    name: str
-    options: MaskOptions
-
-
-@dataclass(frozen=True)
-class ModelsChanged:
-    """Models may have come or gone: the answers to old questions may be others now."""
-
-
-@dataclass(frozen=True)
-class HoverMoved:
-    """The pointer rests on a point of the photo."""
-
-    x: float
-    y: float
-
-
-@dataclass(frozen=True)
-class HoverLeft:
-    """It rests there no longer."""
-
-
-@dataclass(frozen=True)
-class PreviewPressed:
-    """The results are to be shown."""
-
-
-@dataclass(frozen=True)
-class ApplyPressed:
-    """The results are to be put into the image."""
-
-
-@dataclass(frozen=True)
-class StopPressed:
-    """The job is to stop."""
-
-
-@dataclass(frozen=True)
-class EscapePressed:
-    """One step back: from a job, from its results, from the dialog."""
-
-
-@dataclass(frozen=True)
-class CloseRequested:
-    """The dialog is to close without a result."""
-
-
-# -- events: what the server and threads answer -----------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """The server has the photo's embedding."""
-
-
-@dataclass(frozen=True)
-class ProposalsArrived:
-    """Masks came; more: how many better answers follow."""
-
-    query: MaskQuery
-    proposals: "tuple[MaskShape, ...]"
-    more: int
-
-
-@dataclass(frozen=True)
-class ProposalsFailed:
-    """No masks came."""
-
-    query: MaskQuery
-    error: UserError
-
-
-@dataclass(frozen=True)
-class HoverArrived:
-    """What a click where the pointer rests would take."""
-
-    query: MaskQuery
-    proposal: "MaskShape | None"
-
-
-@dataclass(frozen=True)
-class ProgressArrived:
-    """How a request goes that is not part of a job."""
-
-    share: float
-    message: str
-
-
-@dataclass(frozen=True)
-class Failed:
-    """Something else than masks or a job has failed."""
-
-    error: UserError
-
-
-@dataclass(frozen=True)
-class RunProgressed:
-    """How a job goes."""
-
-    run: int
-    share: float
-    message: str
-
-
-@dataclass(frozen=True)
-class PreviewArrived:
-    """A result as it forms."""
-
-    run: int
-    preview: Preview
-
-
-@dataclass(frozen=True)
-class ResultArrived:
-    """A result of a job."""
-
-    run: int
-    result: "JobResult"
-
-
-@dataclass(frozen=True)
-class ResultComposed:
-    """The picture of a job's result number `index`, from 0."""
-
-    run: int
-    index: int
-    picture: "ComposedResult"
-
-
-@dataclass(frozen=True)
-class RunEnded:
-    """A job has ended, with error None where all went well."""
-
-    run: int
-    error: UserError | None
-
-
-# -- commands ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class RequestEncoding:
-    """Have the server encode the photo: Encoded or Failed follows."""
-
-
-@dataclass(frozen=True)
-class RequestModels:
-    """Ask which models there are, for the lists in the settings."""
-
-
-@dataclass(frozen=True)
-class RequestProposals:
-    """Ask for masks, instead of those asked for before: ProposalsArrived or ProposalsFailed follows."""
-
-    query: MaskQuery
-
-
-@dataclass(frozen=True)
-class CancelProposals:
-    """Give up the question for masks."""
-
-
-@dataclass(frozen=True)
-class RequestHover:
-    """Ask what a click would take: HoverArrived may follow."""
-
-    query: MaskQuery
-
-
-@dataclass(frozen=True)
-class CancelHover:
-    """Give up that question."""
-
-
-@dataclass(frozen=True)
-class UpdatePromptHint:
-    """Show what a model would be given for the settings."""
-
-
-@dataclass(frozen=True)
-class StartRun:
-    """Start a job.  RunEnded follows in any case, even at once."""
-
-    run: int
-    job: Job
-    prompt: ObjectPrompt | None
-
-
-@dataclass(frozen=True)
-class CancelRun:
-    """Have the job stop."""
-
-
-@dataclass(frozen=True)
-class ComposeResult:
-    """Make the picture of a result: ResultComposed or Failed follows."""
-
-    run: int
-    index: int
-    result: "JobResult"
-
-
-@dataclass(frozen=True)
-class Finish:
-    """These results are what the dialog is left with; `shown` is to be visible."""
-
-    job: Job
-    prompt: ObjectPrompt | None
-    results: "tuple[JobResult, ...]"
-    shown: int
-
-
-@dataclass(frozen=True)
-class Close:
-    """Close the window."""
-
-
-Event = (
-    Opened
-    | Clicked
-    | BoxDrawn
-    | UndoClick
-    | ClearClicks
-    | ChoiceMade
-    | NextChoice
-    | JobChanged
-    | SettingChanged
-    | ModelsChanged
-    | HoverMoved
-    | HoverLeft
-    | PreviewPressed
-    | ApplyPressed
-    | StopPressed
-    | EscapePressed
-    | CloseRequested
-    | Encoded
-    | ProposalsArrived
-    | ProposalsFailed
-    | HoverArrived
-    | ProgressArrived
-    | Failed
-    | RunProgressed
-    | PreviewArrived
-    | ResultArrived
-    | ResultComposed
-    | RunEnded
-)
-Command = (
-    RequestEncoding
-    | RequestModels
-    | RequestProposals
-    | CancelProposals
-    | RequestHover
-    | CancelHover
-    | UpdatePromptHint
-    | StartRun
-    | CancelRun
-    | ComposeResult
-    | Finish
-    | Close
-)
 Step = tuple[DialogState, tuple[Command, ...]]
 
 
@@ -597,7 +295,7 @@ def _pointed(state: DialogState, history: ClickHistory) -> Step:
 
 def _decided(state: DialogState, **changes: Any) -> Step:
     """What is meant, or how, has changed: a job and its results no longer fit, and other masks may be meant."""
-    stop = (CancelRun(),) if state.working else ()
+    stop = _stop(state)
     state = replace(_without_results(state), revision=state.revision + 1, **changes)
     state, masks = _with_masks(state)
     return state, (*stop, *masks)
@@ -713,9 +411,8 @@ def _work(state: DialogState, after: AfterRun) -> Step:
 
 
 def _stop_pressed(state: DialogState, event: StopPressed) -> Step:
-    if not state.working or state.stopping:
-        return state, ()
-    return replace(state, stopping=True, status=Progress(None)), (CancelRun(),)
+    stop = _stop(state)
+    return (replace(state, stopping=True, status=Progress(None)) if stop else state), stop
 
 
 def _escape_pressed(state: DialogState, event: EscapePressed) -> Step:
@@ -729,8 +426,12 @@ def _escape_pressed(state: DialogState, event: EscapePressed) -> Step:
 
 
 def _close_requested(state: DialogState, event: CloseRequested) -> Step:
-    stop = (CancelRun(),) if state.working and not state.stopping else ()
-    return replace(state, phase=Phase.CLOSED), (*stop, Close())
+    return replace(state, phase=Phase.CLOSED), (*_stop(state), Close())
+
+
+def _stop(state: DialogState) -> tuple[Command, ...]:
+    """What stops the job that runs, if it was not told to."""
+    return (CancelRun(),) if state.working and not state.stopping else ()
 
 
 def _result_arrived(state: DialogState, event: ResultArrived) -> Step:
@@ -753,6 +454,13 @@ def _result_composed(state: DialogState, event: ResultComposed) -> Step:
     pictures = (*state.pictures[: event.index], event.picture, *state.pictures[event.index + 1 :])
     state = replace(state, pictures=pictures)
     return replace(state, choices=_row(state)), ()
+
+
+def _composing_failed(state: DialogState, event: ComposingFailed) -> Step:
+    if event.run != state.run or not state.results:
+        return state, ()
+    state = replace(state, not_composed=event.error)
+    return (state if state.working else replace(state, status=event.error)), ()
 
 
 def _run_progressed(state: DialogState, event: RunProgressed) -> Step:
@@ -781,14 +489,14 @@ def _runs(state: DialogState, run: int) -> bool:
 def _after_run(state: DialogState) -> DialogState:
     """With what has come of the job."""
     phase = Phase.SHOWING_RESULTS if state.results else Phase.POINTING
-    return replace(state, phase=phase, stopping=False, preview=None, status=None)
+    return replace(state, phase=phase, stopping=False, preview=None, status=state.not_composed)
 
 
 def _without_results(state: DialogState) -> DialogState:
     """Back to the masks."""
     if not state.working and not state.results:
         return state
-    state = _after_run(replace(state, results=(), pictures=(), shown=0, picked=False))
+    state = _after_run(replace(state, results=(), pictures=(), not_composed=None, shown=0, picked=False))
     return replace(state, choices=_row(state))
 
 
@@ -852,5 +560,6 @@ _TRANSITIONS: dict[type, Callable[[DialogState, Any], Step]] = {
     PreviewArrived: _preview_arrived,
     ResultArrived: _result_arrived,
     ResultComposed: _result_composed,
+    ComposingFailed: _composing_failed,
     RunEnded: _run_ended,
 }

@@ -1,163 +1,308 @@
-"""The dialog's widgets and where they are.  What they do is `dialog`'s."""
+"""The dialog's window: its widgets, where they are, and how they show a `DialogState`.  It decides nothing."""
+
+import time
+from collections.abc import Callable, Mapping
 
 import cairo
 import gi
 
 gi.require_version("GimpUi", "3.0")
+gi.require_version("Gdk", "3.0")
 gi.require_version("Gtk", "3.0")
-from gi.repository import GimpUi, Gtk, Pango  # noqa: E402  gi wants the versions first
+from gi.repository import Gdk, GimpUi, GLib, Gtk, Pango  # noqa: E402  gi wants the versions first
 
-from ..i18n import _  # noqa: E402
+from inference_server.shared.errors import UserError  # noqa: E402
+from inference_server.shared.messages import Job  # noqa: E402
+from inference_server.shared.text import tr  # noqa: E402
+
+from ..i18n import _, in_words, time_left, translated  # noqa: E402
+from ..photo_view.scene import MaskShape  # noqa: E402
+from ..photo_view.view import View  # noqa: E402
+from ..requests.job_steps import WORKING  # noqa: E402
 from ..widgets import label, named  # noqa: E402
-from .pictures import THUMBNAIL  # noqa: E402
+from .panels import Panel  # noqa: E402
+from .pictures import THUMBNAIL, ComposedResult  # noqa: E402
+from .state import DialogState, Hint, Phase, Progress  # noqa: E402
 
 JOBS = {
-    "select": _("_Select"),
-    "remove": _("Rem_ove"),
-    "fill": _("_Fill"),
-    "replace": _("Replace bac_kground"),
+    Job.SELECT: _("_Select"),
+    Job.REMOVE: _("Rem_ove"),
+    Job.FILL: _("_Fill"),
+    Job.REPLACE: _("Replace bac_kground"),
 }
+HINTS = {
+    Hint.HOW_TO_POINT: _("Click on the object. Right click: not this. Drag: a box around it."),
+    Hint.MORE_CLICKS: _("Tab: another mask. Backspace: takes the last click back."),
+    Hint.COMPARE: _("Drag the line to compare. Esc: back to the mask."),
+}
+ROLE = "inpaint-anything"
 WIDTH, HEIGHT = 1120, 720
 PREVIEW = 1  # response
 GAP = 6  # pixels between small pictures
 ROW = 34  # pixels: as high as the button that comes and goes
+ESTIMATE_SECONDS = 2  # before it is said how long a job will still take
+
+Thumbnail = Callable[[MaskShape | ComposedResult], cairo.ImageSurface]
 
 
 class Window(GimpUi.Dialog):
-    """The photo on one side; jobs, choices and settings on the other; how it goes and the buttons below."""
+    """The photo on one side; jobs, choices and settings on the other; progress and buttons below.
 
-    def __init__(self, view: Gtk.Widget, panels: dict[str, Gtk.Widget]):
-        super().__init__(title=_("Inpaint Anything"), role="inpaint-anything")
+    The window's role names the dialog's state (`DialogState.summary`), once that is drawn: X11 has it as a property
+    that other programs can read, tests among them.
+    """
+
+    def __init__(self, view: View, panels: Mapping[Job, Panel], thumbnail: Thumbnail, choose: Callable[[int], None]):
+        """thumbnail(choice): a small picture of a proposal or a result.  choose(k): called when the k-th is chosen."""
+        super().__init__(title=_("Inpaint Anything"), role=ROLE)
         self.view, self.panels = view, panels
+        self._thumbnail, self._choose = thumbnail, choose
+        self._state: DialogState | None = None
+        self._started = 0.0  # when the job was, time.monotonic()
+        self._row_source = 0  # the idle source that will show the row of choices
+        self._choice_buttons: list[Gtk.RadioButton] = []
         self.set_default_size(WIDTH, HEIGHT)
-        self.preview = self.add_button(_("P_review"), PREVIEW)
-        self.cancel = self.add_button(_("_Cancel"), Gtk.ResponseType.CANCEL)
-        self.apply = self.add_button(_("App_ly"), Gtk.ResponseType.APPLY)
+        self._preview = self.add_button(_("P_review"), PREVIEW)
+        self.add_button(_("_Cancel"), Gtk.ResponseType.CANCEL)
+        self._apply = self.add_button(_("App_ly"), Gtk.ResponseType.APPLY)
         self.set_default_response(Gtk.ResponseType.APPLY)
+        self._add_widgets()
+        self.connect("realize", self._realized)
+        self.connect("destroy", self._destroyed)
+
+    # -- the widgets
+
+    def _add_widgets(self) -> None:
+        self.hint = Gtk.Label(xalign=0, ellipsize=Pango.EllipsizeMode.END)
+        self.jobs = _job_buttons()
+        self._choices = Gtk.Box(spacing=GAP, homogeneous=True)
+        named(self._choices, _("What may be meant"))
+        self.get_models = Gtk.Button(label=_("Get a model…"), halign=Gtk.Align.START)
+        self._bar = Gtk.ProgressBar(show_text=True, ellipsize=Pango.EllipsizeMode.END, valign=Gtk.Align.CENTER)
+        self.message = label(selectable=True, can_focus=False)
+        self.stop = Gtk.Button(label=_("Stop (Esc)"))
+        self._status = Gtk.Stack()  # as high as the higher of the two, so that the photo stays where it is
+        self._status.add(self.message)
+        self._status.add(self._bar)
+        middle = Gtk.Box(spacing=12)
+        middle.pack_start(_photo_side(self.view, self.hint), expand=True, fill=True, padding=0)
+        middle.pack_start(self._settings_side(), expand=False, fill=False, padding=0)
         area = self.get_content_area()
         area.set_properties(border_width=12, spacing=12)
-        middle = Gtk.Box(spacing=12)
-        middle.pack_start(self._photo_side(), True, True, 0)
-        middle.pack_start(self._settings_side(), False, False, 0)
-        area.pack_start(middle, True, True, 0)
-        area.pack_start(self._progress_row(), False, False, 0)
+        area.pack_start(middle, expand=True, fill=True, padding=0)
+        area.pack_start(self._status_row(), expand=False, fill=False, padding=0)
         area.show_all()
         self.stop.hide()
         self.get_models.hide()
-        for panel in panels.values():
-            panel.hide()
-
-    def _photo_side(self) -> Gtk.Widget:
-        frame = Gtk.Frame(shadow_type=Gtk.ShadowType.IN)
-        self.view.set_size_request(420, 320)
-        frame.add(self.view)
-        zooms = _linked()
-        for icon, words, act in (
-            ("zoom-out-symbolic", _("Zoom out (-)"), self.view.zoom_out),
-            ("zoom-fit-best-symbolic", _("The whole photo (0)"), self.view.zoom_to_fit),
-            ("zoom-original-symbolic", _("One pixel of the photo to one of the screen (1)"), self.view.zoom_to_pixels),
-            ("zoom-in-symbolic", _("Zoom in (+)"), self.view.zoom_in),
-        ):
-            button = Gtk.Button.new_from_icon_name(icon, Gtk.IconSize.BUTTON)
-            named(button, words).set_tooltip_text(words)
-            button.connect("clicked", lambda _button, act=act: act())
-            zooms.pack_start(button, False, False, 0)
-        self.hint = Gtk.Label(xalign=0, ellipsize=Pango.EllipsizeMode.END)
-        below = Gtk.Box(spacing=12)
-        below.pack_start(self.hint, True, True, 0)
-        below.pack_end(zooms, False, False, 0)
-        side = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
-        side.pack_start(frame, True, True, 0)
-        side.pack_start(below, False, False, 0)
-        return side
 
     def _settings_side(self) -> Gtk.Widget:
-        self.jobs: dict[str, Gtk.RadioButton] = {}
-        jobs = _linked()
-        for job, title in JOBS.items():
-            first = next(iter(self.jobs.values()), None)
-            button = Gtk.RadioButton.new_with_mnemonic_from_widget(first, title)
-            button.set_mode(False)
-            self.jobs[job] = button
-            jobs.pack_start(button, True, True, 0)
-        self.choices = named(Gtk.Box(spacing=GAP, homogeneous=True), _("What may be meant"))
-        _least, one = _choice(None, cairo.ImageSurface(cairo.FORMAT_A8, THUMBNAIL, THUMBNAIL)).get_preferred_size()
-        row = Gtk.ScrolledWindow(vscrollbar_policy=Gtk.PolicyType.NEVER)  # for many variations
-        row.set_size_request(3 * one.width + 2 * GAP, one.height)  # so that nothing jumps when they come
-        row.add(self.choices)
-        self.choices.set_focus_hadjustment(row.get_hadjustment())
-        self.get_models = Gtk.Button(label=_("Get a model…"), halign=Gtk.Align.START)
+        jobs = _linked(*self.jobs.values(), expand=True)
         settings = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12, border_width=2)
-        settings.pack_start(self.get_models, False, False, 0)
+        settings.pack_start(self.get_models, expand=False, fill=False, padding=0)
         for panel in self.panels.values():
-            panel.set_no_show_all(True)  # it knows itself what is to be seen
-            settings.pack_start(panel, False, False, 0)
+            panel.set_no_show_all(True)  # it shows the rows that are needed itself
+            settings.pack_start(panel, expand=False, fill=False, padding=0)
         scrolled = Gtk.ScrolledWindow(
             hscrollbar_policy=Gtk.PolicyType.NEVER, propagate_natural_width=True, shadow_type=Gtk.ShadowType.NONE
         )
         scrolled.add(settings)
         side = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12, hexpand=False)  # what is left is the photo's
-        side.pack_start(jobs, False, False, 0)
-        side.pack_start(row, False, False, 0)
-        side.pack_start(scrolled, True, True, 0)
+        side.pack_start(jobs, expand=False, fill=False, padding=0)
+        side.pack_start(self._choices_row(), expand=False, fill=False, padding=0)
+        side.pack_start(scrolled, expand=True, fill=True, padding=0)
         return side
 
-    def _progress_row(self) -> Gtk.Widget:
-        self.bar = Gtk.ProgressBar(show_text=True, ellipsize=Pango.EllipsizeMode.END, valign=Gtk.Align.CENTER)
-        self.stop = Gtk.Button(label=_("Stop (Esc)"))
-        self.said = label(selectable=True, can_focus=False)
-        self._told = Gtk.Stack()  # as high as the highest of them, so that the photo stays where it is
-        self._told.add(self.said)
-        self._told.add(self.bar)
+    def _choices_row(self) -> Gtk.Widget:
+        """The choices, as wide as three of them, so that nothing jumps when they come; more can be scrolled to."""
+        empty = cairo.ImageSurface(cairo.FORMAT_A8, THUMBNAIL, THUMBNAIL)
+        _least, one = _choice_button(None, empty).get_preferred_size()
+        row = Gtk.ScrolledWindow(vscrollbar_policy=Gtk.PolicyType.NEVER)
+        row.set_size_request(3 * one.width + 2 * GAP, one.height)
+        row.add(self._choices)
+        self._choices.set_focus_hadjustment(row.get_hadjustment())
+        return row
+
+    def _status_row(self) -> Gtk.Widget:
         row = Gtk.Box(spacing=12)
-        row.pack_start(self._told, True, True, 0)
-        row.pack_start(self.stop, False, False, 0)
+        row.pack_start(self._status, expand=True, fill=True, padding=0)
+        row.pack_start(self.stop, expand=False, fill=False, padding=0)
         row.set_size_request(-1, ROW)
         return row
 
-    def show_job(self, job: str) -> None:
-        """Only what this job needs."""
+    # -- the state
+
+    def show_state(self, state: DialogState) -> None:
+        """Show a state: what has changed since the last one is drawn anew."""
+        before, self._state = self._state, state
+
+        def changed(*names: str) -> bool:
+            return before is None or any(getattr(before, name) is not getattr(state, name) for name in names)
+
+        if changed("job"):
+            self._draw_job(state.job)
+        if changed("run"):
+            self._started = time.monotonic()
+        self._draw_photo(state, changed)
+        if changed("choices"):
+            self._draw_choices_soon()
+        elif before and before.chosen != state.chosen:
+            self._mark_choice(state.chosen)
+        if changed("status", "phase"):
+            self._draw_status(state)
+        self._draw_buttons(state)
+        self.hint.set_text(HINTS[state.hint])
+        self._report_soon()
+
+    def _draw_job(self, job: Job) -> None:
         for name, panel in self.panels.items():
             panel.set_visible(name == job)
-        self.preview.set_visible(job != "select")
+        self._preview.set_visible(job != Job.SELECT)
 
-    def show_choices(self, pictures: list, titles: list[str], chosen: int, choose) -> None:
-        """Small pictures to choose among; none where there is no choice.  choose(k) when another is taken."""
-        for old in self.choices.get_children():
-            old.destroy()
-        first = None
-        for k, (picture, title) in enumerate(zip(pictures, titles, strict=True)):
-            button = _choice(first, picture)
-            first = first or button
-            named(button, title).set_tooltip_text(title)
-            button.set_active(k == chosen)
-            button.connect("toggled", lambda button, k=k: button.get_active() and choose(k))
-            self.choices.pack_start(button, True, True, 0)
+    def _draw_photo(self, state: DialogState, changed: Callable[..., bool]) -> None:
+        if changed("history"):
+            self.view.show_clicks(state.history.marks)
+        if changed("overlay"):
+            self.view.show_shape(state.overlay)
+        if changed("hover"):
+            self.view.show_hover(state.hover)
+        if changed("preview"):
+            self.view.show_forming(*((state.preview.picture, state.preview.window) if state.preview else (None,)))
+        if changed("comparison"):
+            result = state.comparison
+            self.view.show_result(*((result.picture, result.window) if result else (None,)))
 
-    def mark_choice(self, k: int) -> None:
-        buttons = self.choices.get_children()
-        if k < len(buttons):
-            buttons[k].set_active(True)
-            place = buttons[k].get_allocation()
-            self.choices.get_focus_hadjustment().clamp_page(place.x, place.x + place.width)
+    def _draw_status(self, state: DialogState) -> None:
+        match state.status:
+            case Progress(share, message):
+                self._draw_progress(state, share, message)
+                return
+            case UserError() as error:
+                text = in_words(error)
+            case Hint() as hint:
+                text = HINTS[hint]
+            case _:
+                text = ""
+        self.message.set_text(text)
+        self._status.set_visible_child(self.message)
 
-    def show_progress(self, share: float | None, word: str) -> None:
-        """How the work goes; None where nobody knows how far it is."""
-        self._told.set_visible_child(self.bar)
-        self.bar.set_text(word)
+    def _draw_progress(self, state: DialogState, share: float | None, message: str) -> None:
+        text, left = translated(message) if message else WORKING[state.job], ""
+        if state.stopping:
+            text = _("Cancelling")
+        passed = time.monotonic() - self._started
+        if state.working and share is not None and passed > ESTIMATE_SECONDS and 0.05 < share < 1:
+            left = time_left(passed * (1 - share) / share)
+        self._bar.set_text(" · ".join(part for part in (text, left) if part))
         if share is None:
-            self.bar.pulse()
+            self._bar.pulse()
         else:
-            self.bar.set_fraction(min(1.0, max(0.0, share)))
+            self._bar.set_fraction(min(1.0, max(0.0, share)))
+        self._status.set_visible_child(self._bar)
 
-    def say(self, sentence: str) -> None:
-        """A sentence in the place of the progress; "" for none."""
-        self._told.set_visible_child(self.said)
-        self.said.set_text(sentence)
+    def _draw_buttons(self, state: DialogState) -> None:
+        self._apply.set_sensitive(state.can_apply)
+        self._preview.set_sensitive(state.can_preview)
+        self.stop.set_visible(state.working)
+
+    # -- the row of choices
+
+    def _draw_choices_soon(self) -> None:
+        """When the overlay has been drawn, which is what the person waits for."""
+        if not self._row_source:
+            self._row_source = GLib.idle_add(self._draw_choices, priority=GLib.PRIORITY_LOW)
+
+    def _draw_choices(self) -> bool:
+        self._row_source = 0
+        for button in self._choice_buttons:
+            button.destroy()
+        self._choice_buttons = []
+        state = self._state
+        if state is None or len(state.choices) < 2:
+            return GLib.SOURCE_REMOVE
+        title = _("Result {number} of {count}") if state.results else _("Mask {number} of {count}")
+        for k, choice in enumerate(state.choices):
+            button = _choice_button(next(iter(self._choice_buttons), None), self._thumbnail(choice))
+            self._choice_buttons.append(button)
+            name = tr(title, number=k + 1, count=len(state.choices))
+            named(button, name).set_tooltip_text(name)
+            button.set_active(k == state.chosen)
+            button.connect("toggled", lambda button, k=k: button.get_active() and self._choose(k))
+            self._choices.pack_start(button, expand=True, fill=True, padding=0)
+        return GLib.SOURCE_REMOVE
+
+    def _mark_choice(self, k: int) -> None:
+        adjustment = self._choices.get_focus_hadjustment()
+        if k < len(self._choice_buttons):
+            self._choice_buttons[k].set_active(True)
+            place = self._choice_buttons[k].get_allocation()
+            if adjustment:
+                adjustment.clamp_page(place.x, place.x + place.width)
+
+    # -- the state for other programs
+
+    def _realized(self, _window: Gtk.Widget) -> None:
+        clock = self.get_frame_clock()
+        if clock:
+            clock.connect("after-paint", self._report)
+
+    def _report_soon(self) -> None:
+        """After what has changed is on the screen, even where nothing has."""
+        clock = self.get_frame_clock()
+        if clock:
+            clock.request_phase(Gdk.FrameClockPhase.AFTER_PAINT)
+
+    def _report(self, _clock: Gdk.FrameClock) -> None:
+        if self._state and self._state.phase is not Phase.CLOSED:
+            role = f"{ROLE} {self._state.summary}"
+            if role != self.get_role():
+                self.set_role(role)
+
+    def _destroyed(self, _window: Gtk.Widget) -> None:
+        if self._row_source:
+            GLib.source_remove(self._row_source)
+            self._row_source = 0
 
 
-def _choice(group: Gtk.RadioButton | None, picture: cairo.ImageSurface) -> Gtk.RadioButton:
-    """A small picture that can be taken instead of the others of its group."""
+def _photo_side(view: View, hint: Gtk.Widget) -> Gtk.Widget:
+    """The photo, how to use it, and the buttons that zoom."""
+    frame = Gtk.Frame(shadow_type=Gtk.ShadowType.IN)
+    view.set_size_request(420, 320)
+    frame.add(view)
+    below = Gtk.Box(spacing=12)
+    below.pack_start(hint, expand=True, fill=True, padding=0)
+    below.pack_end(_zoom_buttons(view), expand=False, fill=False, padding=0)
+    side = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
+    side.pack_start(frame, expand=True, fill=True, padding=0)
+    side.pack_start(below, expand=False, fill=False, padding=0)
+    return side
+
+
+def _zoom_buttons(view: View) -> Gtk.Widget:
+    buttons = []
+    for icon, words, act in (
+        ("zoom-out-symbolic", _("Zoom out (-)"), view.zoom_out),
+        ("zoom-fit-best-symbolic", _("The whole photo (0)"), view.zoom_to_fit),
+        ("zoom-original-symbolic", _("One pixel of the photo to one of the screen (1)"), view.zoom_to_pixels),
+        ("zoom-in-symbolic", _("Zoom in (+)"), view.zoom_in),
+    ):
+        button = Gtk.Button.new_from_icon_name(icon, Gtk.IconSize.BUTTON)
+        named(button, words).set_tooltip_text(words)
+        button.connect("clicked", lambda _button, act=act: act())
+        buttons.append(button)
+    return _linked(*buttons)
+
+
+def _job_buttons() -> dict[Job, Gtk.RadioButton]:
+    buttons: dict[Job, Gtk.RadioButton] = {}
+    for job, title in JOBS.items():
+        first = next(iter(buttons.values()), None)
+        buttons[job] = Gtk.RadioButton.new_with_mnemonic_from_widget(first, title)
+        buttons[job].set_mode(False)
+    return buttons
+
+
+def _choice_button(group: Gtk.RadioButton | None, picture: cairo.ImageSurface) -> Gtk.RadioButton:
+    """A small picture, of which one of a group is chosen."""
     button = Gtk.RadioButton.new_from_widget(group)
     button.set_mode(False)
     button.set_image(Gtk.Image.new_from_surface(picture))
@@ -165,8 +310,10 @@ def _choice(group: Gtk.RadioButton | None, picture: cairo.ImageSurface) -> Gtk.R
     return button
 
 
-def _linked() -> Gtk.Box:
+def _linked(*buttons: Gtk.Widget, expand: bool = False) -> Gtk.Box:
     """A row of buttons that belong together."""
     box = Gtk.Box()
     box.get_style_context().add_class("linked")
+    for button in buttons:
+        box.pack_start(button, expand=expand, fill=expand, padding=0)
     return box

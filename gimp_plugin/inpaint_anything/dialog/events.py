@@ -1,0 +1,376 @@
+"""What happens to the dialog (events) and what it then has done (commands), as data.  Knows neither GIMP nor GTK.
+
+An event that answers a command says which one it answers, so that a late answer is known for one.
+"""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from inference_server.shared.errors import UserError
+from inference_server.shared.geometry import Box, Window
+from inference_server.shared.messages import Job, MaskOptions, ObjectPrompt
+
+if TYPE_CHECKING:  # what is only passed on here; these modules need GIMP
+    import cairo
+
+    from ..image.layers import JobResult
+    from ..photo_view.scene import MaskShape
+    from .pictures import ComposedResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskQuery:
+    """A question for masks.  prompt: None for the mask that the image came with."""
+
+    job: Job
+    prompt: ObjectPrompt | None
+    options: MaskOptions
+
+    @property
+    def key(self) -> "MaskQuery":
+        """The same for all queries with the same answer: which proposal is chosen after the last click only says which
+        one is needed first."""
+        if self.prompt is None:
+            return self
+        chosen = self.prompt.chosen[: len(self.prompt.points)]
+        while chosen and chosen[-1] == 0:
+            chosen = chosen[:-1]
+        return replace(self, prompt=replace(self.prompt, chosen=chosen))
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A small picture of a result as it forms, and the window of the photo that it covers."""
+
+    picture: "cairo.ImageSurface"
+    window: Window
+
+
+# -- events: what the person does -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The window is there."""
+
+
+@dataclass(frozen=True)
+class Clicked:
+    """A click on the photo, in its pixels; on_object: whether the object is there, or is not."""
+
+    x: float
+    y: float
+    on_object: bool
+
+
+@dataclass(frozen=True)
+class BoxDrawn:
+    """A box was drawn, in the photo's pixels."""
+
+    box: Box
+
+
+@dataclass(frozen=True)
+class UndoClick:
+    """The last click or box is taken back."""
+
+
+@dataclass(frozen=True)
+class ClearClicks:
+    """All clicks and boxes are taken back."""
+
+
+@dataclass(frozen=True)
+class ChoiceMade:
+    """One of the row of small pictures was chosen: a mask, or a result."""
+
+    k: int
+
+
+@dataclass(frozen=True)
+class NextChoice:
+    """The next of them is wanted; after the last comes the first."""
+
+
+@dataclass(frozen=True)
+class JobChanged:
+    """Another job is to be done; options: what its settings say of the mask."""
+
+    job: Job
+    options: MaskOptions
+
+
+@dataclass(frozen=True)
+class SettingChanged:
+    """A setting of the job has changed; options: what the settings say of the mask now."""
+
+    name: str
+    options: MaskOptions
+
+
+@dataclass(frozen=True)
+class ModelsChanged:
+    """Models may have come or gone: the answers to old questions may be others now."""
+
+
+@dataclass(frozen=True)
+class HoverMoved:
+    """The pointer rests on a point of the photo."""
+
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
+class HoverLeft:
+    """It rests there no longer."""
+
+
+@dataclass(frozen=True)
+class PreviewPressed:
+    """The results are to be shown."""
+
+
+@dataclass(frozen=True)
+class ApplyPressed:
+    """The results are to be put into the image."""
+
+
+@dataclass(frozen=True)
+class StopPressed:
+    """The job is to stop."""
+
+
+@dataclass(frozen=True)
+class EscapePressed:
+    """One step back: from a job, from its results, from the dialog."""
+
+
+@dataclass(frozen=True)
+class CloseRequested:
+    """The dialog is to close without a result."""
+
+
+# -- events: what the server and threads answer -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """The server has the photo's embedding."""
+
+
+@dataclass(frozen=True)
+class ProposalsArrived:
+    """Masks came; more: how many better answers follow."""
+
+    query: MaskQuery
+    proposals: "tuple[MaskShape, ...]"
+    more: int
+
+
+@dataclass(frozen=True)
+class ProposalsFailed:
+    """No masks came."""
+
+    query: MaskQuery
+    error: UserError
+
+
+@dataclass(frozen=True)
+class HoverArrived:
+    """What a click where the pointer rests would take."""
+
+    query: MaskQuery
+    proposal: "MaskShape | None"
+
+
+@dataclass(frozen=True)
+class ProgressArrived:
+    """How a request goes that is not part of a job."""
+
+    share: float
+    message: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Something has failed that is no part of a job and no question for masks."""
+
+    error: UserError
+
+
+@dataclass(frozen=True)
+class RunProgressed:
+    """How a job goes."""
+
+    run: int
+    share: float
+    message: str
+
+
+@dataclass(frozen=True)
+class PreviewArrived:
+    """A result as it forms."""
+
+    run: int
+    preview: Preview
+
+
+@dataclass(frozen=True)
+class ResultArrived:
+    """A result of a job."""
+
+    run: int
+    result: "JobResult"
+
+
+@dataclass(frozen=True)
+class ResultComposed:
+    """The picture of a job's result number `index`, from 0."""
+
+    run: int
+    index: int
+    picture: "ComposedResult"
+
+
+@dataclass(frozen=True)
+class ComposingFailed:
+    """There is no picture of a job's result."""
+
+    run: int
+    error: UserError
+
+
+@dataclass(frozen=True)
+class RunEnded:
+    """A job has ended, with error None where all went well."""
+
+    run: int
+    error: UserError | None
+
+
+# -- commands ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class RequestEncoding:
+    """Have the server encode the photo: Encoded or Failed follows."""
+
+
+@dataclass(frozen=True)
+class RequestModels:
+    """Ask which models there are, for the lists in the settings."""
+
+
+@dataclass(frozen=True)
+class RequestProposals:
+    """Ask for masks, instead of those asked for before: ProposalsArrived or ProposalsFailed follows."""
+
+    query: MaskQuery
+
+
+@dataclass(frozen=True)
+class CancelProposals:
+    """Give up the question for masks."""
+
+
+@dataclass(frozen=True)
+class RequestHover:
+    """Ask what a click would take: HoverArrived may follow."""
+
+    query: MaskQuery
+
+
+@dataclass(frozen=True)
+class CancelHover:
+    """Give up that question."""
+
+
+@dataclass(frozen=True)
+class UpdatePromptHint:
+    """Show what a model would be given for the settings."""
+
+
+@dataclass(frozen=True)
+class StartRun:
+    """Start a job.  RunEnded follows in any case, even at once."""
+
+    run: int
+    job: Job
+    prompt: ObjectPrompt | None
+
+
+@dataclass(frozen=True)
+class CancelRun:
+    """Have the job stop."""
+
+
+@dataclass(frozen=True)
+class ComposeResult:
+    """Make the picture of a result: ResultComposed or ComposingFailed follows."""
+
+    run: int
+    index: int
+    result: "JobResult"
+
+
+@dataclass(frozen=True)
+class Finish:
+    """These results are what the dialog is left with; `shown` is to be visible."""
+
+    job: Job
+    prompt: ObjectPrompt | None
+    results: "tuple[JobResult, ...]"
+    shown: int
+
+
+@dataclass(frozen=True)
+class Close:
+    """Close the window."""
+
+
+Event = (
+    Opened
+    | Clicked
+    | BoxDrawn
+    | UndoClick
+    | ClearClicks
+    | ChoiceMade
+    | NextChoice
+    | JobChanged
+    | SettingChanged
+    | ModelsChanged
+    | HoverMoved
+    | HoverLeft
+    | PreviewPressed
+    | ApplyPressed
+    | StopPressed
+    | EscapePressed
+    | CloseRequested
+    | Encoded
+    | ProposalsArrived
+    | ProposalsFailed
+    | HoverArrived
+    | ProgressArrived
+    | Failed
+    | RunProgressed
+    | PreviewArrived
+    | ResultArrived
+    | ResultComposed
+    | ComposingFailed
+    | RunEnded
+)
+Command = (
+    RequestEncoding
+    | RequestModels
+    | RequestProposals
+    | CancelProposals
+    | RequestHover
+    | CancelHover
+    | UpdatePromptHint
+    | StartRun
+    | CancelRun
+    | ComposeResult
+    | Finish
+    | Close
+)
