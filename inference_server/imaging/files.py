@@ -27,7 +27,7 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     jpeg = data[:2].tobytes() == b"\xff\xd8"
     # Of a JPEG the camera's orientation is applied: clicks are meant as the photo is shown.
     flags = cv2.IMREAD_COLOR if jpeg else cv2.IMREAD_UNCHANGED
-    image, kinds, chunks = cv2.imdecodeWithMetadata(data, flags) if data.size else (None, (), ())
+    image, kinds, chunks = cv2.imdecodeWithMetadata(data, flags=flags) if data.size else (None, (), ())
     if image is None or (jpeg and _is_cut_off(data.tobytes())):
         raise wrong_input(
             f"{path} is not a picture this program can read, or is cut off.",

@@ -109,7 +109,8 @@ def test_a_colour_profile_is_kept(run, tmp_path, photo):
     encoded = cv2.imencodeWithMetadata(".png", photo[..., ::-1], [cv2.IMAGE_METADATA_ICCP], [profile])[1]
     encoded.tofile(tmp_path / "photo.png")
     run("remove", tmp_path / "photo.png", "--click", AT, "-o", tmp_path / "result.png")
-    _, kinds, chunks = cv2.imdecodeWithMetadata(np.fromfile(tmp_path / "result.png", np.uint8), cv2.IMREAD_UNCHANGED)
+    encoded = np.fromfile(tmp_path / "result.png", np.uint8)
+    _, kinds, chunks = cv2.imdecodeWithMetadata(encoded, flags=cv2.IMREAD_UNCHANGED)
     assert list(kinds) == [cv2.IMAGE_METADATA_ICCP] and chunks[0].tobytes() == profile.tobytes()
 
 
