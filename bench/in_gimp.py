@@ -1,4 +1,4 @@
-"""The part of the measurement that runs inside GIMP."""
+"""The part of the measurement that runs inside GIMP: removing an object, and calling the plug-in for nothing."""
 
 import time
 
@@ -8,7 +8,12 @@ gi.require_version("Gimp", "3.0")
 from gi.repository import Gimp, Gio  # noqa: E402
 
 
-def main(photo, x, y, rounds):
+def main(photo: str, x: float, y: float, rounds: int) -> dict:
+    """Remove the object at (x, y) of a photo, again and again.
+
+    seconds, empty: of each call, and of each with nothing pointed at; object: the width and height of the result in
+    pixels; floor: the megabytes that must move at least, which are the window once and the new pixels once.
+    """
     image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(photo))
     layer = image.get_layers()[0]
     path = Gimp.Path.new(image, "Click")
@@ -25,7 +30,7 @@ def main(photo, x, y, rounds):
         group = values.index(1)
         window = group.get_width(), group.get_height()
         image.remove_layer(group)
-    # The same plug-in with nothing pointed at: GIMP starts it, it looks, it refuses.
+    # The same plug-in with nothing pointed at: GIMP starts it, and it refuses.
     image.remove_path(path)
     for _ in range(rounds):
         begun = time.monotonic()
@@ -35,7 +40,8 @@ def main(photo, x, y, rounds):
     return {"seconds": seconds, "empty": empty, "object": window, "floor": floor}
 
 
-def call(name, image, layer):
+def call(name: str, image: Gimp.Image, layer: Gimp.Layer) -> Gimp.ValueArray:
+    """Run a procedure of the plug-in on a layer."""
     procedure = Gimp.get_pdb().lookup_procedure(name)
     config = procedure.create_config()
     config.set_property("image", image)

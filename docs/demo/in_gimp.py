@@ -9,7 +9,8 @@ gi.require_version("Gimp", "3.0")
 from gi.repository import Gegl, Gimp, Gio  # noqa: E402  gi wants the versions first
 
 
-def main(photo, x, y, folder):
+def main(photo: str, x: float, y: float, folder: str) -> dict:
+    """Remove the object at (x, y) of a photo; seconds of each step.  Pictures of what came of it go into the folder."""
     begun = time.monotonic()
     image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(photo))
     layer = image.get_layers()[0]
@@ -50,7 +51,7 @@ def main(photo, x, y, folder):
     }
 
 
-def what_changed(image, mask):
+def what_changed(image: Gimp.Image, mask: Gimp.LayerMask) -> Gimp.Image:
     """A picture of the photo's size that shows a layer mask at its place: white where the result shows through."""
     picture = Gimp.Image.new(image.get_width(), image.get_height(), Gimp.ImageBaseType.GRAY)
     black = Gimp.Layer.new(
@@ -67,5 +68,6 @@ def what_changed(image, mask):
     return picture
 
 
-def export(image, name):
+def export(image: Gimp.Image, name: str) -> None:
+    """Save a picture under a file name."""
     Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, Gio.File.new_for_path(name), None)

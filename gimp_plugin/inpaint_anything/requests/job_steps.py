@@ -52,7 +52,7 @@ WORKING = {
 }
 
 Answer = tuple[Any, list[bytes]]  # a request's result and its frames
-# Yields requests, whose answers are sent in, and None where a window may do meanwhile what waits.
+# Yields requests, whose answers are sent in, and None where a window may do what waits before the next step.
 Steps = Generator[PhotoRequest[Any] | None, Answer | None, None]
 
 
@@ -65,19 +65,24 @@ class PhotoJob:
     settings: JobSettings
 
     def steps(self, arrived: Callable[[JobResult], None]) -> Steps:
-        """The requests of the job; arrived(result) is called with the last result, `partial_result` makes those before
-        it.  Raises UserError at any step."""
+        """The requests of the job.  Raises UserError at any step.
+
+        arrived(result) is called with the last result.  Those before it come as partial answers to a request, which
+        whoever asks it has `partial_result` make results of.
+        """
         if self.settings.paints:
             yield from _asked(self._check_model())
         background_frames: list[bytes] = []
         background = self._background(background_frames)
-        located, _ = yield from _asked(self._locate())
+        located, _frames = yield from _asked(self._locate())
         pixels = yield from self.photo.window_pixels(located.window)
         if self.settings.job == Job.SELECT:
             segmented, frames = yield from _asked(self._segment(located.window, pixels))
             arrived(JobResult(window=segmented.window, score=segmented.score, mask=extract(segmented.mask, frames)))
             return
-        mask = (yield from self._ready_mask(located.window)) if not self.target.prompt else None
+        mask = None
+        if not self.target.prompt:
+            mask = yield from self._ready_mask(located.window)
         inpaint = self._inpaint(located.window, pixels, mask, background, background_frames)
         arrived(self._result(*(yield from _asked(inpaint))))
 
