@@ -9,7 +9,7 @@ import pytest
 from inference_server.shared import client, endpoint, paths
 
 from .. import small_pipelines
-from .headless import run_in_gimp
+from .headless import HeadlessGimp, run_in_gimp
 from .window import windows
 
 SCENARIOS = Path(__file__).with_name("scenarios.py")
@@ -44,15 +44,25 @@ def stop_server(folder: Path) -> None:
 
 @pytest.fixture(scope="session")
 def gimp(shared_home, photo_file):
-    """A function that runs one scenario in GIMP and gives what it saw."""
+    """A function that runs one scenario in GIMP and gives what it saw.
+
+    Scenarios that share the home and need no environment of their own share one GIMP.
+    """
+    running: list[HeadlessGimp] = []
 
     def run(scenario: str, home: Path = shared_home, environment=None, file: Path = SCENARIOS, **arguments):
         if scenario != "registered":
             arguments.setdefault("photo", str(photo_file))
-        environment = {paths.HOME_VARIABLE: str(home), **(environment or {})}
-        return run_in_gimp(file, environment=environment, scenario=scenario, **arguments)
+        own = {paths.HOME_VARIABLE: str(home), **(environment or {})}
+        if home != shared_home or environment:
+            return run_in_gimp(file, environment=own, scenario=scenario, **arguments)
+        if not running or not running[-1].running:
+            running.append(HeadlessGimp(own))
+        return running[-1].run(file, scenario=scenario, **arguments)
 
-    return run
+    yield run
+    for each in running:
+        each.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,58 +1,120 @@
-"""Run a Python file inside a GIMP without windows and get back what its `main` returns.  Standard library only.
+"""Run Python files inside a GIMP without windows and get back what their `main` returns.  Standard library only.
 
-The file defines main(**arguments) -> something JSON can hold; `Gimp` and `Gegl` are importable there.  GIMP does not
-fail when a batch command does, so the answer travels in a file, and no answer is an error.
+A file defines main(**arguments) -> something JSON can hold; `Gimp` and `Gegl` are importable there.  GIMP does not fail
+when a batch command does, so answers travel in files, and no answer is an error.
 """
 
+import contextlib
 import json
 import os
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
+# Runs in GIMP: takes tasks from a named pipe, a line of JSON each, until there is an empty line.
 RUNNER = """
 import json, os, traceback
-task = json.loads(os.environ["HEADLESS_TASK"])
-names = {"__name__": "headless", "__file__": task["file"]}
-try:
-    exec(compile(open(task["file"], encoding="utf-8").read(), task["file"], "exec"), names)
-    answer = {"value": names["main"](**task["arguments"])}
-except BaseException:
-    answer = {"error": traceback.format_exc()}
-with open(task["answer"], "w", encoding="utf-8") as file:
-    json.dump(answer, file)
+while line := open(os.environ["HEADLESS_TASKS"], encoding="utf-8").readline().strip():
+    task = json.loads(line)
+    names = {"__name__": "headless", "__file__": task["file"]}
+    try:
+        exec(compile(open(task["file"], encoding="utf-8").read(), task["file"], "exec"), names)
+        answer = {"value": names["main"](**task["arguments"])}
+    except BaseException:
+        answer = {"error": traceback.format_exc()}
+    for image in Gimp.get_images():
+        image.delete()
+    with open(task["answer"] + ".part", "w", encoding="utf-8") as file:
+        json.dump(answer, file)
+    os.replace(task["answer"] + ".part", task["answer"])
 """
+POLL_SECONDS = 0.02
 
 
 class GimpFailed(Exception):
     """GIMP gave no answer, or `main` raised; the text holds the traceback or GIMP's last words."""
 
 
-def run_in_gimp(file: Path, seconds: float = 180, environment: dict[str, str] | None = None, **arguments) -> object:
-    """main(**arguments) of `file`, in the GIMP $GIMP_CONSOLE with the profile $GIMP3_DIRECTORY.  Raises GimpFailed."""
-    with tempfile.TemporaryDirectory() as scratch:
-        answer = Path(scratch) / "answer.json"
-        task = {"file": str(file), "arguments": arguments, "answer": str(answer)}
-        command = [
-            os.environ.get("GIMP_CONSOLE", "gimp-console"),
-            "-i",
-            "--batch-interpreter",
-            "python-fu-eval",
-            "-b",
-            RUNNER,
-            "--quit",
-        ]
-        done = subprocess.run(
-            command,
-            env={**os.environ, **(environment or {}), "HEADLESS_TASK": json.dumps(task)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=seconds,
-        )
-        if not answer.is_file():
-            raise GimpFailed(f"GIMP gave no answer (exit status {done.returncode}):\n{done.stdout[-3000:]}")
-        said = json.loads(answer.read_text("utf-8"))
-        if "error" in said:
-            raise GimpFailed(f"{said['error']}\nGIMP said:\n{done.stdout[-3000:]}")
-        return said["value"]
+class HeadlessGimp:
+    """A GIMP that runs one file after the other: starting one takes seconds.  It closes images that were left open."""
+
+    def __init__(self, environment: dict[str, str] | None = None) -> None:
+        """environment: variables beside this process's; the GIMP is $GIMP_CONSOLE with the profile $GIMP3_DIRECTORY."""
+        self._scratch = tempfile.TemporaryDirectory()
+        folder = Path(self._scratch.name)
+        self._tasks, self._answer, self._output = folder / "tasks", folder / "answer.json", folder / "output"
+        os.mkfifo(self._tasks)
+        program = os.environ.get("GIMP_CONSOLE", "gimp-console")
+        with self._output.open("wb") as output:
+            self._process = subprocess.Popen(
+                [program, "-i", "--batch-interpreter", "python-fu-eval", "-b", RUNNER, "--quit"],
+                env={**os.environ, **(environment or {}), "HEADLESS_TASKS": str(self._tasks)},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def __enter__(self) -> "HeadlessGimp":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    def run(self, file: Path, seconds: float = 180, **arguments: object) -> object:
+        """main(**arguments) of `file`.  Raises GimpFailed."""
+        self._answer.unlink(missing_ok=True)
+        limit = time.monotonic() + seconds
+        self._send(json.dumps({"file": str(file), "arguments": arguments, "answer": str(self._answer)}), limit)
+        while not self._answer.is_file():
+            if not self.running:
+                raise GimpFailed(f"GIMP gave no answer (exit status {self._process.returncode}):\n{self._last_words()}")
+            if time.monotonic() > limit:
+                self.close()
+                raise GimpFailed(f"GIMP gave no answer in {seconds} s:\n{self._last_words()}")
+            time.sleep(POLL_SECONDS)
+        answer = json.loads(self._answer.read_text("utf-8"))
+        if "error" in answer:
+            raise GimpFailed(f"{answer['error']}\nGIMP said:\n{self._last_words()}")
+        return answer["value"]
+
+    def close(self) -> None:
+        """Have it quit; it is killed if it does not."""
+        with contextlib.suppress(GimpFailed):
+            self._send("", time.monotonic() + 10)
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _send(self, line: str, limit: float) -> None:
+        """Write a line into the pipe once GIMP reads from it."""
+        while self.running:
+            try:
+                pipe = os.open(self._tasks, os.O_WRONLY | os.O_NONBLOCK)
+            except OSError:  # nobody reads yet
+                if time.monotonic() > limit:
+                    raise GimpFailed(f"GIMP does not take its task:\n{self._last_words()}") from None
+                time.sleep(POLL_SECONDS)
+                continue
+            os.set_blocking(pipe, True)
+            with os.fdopen(pipe, "w", encoding="utf-8") as file:
+                file.write(f"{line}\n")
+            return
+        raise GimpFailed(f"GIMP has left (exit status {self._process.returncode}):\n{self._last_words()}")
+
+    def _last_words(self) -> str:
+        return self._output.read_text("utf-8", "replace")[-3000:]
+
+
+def run_in_gimp(
+    file: Path, seconds: float = 180, environment: dict[str, str] | None = None, **arguments: object
+) -> object:
+    """main(**arguments) of `file` in a GIMP of its own.  Raises GimpFailed."""
+    with HeadlessGimp(environment) as gimp:
+        return gimp.run(file, seconds, **arguments)
