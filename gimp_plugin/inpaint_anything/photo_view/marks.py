@@ -1,7 +1,7 @@
-"""What is drawn over the photo: outlines, clicks, boxes, the keyboard's cross and the before/after slider.
+"""The marks over the photo as cairo draws them: outlines, clicks, boxes, the keyboard's cross, the slider.
 
 All in logical pixels of the widget, for cairo contexts scaled so.  Every mark has a light and a dark part, so that it
-is seen on any photo, and says by its form what it means.
+is seen on any photo, and its form alone says what it means.
 """
 
 import math
@@ -9,24 +9,27 @@ from collections.abc import Iterable, Sequence
 
 import cairo
 
-Point = tuple[float, float]
+from inference_server.shared.geometry import Point
 
-OBJECT = (0.93, 0.13, 0.80)  # a magenta that hardly any photo has
-COVER = 0.36  # how much of what is chosen it covers
-BRIGHTER = 0.16  # by how much what a click would take is brightened
-THIS, NOT_THIS = (0.06, 0.46, 0.88), (0.83, 0.26, 0.05)
+Colour = tuple[float, float, float]  # red, green, blue, 0 to 1
+
+WHITE, BLACK = (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)
+ON_OBJECT, NOT_OBJECT = (0.06, 0.46, 0.88), (0.83, 0.26, 0.05)  # of clicks
+ARROWS = (0.2, 0.2, 0.2)  # of the slider's handle
 DASH = 4.0
-RADIUS = 8.0  # of a click's mark
-HANDLE = 17.0  # radius of the slider's
-CROSS, GAP = 15.0, 4.0
+CLICK_RADIUS = 8.0
+HANDLE_RADIUS = 17.0
+CROSS, GAP = 15.0, 4.0  # how far the cross's arms reach from its point, and where they begin
 REACH = 18.0  # how far from its place any mark is seen, at most: the cross and its border
 FULL = 2 * math.pi
 
-WHITE, BLACK = (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)
-
 
 def trace(cr: cairo.Context, outlines: Iterable[Sequence[float]], zoom: float, origin: Point) -> None:
-    """Make closed polygons the path; what lies closer together than is seen is left out."""
+    """Make closed polygons of the photo the path; corners less than a pixel from the one before are left out.
+
+    outlines: x0, y0, x1, y1, … in pixels of the photo; zoom: logical pixels per photo pixel; origin: where the photo
+    begins.
+    """
     left, top = origin
     for outline in outlines:
         x, y = outline[0] * zoom + left, outline[1] * zoom + top
@@ -52,27 +55,27 @@ def dashes(cr: cairo.Context, width: float) -> None:
     cr.set_dash([])
 
 
-def click(cr: cairo.Context, at: Point, this: bool) -> None:
-    """A plus sign in a circle, or a minus sign."""
+def click(cr: cairo.Context, at: Point, *, on_object: bool) -> None:
+    """A plus sign in a circle for a click on the object, a minus sign for one on what is not the object."""
     x, y = round(at[0]), round(at[1])
-    cr.arc(x, y, RADIUS + 1.5, 0, FULL)
+    cr.arc(x, y, CLICK_RADIUS + 1.5, 0, FULL)
     cr.set_source_rgba(*BLACK, 0.45)
     cr.fill()
-    cr.arc(x, y, RADIUS + 0.75, 0, FULL)
+    cr.arc(x, y, CLICK_RADIUS + 0.75, 0, FULL)
     cr.set_source_rgb(*WHITE)
     cr.fill()
-    cr.arc(x, y, RADIUS - 0.75, 0, FULL)
-    cr.set_source_rgb(*(THIS if this else NOT_THIS))
+    cr.arc(x, y, CLICK_RADIUS - 0.75, 0, FULL)
+    cr.set_source_rgb(*(ON_OBJECT if on_object else NOT_OBJECT))
     cr.fill()
     cr.set_source_rgb(*WHITE)
     cr.rectangle(x - 4, y - 1, 8, 2)
-    if this:
+    if on_object:
         cr.rectangle(x - 1, y - 4, 2, 8)
     cr.fill()
 
 
 def frame(cr: cairo.Context, corner: Point, other: Point) -> None:
-    """A box."""
+    """A box between two corners."""
     x0, y0, x1, y1 = (round(edge) for edge in (*corner, *other))
     for colour, opacity, width in ((BLACK, 0.55, 4), (WHITE, 1.0, 2)):
         cr.rectangle(x0, y0, x1 - x0, y1 - y0)
@@ -82,7 +85,7 @@ def frame(cr: cairo.Context, corner: Point, other: Point) -> None:
 
 
 def cross(cr: cairo.Context, at: Point) -> None:
-    """Where the keyboard points."""
+    """Where the keyboard points: four arms around a point, which itself stays visible."""
     x, y = round(at[0]), round(at[1])
     for colour, opacity, wide in ((BLACK, 0.6, 2), (WHITE, 1.0, 1)):
         for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
@@ -93,26 +96,31 @@ def cross(cr: cairo.Context, at: Point) -> None:
         cr.stroke()
 
 
-def slider(cr: cairo.Context, x: float, top: float, bottom: float, focused: bool) -> None:
-    """The line between before and after, with its handle."""
+def slider(cr: cairo.Context, x: float, top: float, bottom: float, *, focused: bool) -> None:
+    """The line between before and after, with its handle.  focused: whether the keyboard moves it."""
     x, y = round(x), round((top + bottom) / 2)
     for colour, opacity, width in ((BLACK, 0.3, 4), (WHITE, 1.0, 2)):
         cr.rectangle(x - width / 2, top, width, bottom - top)
         cr.set_source_rgba(*colour, opacity)
         cr.fill()
     for spread in (4, 3, 2, 1):  # a soft shadow
-        cr.arc(x, y + 1, HANDLE + spread, 0, FULL)
+        cr.arc(x, y + 1, HANDLE_RADIUS + spread, 0, FULL)
         cr.set_source_rgba(*BLACK, 0.09)
         cr.fill()
-    cr.arc(x, y, HANDLE, 0, FULL)
+    cr.arc(x, y, HANDLE_RADIUS, 0, FULL)
     cr.set_source_rgb(*WHITE)
     cr.fill()
     if focused:
-        cr.arc(x, y, HANDLE - 2, 0, FULL)
-        cr.set_source_rgb(*THIS)
+        cr.arc(x, y, HANDLE_RADIUS - 2, 0, FULL)
+        cr.set_source_rgb(*ON_OBJECT)
         cr.set_line_width(2)
         cr.stroke()
-    cr.set_source_rgb(0.2, 0.2, 0.2)
+    _arrows(cr, x, y)
+
+
+def _arrows(cr: cairo.Context, x: float, y: float) -> None:
+    """One to either side, on the slider's handle."""
+    cr.set_source_rgb(*ARROWS)
     cr.set_line_width(2)
     cr.set_line_cap(cairo.LINE_CAP_ROUND)
     cr.set_line_join(cairo.LINE_JOIN_ROUND)
@@ -124,16 +132,16 @@ def slider(cr: cairo.Context, x: float, top: float, bottom: float, focused: bool
 
 
 def focus(cr: cairo.Context, width: float, height: float) -> None:
-    """A ring around all of it, which a theme's own dots would not be on a photo."""
-    for colour, inside in ((THIS, 1.0), (WHITE, 2.5)):
+    """A ring around the whole widget: a theme's own dotted line would not be seen on a photo."""
+    for colour, inside in ((ON_OBJECT, 1.0), (WHITE, 2.5)):
         cr.rectangle(inside, inside, width - 2 * inside, height - 2 * inside)
         cr.set_source_rgb(*colour)
-        cr.set_line_width(2 if colour is THIS else 1)
+        cr.set_line_width(2 if colour is ON_OBJECT else 1)
         cr.stroke()
 
 
 def plate(cr: cairo.Context, x: float, y: float, width: float, height: float) -> None:
-    """What writing on a photo stands on; the source is then the writing's colour."""
+    """A dark background for text on the photo; the source is the text's colour afterwards."""
     radius = height / 2
     cr.new_sub_path()
     cr.arc(x + width - radius, y + radius, radius, -FULL / 4, FULL / 4)

@@ -1,4 +1,4 @@
-"""A photo at any zoom: small and whole at once, and sharp a moment later in the part that is seen."""
+"""A photo at any zoom: its small copy at once, and a moment later its own pixels for the part that is seen."""
 
 import sys
 from collections.abc import Callable
@@ -13,14 +13,15 @@ from .viewport import Viewport, beside, needed, pieces
 PIECE = 1 << 20  # pixels fetched at a time: a few milliseconds
 PIXELATED = 4.0  # from this zoom on pixels are seen as squares
 SMOOTH = 2.0  # any zoom at which they are not
-SQUARE = 8  # of the checkerboard behind what is transparent
+SQUARE = 8  # screen pixels of the checkerboard behind what is transparent
 LIGHT, DARK = 0.6, 0.4
 
+# (window, scale): the pixels of a window of the photo scaled by `scale`, a surface of the window's size.
 Detail = Callable[[Window, float], cairo.ImageSurface]
 
 
 @dataclass(frozen=True)
-class _Sharp:
+class _Part:
     """Part of the photo: `window`, in pixels of the photo scaled by `scale`."""
 
     surface: cairo.ImageSurface
@@ -29,17 +30,18 @@ class _Sharp:
 
 
 class Picture:
-    """width: of the photo; small: all of it; detail: as in `view.View`."""
+    """A photo, and what has been fetched of its own pixels.  transparent: whether anything shines through it."""
 
-    def __init__(self, width: int, small: cairo.ImageSurface, detail: Detail):
+    def __init__(self, width: int, small: cairo.ImageSurface, detail: Detail) -> None:
+        """width: of the photo; small: all of it, scaled down."""
         self._small, self._detail = small, detail
-        self._scale = small.get_width() / width  # the zoom up to which the small one is sharp
-        self._sharp: _Sharp | None = None
-        self._missing: list[Window] = []
+        self._scale = small.get_width() / width  # the zoom up to which the small copy is sharp
+        self._part: _Part | None = None
+        self._missing: list[Window] = []  # of that part, not fetched yet
         self.transparent = _transparent(small)
 
     def paint(self, cr: cairo.Context, view: Viewport) -> None:
-        """Replace what is there by what is known of the photo, in screen pixels."""
+        """Draw what is known of the photo in the place of what is there.  cr: scaled to screen pixels."""
         x, y = view.origin
         width, height = (edge * view.zoom for edge in view.photo)
         cr.save()
@@ -53,22 +55,22 @@ class Picture:
         enlarged = view.zoom / self._scale
         _paint(cr, self._small, enlarged if self._scale >= 1 else min(enlarged, SMOOTH))
         cr.restore()
-        if self._sharp:
-            left, top, wide, high = self._sharp.window
-            cr.scale(view.zoom / self._sharp.scale, view.zoom / self._sharp.scale)
+        if self._part:
+            left, top, wide, high = self._part.window
+            cr.scale(view.zoom / self._part.scale, view.zoom / self._part.scale)
             cr.translate(left, top)
             cr.rectangle(0, 0, wide, high)
             cr.clip()
-            _paint(cr, self._sharp.surface, view.zoom / self._sharp.scale)
+            _paint(cr, self._part.surface, view.zoom / self._part.scale)
         cr.restore()
 
-    def want(self, view: Viewport) -> bool:
-        """Make ready for fetching what is seen; False where it is as sharp as it can be."""
+    def prepare(self, view: Viewport) -> bool:
+        """See what must be fetched of the part that is seen now; whether it is anything."""
         if view.zoom <= self._scale * 1.001 or self._scale >= 1:
-            self._sharp, self._missing = None, []
+            self._part, self._missing = None, []
             return False
         window, scale = needed(view)
-        before = self._sharp
+        before = self._part
         if before and before.scale == scale and not self._missing:
             self._missing = beside(window, before.window)
             if not self._missing:
@@ -80,25 +82,25 @@ class Picture:
         surface = cairo.ImageSurface(cairo.FORMAT_ARGB32, width, height)
         now = Viewport(view.photo, (width, height), scale, ((x + width / 2) / scale, (y + height / 2) / scale))
         self.paint(cairo.Context(surface), now)  # until its own pixels come
-        self._sharp = _Sharp(surface, window, scale)
+        self._part = _Part(surface, window, scale)
         return True
 
     def fetch(self) -> bool:
-        """Fetch one piece of what is wanted; whether more is missing."""
-        if self._missing and self._sharp:
+        """Fetch one piece of that; whether more is missing."""
+        if self._missing and self._part:
             x, y, width, height = piece = self._missing.pop(0)
-            left, top, _, _ = self._sharp.window
-            cr = cairo.Context(self._sharp.surface)
+            left, top, _, _ = self._part.window
+            cr = cairo.Context(self._part.surface)
             cr.set_operator(cairo.OPERATOR_SOURCE)
             cr.rectangle(x - left, y - top, width, height)
             cr.clip()
-            cr.set_source_surface(self._detail(piece, self._sharp.scale), x - left, y - top)
+            cr.set_source_surface(self._detail(piece, self._part.scale), x - left, y - top)
             cr.paint()
         return bool(self._missing)
 
 
 def checkerboard(cr: cairo.Context, view: Viewport) -> None:
-    """Put one behind what is transparent of the photo."""
+    """Draw one behind what is transparent of the photo.  cr: scaled to screen pixels."""
     tile = cairo.ImageSurface(cairo.FORMAT_RGB24, 2 * SQUARE, 2 * SQUARE)
     squares = cairo.Context(tile)
     for at in ((0, 0), (0, 1), (1, 0), (1, 1)):

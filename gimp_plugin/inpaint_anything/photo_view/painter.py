@@ -1,0 +1,140 @@
+"""Draws a scene onto the widget, as few of its parts anew as it can."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cairo
+import gi
+
+from ..i18n import _
+from . import marks
+from .picture import Picture, checkerboard
+from .scene import MaskOverlay, Placement, Scene
+
+gi.require_version("Gtk", "3.0")
+gi.require_version("PangoCairo", "1.0")
+from gi.repository import Gtk, PangoCairo  # noqa: E402  gi wants the versions first
+
+PADDING = 12  # logical pixels around a word on the photo
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """Something as it was drawn once, on a surface of the widget's size."""
+
+    element: object
+    placement: Placement
+    surface: cairo.ImageSurface
+
+
+class ScenePainter:
+    """Draws a scene.  What does not change from one frame to the next is drawn once, and kept."""
+
+    def __init__(self) -> None:
+        self._layers: dict[str, _Layer] = {}  # of the last frame; while one is drawn, of this one so far
+        self._last_layers: dict[str, _Layer] = {}
+
+    def draw(self, cr: cairo.Context, scene: Scene, placement: Placement, widget: Gtk.Widget) -> None:
+        """cr: scaled to the widget's logical pixels."""
+        self._last_layers, self._layers = self._layers, {}
+        cr.save()
+        cr.scale(1 / placement.density, 1 / placement.density)
+        self._paint_photo(cr, "photo", scene.picture, placement)
+        if scene.result:
+            self._paint_result(cr, scene, scene.result, placement, widget)
+        elif scene.preview:
+            scene.preview.draw(cr, placement)
+        else:
+            self._paint_mask(cr, "chosen", scene.chosen, placement)
+            self._paint_mask(cr, "hovered", scene.hovered, placement)
+        cr.restore()
+        if scene.result:
+            _draw_slider(cr, scene, placement, widget)
+        elif not scene.preview:
+            for mark in (scene.band, scene.clicks, scene.cross):
+                if mark:
+                    mark.draw(cr, placement)
+        self._last_layers = {}
+
+    def redraw_photos(self) -> None:
+        """More is known of the photo, or of the result: draw them anew the next time."""
+        for name in ("photo", "result"):
+            self._layers.pop(name, None)
+
+    # -- layers, in screen pixels
+
+    def _paint_photo(self, cr: cairo.Context, name: str, picture: Picture, placement: Placement) -> None:
+        def draw(layer: cairo.Context) -> None:
+            picture.paint(layer, placement.viewport)
+            if picture.transparent:
+                checkerboard(layer, placement.viewport)
+
+        self._paint(cr, name, picture, placement, draw)
+
+    def _paint_mask(self, cr: cairo.Context, name: str, overlay: MaskOverlay | None, placement: Placement) -> None:
+        if overlay:
+            self._paint(cr, name, overlay, placement, lambda layer: overlay.draw(layer, placement))
+
+    def _paint_result(
+        self, cr: cairo.Context, scene: Scene, result: Picture, placement: Placement, widget: Gtk.Widget
+    ) -> None:
+        """The result, on the side of the slider where reading ends."""
+        (width, height), at = placement.viewport.size, scene.slider_at(placement.viewport)
+        cr.save()
+        if widget.get_direction() == Gtk.TextDirection.RTL:
+            cr.rectangle(0, 0, at, height)
+        else:
+            cr.rectangle(at, 0, width - at, height)
+        cr.clip()
+        self._paint_photo(cr, "result", result, placement)
+        cr.restore()
+
+    def _paint(
+        self,
+        cr: cairo.Context,
+        name: str,
+        element: object,
+        placement: Placement,
+        draw: Callable[[cairo.Context], None],
+    ) -> None:
+        """Put a layer onto cr, drawn anew where it was of another element or place."""
+        layer = self._last_layers.get(name)
+        if layer is None or layer.element != element or layer.placement != placement:
+            surface = cairo.ImageSurface(cairo.FORMAT_ARGB32, *placement.viewport.size)
+            draw(cairo.Context(surface))
+            layer = _Layer(element, placement, surface)
+        self._layers[name] = layer
+        cr.set_source_surface(layer.surface, 0, 0)
+        cr.get_source().set_filter(cairo.FILTER_NEAREST)
+        cr.paint()
+
+
+# -- before and after, in logical pixels ------------------------------------------------------------------------------
+
+
+def _draw_slider(cr: cairo.Context, scene: Scene, placement: Placement, widget: Gtk.Widget) -> None:
+    density = placement.density
+    left, top, right, bottom = (edge / density for edge in placement.viewport.visible())
+    at = scene.slider_at(placement.viewport) / density
+    words = [_("Before"), _("After")]
+    if widget.get_direction() == Gtk.TextDirection.RTL:
+        words.reverse()
+    _draw_word(cr, widget, words[0], (left, at, top), Gtk.Align.START)
+    _draw_word(cr, widget, words[1], (at, right, top), Gtk.Align.END)
+    marks.slider(cr, at, top, bottom, focused=widget.has_visible_focus())
+
+
+def _draw_word(
+    cr: cairo.Context, widget: Gtk.Widget, word: str, room: tuple[float, float, float], side: Gtk.Align
+) -> None:
+    """A word on one side of the room (left, right, top) for it, where that is wide enough."""
+    left, right, top = room
+    text = widget.create_pango_layout(word)
+    width, height = text.get_pixel_size()
+    plate = width + 2 * PADDING
+    if right - left < PADDING + plate + marks.HANDLE_RADIUS:
+        return
+    x = left + PADDING if side == Gtk.Align.START else right - PADDING - plate
+    marks.plate(cr, x, top + PADDING, plate, height + PADDING)
+    cr.move_to(x + PADDING, top + PADDING * 1.5)
+    PangoCairo.show_layout(cr, text)
