@@ -255,16 +255,16 @@ class Engine:
         self,
         job: Job,
         mask: np.ndarray,
-        encoded: EncodedImage | None,
+        encode: Callable[[], EncodedImage],
         size: Size,
         options: MaskOptions,
         *,
         quick: bool = False,
         monitor: Monitor = UNWATCHED,
     ) -> Iterator[previews.Answer]:
-        """`preview_masks` for a mask (h, w) uint8 of the proxy's size.  encoded: needed for its shadow only."""
+        """`preview_masks` for a mask (h, w) uint8 of the proxy's size.  encode: called only to find its shadow."""
         question = previews.Question(job=job, size=size, options=options, quick=quick)
-        return previews.of_mask(mask, encoded, question, monitor)
+        return previews.of_mask(mask, encode, question, monitor)
 
     def window_for(self, job: Job, bounds: Window, size: Size, options: MaskOptions) -> Window:
         """The window of an image of this (width, height) that a job needs for an object with these bounds."""

@@ -66,16 +66,17 @@ def of_prompt(
             yield _proposals(found, question, pool), more
 
 
-def of_mask(mask: np.ndarray, encoded: EncodedImage | None, question: Question, monitor: Monitor) -> Iterator[Answer]:
+def of_mask(
+    mask: np.ndarray, encode: Callable[[], EncodedImage], question: Question, monitor: Monitor
+) -> Iterator[Answer]:
     """The answers for a ready mask (h, w) uint8 of the proxy's size: as it is, then with its shadow.
 
-    encoded: the image, needed where `question.with_shadow` and not `quick`.  Raises UserError.
+    encode: gives the image, after the first answer and only where its shadow is looked for.  Raises UserError.
     """
     shadow_follows = question.with_shadow and not question.quick
     yield _proposals([(mask, 1.0)], question), int(shadow_follows)
     if shadow_follows:
-        assert encoded is not None, "a shadow is looked for in the image"
-        yield _proposals([(shadows.with_shadow(encoded.proxy, mask, monitor), 1.0)], question), 0
+        yield _proposals([(shadows.with_shadow(encode().proxy, mask, monitor), 1.0)], question), 0
 
 
 def _masks(

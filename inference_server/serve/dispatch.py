@@ -7,6 +7,7 @@ about pictures.  Whatever a stranger may put into a request is checked here or i
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -90,10 +91,9 @@ def _preview_masks(engine: Engine, message: PreviewMasks, frames: Frames, monito
         )
     elif message.target.mask:
         mask = _mask(message.target.mask, frames, proxy_size(*size))
-        with_shadow = message.options.include_shadow and message.job != Job.REPLACE and not message.quick
-        known = _encoded_whole(engine, message.image, frames, monitor) if with_shadow else None
+        encode = partial(_encoded_whole, engine, message.image, frames, monitor)
         answers = engine.preview_ready_mask(
-            message.job, mask, known, size, message.options, quick=message.quick, monitor=monitor
+            message.job, mask, encode, size, message.options, quick=message.quick, monitor=monitor
         )
     else:
         raise ProtocolError("neither a prompt nor a mask")
