@@ -20,7 +20,7 @@ import pytest
 from inference_server import Engine, UserError
 from inference_server.models.catalogue import MODELS
 from inference_server.models.store import Store
-from inference_server.shared.errors import cancelled_error
+from inference_server.shared.monitor import Monitor
 
 from ..select.test_segmenters_torch import Attack
 
@@ -117,7 +117,7 @@ def test_the_golden_vector(shared, state, exact, case, dtype, limit):
     assert np.array_equal(filled[~hole], rgb[~hole])
     given = torch.from_numpy(golden[f"{case}_input"]).to(dtype).contiguous(memory_format=torch.channels_last)
     with torch.inference_mode():
-        everywhere = model._network(given, (slice(None), slice(None)), lambda share: None)
+        everywhere = model.predict(given, (slice(None), slice(None)))
     np.testing.assert_allclose(everywhere.numpy(), prediction, rtol=0, atol=limit)
 
 
@@ -135,7 +135,7 @@ def test_the_fourier_unit_of_an_odd_size(shared, exact):
     golden = np.load(shared / "golden/lama_golden.npz")
     given, wanted = (golden[f"unit_fourier_{end}"][0].transpose(1, 2, 0) for end in ("in", "out"))
     with torch.inference_mode():
-        made = exact._blocks[0][0]._fourier(torch.from_numpy(given).contiguous()).numpy()
+        made = exact.blocks[0][0].transformed(torch.from_numpy(given).contiguous()).numpy()
     np.testing.assert_allclose(made, given + wanted, rtol=0, atol=1e-4)
 
 
@@ -172,17 +172,13 @@ def test_what_lies_in_the_hole_does_not_matter_and_the_result_is_the_same_each_t
     assert np.array_equal(rgb, before)
 
 
-def test_it_tells_how_far_it_is_and_can_be_ended(exact):
+def test_it_reports_progress_and_can_be_cancelled(exact):
     shares: list[float] = []
     rgb, hole = picture(16, 16)
-    exact.fill(rgb, hole, shares.append)
+    exact.fill(rgb, hole, Monitor(on_progress=lambda share, message: shares.append(share)))
     assert len(shares) == 18 and shares == sorted(shares) and 0 < shares[0] < shares[-1] < 1
-
-    def stop(share: float) -> None:
-        raise cancelled_error()
-
     with pytest.raises(UserError, match="Cancelled"):
-        exact.fill(rgb, hole, stop)
+        exact.fill(rgb, hole, Monitor(is_cancelled=lambda: True))
 
 
 def test_16_bits_only_where_the_processor_has_them(monkeypatch):
@@ -394,7 +390,12 @@ def test_the_engine_removes_with_lama_where_it_is_installed(with_lama, exact, in
 
 def test_lama_is_cancelled_between_its_blocks(with_lama):
     image, mask = object_in_noise()
-    told = []
+    shares = []
     with pytest.raises(UserError, match="Cancelled"):
-        with_lama.remove(image, mask, progress=lambda share, word: told.append(share), cancelled=lambda: len(told) > 3)
-    assert len(told) == 4 and told == sorted(told)
+        with_lama.remove(
+            image,
+            mask,
+            progress=lambda share, message: shares.append(share),
+            cancelled=lambda: len(shares) > 3,
+        )
+    assert len(shares) == 4 and shares == sorted(shares)

@@ -6,18 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference_server import Engine, UserError
+from inference_server import UserError
 from inference_server.imaging import windows
-from inference_server.models.store import Store
-from inference_server.remove import detail, patchmatch, removal, smooth
+from inference_server.imaging.sampling import extrapolate
+from inference_server.remove import patchmatch, removal, smooth
 from inference_server.shared.geometry import Window
+from inference_server.shared.monitor import Monitor
 
 from ..photographs import grainy, landscape
 from ..property import examples
-
-
-def quiet(share: float) -> None:
-    pass
 
 
 def stripes(size: int, slant: float = 0.5) -> np.ndarray:
@@ -44,9 +41,9 @@ def energy(image: np.ndarray, where: np.ndarray) -> float:
 def test_a_pattern_goes_on_through_the_hole():
     truth, hole = stripes(120), disc((120, 120), (60, 60), 18)
     spoilt = np.where(hole[..., None], np.float32(0), truth)
-    filled = patchmatch.fill(spoilt, hole, ~hole, 0, quiet).pixels
+    filled = patchmatch.fill(spoilt, hole, ~hole, 0).pixels
     assert np.abs(filled - truth)[hole].mean() < 0.05
-    assert np.abs(smooth.spread(spoilt, ~hole) - truth)[hole].mean() > 0.15, "which spreading alone cannot"
+    assert np.abs(extrapolate(spoilt, ~hole) - truth)[hole].mean() > 0.15, "which a smooth continuation alone cannot"
     assert np.abs(filled - truth)[~hole].max() < 0.03
 
 
@@ -54,7 +51,7 @@ def test_two_pieces_of_sky_meet_without_a_step():
     image = np.full((100, 100, 3), 0.5, np.float32)
     image[:, 50:] += 5 / 255
     image[60:, :] = 0.1
-    even = smooth.evened(image)
+    even = smooth.without_seams(image)
     assert np.abs(np.diff(even[:20], axis=1)).max() < 1 / 255
     assert np.abs(np.diff(even[:, 20], axis=0)).max() > 0.35, "but a real edge stays"
 
@@ -66,11 +63,11 @@ def test_any_picture_and_any_hole_are_filled_with_values_that_were_there(width, 
     rgb = rng.random((height, width, 3)).astype(np.float32)
     hole = rng.random((height, width)) < rng.random()
     usable = rng.random((height, width)) < 0.9
-    filled = patchmatch.fill(rgb, hole, usable, seed, quiet)
+    filled = patchmatch.fill(rgb, hole, usable, seed)
     assert filled.pixels.shape == rgb.shape and filled.offsets.shape == (height, width, 2)
     assert np.isfinite(filled.pixels).all()
     assert np.abs(filled.pixels).max() <= 1.5  # blending may go a little beyond
-    again = patchmatch.fill(rgb, hole, usable, seed, quiet)
+    again = patchmatch.fill(rgb, hole, usable, seed)
     assert (again.pixels == filled.pixels).all() and (again.offsets == filled.offsets).all()
 
 
@@ -81,13 +78,13 @@ def test_what_may_not_be_copied_is_not():
     rgb[:, 90:] = (1, 0, 0)
     hole, usable = disc((90, 140), (70, 45), 15), np.ones((90, 140), bool)
     usable[:, 88:] = False
-    filled = patchmatch.fill(rgb, hole, usable, 0, quiet).pixels[hole]
+    filled = patchmatch.fill(rgb, hole, usable, 0).pixels[hole]
     assert filled[:, 1].min() > 0.2
 
 
 def test_a_finished_picture_keeps_its_pixels_and_finds_its_like():
     picture, hole = stripes(120), disc((120, 120), (60, 60), 18)
-    found = patchmatch.match(picture, hole, ~hole, 0, quiet)
+    found = patchmatch.match(picture, hole, ~hole, 0)
     assert (found.pixels == picture).all()
     places = np.argwhere(hole)
     sources = places + found.offsets[hole]
@@ -95,18 +92,13 @@ def test_a_finished_picture_keeps_its_pixels_and_finds_its_like():
     assert np.abs(picture[tuple(sources.T)] - picture[hole]).mean() < 0.02
 
 
-def test_a_raised_step_ends_the_work():
-    told = []
-
-    def step(share: float) -> None:
-        told.append(share)
-        if len(told) == 3:
-            raise KeyError
-
+def test_the_work_is_cancelled_between_two_rounds():
+    shares: list[float] = []
+    monitor = Monitor(on_progress=lambda share, message: shares.append(share), is_cancelled=lambda: len(shares) == 3)
     hole = disc((120, 120), (60, 60), 18)
-    with pytest.raises(KeyError):
-        patchmatch.fill(stripes(120), hole, ~hole, 0, step)
-    assert told == sorted(told) and len(told) == 3
+    with pytest.raises(UserError, match="Cancelled"):
+        patchmatch.fill(stripes(120), hole, ~hole, 0, monitor)
+    assert shares == sorted(shares) and len(shares) == 3
 
 
 # -- smooth surroundings
@@ -157,24 +149,6 @@ def test_a_large_hole_is_as_sharp_and_as_grainy_as_the_photo(engine, photo, dept
     assert 0.75 < inside / outside < 1.25
 
 
-def test_reducing_leaves_out_what_is_in_the_hole():
-    photo = np.full((80, 120, 3), 100, np.uint16)
-    hole = disc((80, 120), (60, 40), 21)
-    photo[hole] = 60000
-    picture, small = detail.reduced(photo, hole, 65535, 40)
-    assert picture.shape == (27, 40, 3) and small.shape == (27, 40)
-    known = picture[~small]
-    assert known.min() == known.max() == np.float32(100 / 65535)
-    assert small[13, 20] and not small[0, 0]
-
-
-def test_at_full_size_nothing_is_reduced():
-    rgb = np.random.default_rng(3).random((40, 30, 3), np.float32)
-    hole = disc((40, 30), (15, 20), 5)
-    picture, small = detail.reduced(rgb, hole, 1.0, 40)
-    assert (picture[~hole] == rgb[~hole]).all() and (small == hole).all()
-
-
 # -- several objects
 
 
@@ -187,10 +161,10 @@ def masked(shape: tuple[int, int], *boxes: tuple[int, int, int, int]) -> np.ndar
 
 def test_objects_far_apart_get_windows_of_their_own_and_near_ones_share():
     far = masked((2000, 3000), (100, 100, 80, 60), (2700, 1800, 90, 70))
-    found = sorted(removal.holes(far, far))
+    found = sorted(removal.find_holes(far, far))
     assert [hole.bounds for hole in found] == [(100, 100, 80, 60), (2700, 1800, 90, 70)]
     near = masked((2000, 3000), (1000, 1000, 80, 60), (1100, 1000, 80, 60))
-    (one,) = removal.holes(near, near)
+    (one,) = removal.find_holes(near, near)
     assert one.bounds == (1000, 1000, 180, 60)
 
 
@@ -203,7 +177,7 @@ def test_every_pixel_is_in_just_one_part_with_half_its_size_around_it(width, hei
         x, y = rng.integers(width), rng.integers(height)
         mask[y : y + rng.integers(1, 30), x : x + rng.integers(1, 30)] = 255
     covered = np.zeros(mask.shape, int)
-    for hole in removal.holes(mask, mask):
+    for hole in removal.find_holes(mask, mask):
         assert hole.window.inside(width, height)
         assert hole.window.union(hole.bounds) == hole.window
         reach = hole.bounds.grown(hole.bounds.width // 2, hole.bounds.height // 2, width, height)
@@ -216,11 +190,11 @@ def test_two_objects_are_removed_in_one_job_and_none_is_copied_into_the_other(en
     image = photo.copy()
     mask = masked(photo.shape[:2], (30, 30, 60, 50), (520, 300, 60, 50))
     image[mask > 0] = (255, 0, 255)
-    told = []
-    clean = engine.remove(image, mask, progress=lambda share, word: told.append((share, word)))
+    reported = []
+    clean = engine.remove(image, mask, progress=lambda share, message: reported.append((share, message)))
     assert not (clean[mask > 0] == (255, 0, 255)).all(axis=1).any()
-    assert {word for _, word in told} >= {"Removing object 1 of 2", "Removing object 2 of 2"}
-    assert [share for share, _ in told] == sorted(share for share, _ in told)
+    assert {message for _, message in reported} >= {"Removing object 1 of 2", "Removing object 2 of 2"}
+    assert [share for share, _ in reported] == sorted(share for share, _ in reported)
 
 
 def test_another_part_s_object_is_not_copied_though_it_is_in_the_window(engine):
@@ -230,18 +204,6 @@ def test_another_part_s_object_is_not_copied_though_it_is_in_the_window(engine):
     image[mask > 0] = (255, 0, 255)
     clean = engine.remove(image, mask, grow=0, feather=0)
     assert clean[mask > 0][:, 1].min() > 60
-
-
-# -- which inpainter
-
-
-def test_a_damaged_lama_is_said_and_nothing_is_changed(home, photo, rocket):
-    place = home / "models" / "big-lama" / "big-lama.pt"
-    place.parent.mkdir()
-    place.write_bytes(b"not a model")
-    pytest.importorskip("torch", reason="torch is not installed (the extra `full`), so that LaMa is not looked for")
-    with pytest.raises(UserError, match="damaged"):
-        Engine(Store(home / "models")).remove(photo, rocket)
 
 
 # -- odd input

@@ -1,0 +1,71 @@
+"""Which model removes, when it is loaded, and what it takes the room for."""
+
+import pytest
+
+from inference_server import Engine, UserError
+from inference_server.models import packages
+from inference_server.models.catalogue import MODELS
+from inference_server.models.store import Store
+from inference_server.remove import inpainters
+
+
+class Painter:
+    """Stands for one that is on the device, and keeps what it is asked to make room for."""
+
+    def __init__(self) -> None:
+        self.made_room_for: list[int] = []
+
+    def release_for(self, needed: int) -> None:
+        self.made_room_for.append(needed)
+
+
+@pytest.fixture
+def lama_seems_here(home, monkeypatch):
+    """big-lama's file is there, though it is damaged, and so is torch."""
+    monkeypatch.setattr(packages, "find_spec", lambda package: package)
+    file = home / "models" / "big-lama" / "big-lama.pt"
+    file.parent.mkdir()
+    file.write_bytes(b"not a model")
+    return file
+
+
+def test_patchmatch_is_chosen_without_lama_or_without_its_package(home, lama_seems_here, monkeypatch):
+    assert inpainters.choose(Store()) == "big-lama"
+    monkeypatch.setattr(packages, "find_spec", lambda package: None)
+    assert inpainters.choose(Store()) == "patchmatch"
+    monkeypatch.setattr(packages, "find_spec", lambda package: package)
+    lama_seems_here.unlink()
+    assert inpainters.choose(Store()) == "patchmatch"
+
+
+def test_a_damaged_lama_is_said_and_nothing_is_changed(home, lama_seems_here, photo, rocket):
+    before = photo.copy()
+    with pytest.raises(UserError, match="damaged"):
+        Engine(Store(home / "models")).remove(photo, rocket)
+    assert (photo == before).all()
+
+
+def test_the_next_removal_is_with_the_best_that_is_there(home, monkeypatch, photo, rocket, request):
+    engine, loaded = Engine(Store(home / "models")), []
+    load = inpainters.load
+    monkeypatch.setattr(inpainters, "load", lambda store, name, *rest: loaded.append(name) or load(store, name, *rest))
+    engine.remove(photo, rocket)
+    engine.remove(photo, rocket)
+    assert loaded == ["patchmatch"]
+    file = request.getfixturevalue("lama_seems_here")
+    with pytest.raises(UserError, match="damaged"):
+        engine.remove(photo, rocket)
+    file.unlink()
+    engine.remove(photo, rocket)
+    assert loaded == ["patchmatch", "big-lama", "patchmatch"]
+
+
+def test_the_painter_makes_room_for_lama_and_stays_for_patchmatch(home, monkeypatch, photo, rocket, request):
+    engine, painter = Engine(Store(home / "models")), Painter()
+    monkeypatch.setattr(engine, "_painter", painter)
+    engine.remove(photo, rocket)
+    assert painter.made_room_for == [], "PatchMatch does not use the device"
+    request.getfixturevalue("lama_seems_here")
+    with pytest.raises(UserError, match="damaged"):
+        engine.remove(photo, rocket)
+    assert painter.made_room_for == [MODELS["big-lama"].memory]
