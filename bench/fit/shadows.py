@@ -77,8 +77,8 @@ class Weights(NamedTuple):
 def main() -> int:
     photos = photographs()
     scenes = list(all_scenes(photos))
-    if not any(scene.cast for scene in scenes):
-        sys.exit("None of these photographs has an object that could be pasted into another one.")
+    if len({scene[:2] for scene in scenes if scene.cast}) < 2:
+        sys.exit("Too few of these photographs have an object that could be pasted into another one.")
     fitted, product = logistic(scenes), Weights(shadows.BIAS, np.array(shadows.WEIGHTS))
     print(f"fitted to {len(scenes)} composites, half of them with a shadow:\n{as_code(fitted)}")
     print(f"the product's:\n{as_code(product)}")

@@ -4,7 +4,8 @@ The segmenter's own scores choose among part, subpart and whole hardly better th
 mask: GrabCut .68, COCO .60, where the best of three has .86 and .78).  Where people click is better evidence: a single
 click is mostly on the middle of the object, so a mask is the likelier the nearer its deepest point lies to the click,
 and the less of the image's border it covers (.80 and .72).  The weights below are a ridge regression of IoU on 130
-photos, 50 of GrabCut and 80 of COCO; their cross-validated figures differ from the fitted ones by less than .01.
+photos, 50 of GrabCut and 80 of COCO (bench/fit/mask_ranking.py); their cross-validated figures differ from the fitted
+ones by less than .01.
 """
 
 import cv2

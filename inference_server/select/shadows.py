@@ -10,9 +10,10 @@
 3. The likeliest piece is taken, and its edge refined in finer pixels by a guided filter (`edges.guided`).
 
 The weights are fitted to the pieces around 140 objects pasted into photographs, with and without a shadow, and around
-67 objects of GrabCut and COCO, of which seven have one.  On 80 further composites 44 % of the shadows are found, with a
-mean IoU of .73, and in 6 % something is found where there is no shadow.  A shadow that is missed can be clicked on; one
-that is not there costs a piece of the photo, so doubtful pieces are left out.
+67 objects of GrabCut and COCO, of which seven have one (bench/fit/shadows.py does the first part).  On 80 further
+composites 44 % of the shadows are found, with a mean IoU of .73, and in 6 % something is found where there is no
+shadow.  A shadow that is missed can be clicked on; one that is not there costs a piece of the photo, so doubtful pieces
+are left out.
 """
 
 from collections.abc import Iterator
