@@ -22,7 +22,7 @@ from ..imaging.sampling import extrapolate
 from ..shared.monitor import Monitor
 
 # What these were chosen by is shown by bench/fit/defocus.py.
-LARGEST = 0.03  # of the photo's long side: the disc's radius at full strength, as of 85 mm f/1.4 at 2.5 m
+LARGEST = 0.03  # of the photo's long side: the disc's radius at full strength, that of an 85 mm f/1.4 at 2.5 m
 FINEST = 0.7  # pixels: a smaller disc is none
 DISC = 5.0  # pixels of a disc's radius in the picture it is made in, at most; above this filtering is slow
 PER_OCTAVE = 2  # radii
