@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from inference_server import UserError
 from inference_server.models import packages
@@ -97,6 +99,23 @@ def test_a_model_that_only_its_maker_gives_out_says_where(tmp_path):
     for needed in (lambda: Store(tmp_path).fetch("sam3"), lambda: Store(tmp_path).demand("sam3", Job.SELECT)):
         with pytest.raises(UserError, match=r"https://.*/facebook/sam3, .*models import sam3 config\.json"):
             needed()
+
+
+# -- embeddings
+
+
+@given(st.integers(1, 1024), st.integers(1, 1024), st.booleans())
+def test_the_grid_holds_the_image_and_no_more(width, height, padded):
+    side = max(width, height)
+    cells = (256 / side, 256 / side) if padded else (256 / width, 256 / height)
+    embedding = segmenters.Embedding(None, (width, height), cells, 0)
+    for count, full, pixels, scale in zip(
+        embedding.grid[::-1], embedding.full_grid[::-1], (width, height), cells, strict=True
+    ):
+        assert 1 <= full <= count <= 256
+        assert count - 1 - 1e-5 < pixels * scale <= count + 1e-5
+        assert count - full <= 1
+    assert max(embedding.grid) == max(embedding.full_grid) == 256
 
 
 # -- ONNX graphs
@@ -195,7 +214,7 @@ def load_pair(tmp_path, monkeypatch):
     return load
 
 
-def looking_at(sam, image: np.ndarray):
+def predictor_for(sam, image: np.ndarray):
     """Meta's own predictor."""
     predictor = small_models.segment_anything().SamPredictor(sam)
     predictor.set_image(image)
@@ -244,13 +263,13 @@ def test_onnx_pairs_of_every_layout_answer_as_the_model_they_come_from(sam, grap
     image = small_models.picture(64, 48)
     embedding = pair.encode(image)
     assert embedding.size == (64, 48) and embedding.cells == (0.25, 0.25) and embedding.nbytes == 32 * 4 * 4 * 4
-    assert_answers_as(pair, embedding, reference(looking_at(sam, image)))
+    assert_answers_as(pair, embedding, reference(predictor_for(sam, image)))
 
 
 def test_an_onnx_graph_in_which_the_four_masks_are_not_found_gives_its_one(sam, graphs, load_pair):
     pair = load_pair(graphs["any pixels"], graphs["one altered mask out"])
     image = small_models.picture(64, 64)
-    masks, scores = reference(looking_at(sam, image))(CLICKS, LABELS)
+    masks, scores = reference(predictor_for(sam, image))(CLICKS, LABELS)
     assert_same(pair.decode(pair.encode(image), CLICKS, LABELS), (1.5 * masks[:1], 1.5 * scores[:1]))
 
 

@@ -11,7 +11,7 @@ from inference_server.models import packages
 from inference_server.select import segmenters
 
 from .. import small_models
-from .test_segmenters import CLICKS, LABELS, assert_answers_as, assert_same, looking_at, put, reference
+from .test_segmenters import CLICKS, LABELS, assert_answers_as, assert_same, predictor_for, put, reference
 
 torch = pytest.importorskip("torch", reason="torch is not installed (the extra `full`)")
 
@@ -40,7 +40,7 @@ def test_sam_answers_as_its_own_predictor_whatever_the_photos_size(size):
     from inference_server.select.segmenters.sam_vit import SamVit
 
     sam, image = small_models.small_sam(), small_models.picture(*size)
-    ours, predictor = SamVit(sam, "cpu"), looking_at(sam, image)
+    ours, predictor = SamVit(sam, "cpu"), predictor_for(sam, image)
     embedding = ours.encode(image)
     # Pillow and torch round one pixel in a hundred differently; what becomes of the clicks has no such excuse.
     apart = (embedding.features - predictor.features).abs().mean() / predictor.features.abs().mean()
@@ -74,7 +74,7 @@ def test_vit_b_is_read_from_its_checkpoint_and_answers_as_its_own_predictor(chec
         return seen[0][1]
 
     theirs.image_encoder.forward = encoded_before
-    assert_answers_as(ours, embedding, reference(looking_at(theirs, image)))
+    assert_answers_as(ours, embedding, reference(predictor_for(theirs, image)))
 
 
 def test_every_size_is_known_by_its_checkpoint():
@@ -235,7 +235,7 @@ def test_sam3_finds_what_its_own_processor_and_model_find(sam3_folder, monkeypat
     pytest.importorskip("torchvision", reason="the library's own preprocessing needs torchvision", exc_type=Exception)
     image = small_models.picture(*size)
     ours = small_models.load(monkeypatch, sam3_folder, "sam3", *SAM3_FILES)
-    monkeypatch.setattr("inference_server.select.segmenters.sam3.SURE_ENOUGH", 0.1)
+    monkeypatch.setattr("inference_server.select.segmenters.sam3.LEAST_SCORE", 0.1)
     embedding = ours.encode(image)
     assert embedding.size == size and embedding.cells == (32 / size[0], 32 / size[1])
     logits, scores = ours.find(embedding, text)
@@ -261,7 +261,7 @@ def test_sam3_finds_what_its_own_processor_and_model_find(sam3_folder, monkeypat
 
 def test_sam3_says_so_by_silence_where_it_sees_nothing_of_the_kind(sam3_folder, monkeypatch):
     ours = small_models.load(monkeypatch, sam3_folder, "sam3", *SAM3_FILES)
-    monkeypatch.setattr("inference_server.select.segmenters.sam3.SURE_ENOUGH", 2.0)
+    monkeypatch.setattr("inference_server.select.segmenters.sam3.LEAST_SCORE", 2.0)
     logits, scores = ours.find(ours.encode(small_models.picture(90, 60)), "")
     assert logits.shape == (0, 32, 32) and scores.shape == (0,)
 

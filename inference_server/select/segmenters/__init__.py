@@ -135,8 +135,8 @@ def choose(store: Store, gpu_memory: int | None = None) -> str:
     return next(suitable, starter).name
 
 
-def no_such_model(place: Path, kind: str, error: Exception, packages: str) -> UserError:
-    """What to raise when `place` cannot be read as a model of this kind by these packages; error: what came of trying.
+def unreadable_error(place: Path, kind: str, error: Exception, packages: str) -> UserError:
+    """The error for a model of this kind at `place` that these packages cannot read.  error: what they raised.
 
     By then the files are known to be those of the catalogue.
     """

@@ -1,4 +1,4 @@
-"""SAM 2.1, from clicks on a single image, with `transformers`.
+"""SAM 2.1, for single images, with `transformers`.
 
 Method: Ravi et al. 2024, "SAM 2: Segment Anything in Images and Videos", section 4.  Interface: see the package.
 """
@@ -11,25 +11,27 @@ import torch
 from transformers import Sam2Model
 
 from ...models.devices import best, half
+from ...shared.geometry import Box
 from . import Embedding
 from .pixels import squashed
 from .pretrained import read
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-STRONGEST = 32.0  # a mask that is fed back is clipped to this, as its makers' own predictor does
+STRONGEST = 32.0  # logits that are fed back are clipped to this, as in its makers' own predictor
 
 
 class Sam2:
-    """model: a Sam2Model on `device`."""
+    """A `Segmenter`."""
 
-    def __init__(self, model: Any, device: str):
+    def __init__(self, model: Any, device: str) -> None:
+        """model: a Sam2Model on `device`."""
         self._model, self._device = model, device
         self._side = model.config.prompt_encoder_config.image_size
         self._cells = model.prompt_encoder.mask_input_size[0]
 
     @torch.inference_mode()
     def encode(self, image: np.ndarray) -> Embedding:
-        """image: (h, w, 3) uint8 RGB, which is squashed to a square (1024)."""
+        """image: (h, w, 3) uint8 RGB, which is scaled to a square (1024)."""
         height, width = image.shape[:2]
         picture = squashed(image, self._side, MEAN, STD, self._device)
         with half(self._device):
@@ -43,16 +45,16 @@ class Sam2:
         embedding: Embedding,
         points: np.ndarray,
         labels: np.ndarray,
-        box: tuple[float, float, float, float] | None = None,
+        box: Box | None = None,
         previous: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Four masks (4, 256, 256) over the whole image: the single-mask token's own, then the three."""
+        """Four masks (4, 256, 256) over the whole image: the single-mask token's, then the three."""
         scale = self._side / np.array(embedding.size)
-        some = len(points) > 0
+        has_points = len(points) > 0
         answer = self._model(
             image_embeddings=embedding.features,
-            input_points=self._tensor(np.asarray(points) * scale) if some else None,
-            input_labels=self._tensor(labels).int() if some else None,
+            input_points=self._tensor(np.asarray(points) * scale) if has_points else None,
+            input_labels=self._tensor(labels).int() if has_points else None,
             input_boxes=None if box is None else self._tensor(np.array(box) * np.tile(scale, 2)),
             input_masks=None if previous is None else self._tensor(previous.clip(-STRONGEST, STRONGEST)),
             multimask_output=False,
@@ -65,11 +67,12 @@ class Sam2:
 
 
 def load(files: dict[str, Path]) -> Sam2:
-    """files: config.json and model.safetensors, in one folder.  Raises UserError where they are no SAM 2."""
+    """files: config.json and model.safetensors, in one folder.  Raises UserError where they are not a SAM 2."""
     device = best()
     model = read(Sam2Model, files["config.json"].parent, device)
-    # The decoder computes four masks and then gives three, or one: the single mask, or the best of the three where that
-    # one is not stable.  All four are wanted, and the decoder is what a click waits for: let it "choose" them all.
+    # The decoder computes four masks and then returns three, or one: the single mask, or the best of the three where
+    # that is not stable.  All four are needed, and a second pass would double what a click waits for: so its choice is
+    # replaced by one that keeps them all.
     model.mask_decoder.dynamic_multimask_via_stability = True
     model.mask_decoder._dynamic_multimask_via_stability = lambda masks, scores: (masks, scores)
     return Sam2(model, device)

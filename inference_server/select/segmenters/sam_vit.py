@@ -14,16 +14,18 @@ import numpy as np
 import torch
 
 from ...models.devices import best, half
-from . import Embedding, no_such_model
+from ...shared.geometry import Box
+from . import Embedding, unreadable_error
 from .pixels import scaled
 
 BY_WIDTH = {768: "vit_b", 1024: "vit_l", 1280: "vit_h"}  # channels of the encoder -> its name in the package
 
 
 class SamVit:
-    """sam: a `segment_anything` Sam whose parameters lie on `device`."""
+    """A `Segmenter`."""
 
-    def __init__(self, sam: Any, device: str):
+    def __init__(self, sam: Any, device: str) -> None:
+        """sam: a `segment_anything` Sam whose parameters are on `device`."""
         self._sam, self._device = sam, device
         self._side = sam.image_encoder.img_size
         self._cells = 4 * sam.prompt_encoder.image_embedding_size[0]
@@ -45,16 +47,16 @@ class SamVit:
         embedding: Embedding,
         points: np.ndarray,
         labels: np.ndarray,
-        box: tuple[float, float, float, float] | None = None,
+        box: Box | None = None,
         previous: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Four masks (4, 256, 256) over the padded square: the single-mask token's, then the three."""
         scale = np.array(embedding.cells) * self._side / self._cells
-        clicks = None
+        point_prompt = None
         if len(points):
-            clicks = self._tensor(np.asarray(points) * scale)[None], self._tensor(labels)[None]
+            point_prompt = self._tensor(np.asarray(points) * scale)[None], self._tensor(labels)[None]
         sparse, dense = self._sam.prompt_encoder(
-            points=clicks,
+            points=point_prompt,
             boxes=None if box is None else self._tensor(np.array(box) * np.tile(scale, 2))[None],
             masks=None if previous is None else self._tensor(previous)[None, None],
         )
@@ -71,18 +73,18 @@ class SamVit:
 
 
 def load(files: dict[str, Path]) -> SamVit:
-    """files: one checkpoint as Meta publishes them, sam_vit_….pth.  Raises UserError where it is none."""
+    """files: one checkpoint as Meta publishes them, sam_vit_….pth.  Raises UserError where it is not one."""
     (path,) = files.values()
     device = best()
     try:
         weights = torch.load(path, map_location="cpu", weights_only=True)
         kind = BY_WIDTH[weights["image_encoder.pos_embed"].shape[-1]]
-        with torch.device("meta"):  # ViT-H takes ten seconds to fill with random numbers that nobody wants
+        with torch.device("meta"):  # filling ViT-H with random numbers takes ten seconds
             sam = _library().sam_model_registry[kind]()
         sam.load_state_dict(weights, assign=True)
-    except Exception as error:  # torch has a kind of its own for each way in which a file can be wrong
-        raise no_such_model(path, "Sam", error, "torch segment-anything") from None
-    # These two are in no checkpoint.
+    except Exception as error:  # torch has an exception of its own for each way in which a file can be wrong
+        raise unreadable_error(path, "Sam", error, "torch segment-anything") from None
+    # Checkpoints do not have these two.
     sam.pixel_mean = torch.tensor([123.675, 116.28, 103.53]).view(3, 1, 1)
     sam.pixel_std = torch.tensor([58.395, 57.12, 57.375]).view(3, 1, 1)
     return SamVit(sam.to(device).eval().requires_grad_(requires_grad=False), device)
@@ -91,8 +93,8 @@ def load(files: dict[str, Path]) -> SamVit:
 def _library() -> Any:
     """The module `segment_anything.build_sam`, without running the package's own __init__.
 
-    That imports the mask generator for whole images, and with it a torchvision that must match torch to the build;
-    the models need torch alone.  So the package's folder is entered under another name.
+    That imports the automatic mask generator, and with it a torchvision that must be built for this very torch; the
+    models need torch alone.  So the package's folder is imported under another name.
     """
     alias = f"{__name__}_library"
     if alias not in sys.modules:
