@@ -109,14 +109,6 @@ FORGOTTEN = {
     "phase": Phase.POINTING,
     "status": None,
 }
-    "results": (),
-    "pictures": (),
-    "not_composed": None,
-    "shown": 0,
-    "choices": FINAL,
-    "phase": Phase.POINTING,
-    "status": None,
-}
 
 # Each row: a state, an event, what changes of the state, the commands.
 POINTED_AT = {
@@ -611,10 +603,10 @@ def test_only_the_latest_masks_are_kept():
 @pytest.mark.parametrize(
     ("state", "summary"),
     [
-        (ASKED, "pointing waiting revision=0 hover=0 results=0"),
-        (replace(POINTING, hover="hover"), "pointing settled revision=3 hover=1 results=0"),
-        (WORKING, "working settled revision=3 hover=0 results=0"),
-        (RESULTS, "results settled revision=3 hover=0 results=2"),
+        (ASKED, "pointing waiting revision=0 hover=0 runs=0 results=0"),
+        (replace(POINTING, hover="hover"), "pointing settled revision=3 hover=1 runs=0 results=0"),
+        (WORKING, "working settled revision=3 hover=0 runs=1 results=0"),
+        (RESULTS, "results settled revision=3 hover=0 runs=1 results=2"),
     ],
 )
 def test_a_state_is_summed_up_in_a_line(state, summary):

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import time
 
 import numpy as np
 import pytest
@@ -13,9 +12,8 @@ from .conftest import IN_GIMP
 from .window import Dialog, wait_for
 
 pytestmark = IN_GIMP
-REMOVE, SELECT = "Remove the object that is clicked", "Select the object that is clicked"
-EDIT, REPLACE = "Change a result", "Put another world around the object"
 TOWER = (205, 330)  # another object
+SAME = 0.0005  # of the photo: where it lies on the screen is estimated
 
 
 @pytest.fixture
@@ -29,8 +27,9 @@ def near(rocket):
     return fits
 
 
-def empty(overlay: np.ndarray) -> bool:
-    return overlay.mean() < 0.003  # but for the marks
+def differ(one: np.ndarray, other: np.ndarray) -> float:
+    """The share of the photo where two overlays differ."""
+    return (one != other).mean()
 
 
 @pytest.fixture
@@ -39,25 +38,25 @@ def clicked(photo, near):
 
     def at(dialog: Dialog) -> np.ndarray:
         dialog.point(photo, *CLICK)
-        return dialog.wait_for_overlay(photo, near, "a click does not show the object")
+        overlay = dialog.final_overlay(photo)
+        assert near(overlay), "a click does not show the object"
+        return overlay
 
     return at
 
 
 def test_click_look_apply_and_one_undo_takes_all_back(window, photo, rocket, clicked):
     gimp = window("plain")
-    dialog = gimp.open(REMOVE)
+    dialog = gimp.open("remove")
     dialog.keep("opened")
-    clicked(dialog)
-    time.sleep(1)  # the second look
-    first = dialog.overlay(photo)
+    first = clicked(dialog)
     dialog.keep("clicked")
     dialog.press("Tab")
-    dialog.wait_for_overlay(photo, lambda shown: (shown != first).mean() > 0.001, "Tab shows no other mask")
+    assert differ(dialog.final_overlay(photo), first) > 0.001, "Tab shows no other mask"
     dialog.press("Tab", "Tab")
-    dialog.wait_for_overlay(photo, lambda shown: (shown != first).mean() < 0.001, "Tab does not come round")
+    assert differ(dialog.final_overlay(photo, changes=2), first) < SAME, "Tab does not come round"
     dialog.press("alt+r")
-    dialog.wait_for_overlay(photo, lambda shown: (shown != first).mean() > 0.01, "no preview")
+    dialog.wait_for_results()
     dialog.drag(photo, CLICK[0] - 60, 40, CLICK[0], 40)
     below = slice(250, None)  # the line's handle
     changed = np.abs(dialog.shown(photo) - photo).mean(axis=2)[below]
@@ -75,30 +74,31 @@ def test_click_look_apply_and_one_undo_takes_all_back(window, photo, rocket, cli
 
 def test_an_object_goes_by_keyboard_alone(window, photo, near):
     gimp = window("plain")
-    dialog = gimp.open(REMOVE)
+    dialog = gimp.open("remove")
     dialog.at(photo, 0, 0)
     # The cross begins in the middle of the photo, on the rocket.
     dialog.press("Up", "Down", "space")
-    dialog.wait_for_overlay(photo, near, "the space key does not click")
+    assert near(dialog.final_overlay(photo)), "the space key does not click"
     dialog.apply()
 
 
 def test_clicks_that_leave_out_boxes_and_taking_them_back(window, photo, rocket, near):
     gimp = window("plain")
-    dialog = gimp.open(REMOVE)
+    dialog = gimp.open("remove")
     dialog.drag(photo, 290, 100, 350, 425)
-    boxed = dialog.wait_for_overlay(photo, near, "a box does not show the object")
+    boxed = dialog.final_overlay(photo)
+    assert near(boxed), "a box does not show the object"
     rows = np.flatnonzero((rocket > 127).any(axis=1))
     low = (CLICK[0], int(rows[-1]) - 12)
     dialog.point(photo, *low, hold="ctrl")
-    dialog.wait_for_overlay(photo, lambda shown: (shown != boxed).mean() > 0.002, "Ctrl+click leaves nothing out")
+    assert differ(dialog.final_overlay(photo), boxed) > 0.002, "Ctrl+click leaves nothing out"
     dialog.keep("left-out")
     dialog.press("BackSpace")
-    dialog.wait_for_overlay(photo, lambda shown: (shown != boxed).mean() < 0.001, "Backspace takes nothing back")
+    assert differ(dialog.final_overlay(photo), boxed) < SAME, "Backspace does not bring back the mask there was"
     dialog.point(photo, *low, button="3")
-    dialog.wait_for_overlay(photo, lambda shown: (shown != boxed).mean() > 0.002, "a right click leaves nothing out")
+    assert differ(dialog.final_overlay(photo), boxed) > 0.002, "a right click leaves nothing out"
     dialog.press("Delete")
-    dialog.wait_for_overlay(photo, empty, "Delete leaves something")
+    assert dialog.final_overlay(photo).mean() < SAME, "Delete leaves something"
     dialog.press("Escape")
     dialog.wait_closed()
     assert gimp.layers() == 1
@@ -106,11 +106,13 @@ def test_clicks_that_leave_out_boxes_and_taking_them_back(window, photo, rocket,
 
 def test_settings_change_the_overlay_at_once(window, photo, near):
     gimp = window("click")  # which is on the path: it is there when the dialog opens
-    dialog = gimp.open(REMOVE)
-    before = dialog.wait_for_overlay(photo, near, "the path's click is not there")
+    dialog = gimp.open("remove")
+    before = dialog.final_overlay(photo, changes=0)
+    assert near(before), "the path's click is not there"
     dialog.write("g", "40")
     dialog.press("Return")
-    grown = dialog.wait_for_overlay(photo, lambda shown: shown.sum() > 1.3 * before.sum(), "Grow does not show")
+    grown = dialog.final_overlay(photo)
+    assert grown.sum() > 1.3 * before.sum(), "Grow does not show"
     assert grown[before].mean() > 0.95
     assert dialog.is_open
     dialog.press("Escape")
@@ -119,74 +121,84 @@ def test_settings_change_the_overlay_at_once(window, photo, near):
 
 def test_a_selection_is_there_when_it_opens_and_is_used_as_it_is(window, photo):
     gimp = window("selected")
-    dialog = gimp.open(REMOVE)
-
-    def square(shown: np.ndarray) -> bool:
-        return shown[100:180, 200:280].mean() > 0.9 and shown[:80].mean() < 0.01
-
-    dialog.wait_for_overlay(photo, square, "the selection is not shown")
+    dialog = gimp.open("remove")
+    shown = dialog.final_overlay(photo, changes=0)
+    assert shown[100:180, 200:280].mean() > 0.9 and shown[:80].mean() < 0.01, "the selection is not shown"
     dialog.apply()
 
 
 def test_what_was_done_is_edited_again_in_its_place(window, photo, near, clicked, tmp_path):
     gimp = window("plain")
-    dialog = gimp.open(REMOVE)
+    dialog = gimp.open("remove")
     clicked(dialog)
     dialog.apply()
     gimp.press("Page_Up")  # the photo's layer is selected; above it is the group
-    dialog = gimp.open(EDIT)
-    before = dialog.wait_for_overlay(photo, near, "its clicks are not there")
+    dialog = gimp.open("edit")
+    before = dialog.final_overlay(photo, changes=0)
+    assert near(before), "its clicks are not there"
     dialog.write("g", "25")
     dialog.press("Return")
-    dialog.wait_for_overlay(photo, lambda shown: shown.sum() > 1.2 * before.sum(), "Grow does not show")
-    dialog.press("alt+l")
-    dialog.wait_closed()
-    time.sleep(1)
-    assert gimp.layers() == 4
+    assert dialog.final_overlay(photo).sum() > 1.2 * before.sum(), "Grow does not show"
+    dialog.apply(layers=4)
     gimp.press("ctrl+z")
-    time.sleep(1)
+    gimp.wait_for_keys()
     assert gimp.layers() == 4, "the former result does not come back in one step"
     gimp.press("ctrl+z")
     wait_for(lambda: gimp.layers() == 1, 10, "the first undo is lost")
     assert "undo" not in (tmp_path / "said").read_text(), "GIMP has complaints about the undo steps"
 
 
-def test_escape_stops_the_work_and_not_the_dialog(window, photo, home):
+def test_escape_stops_the_work_and_not_the_dialog(window, home):
     gimp = window("long")
-    dialog = gimp.open(REMOVE)
-    time.sleep(1)
+    dialog = gimp.open("remove")
     dialog.press("alt+r")
+    dialog.wait_working()
     log = home / "server.log"
     wait_for(lambda: log.exists() and "Locate done" in log.read_text(), 60, "the server has no work")
-    time.sleep(2)
     dialog.keep("working")
     dialog.press("Escape")
     wait_for(lambda: "Inpaint refused: Cancelled" in log.read_text(), 3, "the work goes on")
+    dialog.wait_pointing()
     assert dialog.is_open
     assert gimp.layers() == 1
     dialog.press("Escape")
     dialog.wait_closed()
 
 
+def test_a_job_that_cannot_begin_leaves_the_dialog_as_it_was(window, photo):
+    """Its first step fails: there is no file to put behind the object."""
+    gimp = window("click", last={"replace": {"background": "photo"}})
+    dialog = gimp.open("replace")
+    dialog.wait_settled(changes=0)
+    dialog.press("alt+r")
+    dialog.wait_for_state(lambda state: (state.runs, state.phase) == (1, "pointing"), "Preview does not end")
+    dialog.press("alt+l")
+    dialog.wait_for_state(lambda state: (state.runs, state.phase) == (2, "pointing"), "Apply does not end")
+    dialog.keep("no-file")
+    dialog.press("Escape")
+    dialog.wait_closed()
+
+
 def test_a_killed_server_is_started_again_and_the_clicks_are_kept(window, photo, home, near, clicked):
     gimp = window("plain")
-    dialog = gimp.open(REMOVE)
+    dialog = gimp.open("remove")
     first = clicked(dialog)
     killed = json.loads((home / "server.json").read_text())["pid"]
     os.kill(killed, signal.SIGKILL)
     dialog.point(photo, *TOWER)
-    dialog.wait_for_overlay(photo, lambda shown: (shown != first).mean() > 0.002, "no answer after the server's death")
+    assert differ(dialog.final_overlay(photo), first) > 0.002, "no answer after the server's death"
     assert json.loads((home / "server.json").read_text())["pid"] != killed
     dialog.press("BackSpace")
-    dialog.wait_for_overlay(photo, near, "the first click is lost")
+    assert near(dialog.final_overlay(photo)), "the first click is lost"
 
 
 @pytest.mark.parametrize("prepared", ["large", "offset"])
 def test_large_photos_and_layers_beside_the_canvas(window, prepared, clicked):
     gimp = window(prepared)
-    dialog = gimp.open(REMOVE)
+    dialog = gimp.open("remove")
     clicked(dialog)
     dialog.press("alt+r")
+    dialog.wait_for_results()
     dialog.keep(prepared)
     dialog.apply()
 
@@ -194,7 +206,7 @@ def test_large_photos_and_layers_beside_the_canvas(window, prepared, clicked):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_it_looks_like_gimp_in_its_themes(window, theme, clicked):
     gimp = window("plain", theme=theme)
-    dialog = gimp.open(REPLACE if theme == "dark" else SELECT)
+    dialog = gimp.open("replace" if theme == "dark" else "select")
     clicked(dialog)
     picture = dialog.keep(theme)
     border = np.median(picture[100:-100, -60:-45])

@@ -1,10 +1,15 @@
 """A real GIMP window on a virtual screen, worked by keyboard and mouse."""
 
+import contextlib
+import json
 import os
 import shutil
 import subprocess
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -13,18 +18,33 @@ import pytest
 from inference_server.shared import paths
 
 from . import screen
+from .x11 import Display
 
 PREPARE = Path(__file__).with_name("prepare_window.py")
 PROGRAMS = ("Xvfb", "openbox", "xdotool", "xwd")
 WIDTH, HEIGHT = 1280, 860
 TINTED = 25  # levels by which the overlay makes a photo redder, and not greener; hovering only makes it lighter
+POLL_SECONDS = 0.05
+DIALOG, SEARCH = "^Inpaint Anything$", "^Search Actions$"
+# The keys that our procedures get in GIMP, which has them in its menu without any.
+SHORTCUTS = {
+    "select": "ctrl+shift+F1",
+    "remove": "ctrl+shift+F2",
+    "fill": "ctrl+shift+F3",
+    "replace": "ctrl+shift+F4",
+    "remove-again": "ctrl+shift+F5",
+    "edit": "ctrl+shift+F6",
+    "settings": "ctrl+shift+F7",
+}
+T = TypeVar("T")
 
 
-def wait_for(happened, seconds: float, what: str):
+def wait_for(happened: Callable[[], T], seconds: float, what: str) -> T:
+    """What happened() gives, once it is true."""
     limit = time.monotonic() + seconds
     while not np.any(found := happened()):
         assert time.monotonic() < limit, what
-        time.sleep(0.2)
+        time.sleep(POLL_SECONDS)
     return found
 
 
@@ -33,19 +53,22 @@ class Window:
 
     def __init__(self, environment: dict[str, str]):
         self.environment = environment
-        self._id = wait_for(lambda: self._find("GIMP$"), 60, "GIMP shows no window")
+        self.display = Display(environment["DISPLAY"])
+        self._id = wait_for(lambda: self.find("GIMP$"), 60, "GIMP shows no window")
         self.do("windowsize", self._id, str(WIDTH - 10), str(HEIGHT - 20))
         self.do("windowactivate", "--sync", self._id)
 
     def do(self, *command: str) -> str:
+        """One command line of xdotool, and what it prints."""
         done = subprocess.run(["xdotool", *command], env=self.environment, capture_output=True, text=True)
         return done.stdout.strip()
 
-    def _find(self, name: str) -> str:
-        return self.do("search", "--onlyvisible", "--name", name).splitlines()[-1:][0] if self.shows(name) else ""
+    def find(self, name: str) -> str:
+        """The id of the last window with such a name; "" where none is seen."""
+        return next(iter(self.do("search", "--onlyvisible", "--name", name).splitlines()[-1:]), "")
 
     def shows(self, name: str) -> bool:
-        return bool(self.do("search", "--onlyvisible", "--name", name))
+        return bool(self.find(name))
 
     def layers(self) -> int:
         title = self.do("getwindowname", self._id)
@@ -55,42 +78,154 @@ class Window:
         self.do("windowactivate", "--sync", self._id)
         self.do("key", keys)
 
-    def call(self, found_by: str) -> None:
-        """Start an action through GIMP's search (the slash key), by words that only its name or description has."""
+    def wait_for_keys(self) -> None:
+        """Wait until GIMP has done what was pressed: only then does it open its search."""
         self.press("slash")
-        wait_for(lambda: self.shows("Search Actions"), 10, "GIMP's search does not open")
-        time.sleep(1)
-        self.do("type", found_by)
-        time.sleep(1.5)
-        self.do("key", "Down")
-        self.do("key", "Return")
+        wait_for(lambda: self.shows(SEARCH), 20, "GIMP's search does not open")
+        self.do("key", "Escape")
+        wait_for(lambda: not self.shows(SEARCH), 10, "GIMP's search does not close")
 
-    def open(self, found_by: str, title: str = "^Inpaint Anything$") -> "Dialog":
-        """Start an action and wait for its dialog."""
-        self.call(found_by)
+    def wait_for_plug_in(self) -> None:
+        """Wait until none of our procedures runs any more."""
+        program = f"{self.environment['GIMP3_DIRECTORY']}/plug-ins/inpaint-anything/".encode()
+
+        def runs() -> bool:
+            for process in Path("/proc").glob("[0-9]*/cmdline"):
+                with contextlib.suppress(OSError):
+                    if program in process.read_bytes():
+                        return True
+            return False
+
+        wait_for(lambda: not runs(), 60, "the plug-in does not end")
+
+    def call(self, procedure: str) -> None:
+        """Run one of our procedures, by its name without the prefix."""
+        self.press(SHORTCUTS[procedure])
+
+    def open(self, procedure: str, title: str = DIALOG) -> "Dialog":
+        """Run a procedure and wait until its window has the keyboard."""
+        self.call(procedure)
         wait_for(lambda: self.shows(title), 30, f"no dialog {title}")
-        time.sleep(0.5)
-        return Dialog(self, title)
+        found = self.find(title)
+        wait_for(lambda: self.do("getwindowfocus") == found, 10, f"the dialog {title} does not get the keyboard")
+        return Dialog(self, title, found)
+
+
+@dataclass(frozen=True)
+class State:
+    """What the dialog says of itself (`DialogState.summary` in its window's role)."""
+
+    phase: str
+    settled: bool
+    revision: int
+    hover: int
+    runs: int
+    results: int
+
+    @classmethod
+    def read(cls, role: str) -> "State | None":
+        """None where there is no state yet."""
+        try:
+            _name, phase, settled, *numbers = role.split()
+            return cls(phase, settled == "settled", *(int(number.split("=")[1]) for number in numbers))
+        except ValueError:
+            return None
 
 
 class Dialog:
     """The dialog, worked by mouse and keyboard."""
 
-    def __init__(self, gimp: Window, title: str):
-        self.gimp, self._title = gimp, title
+    def __init__(self, gimp: Window, title: str, window_id: str):
+        self.gimp, self._title, self._id = gimp, title, int(window_id)
         self._map: np.ndarray | None = None
+        self._before = 0  # the revision of the state before the last thing that was done
 
     @property
     def is_open(self) -> bool:
         return self.gimp.shows(self._title)
 
+    # -- its state
+
+    def state(self) -> State | None:
+        """What it says of itself; it is drawn by then."""
+        return State.read(self.gimp.display.text(self._id, "WM_WINDOW_ROLE"))
+
+    def wait_for_state(self, fits: Callable[[State], bool], what: str, seconds: float = 60) -> State:
+        """The state, once it fits."""
+
+        def fitting() -> State | None:
+            state = self.state()
+            return state if state and fits(state) else None
+
+        try:
+            return wait_for(fitting, seconds, what)
+        except AssertionError:
+            self.keep("failed")
+            raise AssertionError(f"{what}: {self.state()}") from None
+
+    def wait_settled(self, changes: int = 1) -> State:
+        """Wait until the mask shown is final for what was done last.
+
+        changes: how many decisions that was, as the dialog counts them: clicks, boxes, choices, settings.
+        """
+        revision = self._before + changes
+        return self.wait_for_state(
+            lambda state: state.settled and state.revision >= revision, f"not settled at revision {revision}"
+        )
+
+    def wait_for_results(self, count: int = 1, seconds: float = 120) -> State:
+        """Wait until so many results can be looked at."""
+        return self.wait_for_state(lambda state: state.results >= count, "no results", seconds)
+
+    def wait_working(self) -> State:
+        return self.wait_for_state(lambda state: state.phase == "working", "no job is started")
+
+    def wait_pointing(self) -> State:
+        return self.wait_for_state(lambda state: state.phase == "pointing", "it does not go back to the mask")
+
+    def _note_revision(self) -> None:
+        state = self.state()
+        self._before = state.revision if state else 0
+
+    # -- what is done
+
     def press(self, *keys: str) -> None:
+        self._note_revision()
         self.gimp.do("key", *keys)
 
     def write(self, letter: str, text: str) -> None:
         """Fill in the field whose underlined letter this is."""
         self.press(f"alt+{letter}", "ctrl+a")
         self.gimp.do("type", text)
+
+    def point(self, photo: np.ndarray, x: float, y: float, button: str = "1", hold: str = "") -> None:
+        """Click on a pixel of the photo."""
+        self.gimp.do("mousemove", *self.at(photo, x, y))
+        self._note_revision()
+        if hold:
+            self.gimp.do("keydown", hold)
+        self.gimp.do("click", button)
+        if hold:
+            self.gimp.do("keyup", hold)
+
+    def drag(self, photo: np.ndarray, x0: float, y0: float, x1: float, y1: float) -> None:
+        self._note_revision()
+        self.gimp.do("mousemove", *self.at(photo, x0, y0), "mousedown", "1")
+        for share in (0.3, 0.6, 1.0):
+            self.gimp.do("mousemove", *self.at(photo, x0 + share * (x1 - x0), y0 + share * (y1 - y0)))
+        self.gimp.do("mouseup", "1")
+
+    def apply(self, layers: int = 4, seconds: float = 60) -> None:
+        """Take what is shown.  layers: as many are in the image then: of one result the photo, the group, two in it."""
+        self.press("alt+l")
+        self.wait_closed(120)
+        self.gimp.wait_for_plug_in()
+        wait_for(lambda: self.gimp.layers() == layers, seconds, "no result")
+
+    def wait_closed(self, seconds: float = 60) -> None:
+        wait_for(lambda: not self.is_open, seconds, "the dialog stays")
+
+    # -- what is seen
 
     def picture(self) -> np.ndarray:
         return screen.seen(self.gimp.environment)
@@ -101,33 +236,18 @@ class Dialog:
         screen.keep(picture, name)
         return picture
 
-    def at(self, photo: np.ndarray, x: float, y: float) -> tuple[str, str]:
+    def at(self, photo: np.ndarray, x: float, y: float) -> tuple[str, ...]:
         """Where on the screen a pixel of the photo is."""
         if self._map is None:
             self._map = wait_for(lambda: self._found(photo), 20, "the dialog does not show the photo")
         return tuple(str(round(float(v))) for v in self._map @ [x, y, 1])
-
-    def point(self, photo: np.ndarray, x: float, y: float, button: str = "1", hold: str = "") -> None:
-        """Click on a pixel of the photo."""
-        self.gimp.do("mousemove", *self.at(photo, x, y))
-        if hold:
-            self.gimp.do("keydown", hold)
-        self.gimp.do("click", button)
-        if hold:
-            self.gimp.do("keyup", hold)
-
-    def drag(self, photo: np.ndarray, x0: float, y0: float, x1: float, y1: float) -> None:
-        self.gimp.do("mousemove", *self.at(photo, x0, y0), "mousedown", "1")
-        for share in (0.3, 0.6, 1.0):
-            self.gimp.do("mousemove", *self.at(photo, x0 + share * (x1 - x0), y0 + share * (y1 - y0)))
-        self.gimp.do("mouseup", "1")
 
     def shown(self, photo: np.ndarray) -> np.ndarray:
         """What the screen shows of the photo, (height, width, 3), in the photo's own pixels."""
         self.at(photo, 0, 0)
         height, width = photo.shape[:2]
         self.gimp.do("mousemove", "5", "5")  # out of the way
-        time.sleep(0.3)
+        self.wait_for_state(lambda state: not state.hover, "it shows what the pointer is no longer over")
         found = self._found(photo)
         self._map = self._map if found is None else found  # a panel that grew may have moved it
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -139,28 +259,10 @@ class Dialog:
         tint = (shown[..., 0] - shown[..., 1]) - (photo[..., 0].astype(int) - photo[..., 1])
         return cv2.morphologyEx((tint > TINTED).astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5))) > 0
 
-    def wait_for_overlay(self, photo: np.ndarray, fits, what: str, seconds: float = 20) -> np.ndarray:
-        """The overlay, once fits(overlay)."""
-
-        def good() -> np.ndarray | None:
-            overlay = self.overlay(photo)
-            return overlay if fits(overlay) else None
-
-        limit = time.monotonic() + seconds
-        while (found := good()) is None:
-            if time.monotonic() > limit:
-                self.keep("failed")
-                raise AssertionError(what)
-        return found
-
-    def apply(self, layers: int = 4, seconds: float = 60) -> None:
-        """Take what is shown.  layers: as many are in the image then: of one result the photo, the group, two in it."""
-        self.press("alt+l")
-        self.wait_closed(120)
-        wait_for(lambda: self.gimp.layers() == layers, seconds, "no result")
-
-    def wait_closed(self, seconds: float = 60) -> None:
-        wait_for(lambda: not self.is_open, seconds, "the dialog stays")
+    def final_overlay(self, photo: np.ndarray, changes: int = 1) -> np.ndarray:
+        """The overlay that is the answer to what was done last; changes: as in `wait_settled`."""
+        self.wait_settled(changes)
+        return self.overlay(photo)
 
     def _found(self, photo: np.ndarray) -> np.ndarray | None:
         try:
@@ -169,47 +271,81 @@ class Dialog:
             return None
 
 
-def windows(home: Path, photo: np.ndarray, tmp_path: Path):
+@contextlib.contextmanager
+def virtual_screen() -> Iterator[str]:
+    """An X server without a screen of its own; gives its name, as in $DISPLAY."""
+    read, write = os.pipe()
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", f"{WIDTH}x{HEIGHT}x24"]
+    with _killed(subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL)):
+        yield f":{os.read(read, 20).decode().strip()}"
+
+
+def windows(home: Path, photo: np.ndarray, tmp_path: Path) -> Iterator[Callable[..., Window]]:
     """Yields a function that opens the photo in a GIMP window, prepared in one of the ways of prepare_window.py."""
     missing = [name for name in PROGRAMS if not shutil.which(name)]
     if missing:
         pytest.skip(f"needs a virtual screen: {', '.join(missing)} not installed")
-    profile = tmp_path / "profile"
-    shutil.copytree(os.environ["GIMP3_DIRECTORY"], profile)
-    gimp = os.environ["GIMP_CONSOLE"].replace("-console", "")
-    version = subprocess.run([gimp, "--version"], capture_output=True, text=True).stdout.split()[-1]
-    settings = f'(config-version "{version}")\n(show-welcome-dialog no)\n(check-updates no)\n'
     file = tmp_path / "photo.png"
     cv2.imwrite(str(file), photo[..., ::-1])
-    processes = []
-
-    def open_window(prepare: str, theme: str = "dark", language: str = "en", options: tuple[str, ...] = ()) -> Window:
-        chosen = f'(theme-color-scheme {theme})\n(language "{language}")\n'
-        (profile / "gimprc").write_text(settings + chosen)
-        read, write = os.pipe()
-        screen = ["Xvfb", "-displayfd", str(write), "-screen", "0", f"{WIDTH}x{HEIGHT}x24"]
-        processes.append(subprocess.Popen(screen, pass_fds=[write], stderr=subprocess.DEVNULL))
-        display = f":{os.read(read, 20).decode().strip()}"
-        ready = tmp_path / "ready"
-        environment = {
-            **os.environ,
-            "DISPLAY": display,
-            "GIMP3_DIRECTORY": str(profile),
-            "PREPARE": prepare,
-            "PREPARED": str(ready),
-            paths.HOME_VARIABLE: str(home),
-        }
-        batch = ["--batch-interpreter", "python-fu-eval", "-b", f"exec(open({str(PREPARE)!r}).read())"]
-        with (tmp_path / "said").open("wb") as said:
-            for command in (["openbox"], [gimp, "-n", "--no-splash", *options, *batch, str(file)]):
-                processes.append(subprocess.Popen(command, env=environment, stdout=said, stderr=said))
-        wait_for(ready.exists, 90, "GIMP does not open the photo")
-        return Window(environment)
-
     opened: list[Window] = []
-    yield lambda *how, **more: opened.append(open_window(*how, **more)) or opened[-1]
-    for gimp in opened:
-        screen.keep(screen.seen(gimp.environment), f"end-of-{tmp_path.name}")
-    for process in reversed(processes):
+    with contextlib.ExitStack() as running:
+
+        def open_window(
+            prepare: str,
+            theme: str = "dark",
+            language: str = "en",
+            options: tuple[str, ...] = (),
+            last: dict[str, dict[str, object]] | None = None,
+        ) -> Window:
+            """last: the settings that each job was last done with."""
+            profile = _profile(tmp_path / "profile", theme, language)
+            if last:
+                (profile / "inpaint-anything.json").write_text(json.dumps(last))
+            environment = {
+                **os.environ,
+                "DISPLAY": running.enter_context(virtual_screen()),
+                "GIMP3_DIRECTORY": str(profile),
+                "PREPARE": prepare,
+                "PREPARED": str(tmp_path / "ready"),
+                paths.HOME_VARIABLE: str(home),
+            }
+            batch = ["--batch-interpreter", "python-fu-eval", "-b", f"exec(open({str(PREPARE)!r}).read())"]
+            with (tmp_path / "said").open("wb") as said:
+                for command in (["openbox"], [_gimp(), "-n", "--no-splash", *options, *batch, str(file)]):
+                    running.enter_context(_killed(subprocess.Popen(command, env=environment, stdout=said, stderr=said)))
+            wait_for((tmp_path / "ready").exists, 90, "GIMP does not open the photo")
+            opened.append(Window(environment))
+            return opened[-1]
+
+        yield open_window
+        for gimp in opened:
+            screen.keep(screen.seen(gimp.environment), f"end-of-{tmp_path.name}")
+            gimp.display.close()
+
+
+def _gimp() -> str:
+    """The program with windows."""
+    return os.environ["GIMP_CONSOLE"].replace("-console", "")
+
+
+def _profile(profile: Path, theme: str, language: str) -> Path:
+    """A copy of the profile $GIMP3_DIRECTORY, with our shortcuts and without what GIMP shows at its first start."""
+    shutil.copytree(os.environ["GIMP3_DIRECTORY"], profile, dirs_exist_ok=True)
+    version = subprocess.run([_gimp(), "--version"], capture_output=True, text=True).stdout.split()[-1]
+    settings = {"config-version": f'"{version}"', "show-welcome-dialog": "no", "check-updates": "no"}
+    settings |= {"theme-color-scheme": theme, "language": f'"{language}"'}
+    (profile / "gimprc").write_text("".join(f"({name} {value})\n" for name, value in settings.items()))
+    keys = {name: key.replace("ctrl+", "<Primary>").replace("shift+", "<Shift>") for name, key in SHORTCUTS.items()}
+    actions = "".join(f'(action "inpaint-anything-{name}" "{key}")\n' for name, key in keys.items())
+    (profile / "shortcutsrc").write_text(f"(file-version 1)\n{actions}")
+    return profile
+
+
+@contextlib.contextmanager
+def _killed(process: "subprocess.Popen[bytes]") -> Iterator[None]:
+    """Ends the process with the block."""
+    try:
+        yield
+    finally:
         process.kill()
         process.wait()

@@ -221,11 +221,12 @@ class DialogState:
 
     @property
     def summary(self) -> str:
-        """The state in a line, for programs: the phase, whether it is settled, and three numbers."""
+        """The state in a line, for programs: the phase, whether it is settled, and four numbers: decisions, whether
+        what a click would take is shown, jobs so far, and results that can be looked at."""
         settled = "settled" if self.settled else "waiting"
         hovers = int(self.hover is not None)
         ready = sum(picture is not None for picture in self.pictures)
-        return f"{self.phase.value} {settled} revision={self.revision} hover={hovers} results={ready}"
+        return f"{self.phase.value} {settled} revision={self.revision} hover={hovers} runs={self.run} results={ready}"
 
 
 Step = tuple[DialogState, tuple[Command, ...]]
