@@ -1,0 +1,75 @@
+"""Run unit tests with the lowest versions of the packages that pyproject.toml declares, without torch and without GIMP.
+
+    python3 -m tests.lowest                 the tests of the rooms that use these packages
+    python3 -m tests.lowest tests/select    what pytest is to be given instead
+
+The environment is made in the user's cache and kept.  Standard library only.  The lowest versions have wheels for
+Python 3.11 to 3.13; a newer Python looks for one of these on the PATH, and says so where there is none.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+import install
+from inference_server.shared import paths
+
+HERE = Path(__file__).resolve().parents[1]
+NEWEST = (3, 13)  # the last Python for which all of the lowest versions have wheels
+TESTS = [f"tests/{room}" for room in ("shared", "imaging", "select", "remove", "replace", "serve", "cli")]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run pytest with the lowest versions; returns its exit status."""
+    if sys.version_info[:2] > NEWEST:
+        return _with_older_python(arguments)
+    python = _environment()
+    os.environ.setdefault(paths.HOME_VARIABLE, str(install.cache() / "home"))
+    os.environ.setdefault("INPAINT_ANYTHING_PHOTO", str(install.demo_photo(python)))
+    os.environ["PYTHONPATH"] = str(HERE)
+    return subprocess.run([python, "-m", "pytest", *(arguments or TESTS)], cwd=HERE).returncode
+
+
+def lowest(requirements: Sequence[str]) -> list[str]:
+    """The requirements with their lowest version alone: ["numpy>=2.1,<3"] gives ["numpy==2.1"].
+
+    Raises ValueError for a requirement without one.
+    """
+    pinned = []
+    for requirement in requirements:
+        found = re.fullmatch(r"([\w.-]+)>=([\w.]+)(,.*)?", requirement.replace(" ", ""))
+        if found is None:
+            raise ValueError(f"pyproject.toml declares no lowest version: {requirement}")
+        pinned.append(f"{found[1]}=={found[2]}")
+    return pinned
+
+
+def _environment() -> Path:
+    """The Python of an environment with the lowest versions; made unless it is there already."""
+    project = tomllib.loads((HERE / "pyproject.toml").read_text("utf-8"))["project"]
+    wanted = [*lowest(project["dependencies"]), *project["optional-dependencies"]["test"]]
+    folder = install.cache() / f"venv-{sys.version_info[0]}.{sys.version_info[1]}-lowest"
+    stamp, python = folder / "installed", install.venv_python(folder)
+    if not stamp.is_file() or stamp.read_text("utf-8") != repr(wanted):
+        print(f"environment  {folder}, about 130 MB to download")
+        install.make_venv(folder)
+        install.pip(python, ["--only-binary=:all:", *wanted])
+        stamp.write_text(repr(wanted), "utf-8")
+    return python
+
+
+def _with_older_python(arguments: Sequence[str]) -> int:
+    for minor in range(NEWEST[1], 10, -1):
+        if python := shutil.which(f"python3.{minor}"):
+            return subprocess.run([python, "-m", "tests.lowest", *arguments], cwd=HERE).returncode
+    print("The lowest versions were not tried: they need Python 3.11, 3.12 or 3.13, and none of these is on the PATH.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,114 @@
+"""The wheel: it holds every module, each can be imported without the checkout, and its command works."""
+
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from importlib import metadata
+from pathlib import Path
+from shutil import copy, copytree, ignore_patterns
+
+import pytest
+
+import inference_server
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+LARGE = "torch diffusers transformers safetensors segment_anything"  # of the extra `full`, which may not be installed
+
+# A Python without the checkout: -I leaves out the current folder and PYTHONPATH, -S the .pth files of the environment,
+# one of which may name the checkout.  The packages that the wheel needs come from the environment of the tests.
+PYTHON = [sys.executable, "-I", "-S", "-c"]
+IMPORT = """
+import importlib, sys, traceback
+sys.path += sys.argv[1:3]
+large, failed = sys.argv[3].split(), False
+for name in sys.argv[4:]:
+    try:
+        importlib.import_module(name)
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and error.name in large:
+            print("skipped", name, "needs", error.name)
+        else:
+            failed = True
+            print(name, traceback.format_exc(limit=-1))
+print("imported from", sys.modules["inference_server"].__file__)
+sys.exit(failed)
+"""
+
+
+def modules() -> list[str]:
+    """The name of every module in the source tree, whether or not it lies in a package."""
+    files = sorted((REPOSITORY / "inference_server").rglob("*.py"))
+    names = [".".join(file.relative_to(REPOSITORY).with_suffix("").parts) for file in files]
+    return [name.removesuffix(".__init__") for name in names]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    """The wheel, built from a copy: a build in the checkout would take over what an earlier one left there."""
+    source, built = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    copytree(
+        REPOSITORY / "inference_server", source / "inference_server", ignore=ignore_patterns("__pycache__", "*.pyc")
+    )
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        copy(REPOSITORY / name, source)
+    pip("wheel", "--no-build-isolation", "--wheel-dir", built, source)
+    return next(built.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory) -> Path:
+    """An otherwise empty folder that the wheel is installed into."""
+    folder = tmp_path_factory.mktemp("installed")
+    pip("install", "--no-compile", "--target", folder, wheel)
+    return folder
+
+
+def pip(command: str, *arguments: object) -> None:
+    line = [sys.executable, "-m", "pip", "--disable-pip-version-check", command, "--quiet", "--no-deps", "--no-index"]
+    done = subprocess.run([*line, *map(str, arguments)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def run(code: str, *arguments: object) -> str:
+    """What a program printed that sees only the standard library and what it puts on its path."""
+    done = subprocess.run(
+        [*PYTHON, code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd="/",
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},  # must have no effect
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_every_module_of_the_source_tree_is_imported_from_the_wheel(installed):
+    said = run(IMPORT, installed, sysconfig.get_path("platlib"), LARGE, *modules())
+    assert f"imported from {installed / 'inference_server'}" in said
+    if skipped := re.findall("^skipped (.+)$", said, re.MULTILINE):
+        assert len(skipped) < len(modules()) / 2
+        pytest.skip("all but these were imported: " + ", ".join(skipped))
+
+
+def test_the_command_does_what_the_module_does(installed):
+    (entry,) = metadata.Distribution.at(next(installed.glob("*.dist-info"))).entry_points
+    assert entry.group == "console_scripts"
+    module, function = entry.value.split(":")
+    code = f"import sys; sys.path.insert(0, sys.argv.pop(1)); from {module} import {function}; sys.exit({function}())"
+    assert run(code, installed, "--version").strip() == inference_server.__version__
+    assert entry.name == "inpaint-anything"
+
+
+def test_the_command_is_installed_as_a_program(installed):
+    (program,) = (installed / "bin").iterdir() if sys.platform != "win32" else (installed / "Scripts").glob("*.exe")
+    assert program.stem == "inpaint-anything"
+
+
+def test_the_wheel_has_types_and_licence_and_nothing_else(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "inference_server/py.typed" in names
+    assert [name for name in names if name.endswith("/licenses/LICENSE")]
+    assert {name.split("/")[0] for name in names} == {"inference_server", f"{wheel.name.split('-py3')[0]}.dist-info"}
