@@ -1,4 +1,4 @@
-"""Samples of an image: depths, channels, and laying pixels over an image.  Pure functions.
+"""The samples of an image: depths, channels, and laying pixels over an image.  Pure functions.
 
 Images are (H, W, 3|4) uint8, uint16 or float32, RGB or RGBA.
 """
@@ -8,7 +8,7 @@ import numpy as np
 
 from ..shared.geometry import Window, proxy_size
 
-ROWS = 256  # looked at at once
+ROWS = 256  # that are read at once, to bound memory
 
 
 def to_proxy(image: np.ndarray) -> np.ndarray:
@@ -16,7 +16,7 @@ def to_proxy(image: np.ndarray) -> np.ndarray:
     height, width = image.shape[:2]
     size = proxy_size(width, height)
     small = image
-    # By halves as far as that goes: an even factor is many times faster than an odd one.
+    # Halved as often as possible: resizing by an even factor is many times faster than by an odd one.
     while min(width / size[0], height / size[1]) >= 2 and width % 2 == height % 2 == 0:
         width, height = width // 2, height // 2
         small = cv2.resize(small, (width, height), interpolation=cv2.INTER_AREA)
@@ -31,12 +31,12 @@ def to_rgb(image: np.ndarray) -> np.ndarray:
 
 
 def from_rgb(image: np.ndarray, channels: int) -> np.ndarray:
-    """The reverse of `to_rgb`: image (H, W, 3|4) with as many channels as there were."""
+    """The reverse of `to_rgb`: image (H, W, 3|4) with so many channels."""
     return image[..., {1: [0], 2: [0, 3]}[channels]] if channels < 3 else image
 
 
 def to_uint8(image: np.ndarray) -> np.ndarray:
-    """image brought to 8 bits a channel, contiguous.  float32 is taken as 0 to 1, NaN as 0, and clipped."""
+    """image with 8 bits a channel, contiguous.  float32 values are clipped to 0..1; NaN becomes 0."""
     if image.dtype == np.uint16:
         image = (image.astype(np.uint32) * 255 + 32767) // 65535
     elif image.dtype == np.float32:
@@ -45,7 +45,8 @@ def to_uint8(image: np.ndarray) -> np.ndarray:
 
 
 def white_value(image: np.ndarray) -> float:
-    """The value of image (H, W, 3|4) that stands for 1; of one with headroom, over 1, its largest."""
+    """The value of image (H, W, 3|4) that stands for 1: the largest of the type; for float32 the largest colour, if
+    that is over 1."""
     if image.dtype != np.float32:
         return float(np.iinfo(image.dtype).max)
     rows = (image[y : y + ROWS, :, :3] for y in range(0, len(image), ROWS))
@@ -53,22 +54,23 @@ def white_value(image: np.ndarray) -> float:
 
 
 def to_depth(value: np.ndarray, depth: np.dtype, white: float) -> np.ndarray:
-    """float32 as samples of a photo, whose value for 1 is `white`."""
+    """float32 values, 0 to 1, as samples of an image in which `white` stands for 1."""
     if depth == np.float32:
         return value * np.float32(white)
     return np.rint(value.clip(0, 1) * np.float32(white)).astype(depth)
 
 
 def usable_colours(source: np.ndarray, usable: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The colours (H, W, 3) of source (H, W, 3|4) without what is not a number, and what is left of usable (H, W) bool.
+    """The colours (H, W, 3) of source (H, W, 3|4), and which of its usable pixels (H, W) bool have a colour.
 
-    What is transparent is not usable either, unless nothing else is there.
+    Colours that are not numbers become 0 and are not usable.  Transparent pixels are not usable either, unless there
+    are no others.
     """
     photo = source[..., :3]
     if photo.dtype == np.float32:
-        numbers = np.isfinite(photo).all(axis=2)
-        usable = usable & numbers
-        photo = np.where(numbers[..., None], photo, np.float32(0))
+        finite = np.isfinite(photo).all(axis=2)
+        usable = usable & finite
+        photo = np.where(finite[..., None], photo, np.float32(0))
     if source.shape[2] == 4:
         opaque = usable & (source[..., 3] > 0)
         usable = opaque if opaque.any() else usable
@@ -76,7 +78,7 @@ def usable_colours(source: np.ndarray, usable: np.ndarray) -> tuple[np.ndarray, 
 
 
 def blend(image: np.ndarray, patch: np.ndarray, alpha: np.ndarray, window: Window) -> np.ndarray:
-    """image (H, W, C) with patch (h, w, C) laid over `window` through alpha (h, w) uint8; a new array.
+    """A new image (H, W, C) with patch (h, w, C) laid over the window of `image` through alpha (h, w) uint8.
 
     Where alpha is 0 the result is the image bit for bit; where it is 255, the patch.
     """

@@ -1,25 +1,26 @@
-"""Resampling, and continuing an image smoothly where it is not known.  Pure functions."""
+"""Resampling, and extrapolating an image smoothly to where it is not known.  Pure functions."""
 
 import cv2
 import numpy as np
 
-COLUMNS = 1024  # of the tables that OpenCV looks pixels up by, which may have 32767 of each
-SETTLE = 8  # rounds of smoothing at each size
+from ..shared.geometry import Size, fit_within
+
+COLUMNS = 1024  # of the tables given to cv2.remap, which may have at most 32767 rows and columns
+SMOOTHING_ROUNDS = 8  # at each size
 
 
-def resize(image: np.ndarray, size: tuple[int, int], how: int = cv2.INTER_AREA) -> np.ndarray:
-    """image (h, w) or (h, w, C) at another (width, height), whatever C is."""
-    return cv2.resize(image, size, interpolation=how).reshape(size[1], size[0], *image.shape[2:])
+def resize(image: np.ndarray, size: Size, interpolation: int = cv2.INTER_AREA) -> np.ndarray:
+    """image (h, w) or (h, w, C), with C up to 4, at another size (width, height)."""
+    return cv2.resize(image, size, interpolation=interpolation).reshape(size[1], size[0], *image.shape[2:])
 
 
 def reduced(photo: np.ndarray, hole: np.ndarray, white: float, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """The picture (h, w, 3) float32 and the hole (h, w) bool at no more than `side` pixels on the long side.
+    """A photo as a picture (h, w, 3) float32, 0 to 1, of at most `side` pixels on the long side, and its hole (h, w).
 
-    photo: (H, W, 3) uint8, uint16 or float32, white: its value for 1; hole: (H, W) bool, whose pixels do not count.
+    photo: (H, W, 3) uint8, uint16 or float32; white: its value for 1; hole: (H, W) bool, pixels that are left out of
+    the means.  The reduced hole has every pixel that any of the hole falls into.
     """
-    height, width = hole.shape
-    scale = max(1.0, max(height, width) / side)
-    size = max(1, round(width / scale)), max(1, round(height / scale))
+    size = fit_within(hole.shape[1], hole.shape[0], side)
     known = (~hole).astype(np.uint8)
     picture = cv2.resize(cv2.copyTo(photo, known), size, interpolation=cv2.INTER_AREA)  # 0 in the hole
     share = cv2.resize(known * np.uint8(255), size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
@@ -28,7 +29,10 @@ def reduced(photo: np.ndarray, hole: np.ndarray, white: float, side: int) -> tup
 
 
 def sample_at(picture: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Colours (n, 3) of a picture (h, w, 3) at places (n, 2), row and column, where (0.5, 0.5) is the first pixel."""
+    """The colours (n, 3) of a picture (h, w, 3) at places (n, 2), interpolated linearly.
+
+    places: y and x in pixels; (0.5, 0.5) is the middle of the first pixel.
+    """
     count = len(places)
     y, x = (
         np.resize(places[:, k].astype(np.float32) - np.float32(0.5), (-(-count // COLUMNS), COLUMNS)) for k in (0, 1)
@@ -38,26 +42,30 @@ def sample_at(picture: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 
 def distance_inside(hole: np.ndarray) -> np.ndarray:
-    """How many pixels (h, w) float32 a pixel lies inside a hole (h, w) bool; beyond the picture is outside."""
+    """The distance (h, w) float32, in pixels, from each pixel of a hole (h, w) bool to what is outside it.
+
+    Beyond the picture counts as outside; outside the hole the distance is 0.
+    """
     return cv2.distanceTransform(np.pad(hole, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
 
 
 def extrapolate(values: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """values (h, w, C) float32 where `known` (h, w) bool, and smoothly continued elsewhere: about as heat would.
+    """values (h, w, C) float32 where `known` (h, w) bool; elsewhere a smooth continuation, about as heat spreads.
 
-    Coarse to fine: each size begins with what the one half as large has come to.  0 where nothing is known.
+    C may be up to 4.  From coarse to fine: each size starts with the result of the one half as large.  All is 0 where
+    nothing is known.
     """
     share = known.astype(np.float32)
     sizes = [(values * share[..., None], share)]
     while max(sizes[-1][1].shape) > 1 and np.min(sizes[-1][1]) == 0:
         width, height = ((n + 1) // 2 for n in sizes[-1][1].shape[::-1])
         sizes.append((resize(sizes[-1][0], (width, height)), resize(sizes[-1][1], (width, height))))
-    now = np.zeros((1, 1, values.shape[2]), np.float32)
+    result = np.zeros((1, 1, values.shape[2]), np.float32)
     for sums, share in sizes[::-1]:
         height, width = share.shape
-        now = resize(now, (width, height), cv2.INTER_LINEAR)
-        free = share <= 0
-        now[~free] = sums[~free] / share[~free][:, None]
-        for _ in range(SETTLE):
-            now[free] = cv2.blur(now, (3, 3)).reshape(now.shape)[free]
-    return now
+        result = resize(result, (width, height), cv2.INTER_LINEAR)
+        unknown = share <= 0
+        result[~unknown] = sums[~unknown] / share[~unknown][:, None]
+        for _ in range(SMOOTHING_ROUNDS):
+            result[unknown] = cv2.blur(result, (3, 3)).reshape(result.shape)[unknown]
+    return result

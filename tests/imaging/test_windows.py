@@ -1,11 +1,11 @@
-import numpy as np
+"""Windows: the bounds of a mask, and the context a job needs around an object."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from inference_server.imaging import windows
-from inference_server.imaging.pixels import blend, from_rgb, to_rgb, to_uint8
 from inference_server.shared.geometry import Window
 
 SIZES = st.integers(1, 5000)
@@ -66,47 +66,3 @@ def test_bounds_hold_every_pixel_and_no_empty_border(mask):
     inside = mask[found.slices]
     assert inside.sum() == mask.sum()
     assert inside[0].any() and inside[-1].any() and inside[:, 0].any() and inside[:, -1].any()
-
-
-DEPTHS = st.sampled_from([np.uint8, np.uint16, np.float32])
-
-
-@given(st.integers(0, 2**32 - 1), DEPTHS, st.sampled_from([3, 4]))
-def test_blend_keeps_every_bit_outside_and_takes_every_bit_inside(seed, depth, channels):
-    rng = np.random.default_rng(seed)
-    image = rng.integers(0, 256, (9, 11, channels)).astype(depth)
-    if depth == np.float32:
-        image[rng.random(image.shape) < 0.2] = np.nan
-    patch = rng.integers(0, 256, (4, 5, channels)).astype(depth)
-    alpha = rng.choice(np.array([0, 0, 128, 255], np.uint8), (4, 5))
-    window = Window(3, 2, 5, 4)
-    result = blend(image, patch, alpha, window)
-    assert result.dtype == image.dtype and result.shape == image.shape
-    untouched = np.ones((9, 11), bool)
-    untouched[window.slices] = alpha == 0
-    assert result[untouched].tobytes() == image[untouched].tobytes()
-    assert result[window.slices][alpha == 255].tobytes() == patch[alpha == 255].tobytes()
-
-
-def test_blend_mixes_by_alpha():
-    image, patch = np.full((1, 1, 3), 100, np.uint8), np.full((1, 1, 3), 200, np.uint8)
-    half = blend(image, patch, np.full((1, 1), 128, np.uint8), Window(0, 0, 1, 1))
-    assert half.tolist() == [[[150, 150, 150]]]
-
-
-@given(hnp.arrays(np.uint16, (3, 4, 3)))
-def test_16_bits_become_the_nearest_8(image):
-    assert (np.abs(to_uint8(image).astype(float) - image / 257) <= 0.5).all()
-
-
-def test_float_pixels_outside_the_range_are_clipped():
-    image = np.array([[[np.nan, -3, 7], [0, 0.5, 1]]], np.float32)
-    assert to_uint8(image).tolist() == [[[0, 0, 255], [0, 128, 255]]]
-
-
-@pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_grey_becomes_colour_and_grey_again(channels):
-    image = np.random.default_rng(1).integers(0, 256, (4, 5, channels), np.uint8)
-    rgb = to_rgb(image)
-    assert rgb.shape == (4, 5, 3 if channels in (1, 3) else 4)
-    assert (from_rgb(rgb, channels) == image).all()
