@@ -192,9 +192,14 @@ def environment(folder: Path, extras: Sequence[str], product: bool = False) -> P
     if product:
         pip(python, ["--no-deps", "--force-reinstall", str(HERE)])
     else:
-        next((folder / "lib").glob("python3*/site-packages")).joinpath("checkout.pth").write_text(f"{HERE}\n", "utf-8")
+        run_from_checkout(folder)
     stamp.write_text(mark.hexdigest(), "utf-8")
     return python
+
+
+def run_from_checkout(folder: Path) -> None:
+    """Have the environment in `folder` import this checkout's packages."""
+    next((folder / "lib").glob("python3*/site-packages")).joinpath("checkout.pth").write_text(f"{HERE}\n", "utf-8")
 
 
 def make_venv(folder: Path) -> None:

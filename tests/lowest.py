@@ -31,7 +31,6 @@ def main(arguments: Sequence[str]) -> int:
     python = _environment()
     os.environ.setdefault(paths.HOME_VARIABLE, str(install.cache() / "home"))
     os.environ.setdefault("INPAINT_ANYTHING_PHOTO", str(install.demo_photo(python)))
-    os.environ["PYTHONPATH"] = str(HERE)
     return subprocess.run([python, "-m", "pytest", *(arguments or TESTS)], cwd=HERE).returncode
 
 
@@ -59,6 +58,7 @@ def _environment() -> Path:
         print(f"environment  {folder}, about 130 MB to download")
         install.make_venv(folder)
         install.pip(python, ["--only-binary=:all:", *wanted])
+        install.run_from_checkout(folder)
         stamp.write_text(repr(wanted), "utf-8")
     return python
 
