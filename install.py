@@ -6,7 +6,7 @@
     python3 install.py demo         remove an object from a real photo in a real GIMP 3; look into demo/
     python3 install.py bench        measure what is published about speed and size
     python3 install.py test         run the test suite, in a real GIMP 3 too
-    python3 install.py words        update the translations; words --check says what they lack
+    python3 install.py translations update the translations; with --check say what they lack
 
 Needs nothing but Python 3.11.  demo, bench and test unpack a GIMP 3 into your cache where the machine has none.
 """
@@ -45,11 +45,8 @@ from inference_server.cli.progress_bar import Bar  # noqa: E402
 from inference_server.models.catalogue import STARTERS  # noqa: E402
 from inference_server.models.store import Store  # noqa: E402
 from inference_server.shared import paths  # noqa: E402
-from inference_server.shared.errors import (  # noqa: E402
-    ErrorCode,
-    UserError,
-    wrong_input,
-)
+from inference_server.shared.errors import ErrorCode, UserError, wrong_input  # noqa: E402
+from inference_server.shared.monitor import Monitor  # noqa: E402
 
 TORCH_INDEX = "https://download.pytorch.org/whl/"  # PyTorch's own builds, for CPU or one GPU maker
 PHOTO_PACKAGE, PHOTO = "scikit-image==0.26.0", "skimage/data/rocket.jpg"
@@ -74,9 +71,9 @@ def main() -> int:
     check.add_argument("--lane", choices=sorted(LANES), help=argparse.SUPPRESS)
     check.set_defaults(run=test)
     commands.add_parser("prepare").set_defaults(run=prepare)
-    commands.add_parser("words", help="update the translations").set_defaults(run=words)
+    commands.add_parser("translations", help="update the translations").set_defaults(run=translations)
     arguments, rest = parser.parse_known_args()
-    if rest and arguments.run not in (test, words):
+    if rest and arguments.run not in (test, translations):
         parser.error(f"what is {rest[0]}?")
     arguments.rest = rest
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -172,7 +169,7 @@ def pyzmq_for_gimp(python: Path) -> Path | None:
 # -- environments and models ------------------------------------------------------------------------------------------
 
 
-def environment(folder: Path, extras: Sequence[str], product: bool = False) -> Path:
+def environment(folder: Path, extras: Sequence[str], *, product: bool = False) -> Path:
     """A virtual environment with this project's packages; returns its Python.  Fast when it is there already.
 
     product: install the project itself into it; otherwise it runs from this checkout.
@@ -262,7 +259,7 @@ def fetch_models(python: Path | None = None) -> None:
         try:
             if Store().missing(name) or Store().damaged(name):
                 with Bar(f"model        {name}") as bar:
-                    Store().fetch(name, bar)
+                    Store().fetch(name, Monitor(on_progress=bar))
         except UserError:
             if python is None or shutil.which("npm"):
                 raise
@@ -271,9 +268,9 @@ def fetch_models(python: Path | None = None) -> None:
             run([python, "-m", "inference_server", "models", "fetch", name])
 
 
-def run(command: Sequence[object], quiet: bool = False, **options) -> None:
+def run(command: Sequence[object], *, quiet: bool = False, cwd: Path | None = None) -> None:
     """Run a program; raises UserError when it fails, unless quiet."""
-    status = subprocess.run([str(part) for part in command], capture_output=quiet, **options).returncode
+    status = subprocess.run([str(part) for part in command], capture_output=quiet, cwd=cwd).returncode
     if status and not quiet:
         raise UserError(
             ErrorCode.FAILED, f"This failed (exit status {status}): {' '.join(map(str, command[:4]))} …", "See above."
@@ -297,7 +294,7 @@ def inside_gimp(series: str, command: Sequence[str]) -> int | None:
     return subprocess.run(sandbox.command(["python3", str(HERE / "install.py"), *command])).returncode
 
 
-def workshop(extras: Sequence[str] = (), *, plug_in: bool = True) -> Path:
+def test_setup(extras: Sequence[str] = (), *, plug_in: bool = True) -> Path:
     """Make what demo, bench and test need: a Python with the packages, which is returned, and a GIMP profile of its own
     with the plug-in in it, which GIMP and they find in the environment.
 
@@ -312,7 +309,7 @@ def workshop(extras: Sequence[str] = (), *, plug_in: bool = True) -> Path:
     series = gimp_installs.series(gimp)
     os.environ[paths.HOME_VARIABLE] = str(cache() / "home")
     paths.private_folder(paths.home())
-    python = environment(room(extras), extras)
+    python = environment(environment_folder(extras), extras)
     fetch_models(python)
     profile = cache() / f"profile-{series}"
     if plug_in:
@@ -323,7 +320,7 @@ def workshop(extras: Sequence[str] = (), *, plug_in: bool = True) -> Path:
     return python
 
 
-def room(extras: Sequence[str]) -> Path:
+def environment_folder(extras: Sequence[str]) -> Path:
     """The folder of the environment with these packages."""
     return cache() / f"venv-{sys.version_info[0]}.{sys.version_info[1]}-{'-'.join(extras) or 'core'}"
 
@@ -341,7 +338,7 @@ def demo(arguments: argparse.Namespace) -> int:
     own = ["--image", str(arguments.image.resolve()), "--click", arguments.click] if arguments.image else []
     status = inside_gimp("3.0", ["demo", *own])
     if status is None:
-        python = workshop()
+        python = test_setup()
         photo = arguments.image or demo_photo(python)
         print(f"ready        after {time.monotonic() - begun:.1f} s")
         show = [str(python), str(HERE / "docs/demo/demo.py"), str(photo), arguments.click or PHOTO_CLICK, "demo"]
@@ -372,7 +369,9 @@ def bench(_: argparse.Namespace) -> int:
     os.environ[paths.HOME_VARIABLE] = str(cache() / "home")
     status = inside_gimp("3.0", ["bench"])
     if status is None:
-        python = workshop(ALL_EXTRAS if room(ALL_EXTRAS).exists() else ["bench"])  # torch, where the tests brought it
+        python = test_setup(
+            ALL_EXTRAS if environment_folder(ALL_EXTRAS).exists() else ["bench"]
+        )  # torch, where the tests brought it
         os.environ["INPAINT_ANYTHING_PHOTO"] = str(demo_photo(python))
         run([python, HERE / "bench" / "run.py"])
         return 0
@@ -393,7 +392,7 @@ def test(arguments: argparse.Namespace) -> int:
         fetch_models()
     for series in dict.fromkeys(lane.series for lane in lanes):
         if own_gimp:
-            workshop(ALL_EXTRAS)
+            test_setup(ALL_EXTRAS)
         elif status := inside_gimp(series, ["prepare"]):
             return status
     if chosen:
@@ -468,7 +467,7 @@ def lane_command(lane: Lane, chosen: Sequence[str]) -> list[str]:
 
 def run_lane(lane: Lane, chosen: Sequence[str]) -> int:
     """The tests of a lane, here and now."""
-    python = workshop(lane.extras, plug_in=False)
+    python = test_setup(lane.extras, plug_in=False)
     os.environ["INPAINT_ANYTHING_PHOTO"] = str(demo_photo(python))
     checks = [["-m", "ruff", "check", "."], ["-m", "ruff", "format", "--check", "."], ["-m", "mypy"]]
     for check in checks if lane.checks and not chosen else ():
@@ -480,14 +479,14 @@ def prepare(_: argparse.Namespace) -> int:
     """Make what the tests need in this sandbox: environments, models and a profile with the plug-in."""
     os.environ[paths.HOME_VARIABLE] = str(cache() / "home")
     first = os.environ.get(INSIDE) in (None, next(iter(SUITES)))
-    demo_photo(workshop(ALL_EXTRAS if first else ["test"]))
+    demo_photo(test_setup(ALL_EXTRAS if first else ["test"]))
     return 0
 
 
-def words(arguments: argparse.Namespace) -> int:
-    """The catalogues of translations: brought up to date, or with --check looked through."""
-    extras = ALL_EXTRAS if room(ALL_EXTRAS).exists() else ["test"]
-    run([environment(room(extras), extras), HERE / "tests" / "translations.py", *arguments.rest])
+def translations(arguments: argparse.Namespace) -> int:
+    """Bring the catalogues of translations up to date, or with --check look through them."""
+    extras = ALL_EXTRAS if environment_folder(ALL_EXTRAS).exists() else ["test"]
+    run([environment(environment_folder(extras), extras), HERE / "tests" / "translations.py", *arguments.rest])
     return 0
 
 

@@ -5,7 +5,7 @@ import time
 import gi
 
 gi.require_version("Gimp", "3.0")
-from gi.repository import Gimp, Gio  # noqa: E402
+from gi.repository import Gimp, Gio
 
 
 def main(photo: str, x: float, y: float, rounds: int) -> dict:

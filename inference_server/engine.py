@@ -15,7 +15,7 @@ pixels, and take options and the `Monitor` as objects.
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -104,7 +104,9 @@ class Engine:
         size = _size(image)
         proxy = to_proxy(image)
         rough = None if mask is None else cv2.resize(mask, proxy.shape[1::-1], interpolation=cv2.INTER_AREA)
-        prompt = checked(ObjectPrompt(points=points, labels=labels, box=box, text=text), size, rough)
+        # `checked` says what is wrong with what is no tuple of pairs.
+        given = ObjectPrompt(points=cast(Any, points), labels=cast(Any, labels), box=box, text=text)
+        prompt = checked(given, size, rough)
         encoded = self._selector.encode(proxy, _monitor(progress, cancelled))
         return self._selector.select(encoded, size, prompt, pixels=image, soft_edge=soft_edge)
 

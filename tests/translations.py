@@ -1,8 +1,8 @@
 """The catalogues of translations: what can be read in the plug-in, found in its source, said in each language.
 
-    python3 install.py words            update the template and every language's catalogue, and compile them
-    python3 install.py words fr         the same, and begin French
-    python3 install.py words --check    change nothing; say what is missing or wrong
+    python3 install.py translations            update the template and every language's catalogue, and compile them
+    python3 install.py translations fr         the same, and begin French
+    python3 install.py translations --check    change nothing; say what is missing or wrong
 
 A translator edits gimp_plugin/locale/LANGUAGE/LC_MESSAGES/inpaint-anything.po and runs the first.
 """
@@ -22,7 +22,7 @@ from babel.messages.pofile import read_po, write_po
 REPOSITORY = Path(__file__).resolve().parents[1]
 PLACES = ("gimp_plugin", "inference_server")
 # What is read in a terminal alone, which speaks English.
-IN_A_TERMINAL = ("__main__.py", "doctor.py", "photos.py", "progress_bar.py")
+IN_A_TERMINAL = ("inference_server/cli/", "inference_server/imaging/files.py")
 DOMAIN = "inpaint-anything"
 LOCALE = REPOSITORY / "gimp_plugin" / "locale"
 COMPLETE = ("de", "vi")  # the languages in which nothing may be missing
@@ -34,9 +34,10 @@ READ = {
     "tr": (0,),
     "wrong_input": (0, 1),
     "UserError": (1, 2),
-    "progress": (1,),
-    ".progress": (1,),
-    "report": (1,),
+    "on_progress": (1,),
+    ".on_progress": (1,),
+    ".report": (1,),
+    ".part": (2,),
     "waiting": (0,),
     ".waiting": (0,),
 }
@@ -46,8 +47,9 @@ def sources() -> Iterator[tuple[str, ast.Module]]:
     """The name and the syntax of every file in which there are words for a person in the plug-in."""
     for place in PLACES:
         for file in sorted((REPOSITORY / place).rglob("*.py")):
-            if file.name not in IN_A_TERMINAL:
-                yield file.relative_to(REPOSITORY).as_posix(), ast.parse(file.read_text("utf-8"))
+            name = file.relative_to(REPOSITORY).as_posix()
+            if not name.startswith(IN_A_TERMINAL):
+                yield name, ast.parse(file.read_text("utf-8"))
 
 
 def called(call: ast.Call) -> str:
@@ -141,7 +143,7 @@ def problems(language: str, wanted: Catalog) -> Iterator[str]:
     for message in (message for message in wanted if message.id):
         found = catalog.get(message.id)
         if found is None:
-            yield f"not in the catalogue (run install.py words): {_name(message)}"
+            yield f"not in the catalogue (run install.py translations): {_name(message)}"
         elif found.fuzzy:
             yield f"fuzzy: {_name(message)}"
         elif all(_forms(found)):
@@ -150,9 +152,9 @@ def problems(language: str, wanted: Catalog) -> Iterator[str]:
             yield f"untranslated: {_name(message)}"
     gone = [message for message in catalog if message.id and not wanted.get(message.id)]
     for message in [*gone, *catalog.obsolete.values()]:
-        yield f"obsolete (run install.py words): {_name(message)}"
+        yield f"obsolete (run install.py translations): {_name(message)}"
     if not _file(language, "mo").exists() or _file(language, "mo").read_bytes() != compiled(language):
-        yield "the .mo is not of this .po (run install.py words)"
+        yield "the .mo is not of this .po (run install.py translations)"
 
 
 def faults(message: Message) -> Iterator[str]:
@@ -173,7 +175,7 @@ def check() -> list[str]:
     with (LOCALE / f"{DOMAIN}.pot").open("rb") as opened:
         kept = read_po(opened)
     ours, theirs = ({_name(message) for message in catalog if message.id} for catalog in (wanted, kept))
-    found = [f"the template is out of date (run install.py words): {name}" for name in sorted(ours ^ theirs)]
+    found = [f"the template is out of date (run install.py translations): {name}" for name in sorted(ours ^ theirs)]
     for language in sorted({*languages(), *COMPLETE}):
         found += [f"{language}: {problem}" for problem in problems(language, wanted)]
     return found

@@ -18,11 +18,11 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1] / "tests" / "gimp"), str(HERE.parent)]
 
-from headless import run_in_gimp  # noqa: E402
+from headless import run_in_gimp
 
-from inference_server import Engine  # noqa: E402
-from inference_server.imaging.pixels import to_proxy
-from inference_server.shared import paths  # noqa: E402
+from inference_server import Engine
+from inference_server.imaging.pixels import to_proxy  # noqa: E402
+from inference_server.shared import paths
 
 LIMIT = 2  # times the bare decoder
 SIZES = ((640, 427), (6000, 4000))

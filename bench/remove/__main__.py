@@ -26,11 +26,11 @@ import numpy as np
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY))
 
-import large  # noqa: E402
+import large
 
-from inference_server import Engine  # noqa: E402
-from inference_server.imaging import masks  # noqa: E402
-from tests import photographs  # noqa: E402
+from inference_server import Engine
+from inference_server.imaging import masks
+from tests import photographs
 
 OBJECT = 140  # pixels across: what is laid over a photo
 SHAPES = ("smooth", "rounded", "star", "smooth")

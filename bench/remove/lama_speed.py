@@ -25,7 +25,7 @@ def report() -> None:
     """Print a line per size and precision."""
     device = devices.best()
     kinds = list(dict.fromkeys((torch.float32, lama.precision(device))))
-    eager = EagerLama().eval().requires_grad_(False)
+    eager = EagerLama().eval().requires_grad_(requires_grad=False)
     for name, tensor in eager.state_dict().items():
         if name.endswith("conv2.bn_g.weight") or name.endswith("conv2.bn_l.weight"):
             tensor.fill_(0.05)  # else 18 residual blocks grow without bound
@@ -35,7 +35,7 @@ def report() -> None:
     for side in (512, 1024, 2048) if device == "cuda" else (512,):
         rgb, hole = picture(side)
         x = torch.cat((torch.from_numpy(rgb).permute(2, 0, 1), torch.from_numpy(hole)[None]))[None].float().to(device)
-        works = [lambda x=x: eager(x), *(lambda kind=kind: ours[kind].fill(rgb, hole) for kind in kinds)]  # noqa: B023
+        works = [lambda x=x: eager(x), *(lambda kind=kind: ours[kind].fill(rgb, hole) for kind in kinds)]
         works += [product(device, kind) for kind in kinds]
         with torch.inference_mode():
             seconds = in_turn(works, device)
@@ -88,7 +88,7 @@ def _peak(kind: object, side: int) -> float:
     device = devices.best()
     rgb, hole = picture(side)
     with torch.device("meta"):
-        eager = EagerLama().eval().requires_grad_(False)
+        eager = EagerLama().eval().requires_grad_(requires_grad=False)
     state = {name: torch.zeros_like(tensor, device="cpu") for name, tensor in eager.state_dict().items()}
     if isinstance(kind, torch.dtype):
         lama.build(state, device, kind).fill(rgb, hole)

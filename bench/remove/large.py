@@ -23,18 +23,18 @@ def report(photo: np.ndarray) -> None:
     print(f"{'':12} {'object of 600 pixels':>26} {'of 10 % of the picture':>26}")
     print(f"{'megapixels':>12} {'seconds':>10} {'peak MB':>15} {'seconds':>10} {'peak MB':>15} {'floor MB':>10}")
     for size in MEGAPIXELS:
-        (quick, small, floor), (slow, big, _) = (_apart(photo, size, large) for large in (False, True))
+        (quick, small, floor), (slow, big, _) = (_in_a_process(photo, size, large=large) for large in (False, True))
         print(f"{size:12} {quick:10.2f} {small:15.0f} {slow:10.2f} {big:15.0f} {floor:10.0f}", flush=True)
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         print(f"{'no picture':>12} {'':10} {pool.apply(_idle):15.0f}")
 
 
-def _apart(photo: np.ndarray, megapixels: int, large: bool) -> tuple[float, float, float]:
+def _in_a_process(photo: np.ndarray, megapixels: int, *, large: bool) -> tuple[float, float, float]:
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_removed, (photo, megapixels, large))
+        return pool.apply(_removed, (photo, megapixels), {"large": large})
 
 
-def _removed(photo: np.ndarray, megapixels: int, large: bool) -> tuple[float, float, float]:
+def _removed(photo: np.ndarray, megapixels: int, *, large: bool) -> tuple[float, float, float]:
     """Seconds, MB at most, and MB of the picture and the result."""
     engine = _warm()
     width = round((megapixels * 1.5e6) ** 0.5)

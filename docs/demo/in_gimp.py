@@ -6,7 +6,7 @@ import gi
 
 gi.require_version("Gegl", "0.4")
 gi.require_version("Gimp", "3.0")
-from gi.repository import Gegl, Gimp, Gio  # noqa: E402  gi wants the versions first
+from gi.repository import Gegl, Gimp, Gio
 
 
 def main(photo: str, x: float, y: float, folder: str) -> dict:

@@ -20,8 +20,8 @@ LONGEST_HEADER = 100 << 20  # bytes; the format's own limit
 class Preset(NamedTuple):
     """steps: of the scheduler; guidance: the scale of classifier-free guidance (Ho and Salimans 2022).
 
-    scheduler: "dpm" is DPM-Solver++ with Karras' noise levels (Lu et al. 2022, Karras et al. 2022), "lcm" that of latent
-    consistency models (Luo et al. 2023), "" the one that the files name.
+    scheduler: "dpm" is DPM-Solver++ with Karras' noise levels (Lu et al. 2022, Karras et al. 2022), "lcm" that of
+    latent consistency models (Luo et al. 2023), "" the one that the files name.
     """
 
     steps: int
