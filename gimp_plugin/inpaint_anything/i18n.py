@@ -9,10 +9,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import gi
-
-gi.require_version("Gimp", "3.0")
-from gi.repository import GLib  # noqa: E402  gi wants the version first
+from gi.repository import GLib
 
 if TYPE_CHECKING:
     from inference_server.shared.errors import UserError

@@ -1,7 +1,8 @@
-"""A window with a `View` in it, worked by test_view.py.  Run by the sandbox's own Python, which has gi and cairo.
+"""A window with a `View` in it, worked by the tests through `view_window`.  Run by a Python that has gi and cairo.
 
-argv: JSON, see `main`.  Each line of stdin is JSON too, a command and its arguments (`Program`'s methods that begin
-with do_, else the view's own); stdout gets a line for each answer, signal and call of `detail`.
+Each line of stdin is JSON, a command and its arguments: a method of `Program` that begins with do_, or else one of the
+view.  stdout gets a line for each answer, signal and call of `detail`.  A command is answered when nothing is left to
+be done or drawn: what the tests read then is final.
 """
 
 import json
@@ -9,6 +10,7 @@ import math
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
 
 HERE = Path(__file__).resolve()
@@ -20,22 +22,24 @@ import gi  # noqa: E402
 gi.require_version("Gdk", "3.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, GLib, Gtk  # noqa: E402
-from inpaint_anything.photo_view.view import Shape, View  # noqa: E402
+from inpaint_anything.photo_view.painter import ScenePainter  # noqa: E402
+from inpaint_anything.photo_view.scene import MaskShape, Placement, Scene  # noqa: E402
+from inpaint_anything.photo_view.view import View  # noqa: E402
 
-from inference_server.shared import messages  # noqa: E402
-from inference_server.shared.geometry import proxy_size
+from inference_server.shared.geometry import Size, Window, proxy_size, whole  # noqa: E402
+from inference_server.shared.messages import ObjectPrompt  # noqa: E402
+
+FRAMES = 9  # that are timed; the least time is the one that nothing disturbed
 
 
-def say(**what) -> None:
+def write(**what: object) -> None:
     print(json.dumps(what), flush=True)
 
 
-def surface_of(settings: dict) -> cairo.ImageSurface:
+def surface_of(size: Size, transparent: bool) -> cairo.ImageSurface:
     """The photo: red and green stripes, one pixel wide; its right half is blue, or transparent."""
-    width, height = settings["size"]
-    pixels = cairo.ImageSurface(
-        cairo.FORMAT_ARGB32 if settings.get("transparent") else cairo.FORMAT_RGB24, width, height
-    )
+    width, height = size
+    pixels = cairo.ImageSurface(cairo.FORMAT_ARGB32 if transparent else cairo.FORMAT_RGB24, width, height)
     stripes = cairo.ImageSurface(cairo.FORMAT_RGB24, 2, 1)
     cr = cairo.Context(stripes)
     for x, colour in enumerate(((1, 0, 0), (0, 1, 0))):
@@ -49,14 +53,14 @@ def surface_of(settings: dict) -> cairo.ImageSurface:
     cr.set_source(pattern)
     cr.rectangle(0, 0, width // 2, height)
     cr.fill()
-    if not settings.get("transparent"):
+    if not transparent:
         cr.set_source_rgb(0, 0, 1)
         cr.rectangle(width // 2, 0, width - width // 2, height)
         cr.fill()
     return pixels
 
 
-def scaled(photo: cairo.ImageSurface, window, scale: float) -> cairo.ImageSurface:
+def scaled(photo: cairo.ImageSurface, window: Window, scale: float) -> cairo.ImageSurface:
     """A window of the photo scaled by a factor."""
     x, y, width, height = window
     part = cairo.ImageSurface(photo.get_format(), width, height)
@@ -64,66 +68,109 @@ def scaled(photo: cairo.ImageSurface, window, scale: float) -> cairo.ImageSurfac
     cr.translate(-x, -y)
     cr.scale(scale, scale)
     cr.set_source_surface(photo, 0, 0)
-    cr.get_source().set_filter(cairo.FILTER_BEST if scale != 1 else cairo.FILTER_NEAREST)
+    cr.get_source().set_filter(cairo.FILTER_BILINEAR if scale != 1 else cairo.FILTER_NEAREST)
     cr.get_source().set_extend(cairo.EXTEND_PAD)
     cr.paint()
     return part
 
 
 class Program:
-    def __init__(self, settings: dict):
-        self.photo = surface_of(settings)
-        self.size = width, height = self.photo.get_width(), self.photo.get_height()
+    """One window, whose view is another one for each photo."""
+
+    def __init__(self) -> None:
+        settings = Gtk.Settings.get_default()
+        settings.set_property("gtk-enable-animations", False)  # a new theme is seen at once
+        self.frames = 0  # that were drawn
+        self.window: Gtk.Window | None = None
+
+    # -- the window
+
+    def do_open(self, size: Size, window: Size, transparent: bool) -> None:
+        """Show a photo of this size in a window of that size at the screen's top left corner."""
+        if self.window:
+            self.window.destroy()
+        self.photo = surface_of(size, transparent)
+        self.size = width, height = tuple(size)
         small = proxy_size(width, height)
         self.scale = small[0] / width
-        self.proxy = scaled(self.photo, (0, 0, *small), self.scale)
-        self.view = View(width, height, self.proxy, self.detail)
+        self.view = View(width, height, scaled(self.photo, whole(*small), self.scale), self.detail)
         for name in ("pointed", "boxed", "hovered", "left"):
             self.view.connect(name, self.heard, name)
         self.window = Gtk.Window(title="View", decorated=False)
-        self.window.set_default_size(*settings.get("window", (1000, 750)))
+        self.window.set_default_size(*window)
         self.window.add(self.view)
-        self.window.connect("destroy", Gtk.main_quit)
         self.window.show_all()
+        self.window.get_frame_clock().connect("after-paint", self.drawn)
+        while not self.window.is_active():  # without a window manager nobody else gives it the keyboard
+            self.window.get_window().focus(Gdk.CURRENT_TIME)
+            Gtk.main_iteration_do(False)
 
-    def detail(self, window, scale: float) -> cairo.ImageSurface:
-        say(detail=window, scale=scale)
+    def detail(self, window: Window, scale: float) -> cairo.ImageSurface:
+        write(detail=window, scale=scale)
         return scaled(self.photo, window, scale)
 
-    def heard(self, _view, *values) -> None:
+    def heard(self, _view: View, *values: object) -> None:
         *values, name = values
-        say(signal=name, values=values)
+        write(signal=name, values=values)
 
-    def obey(self, line: str) -> bool:
-        self.view.get_display().sync()  # what was done with mouse and keyboard comes first
-        while Gtk.events_pending():
-            Gtk.main_iteration_do(False)
-        command, *arguments = json.loads(line)
-        doing = getattr(self, f"do_{command}", None) or getattr(self.view, command)
-        say(answer=command, value=doing(*arguments))
-        return GLib.SOURCE_REMOVE
+    def drawn(self, _clock: Gdk.FrameClock) -> None:
+        self.frames += 1
 
     # -- commands
 
-    def do_state(self) -> dict:
-        view, density = self.view.viewport, self.view.get_scale_factor()
-        said = self.view.get_accessible()
+    def obey(self, line: str) -> bool:
+        try:
+            self.settle()
+            command, *arguments = json.loads(line)
+            do = getattr(self, f"do_{command}", None) or getattr(self.view, command)
+            value = do(*arguments)
+            self.settle()
+            write(answer=value)
+        except Exception:
+            write(error=traceback.format_exc())
+        return GLib.SOURCE_REMOVE
+
+    def settle(self) -> None:
+        """Run the main loop until nothing is left to be done or drawn."""
+        if not self.window:
+            return
+        display = self.window.get_display()
+        while True:
+            display.sync()  # what was done with mouse and keyboard comes first
+            while Gtk.events_pending():
+                Gtk.main_iteration_do(False)
+            if self.view._fetching or self.view._hover._timer:
+                Gtk.main_iteration_do(True)
+                continue
+            before = self.frames
+            self.window.get_frame_clock().request_phase(Gdk.FrameClockPhase.PAINT)
+            while self.frames == before:
+                Gtk.main_iteration_do(True)
+            display.sync()  # and is on the screen
+            if not Gtk.events_pending() and not self.view._fetching and not self.view._hover._timer:
+                return
+
+    def do_settle(self) -> None:
+        """Nothing more than before and after every command."""
+
+    def do_state(self) -> dict[str, object]:
+        view, viewport = self.view, self.view.viewport
+        accessible = view.get_accessible()
         return {
-            "zoom": self.view.zoom,
-            "middle": view.middle,
-            "origin": view.origin,
-            "size": view.size,
-            "density": density,
-            "focus": self.view.is_focus(),
-            "name": said.get_name(),
-            "description": said.get_description(),
+            "zoom": viewport.zoom,
+            "middle": viewport.middle,
+            "origin": viewport.origin,
+            "size": viewport.size,
+            "density": view.get_scale_factor(),
+            "name": accessible.get_name(),
+            "description": accessible.get_description(),
         }
 
     def do_shape(self, kind: str, x: float, y: float, radius: float, points: int = 200, waves: int = 0) -> None:
-        """Show a disc around a point of the photo as what is found ("shape") or hovered over ("hover")."""
+        """Show a disc around a point of the photo as what is chosen ("shape") or hovered over ("hover")."""
         getattr(self.view, f"show_{kind}")(self.disc(x, y, radius, points, waves))
 
-    def disc(self, x: float, y: float, radius: float, points: int, waves: int) -> Shape:
+    def disc(self, x: float, y: float, radius: float, points: int, waves: int) -> MaskShape:
         outline = []
         for k in range(points):
             angle = k / points * 2 * math.pi
@@ -144,32 +191,37 @@ class Program:
         surface.flush()
         rows, stride = bytes(surface.get_data()), surface.get_stride()
         mask = b"".join(rows[row * stride : row * stride + right - left] for row in range(bottom - top))
-        return Shape(0.9, (left, top, right - left, bottom - top), mask, (tuple(outline),))
+        return MaskShape(0.9, Window(left, top, right - left, bottom - top), mask, (tuple(outline),))
 
     def do_nothing(self, kind: str) -> None:
+        """Show no shape, hover, clicks, forming or result."""
         getattr(self.view, f"show_{kind}")(None)
 
-    def do_clicks(self, points, labels, box=None) -> None:
-        self.view.show_clicks(messages.ObjectPrompt(tuple(map(tuple, points)), tuple(labels), box and tuple(box)))
+    def do_clicks(self, points: list[list[float]], labels: list[int], box: list[float] | None = None) -> None:
+        self.view.show_clicks(
+            ObjectPrompt(points=tuple(map(tuple, points)), labels=tuple(labels), box=box and tuple(box))
+        )
 
     def do_result(self) -> None:
         """The photo with a grey disc in its middle."""
-        after = scaled(self.photo, (0, 0, *self.size), 1)
+        after = scaled(self.photo, whole(*self.size), 1)
         cr = cairo.Context(after)
         cr.set_source_rgb(0.5, 0.5, 0.5)
         cr.arc(self.size[0] / 2, self.size[1] / 2, min(self.size) / 4, 0, 7)
         cr.fill()
         self.view.show_result(lambda window, scale: scaled(after, window, scale))
 
-    def do_forming(self, window) -> None:
+    def do_forming(self, window: list[int]) -> None:
         surface = cairo.ImageSurface(cairo.FORMAT_RGB24, 64, 64)
         cr = cairo.Context(surface)
         cr.set_source_rgb(1, 1, 0)
         cr.paint()
-        self.view.show_forming(surface, tuple(window))
+        self.view.show_forming(surface, Window(*window))
 
     def do_resize(self, width: int, height: int) -> None:
         self.window.resize(width, height)
+        while (self.view.get_allocated_width(), self.view.get_allocated_height()) != (width, height):
+            Gtk.main_iteration_do(True)
 
     def do_dark(self, dark: bool) -> None:
         Gtk.Settings.get_default().set_property("gtk-application-prefer-dark-theme", dark)
@@ -178,33 +230,48 @@ class Program:
         self.view.set_direction(Gtk.TextDirection.RTL if rtl else Gtk.TextDirection.LTR)
         self.view.queue_draw()
 
-    def do_draw_times(self, again: bool) -> float:
-        """The least milliseconds of a processor for a frame, when nothing has moved (again) or when everything has."""
-        view = self.view
-        target = cairo.ImageSurface(cairo.FORMAT_RGB24, *view.viewport.size)
-        took = []
-        for _ in range(7):
-            if not again:
-                view._scene.forget()
-            begun = time.thread_time()
-            view._scene.draw(cairo.Context(target), view.viewport, view)
-            took.append((time.thread_time() - begun) * 1000)
-        return min(took)
+    def do_key(self, keyval: int) -> bool:
+        """Have the view take a key that no keyboard here has; whether it was for the view."""
+        event = Gdk.Event.new(Gdk.EventType.KEY_PRESS).key
+        event.keyval = keyval
+        return self.view.do_key_press_event(event)
 
     def do_cursor(self) -> list[str]:
         """Which of the pointers that it may be it is."""
         display, now = self.view.get_display(), self.view.get_window().get_cursor()
-        names = ("crosshair", "progress", "ew-resize", "grabbing")
+        names = ("crosshair", "ew-resize", "grabbing")
         return [name for name in names if now == Gdk.Cursor.new_from_name(display, name)]
+
+    def do_draw_times(self) -> dict[str, float]:
+        """The least milliseconds of a processor for a frame when everything has moved, when nothing has, and for
+        nothing but the photo."""
+        view, painter = self.view, ScenePainter()
+        placement = Placement(view.viewport, view.get_scale_factor())
+        target = cairo.Context(cairo.ImageSurface(cairo.FORMAT_RGB24, *view.viewport.size))
+        bare = Scene(picture=view._scene.picture, proxy=view._scene.proxy)
+        return {
+            "moved": least_milliseconds(lambda: ScenePainter().draw(target, view._scene, placement, view)),
+            "still": least_milliseconds(lambda: painter.draw(target, view._scene, placement, view)),
+            "photo": least_milliseconds(lambda: ScenePainter().draw(target, bare, placement, view)),
+        }
+
+
+def least_milliseconds(draw) -> float:
+    took = []
+    for _ in range(FRAMES):
+        begun = time.thread_time()
+        draw()
+        took.append((time.thread_time() - begun) * 1000)
+    return min(took)
 
 
 def main() -> None:
-    """argv: {"size": [width, height] of the photo, "transparent": whether its right half is, "window": its size}."""
-    program = Program(json.loads(sys.argv[1]))
+    program = Program()
 
     def listen() -> None:
         for line in sys.stdin:
             GLib.idle_add(program.obey, line)
+        GLib.idle_add(Gtk.main_quit)
 
     threading.Thread(target=listen, daemon=True).start()
     Gtk.main()
