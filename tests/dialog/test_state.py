@@ -603,10 +603,11 @@ def test_only_the_latest_masks_are_kept():
 @pytest.mark.parametrize(
     ("state", "summary"),
     [
-        (ASKED, "pointing waiting revision=0 hover=0 runs=0 results=0"),
-        (replace(POINTING, hover="hover"), "pointing settled revision=3 hover=1 runs=0 results=0"),
-        (WORKING, "working settled revision=3 hover=0 runs=1 results=0"),
-        (RESULTS, "results settled revision=3 hover=0 runs=1 results=2"),
+        (ASKED, "pointing waiting revision=0 hover=0 preview=0 runs=0 results=0"),
+        (replace(POINTING, hover="hover"), "pointing settled revision=3 hover=1 preview=0 runs=0 results=0"),
+        (WORKING, "working settled revision=3 hover=0 preview=0 runs=1 results=0"),
+        (replace(WORKING, preview=FORMING), "working settled revision=3 hover=0 preview=1 runs=1 results=0"),
+        (RESULTS, "results settled revision=3 hover=0 preview=0 runs=1 results=2"),
     ],
 )
 def test_a_state_is_summed_up_in_a_line(state, summary):

@@ -1,9 +1,6 @@
-"""What is on a virtual screen: pictures of it, and where a photo is in them."""
+"""Pictures of a virtual screen: where a photo is in them, and where they are kept."""
 
 import os
-import struct
-import subprocess
-import time
 from pathlib import Path
 
 import cv2
@@ -13,23 +10,8 @@ SHOTS = Path(__file__).resolve().parents[2] / "screenshots"  # for people to loo
 FEWEST = 25  # points that a photo must share with the screen to be found there
 
 
-def seen(environment: dict[str, str]) -> np.ndarray:
-    """What the screen shows, (height, width, 3) uint8 RGB."""
-    for _ in range(10):  # xwd gives up when a window comes or goes while it looks
-        done = subprocess.run(["xwd", "-root", "-silent"], env=environment, capture_output=True)
-        if not done.returncode:
-            break
-        time.sleep(0.3)
-    done.check_returncode()
-    dumped = done.stdout
-    header = struct.unpack(">25I", dumped[:100])
-    start, width, height, row, colours = header[0], header[4], header[5], header[12], header[19]
-    size = header[11] // 8
-    pixels = np.frombuffer(dumped, np.uint8, row * height, start + 12 * colours).reshape(height, row)
-    return np.ascontiguousarray(pixels[:, : width * size].reshape(height, width, size)[..., 2::-1])
-
-
 def keep(picture: np.ndarray, name: str) -> None:
+    """Write a picture, RGB, where people find it."""
     SHOTS.mkdir(exist_ok=True)
     series = os.environ.get("INPAINT_ANYTHING_SANDBOX", "own")
     cv2.imwrite(str(SHOTS / f"{name}-{series}.png"), picture[..., ::-1])

@@ -9,7 +9,7 @@ import pytest
 
 from ..conftest import CLICK
 from .conftest import IN_GIMP
-from .window import Dialog, wait_for
+from .window import Dialog, wait_for, wait_for_inpainting
 
 pytestmark = IN_GIMP
 TOWER = (205, 330)  # another object
@@ -153,10 +153,10 @@ def test_escape_stops_the_work_and_not_the_dialog(window, home):
     dialog = gimp.open("remove")
     dialog.press("alt+r")
     dialog.wait_working()
-    log = home / "server.log"
-    wait_for(lambda: log.exists() and "Locate done" in log.read_text(), 60, "the server has no work")
+    wait_for_inpainting(home)
     dialog.keep("working")
     dialog.press("Escape")
+    log = home / "server.log"
     wait_for(lambda: "Inpaint refused: Cancelled" in log.read_text(), 3, "the work goes on")
     dialog.wait_pointing()
     assert dialog.is_open

@@ -7,7 +7,6 @@ from .conftest import IN_GIMP
 from .window import Dialog, wait_for
 
 pytestmark = IN_GIMP
-FILL = "Put something else in the place of the object"
 
 
 def wish(dialog: Dialog, model: str, variations: int = 1) -> None:
@@ -19,12 +18,14 @@ def wish(dialog: Dialog, model: str, variations: int = 1) -> None:
 
 def test_a_picture_is_seen_forming_and_escape_frees_the_server(window, photo, home, model):
     gimp, log = window("plain"), home / "server.log"
-    dialog = gimp.open(FILL)
+    dialog = gimp.open("fill")
     dialog.point(photo, *CLICK)
-    before = dialog.wait_for_overlay(photo, np.any, "a click does not show the object")
-    wish(dialog, model)
+    before = dialog.final_overlay(photo)
+    assert before.any(), "a click does not show the object"
+    wish(dialog, model, 16)
     dialog.press("alt+r")
-    dialog.wait_for_overlay(photo, lambda shown: (shown != before).mean() > 0.05, "no picture is seen forming")
+    dialog.wait_for_state(lambda state: state.preview, "no picture forms")
+    assert (dialog.overlay(photo) != before).mean() > 0.05, "no picture is seen forming"
     dialog.keep("forming")
     dialog.press("Escape")
     wait_for(lambda: "Inpaint refused: Cancelled" in log.read_text(), 5, "the work goes on")
@@ -33,8 +34,8 @@ def test_a_picture_is_seen_forming_and_escape_frees_the_server(window, photo, ho
 
 def test_several_results_are_chosen_among_and_come_as_layers(window, photo, model):
     gimp = window("click")
-    dialog = gimp.open(FILL)
-    dialog.at(photo, 0, 0)
+    dialog = gimp.open("fill")
+    dialog.wait_settled(changes=0)
     wish(dialog, model, 2)
     dialog.apply(layers=5)  # the photo, the group, the mask, and two
     gimp.press("ctrl+z")
@@ -43,15 +44,20 @@ def test_several_results_are_chosen_among_and_come_as_layers(window, photo, mode
 
 def test_what_has_come_when_it_is_stopped_can_be_taken(window, photo, model):
     gimp = window("click")
-    dialog = gimp.open(FILL)
-    dialog.at(photo, 0, 0)
+    dialog = gimp.open("fill")
+    before = dialog.final_overlay(photo, changes=0)
     wish(dialog, model, 16)
     dialog.press("alt+r")
-    before = dialog.shown(photo)[8:30, 10:60]  # where “Before” stands once there is a result
-    wait_for(lambda: np.abs(dialog.shown(photo)[8:30, 10:60] - before).mean() > 10, 120, "no result is shown")
+    dialog.wait_for_results()
+    shown = dialog.shown(photo)
+    assert (dialog.overlay(photo) != before).mean() > 0.01, "no result is shown"
+    corner = np.abs(shown - photo)[8:30, 10:60]  # where “Before” stands
+    assert corner.mean() > 10, "nothing says which side is the photo"
     dialog.press("Escape")
+    dialog.wait_for_state(lambda state: state.phase == "results", "it does not stop")
     dialog.keep("results")
     dialog.press("alt+l")
     dialog.wait_closed()
+    gimp.wait_for_plug_in()
     wait_for(lambda: gimp.layers() >= 4, 20, "what had come is lost")
     assert gimp.layers() < 3 + 16

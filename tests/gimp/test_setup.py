@@ -49,7 +49,7 @@ def opened(window, home):
             gimp.do("key", "Escape")
             wait_for(lambda: not gimp.shows(TITLE), 10, "the settings do not close")
 
-        gimp.open("Choose the models and the computer", f"^{TITLE}$")
+        gimp.open("settings", f"^{TITLE}$")
         looked()
 
     return open_settings

@@ -1,14 +1,12 @@
 """What runs without the dialog, by keyboard and mouse, in a real GIMP window on a virtual screen."""
 
-import time
-
 from inference_server.cli import gimp_installs
 
 from .conftest import IN_GIMP
-from .window import HEIGHT, WIDTH, wait_for
+from .window import HEIGHT, WIDTH, wait_for, wait_for_inpainting
 
 pytestmark = IN_GIMP
-AGAIN = "Remove the object of the path"
+AGAIN = "remove-again"
 
 
 def test_remove_with_the_last_settings_needs_no_dialog_and_is_repeated_by_a_key(window):
@@ -26,12 +24,14 @@ def test_gimps_cancel_button_frees_the_server_and_leaves_the_image_alone(window,
     gimp = window("long")
     gimp.call(AGAIN)
     log = home / "server.log"
-    wait_for(lambda: log.exists() and "Locate done" in log.read_text(), 60, "the server has no work")
-    time.sleep(2)  # by then the work has begun; it takes about ten seconds
-    for x in range(WIDTH - 250, WIDTH - 350, -15):  # Cancel is at the right end of the status bar
-        gimp.do("mousemove", str(x), str(HEIGHT - 22), "click", "1")
-        time.sleep(0.2)
-    wait_for(lambda: "a client left; its job is cancelled" in log.read_text(), 10, "the server was not freed")
+    wait_for_inpainting(home)
+
+    def freed() -> bool:
+        for x in range(WIDTH - 250, WIDTH - 350, -15):  # Cancel is at the right end of the status bar
+            gimp.do("mousemove", str(x), str(HEIGHT - 22), "click", "1")
+        return "a client left; its job is cancelled" in log.read_text()
+
+    wait_for(freed, 10, "the server was not freed")
     wait_for(lambda: "Inpaint refused: Cancelled" in log.read_text(), 5, "the work went on")
     assert gimp.layers() == 1
 
@@ -42,7 +42,7 @@ def test_a_python_that_cannot_draw_is_told_in_a_message_and_the_quick_way_still_
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     assert "python3-gi-cairo" in gimp_installs.lacks(), "the installer would not say so"
     gimp = window("click", options=("--console-messages",))
-    gimp.call("Remove the object that is clicked")
+    gimp.call("remove")
     said = tmp_path / "said"
     wait_for(lambda: "GIMP's Python has no pycairo. On Debian" in said.read_text(), 20, "no message")
     gimp.call(AGAIN)

@@ -5,18 +5,16 @@ import json
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import cv2
 import numpy as np
-import pytest
 
-from inference_server.shared import paths
+from inference_server.shared import client, endpoint, paths
 
+from ..virtual_screen import killed, seen, skip_without, virtual_screen, wait_for
 from . import screen
 from .x11 import Display
 
@@ -24,7 +22,6 @@ PREPARE = Path(__file__).with_name("prepare_window.py")
 PROGRAMS = ("Xvfb", "openbox", "xdotool", "xwd")
 WIDTH, HEIGHT = 1280, 860
 TINTED = 25  # levels by which the overlay makes a photo redder, and not greener; hovering only makes it lighter
-POLL_SECONDS = 0.05
 DIALOG, SEARCH = "^Inpaint Anything$", "^Search Actions$"
 # The keys that our procedures get in GIMP, which has them in its menu without any.
 SHORTCUTS = {
@@ -36,16 +33,6 @@ SHORTCUTS = {
     "edit": "ctrl+shift+F6",
     "settings": "ctrl+shift+F7",
 }
-T = TypeVar("T")
-
-
-def wait_for(happened: Callable[[], T], seconds: float, what: str) -> T:
-    """What happened() gives, once it is true."""
-    limit = time.monotonic() + seconds
-    while not np.any(found := happened()):
-        assert time.monotonic() < limit, what
-        time.sleep(POLL_SECONDS)
-    return found
 
 
 class Window:
@@ -119,6 +106,7 @@ class State:
     settled: bool
     revision: int
     hover: int
+    preview: int
     runs: int
     results: int
 
@@ -228,7 +216,7 @@ class Dialog:
     # -- what is seen
 
     def picture(self) -> np.ndarray:
-        return screen.seen(self.gimp.environment)
+        return seen(self.gimp.environment)
 
     def keep(self, name: str) -> np.ndarray:
         """A screenshot for people to look at."""
@@ -271,20 +259,19 @@ class Dialog:
             return None
 
 
-@contextlib.contextmanager
-def virtual_screen() -> Iterator[str]:
-    """An X server without a screen of its own; gives its name, as in $DISPLAY."""
-    read, write = os.pipe()
-    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", f"{WIDTH}x{HEIGHT}x24"]
-    with _killed(subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL)):
-        yield f":{os.read(read, 20).decode().strip()}"
+def wait_for_inpainting(home: Path) -> None:
+    """Wait until the server of this home works on a job's pixels."""
+    log = home / "server.log"
+    wait_for(lambda: log.exists() and "Locate done" in log.read_text(), 60, "the server is not asked to do a job")
+    found = endpoint.running()
+    assert found, "there is no server"
+    with client.Client(found) as asking:
+        wait_for(lambda: asking.hello().jobs_waiting, 60, "the server has no work")
 
 
 def windows(home: Path, photo: np.ndarray, tmp_path: Path) -> Iterator[Callable[..., Window]]:
     """Yields a function that opens the photo in a GIMP window, prepared in one of the ways of prepare_window.py."""
-    missing = [name for name in PROGRAMS if not shutil.which(name)]
-    if missing:
-        pytest.skip(f"needs a virtual screen: {', '.join(missing)} not installed")
+    skip_without(PROGRAMS)
     file = tmp_path / "photo.png"
     cv2.imwrite(str(file), photo[..., ::-1])
     opened: list[Window] = []
@@ -303,7 +290,7 @@ def windows(home: Path, photo: np.ndarray, tmp_path: Path) -> Iterator[Callable[
                 (profile / "inpaint-anything.json").write_text(json.dumps(last))
             environment = {
                 **os.environ,
-                "DISPLAY": running.enter_context(virtual_screen()),
+                "DISPLAY": running.enter_context(virtual_screen(WIDTH, HEIGHT)),
                 "GIMP3_DIRECTORY": str(profile),
                 "PREPARE": prepare,
                 "PREPARED": str(tmp_path / "ready"),
@@ -312,14 +299,14 @@ def windows(home: Path, photo: np.ndarray, tmp_path: Path) -> Iterator[Callable[
             batch = ["--batch-interpreter", "python-fu-eval", "-b", f"exec(open({str(PREPARE)!r}).read())"]
             with (tmp_path / "said").open("wb") as said:
                 for command in (["openbox"], [_gimp(), "-n", "--no-splash", *options, *batch, str(file)]):
-                    running.enter_context(_killed(subprocess.Popen(command, env=environment, stdout=said, stderr=said)))
+                    running.enter_context(killed(subprocess.Popen(command, env=environment, stdout=said, stderr=said)))
             wait_for((tmp_path / "ready").exists, 90, "GIMP does not open the photo")
             opened.append(Window(environment))
             return opened[-1]
 
         yield open_window
         for gimp in opened:
-            screen.keep(screen.seen(gimp.environment), f"end-of-{tmp_path.name}")
+            screen.keep(seen(gimp.environment), f"end-of-{tmp_path.name}")
             gimp.display.close()
 
 
@@ -339,13 +326,3 @@ def _profile(profile: Path, theme: str, language: str) -> Path:
     actions = "".join(f'(action "inpaint-anything-{name}" "{key}")\n' for name, key in keys.items())
     (profile / "shortcutsrc").write_text(f"(file-version 1)\n{actions}")
     return profile
-
-
-@contextlib.contextmanager
-def _killed(process: "subprocess.Popen[bytes]") -> Iterator[None]:
-    """Ends the process with the block."""
-    try:
-        yield
-    finally:
-        process.kill()
-        process.wait()

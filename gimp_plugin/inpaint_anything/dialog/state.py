@@ -221,12 +221,18 @@ class DialogState:
 
     @property
     def summary(self) -> str:
-        """The state in a line, for programs: the phase, whether it is settled, and four numbers: decisions, whether
-        what a click would take is shown, jobs so far, and results that can be looked at."""
+        """The state in a line, for programs: the phase, whether it is settled, how many decisions there were, whether
+        hovering shows something, whether a result is seen forming, how many jobs were begun, and how many results can
+        be looked at."""
+        numbers = {
+            "revision": self.revision,
+            "hover": self.hover is not None,
+            "preview": self.preview is not None,
+            "runs": self.run,
+            "results": sum(picture is not None for picture in self.pictures),
+        }
         settled = "settled" if self.settled else "waiting"
-        hovers = int(self.hover is not None)
-        ready = sum(picture is not None for picture in self.pictures)
-        return f"{self.phase.value} {settled} revision={self.revision} hover={hovers} runs={self.run} results={ready}"
+        return " ".join([self.phase.value, settled, *(f"{name}={int(number)}" for name, number in numbers.items())])
 
 
 Step = tuple[DialogState, tuple[Command, ...]]

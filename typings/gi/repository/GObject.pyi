@@ -141,41 +141,6 @@ class ParamSpecInt(ParamSpec):
 class ParamSpecString(ParamSpec):
     default_value: str | None
 
-class Property(Generic[_T]):
-    @overload
-    def __init__(
-        self,
-        getter: Callable[[Any], _T],
-        setter: Callable[[Any, _T], None] | None = ...,
-        type: _TypeLike | None = ...,
-        default: _T | None = ...,
-        nick: str = ...,
-        blurb: str = ...,
-        flags: ParamFlags = ...,
-        minimum: _T | None = ...,
-        maximum: _T | None = ...,
-    ) -> None: ...
-    @overload
-    def __init__(
-        self,
-        *,
-        type: type[_T],
-        default: _T | None = ...,
-        nick: str = ...,
-        blurb: str = ...,
-        flags: ParamFlags = ...,
-        minimum: _T | None = ...,
-        maximum: _T | None = ...,
-    ) -> None: ...
-    def __call__(self, getter: Callable[[Any], _T]) -> Property[_T]: ...
-    @overload
-    def __get__(self, instance: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, instance: object, owner: type) -> _T: ...
-    def __set__(self, instance: object, value: _T) -> None: ...
-    def getter(self, getter: Callable[[Any], _T]) -> Property[_T]: ...
-    def setter(self, setter: Callable[[Any, _T], None]) -> Property[_T]: ...
-
 class SignalFlags(GFlags):
     RUN_FIRST: ClassVar[SignalFlags]
     RUN_LAST: ClassVar[SignalFlags]

@@ -1,0 +1,127 @@
+"""What the tests of the dialog do inside GIMP, where its own objects can be reached; as scenarios.py.
+
+The dialog's window is on a virtual screen; events are dispatched as the widgets do it.
+"""
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import gi
+
+gi.require_version("Gegl", "0.4")
+gi.require_version("Gimp", "3.0")
+gi.require_version("GimpUi", "3.0")
+gi.require_version("Gtk", "3.0")
+from gi.repository import Gegl, Gimp, GimpUi, Gio, Gtk  # noqa: E402  gi wants the versions first
+
+PLUG_IN = Path(os.environ["GIMP3_DIRECTORY"]) / "plug-ins" / "inpaint-anything"
+sys.path += [str(PLUG_IN), str(PLUG_IN / "vendor")]
+ROCKET = (322, 200)
+# What is asked of GIMP itself when it is called.
+ASKING_GIMP = ("get_buffer", "get_format", "get_height", "get_offsets", "get_width", "has_alpha", "is_gray")
+
+
+def main(scenario, **arguments):
+    return globals()[scenario](**arguments)
+
+
+class Opened:
+    """The dialog, with the photo in it clicked on."""
+
+    def __init__(self, photo: str, job: str = "remove") -> None:
+        Gegl.init(None)
+        GimpUi.init("inpaint-anything")
+        from inpaint_anything.dialog import controller, events
+        from inpaint_anything.image.photo_layer import PhotoLayer
+
+        from inference_server.shared.messages import Job
+
+        image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(photo))
+        self.events = events
+        self.dialog = controller.Dialog(Job(job), PhotoLayer.of(image, image.get_layers()), None, None)
+        self.dialog.window.present()
+
+    def until(self, happened: Callable[[], object], seconds: float = 120) -> None:
+        """Let the main loop run until something has happened."""
+        limit = time.monotonic() + seconds
+        while not happened():
+            if time.monotonic() > limit:
+                raise TimeoutError(f"{self.dialog.state.summary}, {self.message!r}")
+            while Gtk.events_pending():
+                Gtk.main_iteration_do(False)
+            time.sleep(0.005)
+
+    @property
+    def message(self) -> str:
+        """What stands below the photo."""
+        return self.dialog.window.message.get_text()
+
+    def click(self) -> None:
+        self.dialog.dispatch(self.events.Clicked(*ROCKET, on_object=True))
+        self.until(lambda: self.dialog.state.settled)
+
+    def close(self) -> None:
+        self.dialog.dispatch(self.events.CloseRequested())
+
+
+def composed_result(photo):
+    """The threads on which GIMP is asked something while a result is made and composed."""
+    opened, threads = Opened(photo), set()
+    opened.click()
+
+    def recorded(method):
+        def call(*arguments):
+            threads.add(threading.current_thread() is threading.main_thread())
+            return method(*arguments)
+
+        return call
+
+    for name in ASKING_GIMP:
+        setattr(Gimp.Layer, name, recorded(getattr(Gimp.Layer, name)))
+    opened.dialog.dispatch(opened.events.PreviewPressed())
+    opened.until(lambda: opened.dialog.state.comparison and not opened.dialog.state.working)
+    opened.close()
+    return {"on the main thread": True in threads, "elsewhere": False in threads}
+
+
+def result_that_cannot_be_composed(photo):
+    """What is said then, and whether the result can still be applied."""
+    from inpaint_anything.dialog import controller
+
+    opened = Opened(photo)
+    opened.click()
+
+    def broken(*_arguments):
+        raise MemoryError("no room")
+
+    controller.ComposedResult = broken
+    opened.dialog.dispatch(opened.events.PreviewPressed())
+    opened.until(lambda: not opened.dialog.state.working and opened.message)
+    seen = {"message": opened.message}
+    opened.dialog.dispatch(opened.events.ApplyPressed())
+    seen["results"] = len(opened.dialog.outcome.results)
+    return seen
+
+
+def command_that_fails(photo):
+    """What becomes of a dialog whose photo is closed in GIMP: nothing can be read of it any more."""
+    from inpaint_anything.dialog import controller
+
+    opened = Opened(photo)
+    opened.click()
+
+    def gone(*_arguments, **_options):
+        raise RuntimeError("the image is gone")
+
+    controller.preview_request = controller.PhotoJob = gone
+    opened.dialog.dispatch(opened.events.UndoClick())
+    opened.dialog.dispatch(opened.events.Clicked(*ROCKET[::-1], on_object=True))
+    seen = [[opened.dialog.state.summary.split()[:2], opened.message]]
+    opened.dialog.dispatch(opened.events.PreviewPressed())
+    seen.append([opened.dialog.state.summary.split()[:2], opened.message])
+    opened.close()
+    return seen

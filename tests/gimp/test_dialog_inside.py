@@ -1,0 +1,45 @@
+"""The dialog in a real GIMP, from inside: threads, and what fails."""
+
+from pathlib import Path
+
+import pytest
+
+from inference_server.shared import paths
+
+from ..virtual_screen import skip_without, virtual_screen
+from .conftest import IN_GIMP
+from .headless import HeadlessGimp
+from .window import HEIGHT, WIDTH
+
+pytestmark = IN_GIMP
+SCENARIOS = Path(__file__).with_name("dialog_scenarios.py")
+
+
+@pytest.fixture(scope="module")
+def inside(shared_home, photo_file):
+    """A function that runs one of the scenarios."""
+    skip_without(["Xvfb"])
+    with virtual_screen(WIDTH, HEIGHT) as display:
+        environment = {"DISPLAY": display, "NO_AT_BRIDGE": "1", paths.HOME_VARIABLE: str(shared_home)}
+
+        def run(scenario: str) -> object:  # in a GIMP of its own: they change what the next would use
+            with HeadlessGimp(environment) as gimp:
+                return gimp.run(SCENARIOS, scenario=scenario, photo=str(photo_file))
+
+        yield run
+
+
+def test_gimp_is_asked_on_the_main_thread_alone_while_a_result_is_composed(inside):
+    assert inside("composed_result") == {"on the main thread": True, "elsewhere": False}
+
+
+def test_a_result_that_cannot_be_composed_is_said_and_can_be_applied(inside):
+    seen = inside("result_that_cannot_be_composed")
+    assert "no room" in seen["message"] and "Traceback" not in seen["message"]
+    assert seen["results"] == 1
+
+
+def test_what_fails_before_it_is_asked_leaves_nothing_waiting(inside):
+    for state, message in inside("command_that_fails"):
+        assert state == ["pointing", "settled"]
+        assert "the image is gone" in message
