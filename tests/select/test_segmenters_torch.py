@@ -1,5 +1,6 @@
 """The segmenters that run on torch, each against its library's own predictor."""
 
+import functools
 import shutil
 from dataclasses import replace
 
@@ -19,8 +20,9 @@ torch = pytest.importorskip("torch", reason="torch is not installed (the extra `
 @pytest.fixture(autouse=True)
 def on_the_cpu(monkeypatch):
     """A GPU's 16 bits would not agree with the library to what float32 leaves."""
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    for backend in (torch.cuda, torch.backends.mps):
+        # `wraps`: torch._dynamo, when it is imported, reads the __wrapped__ of the second.
+        monkeypatch.setattr(backend, "is_available", functools.wraps(backend.is_available)(lambda: False))
 
 
 def test_the_device_is_found_out_where_it_makes_a_difference(tmp_path, monkeypatch):
