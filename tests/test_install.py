@@ -148,15 +148,3 @@ def test_uninstalling_takes_everything_and_nothing_else(user, with_pyzmq, capsys
 def test_wrong_use_is_told_in_a_sentence(user, arguments, says):
     done = subprocess.run([sys.executable, "install.py", *arguments], cwd=REPOSITORY, capture_output=True, text=True)
     assert done.returncode in (1, 2) and says in done.stderr and "Traceback" not in done.stderr
-
-
-def test_no_file_is_longer_than_400_lines():
-    tracked = [
-        REPOSITORY / "install.py",
-        *(
-            f
-            for room in ("gimp_plugin", "inference_server", "tests", "bench", "docs")
-            for f in (REPOSITORY / room).rglob("*.py")
-        ),
-    ]
-    assert {f.name: n for f in tracked if (n := len(f.read_text("utf-8").splitlines())) > 400} == {}

@@ -14,7 +14,7 @@ from . import translations
 # In the plug-in's files, what looks like words: a capital with small letters after it, or two words in a row.
 LIKE_WORDS = re.compile(r"(?<![A-Za-z])_?[A-Z]_?[a-z][a-z_]+\b|[A-Za-z]{2,} [A-Za-z]{2,}")
 # What these functions are given and these names stand for is the same in all languages: GTK's names of keys, say.
-SAME_IN_ALL = ("require_version", "set_attribution", "add_menu_path", "MENU", "KEYS", "ARROWS", "ENTER")
+SAME_IN_ALL = ("require_version", "set_attribution", "add_menu_path", "MENU", "AUTHOR", "ZOOM_KEYS", "SLIDER_KEYS", "ARROW_KEYS", "POINT_KEYS")
 FILES = dict(translations.sources())
 PLUG_IN = [name for name in FILES if name.startswith("gimp_plugin/")]
 
@@ -32,13 +32,13 @@ def texts(source: str) -> set[object]:
     [
         ("_('Fast')", {("Fast",)}),
         ("ngettext('{n} click', '{n} clicks', n)", {("{n} click", "{n} clicks")}),
-        ("say('It is {what}.', what='not me')", {("It is {what}.",)}),
+        ("tr('It is {what}.', what='not me')", {("It is {what}.",)}),
         ("raise UserError('no-model', 'It is gone.', 'Fetch it.')", {("It is gone.",), ("Fetch it.",)}),
-        ("UserError('no-model', say('{x} is gone.', x=x))", {("{x} is gone.",), (None,)}),
-        ("report.progress(0.5, 'Painting' if new else 'Again')", {("Painting",), ("Again",)}),
+        ("UserError('no-model', tr('{x} is gone.', x=x))", {("{x} is gone.",), (None,)}),
+        ("monitor.report(0.5, 'Painting' if new else 'Again')", {("Painting",), ("Again",)}),
         ("UserError('a', 'One.', other or 'Two.')", {("One.",), ("Two.",), (None,)}),
         ("HINT = 'Look.'\ndef f():\n  raise UserError('a', HINT)", {("Look.",)}),
-        ("word: str = 'Waiting'\nprogress(0, word)", {("Waiting",)}),
+        ("word: str = 'Waiting'\non_progress(0, word)", {("Waiting",)}),
         ("TITLES = {'fill': 'Fill'}", {("Fill",)}),
         ("print('Not for a person in GIMP')", set()),
         ("window.say('What is already translated')", set()),
@@ -184,9 +184,9 @@ def test_a_whole_catalogue_has_no_problems_and_is_what_the_plug_in_reads(german)
     [
         (('msgstr "Painting"', 'msgstr ""'), "untranslated"),
         (('msgid "Painting"', '#, fuzzy\nmsgid "Painting"'), "fuzzy"),
-        (('msgid "Painting"', 'msgid "Drawing"'), "obsolete (run install.py words)"),
-        (('msgid "Painting"', 'msgid "Drawing"'), "not in the catalogue (run install.py words)"),
-        (('msgstr "Painting"', 'msgstr "Malen"'), "the .mo is not of this .po (run install.py words)"),
+        (('msgid "Painting"', 'msgid "Drawing"'), "obsolete (run install.py translations)"),
+        (('msgid "Painting"', 'msgid "Drawing"'), "not in the catalogue (run install.py translations)"),
+        (('msgstr "Painting"', 'msgstr "Malen"'), "the .mo is not of this .po (run install.py translations)"),
         (('msgstr "Painting"', 'msgstr "{what}"'), "other names in braces"),
     ],
 )

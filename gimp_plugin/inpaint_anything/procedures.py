@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from .job_settings import JobSettings
 
 MENU = "<Image>/Filters/Inpaint Anything"
-AUTHOR, YEAR = "Inpaint Anything for GIMP", "2026"
+AUTHOR = "Inpaint Anything for GIMP"
+YEAR = "2026"
 NONE_OK = True  # of a layer that is returned
 CLICKS = _(
     "Clicks come from the selected path: one anchor is one click on the object, a closed stroke is a box around it,"
