@@ -124,30 +124,24 @@ def _sam2(
     )
 
 
-def _lora(
-    name: str,
-    *,
-    accelerates: str,
-    title: Translatable,
-    licence: str,
-    path: str,
-    length: int,
-    sha256: str,
-    use: Translatable,
-) -> Model:
-    """A small file that makes the models of a family need fewer steps.  path: on the hub, without its suffix."""
-    source = f"https://huggingface.co/{path}.safetensors"
+def _lora(name: str, *, accelerates: str, title: Translatable, licence: str, file: File, use: Translatable) -> Model:
+    """A small file that makes the models of a family need fewer steps."""
     return Model(
         name=name,
         job=Job.FILL,
         title=title,
         licence=licence,
-        memory=length,
-        files=(File(source.rpartition("/")[2], length, sha256, (source,)),),
+        memory=file.size,
+        files=(file,),
         accelerates=accelerates,
         packages=DIFFUSION_PACKAGES,
         use=use,
     )
+
+
+def _hub_file(path: str, length: int, sha256: str) -> File:
+    """A file of the hub.  path: ORG/NAME/resolve/REVISION/FILE."""
+    return File(path.rpartition("/")[2], length, sha256, (f"https://huggingface.co/{path}",))
 
 
 MODELS = {
@@ -419,9 +413,11 @@ MODELS = {
             accelerates="sd15",
             title=tr("LCM LoRA, 4 to 8 steps for sd15-inpainting"),
             licence="Open RAIL++-M",
-            path="latent-consistency/lcm-lora-sdv1-5/resolve/cf2fced511dbe7e26c8d1d397e728fbab875db4b/pytorch_lora_weights",
-            length=134_621_556,
-            sha256="8f90d840e075ff588a58e22c6586e2ae9a6f7922996ee6649a7f01072333afe4",
+            file=_hub_file(
+                "latent-consistency/lcm-lora-sdv1-5/resolve/cf2fced511dbe7e26c8d1d397e728fbab875db4b/pytorch_lora_weights.safetensors",
+                134_621_556,
+                "8f90d840e075ff588a58e22c6586e2ae9a6f7922996ee6649a7f01072333afe4",
+            ),
             use=tr("Makes Stable Diffusion 1.5 paint about five times as fast, at quality “fast”."),
         ),
         _lora(
@@ -429,9 +425,11 @@ MODELS = {
             accelerates="sdxl",
             title=tr("LCM LoRA, 4 to 8 steps for sdxl-inpainting"),
             licence="Open RAIL++-M",
-            path="latent-consistency/lcm-lora-sdxl/resolve/a18548dd4956b174ec5b0d78d340c8dae0a129cd/pytorch_lora_weights",
-            length=393_855_224,
-            sha256="a764e6859b6e04047cd761c08ff0cee96413a8e004c9f07707530cd776b19141",
+            file=_hub_file(
+                "latent-consistency/lcm-lora-sdxl/resolve/a18548dd4956b174ec5b0d78d340c8dae0a129cd/pytorch_lora_weights.safetensors",
+                393_855_224,
+                "a764e6859b6e04047cd761c08ff0cee96413a8e004c9f07707530cd776b19141",
+            ),
             use=tr("Makes Stable Diffusion XL paint about five times as fast, at quality “fast”."),
         ),
         _lora(
@@ -439,9 +437,11 @@ MODELS = {
             accelerates="flux",
             title=tr("FLUX.1 Turbo Alpha, 8 steps for flux1-fill"),
             licence="FLUX.1 [dev] Non-Commercial",
-            path="alimama-creative/FLUX.1-Turbo-Alpha/resolve/main/diffusion_pytorch_model",
-            length=694_082_424,
-            sha256="77f7523a5e9c3da6cfc730c6b07461129fa52997ea06168e9ed5312228aa0bff",
+            file=_hub_file(
+                "alimama-creative/FLUX.1-Turbo-Alpha/resolve/main/diffusion_pytorch_model.safetensors",
+                694_082_424,
+                "77f7523a5e9c3da6cfc730c6b07461129fa52997ea06168e9ed5312228aa0bff",
+            ),
             use=tr("Makes FLUX.1 Fill paint about three times as fast, at quality “fast”."),
         ),
     )

@@ -14,10 +14,12 @@ import diffusers
 import torch
 import transformers
 
+from ...models.catalogue import ranked
 from ...models.hub import INDEX
 from ...models.store import Store
 from ...shared.command_lines import command, run
 from ...shared.errors import ErrorCode, UserError
+from ...shared.messages import Job
 from ...shared.text import tr
 from .families import FAMILIES, shapes
 
@@ -68,7 +70,7 @@ def _read_folder(place: Path, dtype: torch.dtype) -> Any:
 
 
 def _read_file(place: Path, family: str, dtype: torch.dtype, store: Store) -> Any:
-    model = f"{family}-inpainting"
+    model = next(known.name for known in ranked(Job.FILL) if known.family == family)
     if store.missing(model):
         raise UserError(
             ErrorCode.NO_MODEL,
