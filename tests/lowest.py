@@ -53,13 +53,13 @@ def _environment() -> Path:
     project = tomllib.loads((HERE / "pyproject.toml").read_text("utf-8"))["project"]
     wanted = [*lowest(project["dependencies"]), *project["optional-dependencies"]["test"]]
     folder = install.cache() / f"venv-{sys.version_info[0]}.{sys.version_info[1]}-lowest"
-    stamp, python = folder / "installed", install.venv_python(folder)
-    if not stamp.is_file() or stamp.read_text("utf-8") != repr(wanted):
+    stamp, python, mark = folder / "installed", install.venv_python(folder), repr((wanted, str(HERE)))
+    if not stamp.is_file() or stamp.read_text("utf-8") != mark:
         print(f"environment  {folder}, about 130 MB to download")
         install.make_venv(folder)
         install.pip(python, ["--only-binary=:all:", *wanted])
         install.run_from_checkout(folder)
-        stamp.write_text(repr(wanted), "utf-8")
+        stamp.write_text(mark, "utf-8")
     return python
 
 
