@@ -2,12 +2,12 @@
 
 import sys
 
-if sys.version_info >= (3, 11):  # noqa: UP036  the plug-in has GIMP's Python
+if sys.version_info >= (3, 11):
     from enum import StrEnum as StrEnum
 else:
     from enum import Enum
 
-    class StrEnum(str, Enum):  # noqa: UP042  this is it
+    class StrEnum(str, Enum):
         """Members are strings: they compare, hash, print and travel as such."""
 
         __str__ = str.__str__

@@ -70,7 +70,7 @@ class AnyOrder(RuleBasedStateMachine):
             assert self.state == before and not commands, "a job that was given up still does something"
         return commands
 
-    def happens(self, event: events.Event) -> list[events.Command]:
+    def happens(self, event: events.Event) -> list[events.Command]:  # noqa: C901  one case for each command
         before = self.state
         self.state, commands = dialog.update(before, event)
         assert not (commands and before.phase is Phase.CLOSED), "a closed dialog does something"
