@@ -18,8 +18,10 @@ import numpy as np
 
 from inference_server import Engine
 from inference_server.imaging.pixels import to_proxy
-from inference_server.select.selector import Prompt
-from inference_server.shared.monitor import never, quiet
+from inference_server.models.store import Store
+from inference_server.select.selector import Selector
+from inference_server.shared.messages import ObjectPrompt
+from inference_server.shared.monitor import UNWATCHED
 
 ROUNDS = 7
 HUGE = """
@@ -48,11 +50,12 @@ def main() -> int:
 
 def measure(image: np.ndarray) -> dict[str, str]:
     """The figures for one photo, by what they are called."""
-    size, engine = (image.shape[1], image.shape[0]), Engine()
+    size, engine, selector = (image.shape[1], image.shape[0]), Engine(), Selector(Store())
     middle = size[0] // 2, size[1] // 2
     proxy = to_proxy(image)
-    photo = engine.selector.look(proxy)
-    segmenter = engine.selector._load(quiet, never)
+    encoded = selector.encode(proxy)
+    segmenter = selector._load(UNWATCHED)
+    click = ObjectPrompt(points=((float(middle[0]), float(middle[1])),), labels=(1,))
     point, yes = np.array([middle], float) * proxy.shape[1] / size[0], np.array([1])
     fresh = iter(range(1 << 30))
 
@@ -64,21 +67,21 @@ def measure(image: np.ndarray) -> dict[str, str]:
         return time.perf_counter() - begun
 
     def later() -> float:
-        clicks = (middle, (middle[0] + next(fresh) % 40, middle[1] + 5))
-        prompt = Prompt(tuple((float(x), float(y)) for x, y in clicks), (1, 1))
-        engine.selector.select(photo, size, Prompt(prompt.points[:1], (1,)))  # what was there before the click
+        second = (float(middle[0] + next(fresh) % 40), float(middle[1] + 5))
+        selector.select(encoded, size, click)  # what was there before the second one
         begun = time.perf_counter()
-        engine.selector.select(photo, size, prompt)[0].preview(*proxy.shape[1::-1])
+        prompt = ObjectPrompt(points=(*click.points, second), labels=(1, 1))
+        selector.select(encoded, size, prompt)[0].preview(*proxy.shape[1::-1])
         return time.perf_counter() - begun
 
     def full() -> float:
-        mask = engine.selector.select(photo, size, Prompt(((float(middle[0]), float(middle[1])),), (1,)), image)[0]
+        mask = selector.select(encoded, size, click, pixels=image)[0]
         begun = time.perf_counter()
         assert mask.alpha.any()
         return time.perf_counter() - begun
 
     encoder = timed(lambda: segmenter.encode(proxy))
-    decoder = timed(lambda: segmenter.decode(photo.embedding, point, yes))
+    decoder = timed(lambda: segmenter.decode(encoded.embedding, point, yes))
     first_s, encoder_s = in_turn(first, encoder)
     later_s, decoder_s = in_turn(later, decoder)
     full_s, again_s = in_turn(full, encoder)
