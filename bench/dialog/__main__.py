@@ -20,8 +20,9 @@ sys.path[:0] = [str(HERE.parents[1] / "tests" / "gimp"), str(HERE.parent)]
 
 from headless import run_in_gimp
 
-from inference_server import Engine
-from inference_server.imaging.pixels import to_proxy  # noqa: E402
+from inference_server.imaging.pixels import to_proxy
+from inference_server.models.store import Store
+from inference_server.select import segmenters
 from inference_server.shared import paths
 
 LIMIT = 2  # times the bare decoder
@@ -65,7 +66,7 @@ def measure(scratch: Path, width: int, height: int) -> None:
     for name, what in (
         ("first", "click to overlay"),
         ("hovered", "  after hovering there"),
-        ("second", "  with colours and edge"),
+        ("final", "  with colours and edge"),
     ):
         times = seen[name]
         print(f"  {what:24} {1000 * statistics.median(times):.0f} ms ({1000 * max(times):.0f})", end="")
@@ -78,12 +79,12 @@ def measure(scratch: Path, width: int, height: int) -> None:
 
 def decoder(picture: np.ndarray) -> list[float]:
     """Seconds of the model's decoder alone, for one click."""
-    engine, proxy = Engine(), to_proxy(picture)
-    photo = engine.selector.look(proxy)
-    segmenter, seconds = engine.selector._segmenter, []
+    store = Store()
+    segmenter, seconds = segmenters.load(store, segmenters.choose(store)), []
+    embedding = segmenter.encode(to_proxy(picture))
     for k in range(2 * ROUNDS):
         begun = time.monotonic()
-        segmenter.decode(photo.embedding, np.array([[200.0 + 9 * k, 200.0]]), np.array([1]), None, None)
+        segmenter.decode(embedding, np.array([[200.0 + 9 * k, 200.0]]), np.array([1]))
         seconds.append(time.monotonic() - begun)
     return seconds[ROUNDS:]
 

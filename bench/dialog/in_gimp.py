@@ -1,8 +1,9 @@
 """The part of the measurement that runs inside GIMP: the dialog, clicked on and timed from click to drawn overlay."""
 
-import os
 import sys
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import gi
 
@@ -10,95 +11,100 @@ gi.require_version("Gegl", "0.4")
 gi.require_version("Gimp", "3.0")
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
-from gi.repository import Gegl, Gimp, GimpUi, Gio, GLib, Gtk  # noqa: E402
+from gi.repository import Gegl, Gimp, GimpUi, Gio, GLib, Gtk
 
 STALL = 0.05  # seconds
 BEAT_MS = 5
+BESIDE = 7.0, 5.0  # pixels from the first clicks to those with hovering, which nothing is known of yet
 
 
-def main(photo, points):
-    """Seconds to the first and to the second overlay of each click, without and with a hovering pointer, and stalls."""
+def main(photo: str, points: list[list[float]]) -> dict[str, object]:
+    """Seconds to the first and to the final overlay of each click, without and with a hovering pointer, and stalls."""
     Gegl.init(None)
-    place = os.path.join(os.environ["GIMP3_DIRECTORY"], "plug-ins", "inpaint-anything")  # noqa: PTH118
-    sys.path[:0] = [place]
-    sys.path.append(os.path.join(place, "vendor"))  # noqa: PTH118
+    plug_in = Path(Gimp.directory()) / "plug-ins" / "inpaint-anything"
+    sys.path[:0] = [str(plug_in)]
+    sys.path.append(str(plug_in / "vendor"))
     GimpUi.init("inpaint-anything")
-    from inpaint_anything.dialog import controller
-    from inpaint_anything.image import photo_layer
+    from inpaint_anything.dialog import controller, events
+    from inpaint_anything.image.photo_layer import PhotoLayer
+
+    from inference_server.shared.messages import Job
 
     image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(photo))
     opened = time.monotonic()
-    there = photo_layer.Photo.of(image, image.get_layers())
-    shown = controller.Dialog("remove", there, None, {})
-    shown.window.present()
-    watch = Watch(shown)
-    watch.until(lambda: shown.looked, 120)
+    dialog = controller.Dialog(Job.REMOVE, PhotoLayer.of(image, image.get_layers()), None, None)
+    dialog.window.present()
+    watch = Watch(dialog)
+    watch.until(lambda: dialog.state.encoded, 120)
     ready = time.monotonic() - opened
     watch.stalls.clear()  # the window has just come up; from here on somebody works with it
-    first, second, hovered = [], [], []
+    first, final, hovered = [], [], []
     for x, y in points:
         begun = watch.click(x, y)
         first.append(watch.drawn_after(begun))
-        watch.until(lambda: shown.settled, 20)
-        second.append(time.monotonic() - begun)
+        watch.until(lambda: dialog.state.settled, 20)
+        final.append(time.monotonic() - begun)
         watch.rest(0.3)
-        watch.back()
-    for x, y in points:
-        shown.view.emit("hovered", x + 7.0, y + 5.0)
+        dialog.dispatch(events.ClearClicks())
+        watch.rest(0.2)
+    for x, y in ((x + BESIDE[0], y + BESIDE[1]) for x, y in points):
+        dialog.view.emit("hovered", x, y)
         watch.rest(0.25)
-        begun = watch.click(x + 7.0, y + 5.0)
-        hovered.append(watch.drawn_after(begun))
-        watch.until(lambda: shown.settled, 20)
-        watch.back()
-    shown.pointing = shown.pointing.click(*points[0], True)
-    shown._work()
-    watch.until(lambda: shown.results and shown._run is None, 300)
+        hovered.append(watch.drawn_after(watch.click(x, y)))
+        watch.until(lambda: dialog.state.settled, 20)
+        dialog.dispatch(events.ClearClicks())
+        watch.rest(0.2)
+    watch.click(*points[0])
+    dialog.dispatch(events.PreviewPressed())
+    watch.until(lambda: dialog.state.comparison and not dialog.state.working, 300)
     watch.rest(1)
     stalls = watch.stalls
-    shown._close()
-    return {"ready": ready, "first": first, "second": second, "hovered": hovered, "stalls": stalls}
+    dialog.dispatch(events.CloseRequested())
+    return {"ready": ready, "first": first, "final": final, "hovered": hovered, "stalls": stalls}
 
 
 class Watch:
-    def __init__(self, shown):
-        self._shown, self.stalls, self._last = shown, [], time.monotonic()
-        self._drawn = 0.0
-        shown.view.connect_after("draw", self._note)
+    """Works the dialog, and notes when it is drawn and how long its main loop stalls."""
+
+    def __init__(self, dialog: "controller.Dialog") -> None:  # noqa: F821  which cannot be imported before `main` runs
+        self._dialog = dialog
+        self.stalls: list[float] = []
+        self._last, self._drawn = time.monotonic(), 0.0
+        dialog.view.connect_after("draw", self._note_drawing)
         GLib.timeout_add(BEAT_MS, self._beat, priority=GLib.PRIORITY_HIGH)
 
-    def _note(self, *_):
-        if self._shown.shapes:
+    def _note_drawing(self, *_: object) -> bool:
+        if self._dialog.state.proposals:
             self._drawn = time.monotonic()
         return False
 
-    def _beat(self):
+    def _beat(self) -> bool:
         now = time.monotonic()
         if now - self._last > STALL:
             self.stalls.append(now - self._last)
         self._last = now
         return True
 
-    def click(self, x, y):
+    def click(self, x: float, y: float) -> float:
+        """Click on the object; when that was."""
         begun = time.monotonic()
-        self._shown.view.emit("pointed", x, y, True)
+        self._dialog.view.emit("pointed", x, y, True)
         return begun
 
-    def back(self):
-        while self._shown.pointing.acts:
-            self._shown._point(self._shown.pointing.back())
-        self.rest(0.2)
-
-    def drawn_after(self, begun):
+    def drawn_after(self, begun: float) -> float:
+        """Seconds until masks are drawn."""
         self.until(lambda: self._drawn > begun, 20)
         return self._drawn - begun
 
-    def until(self, happened, seconds):
+    def until(self, happened: Callable[[], object], seconds: float) -> None:
+        """Let the main loop run until something has happened."""
         limit = time.monotonic() + seconds
         while not happened():
             if time.monotonic() > limit:
-                raise TimeoutError(self._shown.window.said.get_text())
+                raise TimeoutError(self._dialog.window.message.get_text())
             Gtk.main_iteration_do(True)
 
-    def rest(self, seconds):
+    def rest(self, seconds: float) -> None:
+        """Let the main loop run for so long."""
         limit = time.monotonic() + seconds
         self.until(lambda: time.monotonic() > limit, seconds + 1)
