@@ -6,8 +6,14 @@
     masks = engine.segment(image, points=[(412, 230)], labels=[1])
     clean = engine.remove(image, masks[0].alpha)
 
-`Engine` is loaded on first use, so that `protocol` and `client` can be imported by a program that has only pyzmq.
+`Engine` is loaded on first use, so that a program that has only pyzmq can import `inference_server.shared`.
 """
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .engine import Engine
+    from .shared.errors import UserError
 
 __version__ = "0.1.0"
 __all__ = ["Engine", "UserError"]
