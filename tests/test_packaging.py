@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import zipfile
 from importlib import metadata
 from pathlib import Path
@@ -13,6 +14,8 @@ from shutil import copy, copytree, ignore_patterns
 import pytest
 
 import inference_server
+
+from . import lowest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 LARGE = "torch diffusers transformers safetensors segment_anything"  # of the extra `full`, which may not be installed
@@ -112,3 +115,21 @@ def test_the_wheel_has_types_and_licence_and_nothing_else(wheel):
     assert "inference_server/py.typed" in names
     assert [name for name in names if name.endswith("/licenses/LICENSE")]
     assert {name.split("/")[0] for name in names} == {"inference_server", f"{wheel.name.split('-py3')[0]}.dist-info"}
+
+
+def test_pre_commit_has_the_versions_of_the_project():
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
+    declared = {*project["dependencies"], *project["optional-dependencies"]["test"]}
+    hooks = (REPOSITORY / ".pre-commit-config.yaml").read_text("utf-8")
+    used = {
+        name for line in re.findall(r"additional_dependencies: \[(.+)\]", hooks) for name in re.findall('"(.+?)"', line)
+    }
+    assert used and used <= declared
+
+
+def test_every_declared_package_has_a_lowest_version():
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
+    assert lowest.lowest(["numpy>=2.1,<3", "onnx >= 1.18"]) == ["numpy==2.1", "onnx==1.18"]
+    assert len(lowest.lowest(project["dependencies"])) == len(project["dependencies"])
+    with pytest.raises(ValueError, match="no lowest version: numpy<3"):
+        lowest.lowest(["numpy<3"])
