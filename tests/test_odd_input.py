@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inference_server import Engine, UserError
+from inference_server.shared.errors import ErrorCode
 
 from .property import examples
 
@@ -13,12 +14,12 @@ NAN, INF = float("nan"), float("inf")
 NOISE = np.random.default_rng(1).integers(0, 256, (60, 80, 3), np.uint8)
 
 
-def well_answered(engine: Engine, image, *clicks) -> bool:
-    """Whether there were masks; False where a sentence came instead."""
+def gives_masks(engine: Engine, image, *clicks) -> bool:
+    """Whether there are masks; False where there is a sentence instead."""
     try:
         masks = engine.segment(image, *clicks)
     except UserError as error:
-        assert error.code == "wrong-input" and error.sentence.endswith(".") and "\n" not in str(error)
+        assert error.code == ErrorCode.WRONG_INPUT and error.sentence.endswith(".") and "\n" not in str(error)
         return False
     assert len(masks) >= 3
     for mask in masks:
@@ -51,7 +52,7 @@ def layouts() -> dict[str, np.ndarray]:
 def test_a_photo_in_any_layout_is_taken_and_left_alone(engine, name):
     image = layouts()[name]
     before = image.copy()
-    assert well_answered(engine, image, [(9, 9)], [1])
+    assert gives_masks(engine, image, [(9, 9)], [1])
     assert (image == before).all()
 
 
@@ -59,9 +60,9 @@ def test_a_photo_in_any_layout_is_taken_and_left_alone(engine, name):
 def test_the_last_row_and_column_of_a_photo_of_any_shape_can_be_clicked(engine, size):
     image = np.full((*size, 3), 90, np.uint8)
     for click in [(0, 0), (size[1] - 1, size[0] - 1), (size[1] - 0.01, size[0] - 0.01)]:
-        assert well_answered(engine, image, [click], [1])
-    assert well_answered(engine, image, [], [], (0, 0, size[1], size[0]))
-    assert not well_answered(engine, image, [(size[1], 0)], [1])
+        assert gives_masks(engine, image, [click], [1])
+    assert gives_masks(engine, image, [], [], (0, 0, size[1], size[0]))
+    assert not gives_masks(engine, image, [(size[1], 0)], [1])
 
 
 @pytest.mark.parametrize("worst", [NAN, INF, -INF, 3e38])
@@ -69,7 +70,7 @@ def test_the_last_row_and_column_of_a_photo_of_any_shape_can_be_clicked(engine, 
 def test_a_float_photo_may_hold_anything(engine, worst, times):
     image = NOISE.astype(np.float32).repeat(times, axis=0).repeat(times, axis=1) / 255
     image[::3, ::5] = worst
-    assert well_answered(engine, image, [(9, 9)], [1])
+    assert gives_masks(engine, image, [(9, 9)], [1])
 
 
 @pytest.mark.parametrize(
@@ -115,7 +116,7 @@ def test_what_is_no_photo_is_refused(engine, image):
     ],
 )
 def test_clicks_in_any_form_are_taken(engine, points, labels):
-    assert well_answered(engine, NOISE, points, labels)
+    assert gives_masks(engine, NOISE, points, labels)
 
 
 @pytest.mark.parametrize(
@@ -188,13 +189,13 @@ def test_a_box_with_nothing_in_it_is_refused(engine, box):
 
 @pytest.mark.parametrize("box", [(-40, -30, 50, 40), (50, 40, -40, -30), (-1e300, -1e300, 50, 40)], ids=str)
 def test_a_box_that_reaches_out_of_the_picture_means_its_part_inside(engine, box):
-    assert well_answered(engine, NOISE, [], [], box)
+    assert gives_masks(engine, NOISE, [], [], box)
     inside = engine.segment(NOISE, box=(0, 0, 50, 40))[0]
     assert (engine.segment(NOISE, box=box)[0].logits == inside.logits).all()
 
 
 def test_clicks_that_all_say_not_this_need_a_box(engine):
-    assert well_answered(engine, NOISE, [(5, 5), (70, 50)], [0, 0], (10, 10, 60, 50))
+    assert gives_masks(engine, NOISE, [(5, 5), (70, 50)], [0, 0], (10, 10, 60, 50))
 
 
 # -- and any of it together
@@ -222,4 +223,4 @@ PHOTOS = [
 def test_any_combination_gives_masks_or_a_sentence(engine, photo, clicks, box, arrays):
     points, labels = [point for point, _ in clicks], [label for _, label in clicks]
     form = np.array if arrays else list
-    well_answered(engine, photo, form(points), form(labels), box)
+    gives_masks(engine, photo, form(points), form(labels), box)

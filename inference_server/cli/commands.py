@@ -1,9 +1,9 @@
 """The commands about the server and this machine.  What they need is imported when they run (see `parser`)."""
 
-from ..shared.messages import Job
+from typing import NoReturn
 
 
-def serve(address: str | None, idle_seconds: float | None) -> int:
+def serve(address: str | None, idle_seconds: float | None) -> NoReturn:
     """Be this user's server, unless one runs already.  Raises UserError."""
     from ..serve import process
 
@@ -29,11 +29,3 @@ def doctor() -> int:
     from .doctor import report
 
     return report()
-
-
-def demand_painter(job: Job, model: str) -> None:
-    """Raise UserError if `job` lacks a model.  Needs no more than the standard library, and milliseconds."""
-    from ..fill import diffusion
-    from ..models.store import Store
-
-    diffusion.demand(Store(), job, model)

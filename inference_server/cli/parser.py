@@ -102,8 +102,11 @@ def _add_models(group: Commands) -> None:
 
 def _run_on_photos(given: argparse.Namespace) -> int:
     if photo_arguments.needs_painter(given):
-        commands.demand_painter(given.job, given.model)
+        from ..fill import diffusion
+        from ..models.store import Store
+
+        diffusion.demand(Store(), given.job, given.model)
     settings = photo_arguments.settings(given)
-    from .photos import run  # and with it numpy and OpenCV, for which nobody waits to read what is missing or wrong
+    from .photos import run  # with numpy and OpenCV, which take longer than it takes to see that something is missing
 
     return run(settings)

@@ -49,9 +49,9 @@ class Performer:
             case ListModels() | FetchModel() | RemoveModel():  # in threads of their own
                 return model_requests.perform(message, monitor, send)
             case Locate(paints=True):
-                demand_painter(message.job, message.model)
+                _demand_painter(message.job, message.model)
             case ExpandPrompt():
-                demand_painter(message.job, message.paint.model)
+                _demand_painter(message.job, message.paint.model)
         from ..engine import Engine
         from . import dispatch
 
@@ -59,7 +59,7 @@ class Performer:
         return dispatch.perform(self._engine, message, frames, monitor, send)
 
 
-def demand_painter(job: Job, model: str) -> None:
+def _demand_painter(job: Job, model: str) -> None:
     """Raise UserError if `job` paints and lacks a model.  Needs the standard library alone, and milliseconds."""
     from ..fill import diffusion
     from ..models.store import Store

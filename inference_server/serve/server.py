@@ -244,7 +244,7 @@ def run(perform: Perform, address: str | None, idle_seconds: Callable[[], float]
         if endpoint.file().exists():
             break
         time.sleep(0.02)
-    print("A server of this user runs already.")
+    print("A server of this user runs already.", flush=True)  # the process may leave without flushing
     return 0
 
 

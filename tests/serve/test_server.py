@@ -193,6 +193,20 @@ def test_what_is_no_message_is_answered_with_a_failure_and_harms_nobody(serving,
     assert serving().hello().pid == pid()
 
 
+@needs_posix
+@pytest.mark.parametrize("request_id", ["", "7", "\ud800", "\0", "é" * 1000])
+def test_a_request_with_any_id_is_answered_under_it(serving, request_id):
+    serving()
+    context, connection = raw_socket(endpoint.running().address)
+    for _ in range(2):  # the worker lives on
+        connection.send_multipart(wire.encode(request_id, messages.RemoveModel(name="nothing")))
+        assert connection.poll(5000)
+        answered, answer, _ = wire.decode(connection.recv_multipart())
+        assert answered == request_id and answer.code == ErrorCode.WRONG_INPUT
+    connection.close()
+    context.term()
+
+
 def test_an_answer_sent_as_a_request_is_refused(serving):
     with pytest.raises(UserError, match="not a request"):
         serving().request(Segmented(window=Window(0, 0, 1, 1), mask=Raster(1, 1, 1, Depth.UINT8, 0), score=1.0))

@@ -27,12 +27,12 @@ from ..servers import SERVE, locate, wait_until
 
 @pytest.fixture
 def run(home, capsys):
-    """A function that runs one command: (exit status, what it said)."""
+    """A function that runs one command: (exit status, what it printed)."""
 
     def run(*arguments: str) -> tuple[int, str]:
         status = main(arguments)
-        said = capsys.readouterr()
-        return status, said.out + said.err
+        printed = capsys.readouterr()
+        return status, printed.out + printed.err
 
     return run
 
@@ -74,13 +74,13 @@ def studio(home, models, tmp_path):
 
 
 def test_keys_are_shown_with_what_to_do_with_them(run, home):
-    status, said = run("keys")
+    status, printed = run("keys")
     assert status == 0
-    assert keys.kept("client")[0] in said and keys.kept("server")[0] in said
-    assert "keys admit 'KEY' --name NAME" in said and "serve --address tcp://0.0.0.0:" in said
+    assert keys.kept("client")[0] in printed and keys.kept("server")[0] in printed
+    assert "keys admit 'KEY' --name NAME" in printed and "serve --address tcp://0.0.0.0:" in printed
     for secret in (keys.kept("client")[1], keys.kept("server")[1]):
-        assert secret not in said
-    assert run("keys")[1] == said, "they stay"
+        assert secret not in printed
+    assert run("keys")[1] == printed, "they stay"
     for file in (home / "keys").rglob("*.key*"):
         assert os.name != "posix" or stat.S_IMODE(file.stat().st_mode) == 0o600
 
@@ -99,8 +99,8 @@ def test_a_key_is_listed_and_forgotten(run, home):
 @pytest.mark.parametrize("name", ["", "..", "../../x", "a/b", "a\\b", "client", ".x", "x" * 64, "é", "a b"])
 def test_a_name_that_could_be_another_file_is_refused(run, home, name):
     key = new_key()
-    status, said = run("keys", "admit", key, "--name", name)
-    assert status == 1 and "cannot be a name here" in said
+    status, printed = run("keys", "admit", key, "--name", name)
+    assert status == 1 and "cannot be a name here" in printed
     assert run("keys", "forget", name)[0] == 1
     assert not list(home.rglob("*.key"))
 
