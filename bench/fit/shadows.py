@@ -1,6 +1,6 @@
 """Fits BIAS and WEIGHTS of inference_server/select/shadows.py.
 
-    python3 bench/fit/shadows.py DATA        two seconds for each photograph
+    python3 bench/fit/shadows.py DATA        about a second for each photograph
 
 Shadows in photographs are not outlined in any of the usual data sets, so they are made: an object is cut out of one
 photograph and pasted onto even ground in another, where it darkens the ground within a known outline: its own, leaning
@@ -10,8 +10,8 @@ that was cast is at least SHADOW, none if it is below NONE.  A logistic regressi
 weights.  They are scored as the product uses them: the likeliest piece is taken, if it is likely enough.
 
 The product's weights were fitted in the same way, but to 140 other composites and, with shadows outlined by hand, to 67
-objects of GrabCut and COCO as photographed.  This script gives the same signs and sizes, not the same digits, and as it
-has no photographed examples its weights are less cautious: both are printed with their scores.
+objects of GrabCut and COCO as photographed.  On those data sets this script gives weights of the same signs, within a
+factor of three.  As it has no photographed examples they are less cautious: both are printed with their scores.
 """
 
 import sys
