@@ -30,7 +30,7 @@ CHUNK = 1 << 20  # bytes read at once
 SILENCE = 15.0  # seconds without a byte after which a connection is given up
 TRIES = 3  # a source is given up after so many connections in a row that bring nothing new
 PAUSE = 1.0  # seconds between two connections
-POLL = 0.2  # seconds between two looks whether the work was cancelled
+POLL = 0.2  # seconds between two checks whether the work was cancelled
 TRANSIENT = (408, 416, 425, 429, 500, 502, 503, 504)  # HTTP statuses after which another try may succeed
 T = TypeVar("T")
 

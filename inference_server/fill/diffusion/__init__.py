@@ -1,4 +1,4 @@
-"""Models that paint from a prompt: Stable Diffusion and its kin.
+"""Models that paint from a prompt: Stable Diffusion, FLUX and similar ones.
 
     painter = diffusion.load(store, Job.FILL, "", monitor)      # the best that is installed; this imports torch
 
