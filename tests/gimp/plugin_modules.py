@@ -18,11 +18,14 @@ PLUG_IN = Path(os.environ["GIMP3_DIRECTORY"], "plug-ins", "inpaint-anything")
 sys.path[:0] = [str(Path(__file__).parent), str(PLUG_IN)]
 from inpaint_anything import arguments, job_settings  # noqa: E402
 from inpaint_anything.image import last_settings, photo_layer, previous_job  # noqa: E402
+from inpaint_anything.image.layers import JobResult  # noqa: E402
 from scenarios import open_photo  # noqa: E402
 
+from inference_server.shared.geometry import Window  # noqa: E402
 from inference_server.shared.messages import Job, Quality  # noqa: E402
 
 PARASITE = "inpaint-anything-job"
+AT = {"inside": (110, 210), "outside": (150, 210)}
 
 
 def main(scenario, photo, **arguments):
@@ -94,18 +97,34 @@ def settings_through_a_config(_photo):
     }
 
 
-def fields_of_a_photo_on_another_thread(photo, **preparation):
-    """What a photo's fields say on another thread, while GIMP could not answer: the image is gone."""
+def composed_on_another_thread(photo, **preparation):
+    """A photo with a black result, composed on another thread while GIMP cannot answer: the image is gone.
+
+    Returns the photo's format as GIMP and as the photo has it, and the composed pixel (B, G, R) in the result's middle
+    and that beside it, each with what was there before.
+    """
+    from inpaint_anything.dialog import pictures
+
     image, layer = open_photo(photo, **preparation)
-    there, seen = photo_layer.PhotoLayer.of(image, [layer]), {}
-    expected = photo_layer.Babl.get_name(layer.get_format())
+    there = photo_layer.PhotoLayer.of(image, [layer])
+    before, expected = pictures.proxy_picture(there), photo_layer.Babl.get_name(layer.get_format())
+    window, opaque = Window(100, 200, 20, 20), b"\xff" * (there.depth.size * layer.has_alpha())
+    result = JobResult(
+        window=window,
+        score=1.0,
+        mask=b"\xff" * window.area,
+        pixels=window.area * (bytes(there.depth.size * (1 if there.grey else 3)) + opaque),
+        alpha=b"\xff" * window.area,
+    )
     image.delete()
-
-    def read():
-        seen["format"], seen["grey"], seen["valid"] = there.pixel_format, there.grey, there.is_valid
-        seen["colours"] = photo_layer.Babl.get_name(there.colour_format())
-
-    thread = threading.Thread(target=read)
+    composed = []
+    thread = threading.Thread(target=lambda: composed.append(pictures.ComposedResult(there, before, result)))
     thread.start()
     thread.join()
-    return {**seen, "expected": expected}
+
+    def pixel(surface, x, y):
+        at = y * surface.get_stride() + 4 * x
+        return list(bytes(surface.get_data())[at : at + 3])
+
+    seen = {name: [pixel(each, *at) for each in (before, composed[0].whole)] for name, at in AT.items()}
+    return {**seen, "formats": [expected, there.pixel_format]}

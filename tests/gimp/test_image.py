@@ -87,10 +87,15 @@ def test_settings_go_through_gimps_config_and_every_choice_has_its_type(gimp):
     assert seen["jobs"] and seen["qualities"] and seen["backgrounds"]
 
 
-@pytest.mark.parametrize("grey", [False, True])
-def test_a_photos_fields_need_no_gimp(gimp, grey):
-    """They are read on other threads, where GIMP does not answer its plug-in."""
-    seen = gimp("fields_of_a_photo_on_another_thread", file=MODULES, grey=grey)
-    assert seen["format"] == seen["colours"] == seen["expected"]
-    assert seen["format"].startswith("Y' u8" if grey else "R'G'B' u8")
-    assert seen["grey"] == grey and not seen["valid"]
+@pytest.mark.parametrize("preparation", [{}, {"grey": True}, {"precision": "u16 linear", "alpha": True}], ids=str)
+def test_a_result_is_composed_where_gimp_does_not_answer(gimp, preparation):
+    """That is done on a thread of its own, and GIMP answers its plug-in's main thread only."""
+    seen = gimp("composed_on_another_thread", file=MODULES, **preparation)
+    before, after = seen["inside"]
+    assert before != [0, 0, 0] == after
+    before, after = seen["outside"]
+    assert before == after != [0, 0, 0]
+    own, travels = seen["formats"]
+    if not preparation.get("precision"):
+        assert own == travels
+    assert travels.startswith("Y' u8" if preparation.get("grey") else "R'G'B'")
