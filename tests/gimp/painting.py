@@ -1,4 +1,4 @@
-"""What the tests of Fill and Replace do inside GIMP; as scenarios.py, whose words it uses."""
+"""Scenarios of the tests of Fill and Replace; as scenarios.py, whose functions it uses."""
 
 import hashlib
 import json
@@ -33,17 +33,18 @@ def main(scenario, **arguments):
 
 
 def each(scenario_of_each, variants, photo):
-    """One scenario in several variants, one after the other in the same GIMP."""
+    """What one scenario returns for each of several variants of its arguments."""
     return [main(scenario_of_each, photo=photo, **variant) for variant in variants]
 
 
 def ready(settings):
-    """Settings as GIMP takes them: files and colours are not strings."""
+    """Settings as GIMP takes them: with files and colours instead of strings."""
     kinds = {"photo": Gio.File.new_for_path, "colour": Gegl.Color.new, "second-colour": Gegl.Color.new}
     return {name: kinds.get(name, lambda same: same)(value) for name, value in (settings or {}).items()}
 
 
 def noted(layer):
+    """The note on a layer, None where there is none."""
     parasite = layer.get_parasite("inpaint-anything-job")
     return json.loads(bytes(parasite.get_data())) if parasite else None
 
@@ -102,7 +103,7 @@ def refused_in(photo, job, times):
 
 
 def mistakes(photo, model, beside):
-    """What is said to each mistake, and whether the image stayed as it was.
+    """The status and the sentence that each mistake gets, and whether the image stayed as it was.
 
     model: the folder of a model; beside: a file that is no picture.
     """

@@ -1,4 +1,4 @@
-"""What the test of another language does inside GIMP; as scenarios.py, whose words it uses."""
+"""The scenario of the tests in another language; it uses the functions of scenarios.py."""
 
 import json
 import sys
@@ -14,8 +14,10 @@ from scenarios import ROCKET, call, draw_path, find, open_photo  # noqa: E402
 
 
 def main(scenario, photo):
-    """What can be read: of Fill and what it asks for, of the layers that Select and Remove leave, where a click is
-    outside and where a model is missing.  jobs: what is noted on the groups."""
+    """The texts a person reads: Fill and its settings, the layers of Select and Remove, two refusals.
+
+    jobs: the jobs that the notes on the groups name.
+    """
     procedure = Gimp.get_pdb().lookup_procedure("inpaint-anything-fill")
     own = [argument for argument in procedure.get_arguments() if argument.get_name() in ("prompt", "quality", "grow")]
     seen = {

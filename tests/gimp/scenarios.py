@@ -1,4 +1,7 @@
-"""What the tests do inside GIMP: `main(scenario, …)` runs one function below and returns what it saw, as JSON."""
+"""Scenarios of the tests inside GIMP.
+
+`main(scenario, …)` runs the function of that name and returns what it found, as far as JSON can hold it.
+"""
 
 import hashlib
 import json
@@ -12,7 +15,7 @@ gi.require_version("Gimp", "3.0")
 from gi.repository import Babl, Gegl, Gimp, Gio  # noqa: E402  gi wants the versions first
 
 ROCKET = (322, 200)
-CLOSE = 48  # pixels around a window that are looked at
+CLOSE = 48  # pixels around a window that are exported with it
 PRECISIONS = {
     "u8": Gimp.Precision.U8_NON_LINEAR,
     "u16": Gimp.Precision.U16_NON_LINEAR,
@@ -23,20 +26,23 @@ PRECISIONS = {
 }
 
 
-def main(scenario, **arguments):
+def main(scenario: str, **arguments: object) -> object:
+    """What the scenario of this name returns."""
     return globals()[scenario](**arguments)
 
 
-def each(scenario_of_each, variants, photo):
-    """One scenario in several variants, one after the other in the same GIMP: starting one takes seconds."""
+def each(scenario_of_each: str, variants: list[dict], photo: str) -> list:
+    """What one scenario returns for each of several variants of its arguments."""
     return [main(scenario_of_each, photo=photo, **variant) for variant in variants]
 
 
 # -- what a person does
 
 
-def open_photo(photo, precision="u8", grey=False, alpha=False, adobe=False, scale=1):
-    """A photo prepared as a person may have it: (image, its layer)."""
+def open_photo(
+    photo: str, precision: str = "u8", grey: bool = False, alpha: bool = False, adobe: bool = False, scale: int = 1
+) -> tuple[Gimp.Image, Gimp.Layer]:
+    """A photo prepared as a person may have it, and its layer.  adobe: in Adobe's profile; scale: enlarged by it."""
     Gegl.init(None)
     image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(photo))
     if adobe:
@@ -55,8 +61,8 @@ def open_photo(photo, precision="u8", grey=False, alpha=False, adobe=False, scal
     return image, layer
 
 
-def draw_path(image, points, name="Clicks", closed=False):
-    """A path: one stroke a point, or one closed stroke through all of them; it is selected, as GIMP does."""
+def draw_path(image: Gimp.Image, points: list, name: str = "Clicks", closed: bool = False) -> Gimp.Path:
+    """A path, which is then selected, as GIMP does: one stroke a point, or one closed stroke through all of them."""
     path = Gimp.Path.new(image, name)
     strokes = [points] if closed else [[point] for point in points]
     for stroke in strokes:
@@ -67,8 +73,8 @@ def draw_path(image, points, name="Clicks", closed=False):
     return path
 
 
-def call(image, job, drawables, **settings):
-    """Run a procedure as scripts do: (status, the error's sentence, score)."""
+def call(image: Gimp.Image, job: str, drawables: list, **settings: object) -> dict:
+    """Run a procedure as scripts do: its status, and its return values or the sentence it refused with."""
     procedure = Gimp.get_pdb().lookup_procedure(f"inpaint-anything-{job}")
     config = procedure.create_config()
     config.set_property("image", image)
@@ -84,12 +90,13 @@ def call(image, job, drawables, **settings):
 # -- what can be seen afterwards
 
 
-def pixels(drawable, pixel_format=None):
+def pixels(drawable: Gimp.Drawable, pixel_format: str | None = None) -> bytes:
+    """All pixels of a drawable, in its own format or another."""
     whole = Gegl.Rectangle.new(0, 0, drawable.get_width(), drawable.get_height())
     return bytes(drawable.get_buffer().get(whole, 1.0, pixel_format, Gegl.AbyssPolicy.NONE))
 
 
-def fingerprint(layer):
+def fingerprint(layer: Gimp.Layer) -> list:
     """All that must stay as it is of the photographer's layer."""
     parent, (_, x, y) = layer.get_parent(), layer.get_offsets()
     return [
@@ -105,7 +112,7 @@ def fingerprint(layer):
     ]
 
 
-def tree(layers):
+def tree(layers: list) -> list:
     """The layers as nested lists: [name, x, y, width, height, visible, has a mask, children]."""
     found = []
     for layer in layers:
@@ -126,7 +133,8 @@ def tree(layers):
     return found
 
 
-def state(image):
+def state(image: Gimp.Image) -> list:
+    """What a refused call must leave as it was: the layers, the paths, the channels and the selection."""
     return [
         tree(image.get_layers()),
         [p.get_name() for p in image.get_paths()],
@@ -135,7 +143,7 @@ def state(image):
     ]
 
 
-def composite(image):
+def composite(image: Gimp.Image) -> Gimp.Layer:
     """What is shown: a merged copy of the image as one layer."""
     copy = image.duplicate()
     layer = copy.merge_visible_layers(Gimp.MergeType.CLIP_TO_IMAGE)
@@ -143,7 +151,8 @@ def composite(image):
     return layer
 
 
-def find(layers, name):
+def find(layers: list, name: str) -> Gimp.Layer | None:
+    """The first layer of this name, also in groups."""
     for layer in layers:
         if layer.get_name() == name:
             return layer
@@ -157,6 +166,7 @@ def find(layers, name):
 
 
 def registered():
+    """What GIMP knows of the procedures of the four jobs."""
     pdb, seen = Gimp.get_pdb(), {}
     for job in ("select", "remove", "fill", "replace"):
         procedure = pdb.lookup_procedure(f"inpaint-anything-{job}")
@@ -238,10 +248,10 @@ def export_close(image, window, scale, target):
     Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, copy, Gio.File.new_for_path(target), None)
 
 
-def changes(image, mask, before, after):
-    """How far the picture changed outside and inside a layer mask: the largest difference out, the mean in.
+def changes(image: Gimp.Image, mask: Gimp.LayerMask, before: bytes, after: bytes) -> dict:
+    """How far the picture changed: the largest difference outside a layer mask, and the mean inside.
 
-    before and after are R'G'B'A float.
+    before and after: R'G'B'A float, 0 to 1.
     """
     width = image.get_width()
     _, x0, y0 = mask.get_offsets()
@@ -311,6 +321,7 @@ def masks_found(photo, paths, selection=None, scale=1):
 
 
 def remove_the_selection(photo, x, y, width, height):
+    """Remove what a rectangle selects, and nothing around it."""
     image, layer = open_photo(photo)
     image.select_rectangle(Gimp.ChannelOps.REPLACE, x, y, width, height)
     answer = call(image, "remove", [layer], grow=0, feather=0)
@@ -325,7 +336,7 @@ def remove_the_selection(photo, x, y, width, height):
 
 
 def wrong_use(photo):
-    """Every mistake: what was said, and whether the image stayed as it was."""
+    """The status and the sentence that each mistake gets, and whether the image stayed as it was."""
     seen = {}
 
     def attempt(name, image, drawables, job="remove", **settings):
@@ -374,7 +385,7 @@ def wrong_use(photo):
 
 
 def refused(photo, job="remove", scale=1):
-    """One attempt on a photo, enlarged: what was said, and whether the image stayed as it was."""
+    """The status and the sentence that a job gets on a photo, enlarged, and whether the image stayed as it was."""
     image, layer = open_photo(photo, scale=scale)
     draw_path(image, [(ROCKET[0] * scale, ROCKET[1] * scale)])
     before = state(image)
@@ -383,6 +394,7 @@ def refused(photo, job="remove", scale=1):
 
 
 def saved_and_opened_again(photo, target):
+    """Whether the layers are the same in a saved file, and the note on the group there."""
     image, layer = open_photo(photo)
     draw_path(image, [ROCKET])
     call(image, "remove", [layer], grow=9)
