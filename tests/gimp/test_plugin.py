@@ -160,7 +160,7 @@ def test_a_photo_larger_than_its_proxy_gives_the_same_object_in_its_own_pixels(g
     variants = [{"paths": [["Path", [(322 * k, 200 * k)], False]], "scale": k} for k in (1, 4)]
     small, large = gimp("each", scenario_of_each="masks_found", variants=variants)
     assert large["answer"]["status"] == "success"
-    # The large photo is refined at its own size, which leaves out a pipe of 7 pixels that hangs from the rocket.
+    # In the large photo the segmenter runs once more, on the window: that leaves out a pipe of 7 pixels on the rocket.
     assert large["bounds"] == pytest.approx([4 * edge for edge in small["bounds"]], abs=4 * 8)
 
 
