@@ -9,8 +9,8 @@ that the product considers beside the object (`shadows._candidates`) is an examp
 that was cast is at least SHADOW, none if it is below NONE.  A logistic regression on `shadows._evidence` gives the
 weights.  They are scored as the product uses them: the likeliest piece is taken, if it is likely enough.
 
-The product's weights were fitted in the same way, but to 140 other composites and, with shadows outlined by hand, to 67
-objects of GrabCut and COCO as photographed.  On those data sets this script gives weights of the same signs, within a
+The product's weights were fitted in the same way, but to 140 other composites and to 67 objects of GrabCut and COCO as
+photographed, seven of them with a shadow.  On those data sets this script gives weights of the same signs, within a
 factor of three.  As it has no photographed examples they are less cautious: both are printed with their scores.
 """
 
