@@ -3,12 +3,14 @@
 The dialog's window is on a virtual screen; events are dispatched as the widgets do it.
 """
 
+import contextlib
 import os
 import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import patch
 
 import gi
 
@@ -80,10 +82,11 @@ def composed_result(photo):
 
         return call
 
-    for name in ASKING_GIMP:
-        setattr(Gimp.Layer, name, recorded(getattr(Gimp.Layer, name)))
-    opened.dialog.dispatch(opened.events.PreviewPressed())
-    opened.until(lambda: opened.dialog.state.comparison and not opened.dialog.state.working)
+    with contextlib.ExitStack() as recording:
+        for name in ASKING_GIMP:
+            recording.enter_context(patch.object(Gimp.Layer, name, recorded(getattr(Gimp.Layer, name))))
+        opened.dialog.dispatch(opened.events.PreviewPressed())
+        opened.until(lambda: opened.dialog.state.comparison and not opened.dialog.state.working)
     opened.close()
     return {"on the main thread": True in threads, "elsewhere": False in threads}
 
@@ -98,9 +101,9 @@ def result_that_cannot_be_composed(photo):
     def broken(*_arguments):
         raise MemoryError("no room")
 
-    controller.ComposedResult = broken
-    opened.dialog.dispatch(opened.events.PreviewPressed())
-    opened.until(lambda: not opened.dialog.state.working and opened.message)
+    with patch.object(controller, "ComposedResult", broken):
+        opened.dialog.dispatch(opened.events.PreviewPressed())
+        opened.until(lambda: not opened.dialog.state.working and opened.message)
     seen = {"message": opened.message}
     opened.dialog.dispatch(opened.events.ApplyPressed())
     seen["results"] = len(opened.dialog.outcome.results)
@@ -117,11 +120,10 @@ def command_that_fails(photo):
     def gone(*_arguments, **_options):
         raise RuntimeError("the image is gone")
 
-    controller.preview_request = controller.PhotoJob = gone
-    opened.dialog.dispatch(opened.events.UndoClick())
-    opened.dialog.dispatch(opened.events.Clicked(*ROCKET[::-1], on_object=True))
-    seen = [[opened.dialog.state.summary.split()[:2], opened.message]]
-    opened.dialog.dispatch(opened.events.PreviewPressed())
-    seen.append([opened.dialog.state.summary.split()[:2], opened.message])
+    with patch.object(controller, "preview_request", gone), patch.object(controller, "PhotoJob", gone):
+        seen = []
+        for event in (opened.events.Clicked(*ROCKET[::-1], on_object=True), opened.events.PreviewPressed()):
+            opened.dialog.dispatch(event)
+            seen.append([opened.dialog.state.summary.split()[:2], opened.message])
     opened.close()
     return seen

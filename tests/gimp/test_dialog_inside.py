@@ -21,12 +21,8 @@ def inside(shared_home, photo_file):
     skip_without(["Xvfb"])
     with virtual_screen(WIDTH, HEIGHT) as display:
         environment = {"DISPLAY": display, "NO_AT_BRIDGE": "1", paths.HOME_VARIABLE: str(shared_home)}
-
-        def run(scenario: str) -> object:  # in a GIMP of its own: they change what the next would use
-            with HeadlessGimp(environment) as gimp:
-                return gimp.run(SCENARIOS, scenario=scenario, photo=str(photo_file))
-
-        yield run
+        with HeadlessGimp(environment) as gimp:
+            yield lambda scenario: gimp.run(SCENARIOS, scenario=scenario, photo=str(photo_file))
 
 
 def test_gimp_is_asked_on_the_main_thread_alone_while_a_result_is_composed(inside):

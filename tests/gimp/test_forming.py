@@ -4,16 +4,14 @@ import numpy as np
 
 from ..conftest import CLICK
 from .conftest import IN_GIMP
-from .window import Dialog, wait_for
+from .window import wait_for
 
 pytestmark = IN_GIMP
 
 
-def wish(dialog: Dialog, model: str, variations: int = 1) -> None:
-    """What to do in the dialog of Fill."""
-    for letter, text in (("p", "a cat"), ("m", model), ("v", str(variations))):
-        dialog.write(letter, text)
-    dialog.press("Tab")  # which is when a number is taken
+def wanted(model: str, variations: int) -> dict[str, dict[str, object]]:
+    """The settings last used, so that the dialog of Fill begins with them."""
+    return {"fill": {"prompt": "a cat", "model": model, "variations": variations, "quality": "fast"}}
 
 
 def test_a_picture_is_seen_forming_and_escape_frees_the_server(window, photo, home, model):
@@ -22,10 +20,11 @@ def test_a_picture_is_seen_forming_and_escape_frees_the_server(window, photo, ho
     dialog.point(photo, *CLICK)
     before = dialog.final_overlay(photo)
     assert before.any(), "a click does not show the object"
-    wish(dialog, model, 16)
-    dialog.press("alt+r")
+    for letter, text in (("p", "a cat"), ("m", model), ("v", "16")):
+        dialog.write(letter, text)
+    dialog.press("Tab", "alt+r")  # a number is taken when the field is left
     dialog.wait_for_state(lambda state: state.preview, "no picture forms")
-    assert (dialog.overlay(photo) != before).mean() > 0.05, "no picture is seen forming"
+    assert (dialog.overlay(photo) != before).mean() > 0.02, "no picture is seen forming"
     dialog.keep("forming")
     dialog.press("Escape")
     wait_for(lambda: "Inpaint refused: Cancelled" in log.read_text(), 5, "the work goes on")
@@ -33,20 +32,18 @@ def test_a_picture_is_seen_forming_and_escape_frees_the_server(window, photo, ho
 
 
 def test_several_results_are_chosen_among_and_come_as_layers(window, photo, model):
-    gimp = window("click")
+    gimp = window("click", last=wanted(model, 2))
     dialog = gimp.open("fill")
     dialog.wait_settled(changes=0)
-    wish(dialog, model, 2)
     dialog.apply(layers=5)  # the photo, the group, the mask, and two
     gimp.press("ctrl+z")
     wait_for(lambda: gimp.layers() == 1, 10, "one undo does not take all back")
 
 
 def test_what_has_come_when_it_is_stopped_can_be_taken(window, photo, model):
-    gimp = window("click")
+    gimp = window("click", last=wanted(model, 16))
     dialog = gimp.open("fill")
     before = dialog.final_overlay(photo, changes=0)
-    wish(dialog, model, 16)
     dialog.press("alt+r")
     dialog.wait_for_results()
     shown = dialog.shown(photo)

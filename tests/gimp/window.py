@@ -152,7 +152,7 @@ class Dialog:
             raise AssertionError(f"{what}: {self.state()}") from None
 
     def wait_settled(self, changes: int = 1) -> State:
-        """Wait until the mask shown is final for what was done last.
+        """Wait until the mask shown is final for what was done last, and drawn.
 
         changes: how many decisions that was, as the dialog counts them: clicks, boxes, choices, settings.
         """
@@ -161,7 +161,7 @@ class Dialog:
             lambda state: state.settled and state.revision >= revision, f"not settled at revision {revision}"
         )
 
-    def wait_for_results(self, count: int = 1, seconds: float = 120) -> State:
+    def wait_for_results(self, count: int = 1, seconds: float = 300) -> State:
         """Wait until so many results can be looked at."""
         return self.wait_for_state(lambda state: state.results >= count, "no results", seconds)
 
@@ -206,7 +206,7 @@ class Dialog:
     def apply(self, layers: int = 4, seconds: float = 60) -> None:
         """Take what is shown.  layers: as many are in the image then: of one result the photo, the group, two in it."""
         self.press("alt+l")
-        self.wait_closed(120)
+        self.wait_closed(300)
         self.gimp.wait_for_plug_in()
         wait_for(lambda: self.gimp.layers() == layers, seconds, "no result")
 

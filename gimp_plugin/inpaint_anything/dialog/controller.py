@@ -12,7 +12,7 @@ import gi
 
 from inference_server.shared.errors import UserError
 from inference_server.shared.geometry import Window as PhotoWindow
-from inference_server.shared.messages import Encoded, Job, ListModels, MaskProposals, ModelList, Raster
+from inference_server.shared.messages import Encoded, Job, ListModels, MaskProposals, ModelList, ObjectPrompt, Raster
 
 from .. import job_settings
 from ..image import last_settings
@@ -309,7 +309,7 @@ class Dialog:
     def _update_prompt_hint(self) -> None:
         self._prompt_hint.update_soon(lambda: self._settings(self.state.job))
 
-    def _target(self, prompt: Any) -> ObjectTarget:
+    def _target(self, prompt: ObjectPrompt | None) -> ObjectTarget:
         """What a prompt means; without one, what the image came with."""
         if prompt is not None:
             return ObjectTarget(prompt=prompt)
