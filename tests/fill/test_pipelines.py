@@ -16,6 +16,7 @@ from inference_server.fill.diffusion.painter import Painter, Sampling  # noqa: E
 from inference_server.models import (  # noqa: E402
     catalogue,
     devices,
+    packages,
 )
 from inference_server.models.catalogue import File, Model  # noqa: E402
 from inference_server.models.store import Store  # noqa: E402
@@ -194,9 +195,7 @@ def test_what_is_missing_is_said_before_anything_is_loaded(tmp_path):
 
 
 def test_a_package_that_is_missing_is_named(small_models, tmp_path, monkeypatch):
-    from inference_server.fill import diffusion
-
-    monkeypatch.setattr(diffusion, "find_spec", lambda name: None if name in ("peft", "accelerate") else object())
+    monkeypatch.setattr(packages, "find_spec", lambda name: None if name in ("peft", "accelerate") else object())
     with pytest.raises(
         UserError, match=r"needs packages that the server's Python does not have: accelerate, peft.*pip install"
     ):
