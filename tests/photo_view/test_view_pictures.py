@@ -172,15 +172,15 @@ def test_this_and_not_this_differ_by_their_form(view):
     assert (on_photo(now, state, 850, 450) == 255).all() and (on_photo(now, state, 1000, 200) == 255).all()
 
 
-def test_a_picture_that_forms_lies_over_its_window(view):
+def test_a_preview_lies_over_its_window(view):
     window = view()
     window.do("shape", "shape", 1100, 500, 100)
     before, state = window.screen(), window.state()
-    window.do("forming", [900, 300, 300, 300])
+    window.do("preview", [900, 300, 300, 300])
     now = window.screen()
     assert tuple(on_photo(now, state, 920, 320)) == tuple(on_photo(now, state, 1190, 590)) == (255, 255, 0)
     assert tuple(on_photo(now, state, 890, 400)) == tuple(on_photo(now, state, 1210, 400)) == BLUE
-    window.do("show_forming", None)
+    window.do("show_preview", None)
     assert (window.screen() == before).all()
 
 

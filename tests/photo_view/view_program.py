@@ -194,7 +194,7 @@ class Program:
         return MaskShape(0.9, Window(left, top, right - left, bottom - top), mask, (tuple(outline),))
 
     def do_nothing(self, kind: str) -> None:
-        """Show no shape, hover, clicks, forming or result."""
+        """Show no shape, hover, clicks, preview or result."""
         getattr(self.view, f"show_{kind}")(None)
 
     def do_clicks(self, points: list[list[float]], labels: list[int], box: list[float] | None = None) -> None:
@@ -211,12 +211,12 @@ class Program:
         cr.fill()
         self.view.show_result(lambda window, scale: scaled(after, window, scale))
 
-    def do_forming(self, window: list[int]) -> None:
+    def do_preview(self, window: list[int]) -> None:
         surface = cairo.ImageSurface(cairo.FORMAT_RGB24, 64, 64)
         cr = cairo.Context(surface)
         cr.set_source_rgb(1, 1, 0)
         cr.paint()
-        self.view.show_forming(surface, Window(*window))
+        self.view.show_preview(surface, Window(*window))
 
     def do_resize(self, width: int, height: int) -> None:
         self.window.resize(width, height)

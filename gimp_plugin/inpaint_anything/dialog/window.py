@@ -166,7 +166,7 @@ class Window(GimpUi.Dialog):
         if changed("hover"):
             self.view.show_hover(state.hover)
         if changed("preview"):
-            self.view.show_forming(*((state.preview.picture, state.preview.window) if state.preview else (None,)))
+            self.view.show_preview(*((state.preview.picture, state.preview.window) if state.preview else (None,)))
         if changed("comparison"):
             result = state.comparison
             self.view.show_result(*((result.picture, result.window) if result else (None,)))

@@ -100,7 +100,7 @@ class View(Gtk.DrawingArea):
         """Mark a prompt's points and box."""
         self._show(replace(self._scene, clicks=ClickMarks(prompt) if prompt else None))
 
-    def show_forming(self, surface: cairo.ImageSurface | None, window: Window | None = None) -> None:
+    def show_preview(self, surface: cairo.ImageSurface | None, window: Window | None = None) -> None:
         """Lay a preview, a small picture, over a window of the photo; masks and clicks are hidden meanwhile."""
         preview = PreviewPicture(surface, window) if surface is not None and window else None
         self._show(replace(self._scene, preview=preview))

@@ -1,0 +1,238 @@
+"""What the tests of the settings do inside GIMP: keys are pressed, and each waits for what the one before has changed.
+
+A script is a generator of conditions: it goes on when the last one holds.  The settings' window is on a virtual screen.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import gi
+
+gi.require_version("Gimp", "3.0")
+gi.require_version("GimpUi", "3.0")
+gi.require_version("Gtk", "3.0")
+from gi.repository import GLib, Gtk  # noqa: E402  gi wants the versions first
+
+PLUG_IN = Path(os.environ["GIMP3_DIRECTORY"]) / "plug-ins" / "inpaint-anything"
+sys.path += [str(PLUG_IN), str(PLUG_IN / "vendor")]
+from inpaint_anything.requests import connection  # noqa: E402
+from inpaint_anything.settings.dialog import GimpUi, SettingsDialog  # noqa: E402
+
+from inference_server.shared import endpoint, preferences  # noqa: E402
+
+SECONDS = 60  # far more than anything here takes
+Condition = Callable[[], object]
+
+
+def main(scenario: str, **arguments: object) -> object:
+    """What the scenario of this name has seen."""
+    connection.server_python()  # sets where the server is
+    GimpUi.init("inpaint-anything")
+    opened, seen = Opened(), {}
+    opened.work(globals()[scenario](opened, seen, **arguments))
+    return seen
+
+
+def all_below(widget: Gtk.Widget) -> Iterator[Gtk.Widget]:
+    yield widget
+    for child in widget.get_children() if isinstance(widget, Gtk.Container) else ():
+        yield from all_below(child)
+
+
+class Opened:
+    """The settings, and a hand at the keyboard."""
+
+    def __init__(self) -> None:
+        self.settings = SettingsDialog(connection.client_module(), None)
+        self.window: Gtk.Window = self.settings._dialog
+        self.error: BaseException | None = None
+
+    def work(self, script: Iterator[Condition]) -> None:
+        """Show the settings until they are closed, and follow the script meanwhile.  Raises what the script raises."""
+        # When nothing else is left to be done: GTK learns of new mnemonics in an idle moment.
+        waiting = [lambda: True, time.monotonic()]
+        timer = GLib.timeout_add(10, self._go_on, script, waiting, priority=GLib.PRIORITY_LOW)
+        self.settings.run()
+        GLib.source_remove(timer)
+        if self.error:
+            raise self.error
+
+    def _go_on(self, script: Iterator[Condition], waiting: list) -> bool:
+        """waiting: the condition, and since when it is waited for."""
+        if self.error:
+            self._close_all()
+            return True
+        try:
+            if waiting[0]():
+                waiting[:] = next(script), time.monotonic()
+            if time.monotonic() > waiting[1] + SECONDS:
+                line = script.gi_frame.f_lineno
+                raise AssertionError(
+                    f"what line {line} of {Path(__file__).name} waits for does not happen; {self._described()}"
+                )
+        except StopIteration:
+            waiting[0] = lambda: False  # the last key closes the settings
+            waiting[1] = time.monotonic()
+        except BaseException as error:
+            self.error = error
+        return True
+
+    def _close_all(self) -> None:
+        for window in Gtk.Window.list_toplevels():
+            if isinstance(window, Gtk.MessageDialog):
+                window.response(Gtk.ResponseType.ACCEPT)
+        self.window.response(Gtk.ResponseType.CLOSE)
+
+    def _described(self) -> str:
+        texts = [
+            each.get_text() for each in all_below(self.window) if isinstance(each, Gtk.Label) and each.get_mapped()
+        ]
+        focus = self.window.get_focus()
+        return f"active: {self.window.is_active()}, focus: {focus and focus.get_accessible().get_name()}, {texts}"
+
+    # -- what is done
+
+    def press(self, *keys: str) -> None:
+        """Press keys in the window that has the keyboard, "alt+g" for example."""
+        subprocess.run(["xdotool", "key", *keys], check=True)
+
+    def write(self, text: str) -> None:
+        subprocess.run(["xdotool", "type", text], check=True)
+
+    def to_get_of(self, model: str) -> Iterator[Condition]:
+        """Bring the focus to the button that gets a model: Alt+G goes from one such button to the next."""
+        yield lambda: self.row(model) and self.row(model)._get_button.get_mapped()
+        for _ in range(len(self.settings._models._rows)):
+            before = self.window.get_focus()
+            self.press("alt+g")
+            yield lambda before=before: self.window.get_focus() is not before
+            if self.row(model)._get_button.has_focus():
+                return
+        raise AssertionError("Alt+G does not come by the model")
+
+    # -- what is seen
+
+    def row(self, model: str) -> "Gtk.Widget | None":
+        return self.settings._models._rows.get(model)
+
+    def question(self, title: str = "") -> "Gtk.Window | None":
+        """The window that asks something, once it has the keyboard."""
+        for window in Gtk.Window.list_toplevels():
+            if isinstance(window, Gtk.MessageDialog) and window.is_active() and window.get_title().startswith(title):
+                return window
+        return None
+
+    def is_in_front(self) -> bool:
+        return self.window.is_active() and not any(
+            isinstance(window, Gtk.MessageDialog) and window.get_visible() for window in Gtk.Window.list_toplevels()
+        )
+
+    def lists_models(self) -> bool:
+        """Whether the server has answered what it has, and on what it computes."""
+        return self.settings._models._rows and not self.settings._status._device.get_text().startswith("Looking")
+
+
+def has_begun(file: Path) -> bool:
+    """Whether something of a file has come by now."""
+    return any(part.stat().st_size for part in file.parent.glob(f"{file.name}.*.part"))
+
+
+# -- scenarios: each fills `seen`, and closes the settings in the end -------------------------------------------------
+
+
+def model_in_two_goes(opened: Opened, seen: dict, model: str, folder: str, stalls: str) -> Iterator[Condition]:
+    """Get a model, cancel that, get the rest, and remove it.  stalls: the file whose download does."""
+    folder, file = Path(folder), Path(stalls)
+    yield opened.is_in_front
+    yield from opened.to_get_of(model)
+    opened.press("space")
+    yield lambda: opened.row(model)._cancel_button.has_focus() and has_begun(file)
+    begun = time.monotonic()
+    opened.press("space")
+    yield lambda: opened.row(model)._get_button.has_focus()
+    seen["cancelling took"] = time.monotonic() - begun
+    seen["cancelled"] = [file.exists(), has_begun(file)]
+    opened.press("space")
+    yield lambda: opened.row(model)._remove_button.has_focus()
+    seen["bytes"] = file.stat().st_size
+    opened.press("space")
+    yield lambda: opened.question("Remove FLUX.1 Fill")
+    opened.press("Return")  # which keeps it
+    yield opened.is_in_front
+    seen["kept"] = file.exists()
+    opened.press("space")
+    yield lambda: opened.question("Remove FLUX.1 Fill")
+    opened.press("alt+r")
+    yield lambda: opened.row(model)._get_button.get_mapped()
+    seen["removed"] = not folder.exists()
+    opened.press("Escape")
+
+
+def closed_while_a_model_comes(opened: Opened, seen: dict, model: str, stalls: str) -> Iterator[Condition]:
+    """Close the settings while a model is downloaded: once thinking better of it, then really.
+
+    stalls: the file whose download does.
+    """
+    yield opened.is_in_front
+    yield from opened.to_get_of(model)
+    opened.press("space")
+    yield lambda: has_begun(Path(stalls))
+    opened.press("Escape")
+    yield lambda: opened.question("Stop getting models")
+    opened.press("Escape")
+    yield opened.is_in_front
+    seen["goes on"] = opened.row(model).fetching
+    opened.press("Escape")
+    yield lambda: opened.question("Stop getting models")
+    opened.press("alt+s")
+
+
+def server_stopped_and_started(opened: Opened, seen: dict) -> Iterator[Condition]:
+    """Stop the server, see that asking how it is does not start it, start it, and choose an idle time."""
+    status = opened.settings._status
+    yield lambda: opened.is_in_front() and opened.lists_models()
+    first = endpoint.running().pid
+    opened.press("alt+v")
+    yield lambda: endpoint.running() is None and status._running.get_text().startswith("Not running")
+    status.show_running("")  # and it is asked again
+    yield lambda: status._running.get_text().startswith("Not running")
+    seen["stays away"] = endpoint.running() is None
+    opened.press("alt+v")
+    yield lambda: endpoint.running() is not None
+    seen["another"] = endpoint.running().pid != first
+    opened.press("alt+i", "ctrl+a", "4", "5", "Tab")
+    yield lambda: preferences.read().idle_minutes == 45
+    opened.press("Escape")
+
+
+def another_computers_server(
+    opened: Opened, seen: dict, address: str, key: str, admit: list[str], home: str
+) -> Iterator[Condition]:
+    """Use the server at an address, which at first does not know this computer; then this computer's again.
+
+    admit: the command that makes the server there, whose home this is, know this computer.
+    """
+    notice = opened.settings._choice.notice._label
+    yield lambda: opened.is_in_front() and opened.lists_models()
+    opened.press("alt+n")
+    yield lambda: opened.settings._choice._address.has_focus()
+    opened.write(address.removeprefix("tcp://"))
+    opened.press("alt+k")
+    yield lambda: opened.settings._choice._server_key.has_focus()
+    opened.write(key)
+    opened.press("Return")
+    yield lambda: notice.get_text()
+    chosen = preferences.read()
+    seen["kept"] = [chosen.address, chosen.server_key]
+    seen["turned away"] = notice.get_text()
+    subprocess.run(admit, env={**os.environ, "INPAINT_ANYTHING_HOME": home}, check=True)
+    opened.press("alt+s")
+    yield lambda: opened.lists_models() and "answers" in notice.get_text()
+    seen["admitted"] = notice.get_text()
+    opened.press("alt+t")
+    yield lambda: preferences.read().address == "" and opened.lists_models()
+    opened.press("Escape")

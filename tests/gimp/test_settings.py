@@ -1,0 +1,135 @@
+"""The settings by keyboard: models got, cancelled and removed; the server stopped, started, and another's used."""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inference_server.models.catalogue import MODELS
+from inference_server.models.store import Store
+from inference_server.shared import keys, paths, preferences
+
+from ..servers import SERVE
+from ..virtual_screen import killed, skip_without, virtual_screen, wait_for
+from .conftest import IN_GIMP, stop_server
+from .headless import HeadlessGimp
+from .window import HEIGHT, WIDTH, Window
+
+pytestmark = IN_GIMP
+SCENARIOS = Path(__file__).with_name("settings_scenarios.py")
+TITLE = "^Inpaint Anything Settings$"
+MODEL, FILE = "flux1-fill", "unet/diffusion_pytorch_model.safetensors"
+DATA = np.random.default_rng(1).bytes(3_000_000)
+
+
+@pytest.fixture
+def offered(hub, monkeypatch):
+    """A hub with a small model in the place of one that is given on request, to somebody to whom it is given."""
+    monkeypatch.setenv("HF_TOKEN", "mine")
+    name, _, revision = MODELS[MODEL].hub.partition("@")
+    files = {"model_index.json": b'{"unet": ["diffusers", "Network"]}', "unet/config.json": b"{}", FILE: DATA}
+    hub.publish(name, files, revision)
+    hub.where = f"/{name}/resolve/{revision}/{FILE}"
+    return hub
+
+
+@pytest.fixture(scope="module")
+def display():
+    """A virtual screen whose windows get the keyboard."""
+    skip_without(["Xvfb", "openbox", "xdotool"])
+    with virtual_screen(WIDTH, HEIGHT) as name:
+        manager = subprocess.Popen(["openbox"], env={**os.environ, "DISPLAY": name}, stderr=subprocess.DEVNULL)
+        with killed(manager):
+            yield name
+
+
+@pytest.fixture
+def in_settings(display, home):
+    """A function that follows one of the scripts in the settings, and gives what it saw.
+
+    afterwards(): called while that GIMP is still there.
+    """
+
+    def run(script: str, afterwards: Callable[[], object] = lambda: None, **arguments: object) -> dict:
+        with HeadlessGimp({"DISPLAY": display, "NO_AT_BRIDGE": "1"}) as gimp:
+            seen = gimp.run(SCENARIOS, scenario=script, **arguments)
+            afterwards()
+        return seen
+
+    yield run
+    stop_server(home)
+
+
+def logged(home: Path) -> str:
+    """What a server has logged."""
+    log = home / "server.log"
+    return log.read_text() if log.exists() else ""
+
+
+def test_a_model_is_got_in_two_goes_and_removed(in_settings, offered):
+    offered.moods[offered.where] = ["stall"]
+    folder = Store().folder_of(MODEL)
+    seen = in_settings("model_in_two_goes", model=MODEL, folder=str(folder), stalls=str(folder / FILE))
+    assert seen["cancelling took"] < 10, "half of the time for which the hub says nothing"
+    assert seen["cancelled"] == [False, True], "only what has come is kept"
+    assert seen["bytes"] == len(DATA) and "Range" in offered.asked[-1][1], "Get does not go on"
+    assert seen["kept"] and seen["removed"]
+
+
+def test_closing_while_a_model_comes_asks_and_keeps_what_has_come(in_settings, offered, home):
+    offered.moods[offered.where] = ["stall"]
+    file = Store().folder_of(MODEL) / FILE
+
+    def cancelled() -> None:
+        wait_for(lambda: "FetchModel refused: Cancelled" in logged(home), 15, "the download goes on")
+
+    seen = in_settings("closed_while_a_model_comes", cancelled, model=MODEL, stalls=str(file))
+    assert seen == {"goes on": True}
+    assert list(file.parent.glob("*.part"))
+
+
+def test_the_server_is_stopped_and_started_and_the_idle_time_is_kept(in_settings):
+    assert in_settings("server_stopped_and_started") == {"stays away": True, "another": True}
+
+
+def test_another_computers_server_is_used_and_this_ones_again(in_settings, models, tmp_path):
+    studio = tmp_path / "studio"
+    studio.mkdir()
+    (studio / "models").symlink_to(models)
+    admit = [*SERVE[:-1], "keys", "admit", keys.pair("client")[0], "--name", "here"]
+    environment = {**os.environ, paths.HOME_VARIABLE: str(studio)}
+    server = subprocess.Popen([*SERVE, "--address", "tcp://127.0.0.1:*"], env=environment)
+    try:
+        wait_for((studio / "server.json").exists, 60, "there is no other server")
+        there = json.loads((studio / "server.json").read_text())
+        address, key = there["address"], there["server_key"]
+        seen = in_settings("another_computers_server", address=address, key=key, admit=admit, home=str(studio))
+    finally:
+        server.terminate()
+        server.wait(10)
+    assert seen["kept"] == [address, key]
+    assert "does not know this computer" in seen["turned away"] and "was turned away" in logged(studio)
+    assert "It answers" in seen["admitted"] and "ListModels done" in logged(studio)
+    assert preferences.read().address == ""
+
+
+def test_the_settings_open_without_an_image(window):
+    gimp: Window = window("click")
+    gimp.press("ctrl+w")
+    wait_for(lambda: gimp.shows("^Close "), 20, "GIMP does not ask whether to save")
+    gimp.do("key", "alt+d")
+    wait_for(lambda: gimp.layers() == 0, 20, "the image stays")
+    gimp.wait_for_keys()
+    gimp.open("settings", TITLE)
+    gimp.do("key", "Escape")
+    wait_for(lambda: not gimp.shows(TITLE), 20, "the settings do not close")
+
+
+def test_the_settings_are_in_the_menu_and_no_window_comes_up_for_a_script(gimp):
+    label, menus, status, sentence = gimp("settings", file=Path(__file__).with_name("without_window.py"))
+    assert (label, menus) == ("S_ettings…", ["<Image>/Filters/Inpaint Anything"])
+    assert status == "execution-error" and "only a person can use" in sentence
