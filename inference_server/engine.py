@@ -389,8 +389,7 @@ class Engine:
         name = inpainters.choose(self._store)
         if self._inpainter is None or self._inpainter_name != name:
             self._inpainter, self._inpainter_name = None, name
-            if MODELS[name].uses_device:
-                self._make_room(MODELS[name].memory)
+            self._make_room(name)
             self._inpainter = inpainters.load(self._store, name, monitor)
         return self._inpainter
 
@@ -426,10 +425,11 @@ class Engine:
             self._selector.release()
         return Sampler(self._painter, prompt, seed, paint.quality)
 
-    def _make_room(self, needed: int) -> None:
-        """Have the painter leave the device where it has less than `needed` bytes left."""
-        if self._painter is not None:
-            self._painter.release_for(needed)
+    def _make_room(self, name: str) -> None:
+        """Have the painter leave its device where the model of this name needs room there."""
+        model = MODELS[name]
+        if self._painter is not None and (model.uses_device or self._painter.device == "cpu"):
+            self._painter.release_for(model.memory)
 
 
 def _monitor(progress: OnProgress | None, cancelled: IsCancelled | None, preview: OnPreview | None = None) -> Monitor:

