@@ -23,15 +23,16 @@ PROGRAMS = ("Xvfb", "openbox", "xdotool", "xwd")
 WIDTH, HEIGHT = 1280, 860
 TINTED = 25  # levels by which the overlay makes a photo redder, and not greener; hovering only makes it lighter
 DIALOG, SEARCH = "^Inpaint Anything$", "^Search Actions$"
-# The keys that our procedures get in GIMP, which has them in its menu without any.
+# The keys that our procedures get in GIMP, which has nothing else on them.  No function keys: to Debian sid's X server
+# xdotool sends others in their place.
 SHORTCUTS = {
-    "select": "ctrl+shift+F1",
-    "remove": "ctrl+shift+F2",
-    "fill": "ctrl+shift+F3",
-    "replace": "ctrl+shift+F4",
-    "remove-again": "ctrl+shift+F5",
-    "edit": "ctrl+shift+F6",
-    "settings": "ctrl+shift+F7",
+    "select": "ctrl+shift+k",
+    "remove": "ctrl+shift+g",
+    "fill": "ctrl+shift+h",
+    "replace": "ctrl+shift+m",
+    "remove-again": "ctrl+shift+q",
+    "edit": "ctrl+shift+x",
+    "settings": "ctrl+shift+u",
 }
 
 
