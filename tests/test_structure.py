@@ -77,7 +77,7 @@ def graph(root: str) -> dict[str, set[str]]:
 
 
 def room(name: str) -> str:
-    return (name.split(".") + [""])[1]
+    return [*name.split("."), ""][1]
 
 
 @pytest.mark.parametrize("root", ROOTS)

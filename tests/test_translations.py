@@ -14,7 +14,10 @@ from . import translations
 # In the plug-in's files, what looks like words: a capital with small letters after it, or two words in a row.
 LIKE_WORDS = re.compile(r"(?<![A-Za-z])_?[A-Z]_?[a-z][a-z_]+\b|[A-Za-z]{2,} [A-Za-z]{2,}")
 # What these functions are given and these names stand for is the same in all languages: GTK's names of keys, say.
-SAME_IN_ALL = ("require_version", "set_attribution", "add_menu_path", "MENU", "AUTHOR", "ZOOM_KEYS", "SLIDER_KEYS", "ARROW_KEYS", "POINT_KEYS")
+SAME_IN_ALL = (
+    *("require_version", "set_attribution", "add_menu_path", "MENU", "AUTHOR"),
+    *("ZOOM_KEYS", "SLIDER_KEYS", "ARROW_KEYS", "POINT_KEYS"),
+)
 FILES = dict(translations.sources())
 PLUG_IN = [name for name in FILES if name.startswith("gimp_plugin/")]
 

@@ -8,6 +8,7 @@ import multiprocessing
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 
 import large
 import numpy as np
