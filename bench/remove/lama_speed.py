@@ -36,7 +36,7 @@ def report() -> None:
     for side in (512, 1024, 2048) if device == "cuda" else (512,):
         rgb, hole = picture(side)
         x = torch.cat((torch.from_numpy(rgb).permute(2, 0, 1), torch.from_numpy(hole)[None]))[None].float().to(device)
-        works = [lambda x=x: eager(x), *(lambda kind=kind: ours[kind].fill(rgb, hole) for kind in kinds)]
+        works = [partial(eager, x), *(partial(ours[kind].fill, rgb, hole) for kind in kinds)]
         works += [product(device, kind) for kind in kinds]
         with torch.inference_mode():
             seconds = in_turn(works, device)
