@@ -39,7 +39,8 @@ from ..conftest import CLICK
 from ..servers import wait_until
 from ..small_models import picture
 
-AT = Window(60, 40, 50, 30)  # the object
+WIDTH, HEIGHT = 120, 80  # of the photo: a few tiles of the small models
+AT = Window(40, 27, 33, 20)  # the object
 DEPTHS = {"8 bits": (np.uint8, 1), "16 bits": (np.uint16, 257), "float": (np.float32, 1 / 255)}
 KINDS = ("sd15", "sdxl", "flux")
 PAIRS = [*(("sd15", depth) for depth in DEPTHS), ("sdxl", "16 bits"), ("flux", "float")]
@@ -52,10 +53,10 @@ def painting(models) -> Engine:
 
 @pytest.fixture(scope="module")
 def scene():
-    """A photo (120, 180, 3) uint8 and an object's mask."""
-    mask = np.zeros((120, 180), np.uint8)
+    """A photo (HEIGHT, WIDTH, 3) uint8 and an object's mask."""
+    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
     mask[AT.slices] = 255
-    return picture(180, 120), mask
+    return picture(WIDTH, HEIGHT), mask
 
 
 def deep(image: np.ndarray, depth: str) -> np.ndarray:
@@ -68,7 +69,7 @@ def test_outside_the_mask_a_fill_changes_nothing(painting, small_models, scene, 
     image, mask = deep(scene[0], depth), scene[1]
     before = image.copy()
     filled = painting.fill(image, mask, "a teddy bear", model=str(small_models / kind), quality="fast", seed=5)
-    grow = masks.default_grow(180, 120)
+    grow = masks.default_grow(WIDTH, HEIGHT)
     alpha = masks.grow_and_feather(mask, grow, masks.default_feather(grow))
     assert filled.dtype == image.dtype and (image == before).all()
     assert (filled == image)[alpha == 0].all()
@@ -147,7 +148,7 @@ def test_everything_can_be_filled_from_a_prompt(painting, small_models, scene):
 
 
 @pytest.mark.parametrize(
-    "bounds", [(0, 0, 180, 120), (0, 0, 180, 20), (100, 110, 80, 10), (0, 0, 1, 1), (179, 119, 1, 1)]
+    "bounds", [(0, 0, 120, 80), (0, 0, 120, 14), (67, 73, 53, 7), (0, 0, 1, 1), (119, 79, 1, 1)]
 )
 def test_objects_at_the_edges(painting, small_models, scene, bounds):
     mask = np.zeros_like(scene[1])
@@ -295,7 +296,7 @@ def test_a_background_needs_no_model(painting, scene):
     ):
         message, own = request(image, mask, Job.REPLACE, background=background)
         ((painted, answer),), _ = ask(painting, message, [*own, *frames])
-        assert painted.window == (0, 0, 180, 120)
+        assert painted.window == (0, 0, WIDTH, HEIGHT)
         assert (array(painted.alpha, answer)[..., 0] == 255 - mask).all()
 
 
