@@ -1,7 +1,8 @@
 """Run unit tests with the lowest versions of the packages that pyproject.toml declares, without torch and without GIMP.
 
-    python3 -m tests.lowest                 the tests of the rooms that use these packages
-    python3 -m tests.lowest tests/select    what pytest is to be given instead
+    python3 -m tests.lowest                              quick tests of what uses these packages
+    python3 -m tests.lowest tests/select                 what pytest is given instead
+    python3 -m tests.lowest tests --ignore=tests/gimp    all that can be tested so, in minutes
 
 The environment is made in the user's cache and kept.  Standard library only.  The lowest versions have wheels for
 Python 3.11 to 3.13; a newer Python looks for one of these on the PATH, and says so where there is none.
@@ -21,7 +22,12 @@ from inference_server.shared import paths
 
 HERE = Path(__file__).resolve().parents[1]
 NEWEST = (3, 13)  # the last Python for which all of the lowest versions have wheels
-TESTS = [f"tests/{room}" for room in ("shared", "imaging", "select", "remove", "replace", "serve", "cli")]
+# Quick ones, in which each function of these packages that the product calls is called.
+TESTS = [
+    *(f"tests/{room}" for room in ("shared", "imaging", "select", "remove", "replace")),
+    "tests/serve/test_server.py",
+    *(f"--ignore=tests/select/{name}.py" for name in ("test_edges", "test_automatic_masks")),
+]
 
 
 def main(arguments: Sequence[str]) -> int:
