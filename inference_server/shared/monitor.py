@@ -57,18 +57,3 @@ class Monitor:
 
 
 UNWATCHED = Monitor()
-
-
-def quiet(share: float, message: str) -> None:
-    """To be replaced by Monitor."""
-
-
-def never() -> bool:
-    """To be replaced by Monitor."""
-    return False
-
-
-def stop_if(cancelled: Callable[[], bool]) -> None:
-    """To be replaced by Monitor."""
-    if cancelled():
-        raise cancelled_error()
