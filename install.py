@@ -492,7 +492,8 @@ def prepare(_: argparse.Namespace) -> int:
 def translations(arguments: argparse.Namespace) -> int:
     """Bring the catalogues of translations up to date, or with --check look through them."""
     extras = ALL_EXTRAS if environment_folder(ALL_EXTRAS).exists() else ["test"]
-    run([environment(environment_folder(extras), extras), HERE / "tests" / "translations.py", *arguments.rest])
+    # Not by its path: what lies beside it would hide modules of the standard library.
+    run([environment(environment_folder(extras), extras), "-m", "tests.translations", *arguments.rest], cwd=HERE)
     return 0
 
 
