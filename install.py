@@ -484,7 +484,8 @@ def prepare(_: argparse.Namespace) -> int:
     os.environ[paths.HOME_VARIABLE] = str(cache() / "home")
     first = os.environ.get(INSIDE) in (None, next(iter(SUITES)))
     demo_photo(test_setup(ALL_EXTRAS if first else ["test"]))
-    # GIMP asks all its plug-ins what they do when it is first started, and keeps the answers in its profile.
+    # GIMP asks all its plug-ins what they do when it is first started, and keeps the answers for that language.
+    os.environ["LANGUAGE"] = "en"
     run([os.environ["GIMP_CONSOLE"], "-i", "--quit"], quiet=True)
     return 0
 

@@ -96,7 +96,10 @@ class Window:
         wait_for(lambda: self.shows(title), 30, f"no dialog {title}")
         found = self.find(title)
         wait_for(lambda: self.do("getwindowfocus") == found, 10, f"the dialog {title} does not get the keyboard")
-        return Dialog(self, title, found)
+        dialog = Dialog(self, title, found)
+        if title == DIALOG:
+            wait_for(dialog.state, 30, "the dialog is not drawn")
+        return dialog
 
 
 @dataclass(frozen=True)
@@ -322,6 +325,7 @@ def _profile(profile: Path, theme: str, language: str) -> Path:
     version = subprocess.run([_gimp(), "--version"], capture_output=True, text=True).stdout.split()[-1]
     settings = {"config-version": f'"{version}"', "show-welcome-dialog": "no", "check-updates": "no"}
     settings |= {"theme-color-scheme": theme, "language": f'"{language}"'}
+    settings |= {"prev-language": '"en"'}  # in which it has asked its plug-ins, or it would ask them all again
     (profile / "gimprc").write_text("".join(f"({name} {value})\n" for name, value in settings.items()))
     keys = {name: key.replace("ctrl+", "<Primary>").replace("shift+", "<Shift>") for name, key in SHORTCUTS.items()}
     actions = "".join(f'(action "inpaint-anything-{name}" "{key}")\n' for name, key in keys.items())
