@@ -22,18 +22,18 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "bench" / "fill")]
 
-import diffusers  # noqa: E402
-import full_size  # noqa: E402
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0  # noqa: E402
+import diffusers
+import full_size
+import numpy as np
+import torch
+from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
 
-from inference_server.fill.diffusion import families, memory  # noqa: E402
-from inference_server.fill.diffusion.painter import Painter, Sampling  # noqa: E402
-from inference_server.fill.prompts import Prompt  # noqa: E402
-from inference_server.models import devices  # noqa: E402
-from inference_server.models.store import Store  # noqa: E402
-from inference_server.shared.messages import Quality  # noqa: E402
+from inference_server.fill.diffusion import families, memory
+from inference_server.fill.diffusion.painter import Painter, Sampling
+from inference_server.fill.prompts import Prompt
+from inference_server.models import devices
+from inference_server.models.store import Store
+from inference_server.shared.messages import Quality
 
 STEPS_ON_A_PROCESSOR = 2  # of the paper's 50
 WORK = {"sd15": 0.34e12 / 64**2, "sdxl": 3.0e12 / 128**2}  # multiply-adds per latent pixel and evaluation, about
