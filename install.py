@@ -161,7 +161,7 @@ def pyzmq_for_gimp(python: Path) -> Path | None:
         stable = ["--only-binary=:all:", "--python-version=3.12", "--implementation=cp", "--abi=abi3"]
         fitting = [*stable, *(f"--platform={name}" for name in platforms)]
         shutil.rmtree(f"{vendor}.part", ignore_errors=True)
-        pip(python, ["--quiet", "--no-deps", "--target", f"{vendor}.part", *fitting, "pyzmq>=26,<28"])
+        pip(python, ["--quiet", "--no-deps", "--target", f"{vendor}.part", *fitting, *declared(only="pyzmq")])
         Path(f"{vendor}.part").replace(vendor)
     return vendor
 
@@ -174,8 +174,7 @@ def environment(folder: Path, extras: Sequence[str], *, product: bool = False) -
 
     product: install the project itself into it; otherwise it runs from this checkout.
     """
-    project = tomllib.loads((HERE / "pyproject.toml").read_text("utf-8"))["project"]
-    wanted = [*project["dependencies"], *(name for extra in extras for name in project["optional-dependencies"][extra])]
+    wanted = declared(extras)
     sources = sorted((HERE / "inference_server").rglob("*.py")) if product else []
     mark = hashlib.sha256(repr((wanted, sys.version, str(HERE))).encode() + b"".join(s.read_bytes() for s in sources))
     stamp, python = folder / "installed", venv_python(folder)
@@ -187,6 +186,7 @@ def environment(folder: Path, extras: Sequence[str], *, product: bool = False) -
         make_venv(folder)
     pip(python, [*torch_packages(extras), *wanted])
     if product:
+        shutil.rmtree(HERE / "build", ignore_errors=True)  # what setuptools left of modules that may be gone
         pip(python, ["--no-deps", "--force-reinstall", str(HERE)])
     else:
         run_from_checkout(folder)
@@ -197,6 +197,13 @@ def environment(folder: Path, extras: Sequence[str], *, product: bool = False) -
 def run_from_checkout(folder: Path) -> None:
     """Have the environment in `folder` import this checkout's packages."""
     next((folder / "lib").glob("python3*/site-packages")).joinpath("checkout.pth").write_text(f"{HERE}\n", "utf-8")
+
+
+def declared(extras: Sequence[str] = (), *, only: str = "") -> list[str]:
+    """The packages that the project needs, and those of its extras; only: those whose name begins so."""
+    project = tomllib.loads((HERE / "pyproject.toml").read_text("utf-8"))["project"]
+    lists = (project["dependencies"], *(project["optional-dependencies"][extra] for extra in extras))
+    return [package for packages in lists for package in packages if package.startswith(only)]
 
 
 def make_venv(folder: Path) -> None:
@@ -473,7 +480,12 @@ def run_lane(lane: Lane, chosen: Sequence[str]) -> int:
     """The tests of a lane, here and now."""
     python = test_setup(lane.extras, plug_in=False)
     os.environ["INPAINT_ANYTHING_PHOTO"] = str(demo_photo(python))
-    checks = [["-m", "ruff", "check", "."], ["-m", "ruff", "format", "--check", "."], ["-m", "mypy"]]
+    checks = [
+        ["-m", "ruff", "check", "."],
+        ["-m", "ruff", "format", "--check", "."],
+        ["-m", "mypy"],
+        ["-m", "tests.lowest"],
+    ]
     for check in checks if lane.checks and not chosen else ():
         run([python, *check], cwd=HERE)
     return subprocess.run([str(python), "-m", "pytest", *(chosen or lane.tests)], cwd=HERE).returncode
