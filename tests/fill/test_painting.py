@@ -1,5 +1,6 @@
 """Fill and Replace with small real models, the product's whole way: in Engine, as jobs, and over a real socket."""
 
+import shutil
 import threading
 
 import numpy as np
@@ -8,7 +9,6 @@ import pytest
 pytest.importorskip("diffusers", reason="diffusers is not installed (the extra `full`)")
 
 from inference_server import Engine, UserError
-from inference_server.fill import diffusion
 from inference_server.imaging import masks
 from inference_server.imaging.pixels import to_proxy
 from inference_server.models import devices
@@ -38,6 +38,7 @@ from inference_server.shared.wire import ProtocolError, attach, extract
 from ..conftest import CLICK
 from ..servers import wait_until
 from ..small_models import picture
+from .test_pipelines import in_the_catalogue
 
 WIDTH, HEIGHT = 120, 80  # of the photo: a few tiles of the small models
 AT = Window(40, 27, 33, 20)  # the object
@@ -204,25 +205,26 @@ def test_what_is_not_in_use_leaves_the_device(models, small_models, photo, rocke
 
 
 def test_the_next_picture_is_painted_with_the_best_that_is_there(tmp_path, small_models, scene, monkeypatch):
-    store, here = Store(tmp_path), ["maker/old"]
-    store.import_files("maker/old", [small_models / "sd15"])
-    store.import_files("maker/new", [small_models / "sdxl"])
-    monkeypatch.setattr(diffusion, "PREFERRED", {"maker/new": 0, "maker/old": 0})
-    monkeypatch.setattr(diffusion, "_installed", lambda store: here)
+    """Without a GPU that is the model that needs least."""
+    monkeypatch.setattr(devices, "total", lambda device: 0)
+    for kind in ("sdxl", "sd15"):
+        shutil.copytree(small_models / kind, tmp_path / f"{kind}-inpainting")
+        in_the_catalogue(monkeypatch, tmp_path / f"{kind}-inpainting")
+    away = (tmp_path / "sd15-inpainting").rename(tmp_path / "away")
+    store = Store(tmp_path)
     engine = Engine(store)
 
     def title() -> str:
         engine.fill(*scene, "a cat", quality="fast")
         return engine._painter.family.title
 
-    assert title() == "Stable Diffusion"
-    first = engine._painter
-    assert title() == "Stable Diffusion" and engine._painter is first, "it is kept"
-    here.insert(0, "maker/new")
     assert title() == "Stable Diffusion XL"
-    here.remove("maker/new")
-    store.remove("maker/new")
+    first = engine._painter
+    assert title() == "Stable Diffusion XL" and engine._painter is first, "it is kept"
+    away.rename(tmp_path / "sd15-inpainting")
     assert title() == "Stable Diffusion"
+    store.remove("sd15-inpainting")
+    assert title() == "Stable Diffusion XL"
 
 
 # -- as jobs
