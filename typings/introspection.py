@@ -166,7 +166,7 @@ class Types:
                 return f"{self._builtin('dict')}[{key}, {value}]"
             case "interface":
                 return self._interface(info.get_interface())
-        raise NotImplementedError(tag)
+        raise ValueError(f"no Python type is known for {tag}")
 
     def named(self, namespace: str, name: str) -> str:
         if namespace == "cairo":
