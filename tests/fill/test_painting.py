@@ -148,9 +148,7 @@ def test_everything_can_be_filled_from_a_prompt(painting, small_models, scene):
     assert (filled != image).any(axis=2).mean() > 0.9
 
 
-@pytest.mark.parametrize(
-    "bounds", [(0, 0, 120, 80), (0, 0, 120, 14), (67, 73, 53, 7), (0, 0, 1, 1), (119, 79, 1, 1)]
-)
+@pytest.mark.parametrize("bounds", [(0, 0, 120, 80), (0, 0, 120, 14), (67, 73, 53, 7), (0, 0, 1, 1), (119, 79, 1, 1)])
 def test_objects_at_the_edges(painting, small_models, scene, bounds):
     mask = np.zeros_like(scene[1])
     mask[Window(*bounds).slices] = 255
