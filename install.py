@@ -292,9 +292,14 @@ def cache() -> Path:
     return Path(base or Path.home() / ".cache") / "inpaint-anything"
 
 
+def has_gimp() -> bool:
+    """Whether there is a GIMP 3 here: the machine's own, or that of the sandbox this runs in."""
+    return bool(os.environ.get(INSIDE) or gimp_installs.program())
+
+
 def inside_gimp(series: str, command: Sequence[str]) -> int | None:
     """Run this script again in a sandbox that has GIMP of `series`; None where the machine has one of its own."""
-    if os.environ.get(INSIDE) or gimp_installs.program():
+    if has_gimp():
         return None
     sandbox = Sandbox(cache() / "sandbox", series)
     sandbox.build()
@@ -391,7 +396,7 @@ def test(arguments: argparse.Namespace) -> int:
     chosen = arguments.rest
     if arguments.lane:
         return run_lane(LANES[arguments.lane], chosen)
-    own_gimp = bool(os.environ.get(INSIDE) or gimp_installs.program())
+    own_gimp = has_gimp()
     lanes = [lane for lane in LANES.values() if not own_gimp or lane.series == next(iter(SUITES))]
     if chosen:
         lanes = [lane for lane in lanes if lane.chosen(chosen)]
@@ -435,7 +440,7 @@ LANES = {
 
 def one_lane(lane: Lane, chosen: Sequence[str]) -> int:
     print(f"\n== {lane.name} ==", flush=True)
-    if os.environ.get(INSIDE) or gimp_installs.program():
+    if has_gimp():
         return run_lane(lane, chosen)
     return subprocess.run(lane_command(lane, chosen)).returncode
 
@@ -471,7 +476,7 @@ def side_by_side(lanes: Sequence[Lane]) -> int:
 def lane_command(lane: Lane, chosen: Sequence[str]) -> list[str]:
     """The command line that runs a lane, in its sandbox where this machine has no GIMP of its own."""
     command = ["test", "--lane", lane.name, *chosen]
-    if os.environ.get(INSIDE) or gimp_installs.program():
+    if has_gimp():
         return [sys.executable, str(HERE / "install.py"), *command]
     return Sandbox(cache() / "sandbox", lane.series).command(["python3", str(HERE / "install.py"), *command])
 

@@ -19,7 +19,7 @@ import onnx
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read on import; without it, onnxruntime reports its use to its maker
 import onnxruntime
 
-from ...shared.geometry import Box
+from ...shared.geometry import Box, scaled_size
 from . import Embedding, unreadable_error
 
 MEAN = np.array([123.675, 116.28, 103.53], np.float32)
@@ -55,7 +55,7 @@ class OnnxPair:
         sides = self._picture.shape[:2] if raw else self._picture.shape[2:]
         most = [side if isinstance(side, int) else self._side for side in sides]  # a name stands for any size
         scale = min(most[0] / height, most[1] / width)
-        w, h = max(1, round(width * scale)), max(1, round(height * scale))
+        w, h = scaled_size(width, height, scale)
         scaled = cv2.resize(image, (w, h), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
         shape = [side if isinstance(side, int) else n for side, n in zip(sides, (h, w), strict=True)]
         padded = np.tile(MEAN, (*shape, 1))  # the mean is 0 once normalised
