@@ -424,16 +424,20 @@ class Lane:
 
     def chosen(self, arguments: Sequence[str]) -> bool:
         """Whether the tests that somebody named are to run in this lane: tests in GIMP in each series, others once."""
-        in_gimp = any("tests/gimp" in argument for argument in arguments)
-        return in_gimp != self.checks
+        in_gimp = any(IN_GIMP in argument for argument in arguments)
+        return IN_GIMP in self.tests if in_gimp else self.checks
 
 
+IN_GIMP = "tests/gimp"
+# They take about as long as all the others outside GIMP.
+OF_JOBS = ("tests/select", "tests/remove", "tests/fill", "tests/replace", "tests/test_quality.py")
 LANES = {
     lane.name: lane
     for lane in (
-        Lane("code", "3.0", ("tests", "--ignore=tests/gimp"), checks=True),
-        Lane("gimp-3.0", "3.0", ("tests/gimp",)),
-        Lane("gimp-3.2", "3.2", ("tests/gimp",), ("test",)),
+        Lane("code", "3.0", ("tests", *(f"--ignore={path}" for path in (IN_GIMP, *OF_JOBS))), checks=True),
+        Lane("jobs", "3.0", OF_JOBS),
+        Lane("gimp-3.0", "3.0", (IN_GIMP,)),
+        Lane("gimp-3.2", "3.2", (IN_GIMP,), ("test",)),
     )
 }
 

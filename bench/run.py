@@ -23,7 +23,7 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests" / "gimp"))
 
-from headless import run_in_gimp
+from running import run_in_gimp
 
 from inference_server.engine import Engine
 from inference_server.remove import removal

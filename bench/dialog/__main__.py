@@ -18,7 +18,7 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1] / "tests" / "gimp"), str(HERE.parent)]
 
-from headless import run_in_gimp
+from running import run_in_gimp
 
 from inference_server.imaging.pixels import to_proxy
 from inference_server.models.store import Store

@@ -13,7 +13,7 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "tests" / "gimp"))
 
-from headless import GimpFailed, run_in_gimp
+from running import GimpFailed, run_in_gimp
 
 PANEL = 640  # pixels a picture is wide in the comparison
 CAPTION = 36

@@ -4,13 +4,16 @@ import os
 import shutil
 from pathlib import Path
 
+import cv2
 import pytest
 
 from inference_server.shared import client, endpoint, paths
 
 from .. import small_pipelines
-from .headless import HeadlessGimp, run_in_gimp
-from .window import windows
+from ..virtual_screen import seen, skip_without
+from . import screen
+from .running import RunningGimp, run_in_gimp
+from .window import PROGRAMS, Log, Window, WindowedGimp
 
 SCENARIOS = Path(__file__).with_name("scenarios.py")
 IN_GIMP = [
@@ -48,7 +51,7 @@ def gimp(shared_home, photo_file):
 
     Scenarios that share the home and need no environment of their own share one GIMP.
     """
-    running: list[HeadlessGimp] = []
+    running: list[RunningGimp] = []
 
     def run(scenario: str, home: Path = shared_home, environment=None, file: Path = SCENARIOS, **arguments):
         if scenario != "registered":
@@ -57,7 +60,7 @@ def gimp(shared_home, photo_file):
         if home != shared_home or environment:
             return run_in_gimp(file, environment=own, scenario=scenario, **arguments)
         if not running or not running[-1].running:
-            running.append(HeadlessGimp(own))
+            running.append(RunningGimp(own))
         return running[-1].run(file, scenario=scenario, **arguments)
 
     yield run
@@ -73,8 +76,55 @@ def model(tmp_path_factory) -> str:
     return str(small_pipelines.sd15(tmp_path_factory.mktemp("small") / "sd15"))
 
 
+@pytest.fixture(scope="module")
+def window_home(tmp_path_factory, models):
+    """The private folder of the server that a module's GIMPs with windows share."""
+    folder = tmp_path_factory.mktemp("home")
+    shutil.copytree(models, folder / "models", copy_function=os.symlink)
+    yield folder
+    stop_server(folder)
+
+
 @pytest.fixture
-def window(home, photo, tmp_path):
-    """A function that opens the photo in a GIMP window (`window.windows`)."""
-    yield from windows(home, photo, tmp_path)
-    stop_server(home)
+def log(window_home):
+    """What the windows' server logs in this test."""
+    return Log.of(window_home)
+
+
+@pytest.fixture(scope="module")
+def kept_gimps(window_home):
+    """GIMPs with windows that a module's tests use one after the other: none or one."""
+    kept: list[WindowedGimp] = []
+    yield kept
+    for gimp in kept:
+        gimp.close()
+
+
+@pytest.fixture
+def window(kept_gimps, window_home, photo, tmp_path, monkeypatch):
+    """A function that opens the photo in a GIMP window, prepared in one of the ways of prepare_window.py.
+
+    last: the settings that each job was last done with; other arguments, a WindowedGimp's, need a GIMP of their own.
+    """
+    skip_without(PROGRAMS)
+    monkeypatch.setenv(paths.HOME_VARIABLE, str(window_home))
+    file = tmp_path / "photo.png"
+    cv2.imwrite(str(file), photo[..., ::-1])
+    opened: list[Window] = []
+    own: list[WindowedGimp] = []
+
+    def open_window(prepare: str, last: dict[str, dict[str, object]] | None = None, **arguments) -> Window:
+        gimps = own if arguments else kept_gimps
+        if not gimps:
+            gimps.append(WindowedGimp(tmp_path, window_home, **arguments))
+        opened.append(gimps[0].open(file, prepare, last or {}))
+        return opened[-1]
+
+    yield open_window
+    for seen_last in opened:
+        screen.keep(seen(seen_last.environment), f"end-of-{tmp_path.name}")
+    left = all(seen_last.leave_dialogs() for seen_last in opened)
+    for seen_last in opened:
+        seen_last.display.close()
+    while own or (kept_gimps and not left):
+        (own or kept_gimps).pop().close()

@@ -9,7 +9,7 @@ import pytest
 
 from ..conftest import CLICK
 from .conftest import IN_GIMP
-from .window import Dialog, wait_for, wait_for_inpainting
+from .window import Dialog, wait_for
 
 pytestmark = IN_GIMP
 TOWER = (205, 330)  # another object
@@ -127,7 +127,7 @@ def test_a_selection_is_there_when_it_opens_and_is_used_as_it_is(window, photo):
     dialog.apply()
 
 
-def test_what_was_done_is_edited_again_in_its_place(window, photo, near, clicked, tmp_path):
+def test_what_was_done_is_edited_again_in_its_place(window, photo, near, clicked):
     gimp = window("plain")
     dialog = gimp.open("remove")
     clicked(dialog)
@@ -145,19 +145,18 @@ def test_what_was_done_is_edited_again_in_its_place(window, photo, near, clicked
     assert gimp.layers() == 4, "the former result does not come back in one step"
     gimp.press("ctrl+z")
     wait_for(lambda: gimp.layers() == 1, 10, "the first undo is lost")
-    assert "undo" not in (tmp_path / "said").read_text(), "GIMP has complaints about the undo steps"
+    assert "undo" not in gimp.said(), "GIMP has complaints about the undo steps"
 
 
-def test_escape_stops_the_work_and_not_the_dialog(window, home):
+def test_escape_stops_the_work_and_not_the_dialog(window, log):
     gimp = window("long")
     dialog = gimp.open("remove")
     dialog.press("alt+r")
     dialog.wait_working()
-    wait_for_inpainting(home)
+    log.wait_for_inpainting()
     dialog.keep("working")
     dialog.press("Escape")
-    log = home / "server.log"
-    wait_for(lambda: "Inpaint refused: Cancelled" in log.read_text(), 30, "the work goes on")
+    log.wait_for("Inpaint refused: Cancelled", 30, "the work goes on")
     dialog.wait_pointing()
     assert dialog.is_open
     assert gimp.layers() == 1
@@ -179,15 +178,15 @@ def test_a_job_that_cannot_begin_leaves_the_dialog_as_it_was(window, photo):
     dialog.wait_closed()
 
 
-def test_a_killed_server_is_started_again_and_the_clicks_are_kept(window, photo, home, near, clicked):
+def test_a_killed_server_is_started_again_and_the_clicks_are_kept(window, photo, window_home, near, clicked):
     gimp = window("plain")
     dialog = gimp.open("remove")
     first = clicked(dialog)
-    killed = json.loads((home / "server.json").read_text())["pid"]
+    killed = json.loads((window_home / "server.json").read_text())["pid"]
     os.kill(killed, signal.SIGKILL)
     dialog.point(photo, *TOWER)
     assert differ(dialog.final_overlay(photo), first) > 0.002, "no answer after the server's death"
-    assert json.loads((home / "server.json").read_text())["pid"] != killed
+    assert json.loads((window_home / "server.json").read_text())["pid"] != killed
     dialog.press("BackSpace")
     assert near(dialog.final_overlay(photo)), "the first click is lost"
 

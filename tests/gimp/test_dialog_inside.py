@@ -8,7 +8,7 @@ from inference_server.shared import paths
 
 from ..virtual_screen import skip_without, virtual_screen
 from .conftest import IN_GIMP
-from .headless import HeadlessGimp
+from .running import RunningGimp
 from .window import HEIGHT, WIDTH
 
 pytestmark = IN_GIMP
@@ -21,7 +21,7 @@ def inside(shared_home, photo_file):
     skip_without(["Xvfb"])
     with virtual_screen(WIDTH, HEIGHT) as display:
         environment = {"DISPLAY": display, "NO_AT_BRIDGE": "1", paths.HOME_VARIABLE: str(shared_home)}
-        with HeadlessGimp(environment) as gimp:
+        with RunningGimp(environment) as gimp:
             yield lambda scenario: gimp.run(SCENARIOS, scenario=scenario, photo=str(photo_file))
 
 

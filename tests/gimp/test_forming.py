@@ -14,8 +14,8 @@ def wanted(model: str, variations: int) -> dict[str, dict[str, object]]:
     return {"fill": {"prompt": "a cat", "model": model, "variations": variations, "quality": "fast"}}
 
 
-def test_a_picture_is_seen_forming_and_escape_frees_the_server(window, photo, home, model):
-    gimp, log = window("plain"), home / "server.log"
+def test_a_picture_is_seen_forming_and_escape_frees_the_server(window, photo, log, model):
+    gimp = window("plain")
     dialog = gimp.open("fill")
     dialog.point(photo, *CLICK)
     before = dialog.final_overlay(photo)
@@ -27,7 +27,7 @@ def test_a_picture_is_seen_forming_and_escape_frees_the_server(window, photo, ho
     assert (dialog.overlay(photo) != before).mean() > 0.02, "no picture is seen forming"
     dialog.keep("forming")
     dialog.press("Escape")
-    wait_for(lambda: "Inpaint refused: Cancelled" in log.read_text(), 30, "the work goes on")
+    log.wait_for("Inpaint refused: Cancelled", 30, "the work goes on")
     assert dialog.is_open and gimp.layers() == 1
 
 

@@ -20,10 +20,10 @@ def pretended(text: str) -> str:
     return f"⟦{text}⟧"
 
 
-@pytest.fixture
-def profile(tmp_path):
+@pytest.fixture(scope="module")
+def profile(tmp_path_factory):
     """A profile whose plug-in has a translation into German in which everything is in brackets."""
-    folder = tmp_path / "profile"
+    folder = tmp_path_factory.mktemp("translated") / "profile"
     shutil.copytree(os.environ["GIMP3_DIRECTORY"], folder)
     german = Catalog(Locale("de"), translations.DOMAIN)
     for message in translations.template():
@@ -37,13 +37,25 @@ def profile(tmp_path):
     return folder
 
 
-@pytest.mark.parametrize("way", ["LANGUAGE", "preferences"])
-def test_settings_and_layers_are_in_the_language_of_gimp(gimp, profile, way):
-    environment = {"GIMP3_DIRECTORY": str(profile), "LANGUAGE": "de" if way == "LANGUAGE" else "en"}
-    if way == "preferences":
-        with (profile / "gimprc").open("a") as file:
-            file.write('\n(language "de")\n')
-    seen = gimp("read", file=READING, environment=environment)
+@pytest.fixture(scope="module")
+def in_german(gimp, profile):
+    """What a GIMP shows whose language is that of $LANGUAGE."""
+    return gimp("read", file=READING, environment={"GIMP3_DIRECTORY": str(profile), "LANGUAGE": "de"})
+
+
+@pytest.fixture(scope="module")
+def preferring_german(gimp, profile, tmp_path_factory):
+    """What a GIMP shows whose language is chosen in its preferences."""
+    own = tmp_path_factory.mktemp("preferring") / "profile"
+    shutil.copytree(profile, own)
+    with (own / "gimprc").open("a") as file:
+        file.write('\n(language "de")\n')
+    return gimp("read", file=READING, environment={"GIMP3_DIRECTORY": str(own), "LANGUAGE": "en"})
+
+
+@pytest.mark.parametrize("way", ["in_german", "preferring_german"])
+def test_settings_and_layers_are_in_the_language_of_gimp(way, request):
+    seen = request.getfixturevalue(way)
     assert seen["settings"] == {
         "prompt": [pretended("_Prompt"), pretended("What to paint, in a few words")],
         "quality": [pretended("_Quality"), pretended("How long it may take")],
@@ -59,11 +71,10 @@ def test_settings_and_layers_are_in_the_language_of_gimp(gimp, profile, way):
     assert seen["jobs"] == ["select", "remove"], "programs go by the note, which is the same in all languages"
 
 
-def test_the_menu_and_what_goes_wrong_are_in_the_language_of_gimp(gimp, profile):
-    seen = gimp("read", file=READING, environment={"GIMP3_DIRECTORY": str(profile), "LANGUAGE": "de"})
-    label, blurb = seen["menu"]
+def test_the_menu_and_what_goes_wrong_are_in_the_language_of_gimp(in_german):
+    label, blurb = in_german["menu"]
     assert label == pretended("_Fill…") and blurb.startswith("⟦Put something else") and blurb.endswith("⟧")
-    server, plug_in = seen["no model"], seen["outside"]
+    server, plug_in = in_german["no model"], in_german["outside"]
     assert server.startswith("⟦⟦Fill⟧ needs the model sd15-inpainting, which is not installed.⟧ ⟦Run: ")
     assert server.endswith("models fetch sd15-inpainting⟧")
     assert plug_in.startswith("⟦A click at 7000, 5 is outside the layer.⟧ ⟦Move it onto the object")

@@ -3,7 +3,7 @@
 from inference_server.cli import gimp_installs
 
 from .conftest import IN_GIMP
-from .window import HEIGHT, WIDTH, wait_for, wait_for_inpainting
+from .window import HEIGHT, WIDTH, wait_for
 
 pytestmark = IN_GIMP
 AGAIN = "remove-again"
@@ -20,19 +20,18 @@ def test_remove_with_the_last_settings_needs_no_dialog_and_is_repeated_by_a_key(
     wait_for(lambda: gimp.layers() == 4, 60, "it is not repeated")
 
 
-def test_gimps_cancel_button_frees_the_server_and_leaves_the_image_alone(window, home):
+def test_gimps_cancel_button_frees_the_server_and_leaves_the_image_alone(window, log):
     gimp = window("long")
     gimp.call(AGAIN)
-    log = home / "server.log"
-    wait_for_inpainting(home)
+    log.wait_for_inpainting()
 
     def freed() -> bool:
         for x in range(WIDTH - 250, WIDTH - 350, -15):  # Cancel is at the right end of the status bar
             gimp.do("mousemove", str(x), str(HEIGHT - 22), "click", "1")
-        return "a client left; its job is cancelled" in log.read_text()
+        return "a client left; its job is cancelled" in log.text()
 
     wait_for(freed, 10, "the server was not freed")
-    wait_for(lambda: "Inpaint refused: Cancelled" in log.read_text(), 30, "the work went on")
+    log.wait_for("Inpaint refused: Cancelled", 30, "the work went on")
     assert gimp.layers() == 1
 
 
@@ -43,7 +42,6 @@ def test_a_python_that_cannot_draw_is_told_in_a_message_and_the_quick_way_still_
     assert "python3-gi-cairo" in gimp_installs.lacks(), "the installer would not say so"
     gimp = window("click", options=("--console-messages",))
     gimp.call("remove")
-    said = tmp_path / "said"
-    wait_for(lambda: "GIMP's Python has no pycairo. On Debian" in said.read_text(), 20, "no message")
+    wait_for(lambda: "GIMP's Python has no pycairo. On Debian" in gimp.said(), 20, "no message")
     gimp.call(AGAIN)
     wait_for(lambda: gimp.layers() == 4, 60, "no result")

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,14 +14,17 @@ import numpy as np
 
 from inference_server.shared import client, endpoint, paths
 
-from ..virtual_screen import killed, seen, skip_without, virtual_screen, wait_for
+from ..virtual_screen import killed, seen, virtual_screen, wait_for
 from . import screen
+from .running import RunningGimp, with_windows
 from .x11 import Display
 
 PREPARE = Path(__file__).with_name("prepare_window.py")
 PROGRAMS = ("Xvfb", "openbox", "xdotool", "xwd")
 WIDTH, HEIGHT = 1280, 860
+ESCAPES = 5  # of a job, of its results, of a question, of the dialog, and one more
 TINTED = 25  # levels by which the overlay makes a photo redder, and not greener; hovering only makes it lighter
+IMAGE_WINDOW = "layers?.*GIMP$"
 DIALOG, SEARCH = "^Inpaint Anything$", "^Search Actions$"
 # The keys that our procedures get in GIMP, which has nothing else on them.  No function keys: to Debian sid's X server
 # xdotool sends others in their place.
@@ -39,10 +42,11 @@ SHORTCUTS = {
 class Window:
     """GIMP's image window.  Its title says how many layers the image has."""
 
-    def __init__(self, environment: dict[str, str]):
-        self.environment = environment
+    def __init__(self, environment: dict[str, str], said: Callable[[], str]):
+        """said: gives what GIMP and its plug-ins have printed."""
+        self.environment, self.said = environment, said
         self.display = Display(environment["DISPLAY"])
-        self._id = wait_for(lambda: self.find("GIMP$"), 60, "GIMP shows no window")
+        self._id = wait_for(lambda: self.find(IMAGE_WINDOW), 60, "GIMP shows no photo")
         self.do("windowsize", self._id, str(WIDTH - 10), str(HEIGHT - 20))
         self.do("windowactivate", "--sync", self._id)
 
@@ -73,18 +77,28 @@ class Window:
         self.do("key", "Escape")
         wait_for(lambda: not self.shows(SEARCH), 10, "GIMP's search does not close")
 
+    def runs_plug_in(self) -> bool:
+        """Whether one of our procedures runs."""
+        program = f"{self.environment['GIMP3_DIRECTORY']}/plug-ins/inpaint-anything/".encode()
+        for process in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                if program in process.read_bytes():
+                    return True
+        return False
+
     def wait_for_plug_in(self) -> None:
         """Wait until none of our procedures runs any more."""
-        program = f"{self.environment['GIMP3_DIRECTORY']}/plug-ins/inpaint-anything/".encode()
+        wait_for(lambda: not self.runs_plug_in(), 60, "the plug-in does not end")
 
-        def runs() -> bool:
-            for process in Path("/proc").glob("[0-9]*/cmdline"):
-                with contextlib.suppress(OSError):
-                    if program in process.read_bytes():
-                        return True
-            return False
-
-        wait_for(lambda: not runs(), 60, "the plug-in does not end")
+    def leave_dialogs(self) -> bool:
+        """Press Esc until none of our procedures runs; whether that helped."""
+        for _ in range(ESCAPES):
+            if not self.runs_plug_in():
+                return True
+            self.do("key", "Escape")
+            with contextlib.suppress(AssertionError):
+                wait_for(lambda: not self.runs_plug_in(), 2, "it runs")
+        return not self.runs_plug_in()
 
     def call(self, procedure: str) -> None:
         """Run one of our procedures, by its name without the prefix."""
@@ -263,66 +277,78 @@ class Dialog:
             return None
 
 
-def wait_for_inpainting(home: Path) -> None:
-    """Wait until the server of this home works on a job's pixels."""
-    log = home / "server.log"
-    wait_for(lambda: log.exists() and "Locate done" in log.read_text(), 60, "the server is not asked to do a job")
-    found = endpoint.running()
-    assert found, "there is no server"
-    with client.Client(found) as asking:
-        wait_for(lambda: asking.hello().jobs_waiting, 60, "the server has no work")
+@dataclass(frozen=True)
+class Log:
+    """What the server of a home has logged since this was made."""
+
+    home: Path
+    begin: int
+
+    @classmethod
+    def of(cls, home: Path) -> "Log":
+        log = home / "server.log"
+        return cls(home, log.stat().st_size if log.exists() else 0)
+
+    def text(self) -> str:
+        log = self.home / "server.log"
+        return log.read_bytes()[self.begin :].decode() if log.exists() else ""
+
+    def wait_for(self, words: str, seconds: float, what: str) -> None:
+        """Wait until these words are in it; `what` is said where that is not within so many seconds."""
+        wait_for(lambda: words in self.text(), seconds, what)
+
+    def wait_for_inpainting(self) -> None:
+        """Wait until the server works on a job's pixels."""
+        self.wait_for("Locate done", 60, "the server is not asked to do a job")
+        found = endpoint.running()
+        assert found, "there is no server"
+        with client.Client(found) as asking:
+            wait_for(lambda: asking.hello().jobs_waiting, 60, "the server has no work")
 
 
-def windows(home: Path, photo: np.ndarray, tmp_path: Path) -> Iterator[Callable[..., Window]]:
-    """Yields a function that opens the photo in a GIMP window, prepared in one of the ways of prepare_window.py."""
-    skip_without(PROGRAMS)
-    file = tmp_path / "photo.png"
-    cv2.imwrite(str(file), photo[..., ::-1])
-    opened: list[Window] = []
-    with contextlib.ExitStack() as running:
+class WindowedGimp:
+    """A GIMP with windows on a virtual screen of its own, which opens one photo after the other."""
 
-        def open_window(
-            prepare: str,
-            theme: str = "dark",
-            language: str = "en",
-            options: tuple[str, ...] = (),
-            last: dict[str, dict[str, object]] | None = None,
-        ) -> Window:
-            """last: the settings that each job was last done with."""
-            profile = _profile(tmp_path / "profile", theme, language)
-            if last:
-                (profile / "inpaint-anything.json").write_text(json.dumps(last))
+    def __init__(
+        self, folder: Path, home: Path, theme: str = "dark", language: str = "en", options: Sequence[str] = ()
+    ) -> None:
+        """folder: for its profile; home: the private folder of our plug-in's server."""
+        self._profile = _profile(folder / "profile", theme, language)
+        self._display: int | None = None
+        with contextlib.ExitStack() as running:
             environment = {
-                **os.environ,
                 "DISPLAY": running.enter_context(virtual_screen(WIDTH, HEIGHT)),
-                "GIMP3_DIRECTORY": str(profile),
-                "PREPARE": prepare,
-                "PREPARED": str(tmp_path / "ready"),
+                "GIMP3_DIRECTORY": str(self._profile),
                 paths.HOME_VARIABLE: str(home),
             }
-            batch = ["--batch-interpreter", "python-fu-eval", "-b", f"exec(open({str(PREPARE)!r}).read())"]
-            with (tmp_path / "said").open("wb") as said:
-                for command in (["openbox"], [_gimp(), "-n", "--no-splash", *options, *batch, str(file)]):
-                    running.enter_context(killed(subprocess.Popen(command, env=environment, stdout=said, stderr=said)))
-            wait_for((tmp_path / "ready").exists, 90, "GIMP does not open the photo")
-            opened.append(Window(environment))
-            return opened[-1]
+            self.environment = {**os.environ, **environment}
+            manager = subprocess.Popen(["openbox"], env=self.environment, stderr=subprocess.DEVNULL)
+            running.enter_context(killed(manager))
+            self._gimp = RunningGimp(environment, options)
+            running.callback(self._gimp.close)
+            self._running = running.pop_all()
 
-        yield open_window
-        for gimp in opened:
-            screen.keep(seen(gimp.environment), f"end-of-{tmp_path.name}")
-            gimp.display.close()
+    def open(self, photo: Path, prepare: str, last: dict[str, dict[str, object]]) -> Window:
+        """Open a photo in place of the former one, prepared in one of the ways of prepare_window.py.
 
+        last: the settings that each job was last done with.
+        """
+        (self._profile / "inpaint-anything.json").write_text(json.dumps(last))
+        close = [] if self._display is None else [self._display]
+        display = self._gimp.run(PREPARE, photo=str(photo), what=prepare, close=close)
+        assert isinstance(display, int)
+        self._display = display
+        return Window(self.environment, self._gimp.said)
 
-def _gimp() -> str:
-    """The program with windows."""
-    return os.environ["GIMP_CONSOLE"].replace("-console", "")
+    def close(self) -> None:
+        self._running.close()
 
 
 def _profile(profile: Path, theme: str, language: str) -> Path:
     """A copy of the profile $GIMP3_DIRECTORY, with our shortcuts and without what GIMP shows at its first start."""
     shutil.copytree(os.environ["GIMP3_DIRECTORY"], profile, dirs_exist_ok=True)
-    version = subprocess.run([_gimp(), "--version"], capture_output=True, text=True).stdout.split()[-1]
+    gimp = with_windows(os.environ["GIMP_CONSOLE"])
+    version = subprocess.run([gimp, "--version"], capture_output=True, text=True).stdout.split()[-1]
     settings = {"config-version": f'"{version}"', "show-welcome-dialog": "no", "check-updates": "no"}
     settings |= {"theme-color-scheme": theme, "language": f'"{language}"'}
     settings |= {"prev-language": '"en"'}  # in which it has asked its plug-ins, or it would ask them all again
