@@ -23,10 +23,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from labelled import Labelled, deepest, photographs
 
-from inference_server.imaging import masks
 from inference_server.imaging.pixels import to_proxy
 from inference_server.models.store import Store
-from inference_server.select import mask_ranking, segmenters
+from inference_server.select import mask_ranking, rendering, segmenters
 from inference_server.select.segmenters import Segmenter
 from inference_server.shared.geometry import Point, whole
 
@@ -93,7 +92,7 @@ def clicked_on(segmenter: Segmenter, photo: Labelled) -> Clicked:
     rows, columns = embedding.full_grid
     logits = logits[:, :rows, :columns]
     cells = embedding.cells[0] * x_scale, embedding.cells[1] * y_scale
-    shown = [masks.render(masks.fill_holes(mask), cells, whole(width, height)) > 0 for mask in logits]
+    shown = [rendering.render(rendering.fill_holes(mask), cells, whole(width, height)) > 0 for mask in logits]
     overlaps = np.array([photo.overlap(mask) for mask in shown])
     return Clicked(photo.data_set, logits, scores, (x * cells[0] - 0.5, y * cells[1] - 0.5), overlaps)
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import cv2
 import numpy as np
 
-from ..imaging import masks
 from ..shared.geometry import Point, Size, Window
 from ..shared.monitor import UNWATCHED, Monitor
+from . import rendering
 
 if TYPE_CHECKING:
     from .segmenters import Embedding, Segmenter
@@ -59,7 +59,7 @@ class Objects:
 
     def inside(self, index: int, window: Window) -> np.ndarray:
         """An object's mask (height, width) uint8, 0 or 255, in a window of the image, without making the rest."""
-        return masks.render(self.logits[index], self.cells, window)
+        return rendering.render(self.logits[index], self.cells, window)
 
 
 class _Found(NamedTuple):
@@ -118,7 +118,7 @@ def _masks_at(segmenter: "Segmenter", embedding: "Embedding", point: Point, numb
     for mask, score in zip(logits[three, :rows, :columns], scores[three], strict=True):
         sure, possible = np.count_nonzero(mask > 1), np.count_nonzero(mask > -1)
         if score >= LEAST_SCORE and sure >= LEAST_CELLS and sure >= LEAST_STABILITY * possible:
-            yield _Found(masks.fill_holes(mask).astype(np.float16), min(float(score), 1.0), number)
+            yield _Found(rendering.fill_holes(mask).astype(np.float16), min(float(score), 1.0), number)
 
 
 def _agreement(found: list[_Found], points: list[Point], embedding: "Embedding") -> np.ndarray:

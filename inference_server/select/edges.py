@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from ..imaging import masks, windows
+from ..imaging import windows
 from ..imaging.pixels import to_proxy, to_uint8
 from ..shared.geometry import Size, Window, proxy_size, whole
 from ..shared.messages import ObjectPrompt
 from ..shared.monitor import UNWATCHED, Monitor
+from . import rendering
 
 if TYPE_CHECKING:
     from .segmenters import Segmenter
@@ -97,10 +98,10 @@ def refine(
     monitor.report(0.5, "Following the edge")
     points = [(x - window.x, y - window.y) for x, y in prompt.points]
     alpha = follow(rgb, mask.logits, mask.cells, start, monitor)
-    alpha = masks.tidy(alpha, points, prompt.labels)
+    alpha = rendering.tidy(alpha, points, prompt.labels)
     if soft_edge:
         return _softened(rgb, alpha, round(HAIR / min(mask.cells)), monitor)
-    return masks.antialiased(alpha)
+    return rendering.antialiased(alpha)
 
 
 def follow(
@@ -112,7 +113,8 @@ def follow(
 ) -> np.ndarray:
     """The mask (h, w) uint8, over 127 inside, of `logits` in a window, its edge moved onto that of rgb (h, w, 3) uint8.
 
-    logits, cells: as in `masks.sampled`, in whose pixels `window` is.  Finds an edge that lies within about two cells.
+    logits, cells: as in `rendering.sampled`, in whose pixels `window` is.  Finds an edge that lies within about two
+    cells.
     """
     height, width = rgb.shape[:2]
     per_cell = 1 / min(cells)
@@ -122,7 +124,7 @@ def follow(
         h, w = levels[-1].shape[:2]
         levels.append(cv2.resize(levels[-1], ((w + 1) // 2, (h + 1) // 2), interpolation=cv2.INTER_AREA))
     h, w = levels[-1].shape[:2]
-    first = masks.sampled(logits, cells, window, (w, h), (width / w, height / h))
+    first = rendering.sampled(logits, cells, window, (w, h), (width / w, height / h))
     share = np.rint(255 / (1 + np.exp(-first.clip(-30, 30)))).astype(np.uint8)
     radius = max(1, round(FIRST_RADIUS * per_cell / 2**halvings))
     # Corners that a coarse cell cuts off take more rounds; in an image that has no more detail they cost IoU.
@@ -174,7 +176,7 @@ def _decode_in_window(
     cells = embedding.cells[0] * scale[0], embedding.cells[1] * scale[1]
     rows, columns = embedding.grid
     side = max(rows, columns)
-    before = masks.sampled(low_res.logits, low_res.cells, window, (side, side), (1 / cells[0], 1 / cells[1]))
+    before = rendering.sampled(low_res.logits, low_res.cells, window, (side, side), (1 / cells[0], 1 / cells[1]))
     found = windows.bounds(before[:rows, :columns] > 0)
     if found is None:
         return None
@@ -189,7 +191,7 @@ def _decode_in_window(
     wrong_before, wrong_now = (np.count_nonzero(mask[y, x] != labels) for mask in (old, new))
     if wrong_now > wrong_before:
         return None
-    return LowResMask(logits=masks.fill_holes(logits), cells=cells, size=(window.width, window.height))
+    return LowResMask(logits=rendering.fill_holes(logits), cells=cells, size=(window.width, window.height))
 
 
 def _prompt_inside(prompt: ObjectPrompt, window: Window) -> tuple[np.ndarray, np.ndarray]:

@@ -11,8 +11,8 @@ ones by less than .01.
 import cv2
 import numpy as np
 
-from ..imaging import masks
 from ..shared.geometry import Point
+from . import rendering
 
 # Expected IoU = BASE + HEADS[output] - CENTRED * log(CLOSE + distance / depth) - BORDER * share of the border covered.
 BASE = 0.44
@@ -46,7 +46,7 @@ def features(mask: np.ndarray, click: Point) -> tuple[float, float]:
     distance: from the click to the mask's deepest point; depth: of that point, both in cells.
     """
     x, y = click
-    inside = masks.fill_holes(mask, GAPS) > 0
+    inside = rendering.fill_holes(mask, GAPS) > 0
     depth = cv2.distanceTransform(np.pad(inside, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
     _, deepest, _, (deepest_x, deepest_y) = cv2.minMaxLoc(depth)
     distance = min(np.hypot(deepest_x - x, deepest_y - y) / (deepest + 1), 5)

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import cv2
 import numpy as np
 
-from ..imaging import masks, windows
+from ..imaging import windows
 from ..models.store import Store
 from ..shared.errors import wrong_input
 from ..shared.geometry import Box, Size, Window, fit_within, whole
 from ..shared.messages import ObjectPrompt, image_key
 from ..shared.monitor import UNWATCHED, Monitor
 from ..shared.text import tr
-from . import automatic_masks, edges, grabcut, mask_ranking, prompts, segmenters
+from . import automatic_masks, edges, grabcut, mask_ranking, prompts, rendering, segmenters
 from .edges import LowResMask
 from .segmenters import Embedding, Segmenter
 
@@ -97,7 +97,7 @@ class Mask:
     def preview(self, width: int, height: int) -> np.ndarray:
         """The mask (height, width) uint8, 0 or 255, of the whole image at another size: quick, for an overlay."""
         cells = self.cells[0] * self.size[0] / width, self.cells[1] * self.size[1] / height
-        return masks.render(self.logits, cells, whole(width, height))
+        return rendering.render(self.logits, cells, whole(width, height))
 
     @cached_property
     def after_grabcut(self) -> LowResMask:
@@ -106,10 +106,10 @@ class Mask:
         height, width = origin.proxy.shape[:2]
         w, h = fit_within(width, height, GRABCUT_SIDE)
         cells = w / self.size[0], h / self.size[1]
-        finer = masks.sampled(self.logits, self.cells, whole(*self.size), (w, h), (1 / cells[0], 1 / cells[1]))
+        finer = rendering.sampled(self.logits, self.cells, whole(*self.size), (w, h), (1 / cells[0], 1 / cells[1]))
         picture = cv2.resize(origin.proxy, (w, h), interpolation=cv2.INTER_AREA)
         points = [(x * cells[0], y * cells[1]) for x, y in origin.prompt.points]
-        logits = masks.fill_holes(grabcut.refine(picture, finer, points, origin.prompt.labels))
+        logits = rendering.fill_holes(grabcut.refine(picture, finer, points, origin.prompt.labels))
         return LowResMask(logits=logits, cells=cells, size=self.size)
 
     @cached_property
@@ -209,7 +209,7 @@ class Selector:
             answer = _answer(segmenter, encoded, prompts.scaled(prompt, sx, sy), quick=quick)
         origin = Origin(segmenter=segmenter, proxy=encoded.proxy, prompt=prompt, pixels=pixels, soft_edge=soft_edge)
         return [
-            Mask(float(score), masks.fill_holes(logits), (cells[0] * sx, cells[1] * sy), size, origin)
+            Mask(float(score), rendering.fill_holes(logits), (cells[0] * sx, cells[1] * sy), size, origin)
             for logits, score in zip(answer.logits, answer.scores, strict=True)
         ]
 

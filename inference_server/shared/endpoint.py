@@ -35,7 +35,7 @@ def running() -> Endpoint | None:
         return None
     try:
         found = Endpoint(**json.loads(file().read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
     return found if isinstance(found.address, str) and isinstance(found.server_key, str) else None
 

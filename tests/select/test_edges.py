@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from inference_server.imaging import masks
 from inference_server.imaging.pixels import to_proxy
-from inference_server.select import edges
+from inference_server.select import edges, rendering
 from inference_server.select.segmenters import Embedding
 from inference_server.select.selector import Mask
 from inference_server.shared.errors import UserError
@@ -75,7 +74,7 @@ def test_the_edge_lies_where_the_photo_has_it(engine, segmenter, photo, size, ki
     window = window_of(coarse)
     refined = coarse.inside(window, composed.image[window.slices])
     truth = composed.alpha[window.slices] > 127
-    before = boundary_distance(masks.render(coarse.logits, coarse.cells, window) > 127, truth)
+    before = boundary_distance(rendering.render(coarse.logits, coarse.cells, window) > 127, truth)
     after = boundary_distance(refined > 127, truth)
     print(f"{kind} {diameter} px, contrast {contrast}: {before:.2f} px interpolated, {after:.2f} px refined")
     assert np.count_nonzero(truth) == np.count_nonzero(composed.alpha > 127), "the window cuts the object"
@@ -183,7 +182,7 @@ def test_the_segmenter_is_asked_for_the_same_object_with_the_points_in_the_windo
 
 def test_an_answer_for_the_window_that_violates_a_point_is_not_used(segmenter, disc):
     pixels, window, low_res, click = disc
-    holed = masks.sampled(low_res.logits, low_res.cells, window, (256, 256), (1200 / 256,) * 2)
+    holed = rendering.sampled(low_res.logits, low_res.cells, window, (256, 256), (1200 / 256,) * 2)
     holed[86:106, 118:138] = -8  # around the click
     alpha = edges.refine(Answering(segmenter, holed), pixels, window, low_res, click)
     assert alpha[450, 600] == 255
