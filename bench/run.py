@@ -57,6 +57,8 @@ def main() -> int:
         stop()
         print("selecting", flush=True)
         status = subprocess.run([sys.executable, HERE / "select"]).returncode
+        print("picture files", flush=True)
+        status = subprocess.run([sys.executable, HERE / "files"]).returncode or status
         print("the dialog", flush=True)
         status = subprocess.run([sys.executable, HERE / "dialog"]).returncode or status
         print("removing", flush=True)

@@ -7,7 +7,8 @@ This is the public Python API:
     clean = engine.remove(image, masks[0].alpha)
 
 Conventions everywhere: image (H, W, 3|4) uint8, uint16 or float32, RGB or RGBA; points (x, y) in pixels; mask (H, W)
-uint8, 255 = the object.  Wrong input raises `UserError` with one sentence and changes nothing.
+uint8, 255 = the object; profile: the image's ICC profile, None for sRGB: models are shown sRGB, and what they make
+comes back in the image's own values.  Wrong input raises `UserError` with one sentence and changes nothing.
 
 The server and the command line use the verbs below the public ones: `remove_patch` and its like give only the new
 pixels, and take options and the `Monitor` as objects.
@@ -25,6 +26,7 @@ from .fill import windows as fill_windows
 from .fill.painting import Sampler
 from .fill.prompts import Prompt
 from .imaging import masks, windows
+from .imaging.colour import SRGB, ColourSpace
 from .imaging.pixels import blend, to_proxy
 from .models.catalogue import MODELS
 from .models.store import Store
@@ -86,6 +88,7 @@ class Engine:
         text: str = "",
         *,
         soft_edge: bool = False,
+        profile: bytes | None = None,
         progress: OnProgress | None = None,
         cancelled: IsCancelled | None = None,
     ) -> list[Mask]:
@@ -102,7 +105,7 @@ class Engine:
         if mask is not None:
             _check_mask(mask, image)
         size = _size(image)
-        proxy = to_proxy(image)
+        proxy = ColourSpace(profile).to_srgb(to_proxy(image))
         rough = None if mask is None else cv2.resize(mask, proxy.shape[1::-1], interpolation=cv2.INTER_AREA)
         # `checked` says what is wrong with what is no tuple of pairs.
         given = ObjectPrompt(points=cast(Any, points), labels=cast(Any, labels), box=box, text=text)
@@ -138,6 +141,7 @@ class Engine:
         *,
         include_shadow: bool = False,
         seed: int = 0,
+        profile: bytes | None = None,
         progress: OnProgress | None = None,
         cancelled: IsCancelled | None = None,
     ) -> np.ndarray:
@@ -150,7 +154,8 @@ class Engine:
         if include_shadow:
             mask = self.with_shadow(image, mask)
         options = MaskOptions(grow=grow, feather=feather)
-        patch = self.remove_patch(image, mask, options, seed=seed, monitor=_monitor(progress, cancelled))
+        monitor, colour = _monitor(progress, cancelled), ColourSpace(profile)
+        patch = self.remove_patch(image, mask, options, seed=seed, colour=colour, monitor=monitor)
         return blend(image, patch.pixels, patch.alpha, patch.window)
 
     def fill(
@@ -167,6 +172,7 @@ class Engine:
         feather: int | None = None,
         include_shadow: bool = False,
         seed: int = 0,
+        profile: bytes | None = None,
         progress: OnProgress | None = None,
         cancelled: IsCancelled | None = None,
         preview: OnPreview | None = None,
@@ -182,8 +188,8 @@ class Engine:
             mask = self.with_shadow(image, mask)
         paint = _paint_options(prompt, negative, help_prompt=help_prompt, quality=quality, model=model)
         options = MaskOptions(grow=grow, feather=feather)
-        monitor = _monitor(progress, cancelled, preview)
-        patch, _ = self.fill_patch(image, mask, paint, options, seed=seed, monitor=monitor)
+        monitor, colour = _monitor(progress, cancelled, preview), ColourSpace(profile)
+        patch, _ = self.fill_patch(image, mask, paint, options, seed=seed, colour=colour, monitor=monitor)
         return blend(image, patch.pixels, patch.alpha, patch.window)
 
     def replace(
@@ -200,6 +206,7 @@ class Engine:
         feather: int = 0,
         include_shadow: bool = True,
         seed: int = 0,
+        profile: bytes | None = None,
         progress: OnProgress | None = None,
         cancelled: IsCancelled | None = None,
         preview: OnPreview | None = None,
@@ -208,16 +215,17 @@ class Engine:
 
         mask: (H, W) uint8, soft values at the object's edge are taken as such; feather: pixels of the object's edge
         that are softened besides.  backdrop: another photo (h, w, 3|4) of any size, a `backgrounds.Gradient` or a
-        `backgrounds.Blur`, which need no model; None paints what `prompt` says, the other settings being those of
-        `fill`.  include_shadow: the object's shadow on the old ground falls on the new one too.
+        `backgrounds.Blur`, which need no model and whose values are meant as the image's are; None paints what `prompt`
+        says, the other settings being those of `fill`.  include_shadow: the object's shadow on the old ground falls on
+        the new one too.
 
         Every pixel where the mask is 255 comes back bit for bit, but for those feathered.  Raises UserError.
         """
         paint = _paint_options(prompt, negative, help_prompt=help_prompt, quality=quality, model=model)
         options = MaskOptions(feather=feather, include_shadow=include_shadow)
         background = paint if backdrop is None else backdrop
-        monitor = _monitor(progress, cancelled, preview)
-        patch, _ = self.replace_patch(image, mask, background, options, seed=seed, monitor=monitor)
+        monitor, colour = _monitor(progress, cancelled, preview), ColourSpace(profile)
+        patch, _ = self.replace_patch(image, mask, background, options, seed=seed, colour=colour, monitor=monitor)
         return blend(image, patch.pixels, patch.alpha, patch.window)
 
     # -- what the server asks for finding the object --------------------------------------------------------------
@@ -290,11 +298,13 @@ class Engine:
         options: MaskOptions,
         *,
         seed: int = 0,
+        colour: ColourSpace = SRGB,
         monitor: Monitor = UNWATCHED,
     ) -> Patch:
         """`remove`, giving only the new pixels and the alpha to lay them over the image with (`pixels.blend`).
 
-        Of the options grow and feather count; the mask already has the shadow if that is meant.  Raises UserError.
+        Of the options grow and feather count; the mask already has the shadow if that is meant.  colour: of the image.
+        Raises UserError.
         """
         _check_image(image)
         _check_mask(mask, image)
@@ -303,7 +313,7 @@ class Engine:
         if bounds is None or not mask.any():
             raise wrong_input("The mask is empty: there is nothing to remove.", "Click on an object.")
         monitor.check()
-        inpainter = self._best_inpainter(monitor)
+        inpainter = inpainters.in_colour(self._best_inpainter(monitor), colour)
         return Patch(
             bounds,
             removal.remove_object(image, mask, alpha, inpainter, seed=seed, monitor=monitor),
@@ -318,6 +328,7 @@ class Engine:
         options: MaskOptions,
         *,
         seed: int = 0,
+        colour: ColourSpace = SRGB,
         monitor: Monitor = UNWATCHED,
     ) -> tuple[Patch, Prompt]:
         """`fill`, giving only the new pixels, the alpha to lay them over the image with, and what the model was given.
@@ -336,8 +347,9 @@ class Engine:
                 "Say in the prompt what to paint, or make the mask smaller.",
             )
         window = fill_windows.window(object_bounds, bounds, *_size(image))
-        sampler = self._sampler(Job.FILL, paint, image, seed, monitor)
-        pixels = filling.fill(image[window.slices], alpha[window.slices] > 0, sampler, monitor)
+        sampler = self._sampler(Job.FILL, paint, colour.to_srgb(to_proxy(image)), seed, monitor)
+        shown = colour.to_srgb(image[window.slices])
+        pixels = colour.from_srgb(filling.fill(shown, alpha[window.slices] > 0, sampler, monitor))
         return Patch(bounds, pixels, alpha[bounds.slices]), sampler.prompt
 
     def replace_patch(
@@ -348,6 +360,7 @@ class Engine:
         options: MaskOptions,
         *,
         seed: int = 0,
+        colour: ColourSpace = SRGB,
         monitor: Monitor = UNWATCHED,
     ) -> tuple[Patch, Prompt]:
         """`replace`, giving the pixels around the object, the alpha to lay them over the image with, and what the model
@@ -365,7 +378,9 @@ class Engine:
         monitor = monitor.part(0, 1, "Replacing the background")
         prompt = Prompt("")
         if isinstance(background, PaintOptions):
-            behind, prompt = self._painted_background(image, alpha < 255, background, seed, monitor)
+            shown = colour.to_srgb(image)
+            behind, prompt = self._painted_background(shown, alpha < 255, background, seed, monitor)
+            behind = colour.from_srgb(behind)
         else:
             behind = backgrounds.render(image, alpha, background, monitor)
         cast = options.include_shadow and not isinstance(background, Blur)  # a blur still shows the shadow
@@ -402,7 +417,7 @@ class Engine:
                 "Nothing says what should be around the object.",
                 "Write a prompt, or choose a photo, a colour or a blur for the background.",
             )
-        sampler = self._sampler(Job.REPLACE, paint, image, seed, monitor)
+        sampler = self._sampler(Job.REPLACE, paint, to_proxy(image), seed, monitor)
         painted = filling.fill(image, around, sampler, monitor)
         background = image[..., :3].copy()
         bounds = windows.bounds(around)
@@ -410,11 +425,11 @@ class Engine:
         background[bounds.slices] = painted[..., :3]
         return background, sampler.prompt
 
-    def _sampler(self, job: Job, paint: PaintOptions, image: np.ndarray, seed: int, monitor: Monitor) -> Sampler:
+    def _sampler(self, job: Job, paint: PaintOptions, proxy: np.ndarray, seed: int, monitor: Monitor) -> Sampler:
         """What to paint with.  Other models leave the device where the painter needs their room."""
         if not 0 <= seed < MOST_SEED:
             raise wrong_input("The seed must be a whole number from 0 on.")
-        prompt = self.expand_prompt(job, to_proxy(image), paint)
+        prompt = self.expand_prompt(job, proxy, paint)
         place = diffusion.place(self._store, paint.model)
         if self._painter is None or self._painter_place != place:
             self._painter = None  # two would hardly fit

@@ -61,9 +61,9 @@ def _environment() -> Path:
     folder = install.cache() / f"venv-{sys.version_info[0]}.{sys.version_info[1]}-lowest"
     stamp, python, mark = folder / "installed", install.venv_python(folder), repr((wanted, str(HERE)))
     if not stamp.is_file() or stamp.read_text("utf-8") != mark:
-        print(f"environment  {folder}, about 130 MB to download")
+        print(f"environment  {folder}, about 150 MB to download")
         install.make_venv(folder)
-        install.pip(python, ["--only-binary=:all:", *wanted])
+        install.pip(python, ["--only-binary=:all:", "--no-binary=pyvips", *wanted])  # which is Python alone, as source
         install.run_from_checkout(folder)
         stamp.write_text(mark, "utf-8")
     return python

@@ -40,6 +40,10 @@ BACKGROUNDS = {
     "gradient": (_("Two colours"), _("One at the top, the other at the bottom")),
     "blur": (_("Out of focus"), _("This photo's own background, blurred")),
 }
+SOURCES = {
+    "visible": (_("What is visible"), _("All layers as they are seen; the result comes on top")),
+    "layer": (_("This layer"), _("The selected layer alone, whatever covers it")),
+}
 DEFAULT_COLOURS = {"colour": "white", "second-colour": "gray"}
 
 
@@ -117,6 +121,7 @@ _FEATHER = _integer(
 _SHADOW = _boolean(
     "include-shadow", _("Also its sha_dow"), _("Take the shadow that the object casts along with it"), default=False
 )
+_SOURCE = _choice("source", _("Work on"), _("What is changed"), options=SOURCES, default="visible")
 _HAIR = _("Follow hair and fur with soft values")
 _PAINTING = (
     _string("prompt", _("_Prompt"), _("What to paint, in a few words")),
@@ -138,9 +143,9 @@ _PAINTING = (
 
 # The arguments of each job's procedure, in their order.
 ARGUMENTS: dict[str, tuple[Argument, ...]] = {
-    "select": (_boolean("soft-edge", _("Soft _edge"), _HAIR, default=False), _SHADOW),
-    "remove": (_SEED, _GROW, _FEATHER, _SHADOW),
-    "fill": (*_PAINTING, _GROW, _FEATHER, _SHADOW),
+    "select": (_boolean("soft-edge", _("Soft _edge"), _HAIR, default=False), _SHADOW, _SOURCE),
+    "remove": (_SEED, _GROW, _FEATHER, _SHADOW, _SOURCE),
+    "fill": (*_PAINTING, _GROW, _FEATHER, _SHADOW, _SOURCE),
     "replace": (
         _choice(
             "background",
@@ -163,6 +168,7 @@ ARGUMENTS: dict[str, tuple[Argument, ...]] = {
             default=0,
         ),
         _boolean("include-shadow", _("Keep its sha_dow"), _("The object's shadow falls on what is new"), default=True),
+        _SOURCE,
     ),
 }
 

@@ -19,6 +19,13 @@ from . import arguments  # noqa: E402
 from .arguments import AUTOMATIC  # noqa: E402
 
 
+class Source(StrEnum):
+    """What a job works on."""
+
+    VISIBLE = "visible"  # all layers as they are seen
+    LAYER = "layer"  # the selected one alone
+
+
 class BackgroundKind(StrEnum):
     """What comes behind an object whose background is replaced."""
 
@@ -54,6 +61,7 @@ class JobSettings:
     colour: Gegl.Color | None = None
     second_colour: Gegl.Color | None = None
     blur: int = 50
+    source: Source = Source.VISIBLE
 
     @property
     def paints(self) -> bool:
@@ -117,7 +125,7 @@ def _config_value(settings: JobSettings, name: str) -> object:
     value = getattr(settings, _field(name))
     if name in ("grow", "feather") and value is None:
         return AUTOMATIC
-    return str(value.value) if isinstance(value, Quality | BackgroundKind) else value
+    return str(value.value) if isinstance(value, Quality | BackgroundKind | Source) else value
 
 
 def _pixels(value: int) -> int | None:
@@ -136,6 +144,7 @@ _FROM_CONFIG: dict[str, Callable[[Any], Any]] = {
     "model": _text,
     "quality": Quality,
     "background": BackgroundKind,
+    "source": Source,
 }
 
 

@@ -20,11 +20,11 @@ from .i18n import _, in_words, translated  # noqa: E402
 if TYPE_CHECKING:
     from inference_server.shared.messages import Job
 
-    from .dialog.controller import Outcome
+    from .dialog.controller import OpenPhoto, Outcome
     from .image.layers import ResultLayers
     from .image.photo_layer import PhotoLayer
     from .image.target import ObjectTarget
-    from .job_settings import JobSettings
+    from .job_settings import JobSettings, Source
 
 MENU = "<Image>/Filters/Inpaint Anything"
 AUTHOR = "Inpaint Anything for GIMP"
@@ -60,15 +60,20 @@ def _do_job(call: Call) -> "ResultLayers":
     from .image import last_settings
     from .image.target import read_target
 
-    photo, job = _photo(call), Job(call.job)
-    if call.run_mode == Gimp.RunMode.INTERACTIVE:
-        try:
-            target = read_target(photo, job)
-        except UserError:
-            target = None  # nothing yet: that is what the dialog is for
-        return _insert(photo, _ask(photo, job, target, None))
+    job = Job(call.job)
     given = call.run_mode == Gimp.RunMode.NONINTERACTIVE
-    return _perform(photo, job_settings.read(job, call.config) if given else last_settings.last(job))
+    settings = job_settings.read(job, call.config) if given else last_settings.last(job)
+    if call.run_mode != Gimp.RunMode.INTERACTIVE:
+        return _perform(_photo(call, settings.source), settings)
+
+    def open_photo(source: "Source") -> "tuple[PhotoLayer, ObjectTarget | None]":
+        photo = _photo(call, source)
+        try:
+            return photo, read_target(photo, job)
+        except UserError:
+            return photo, None  # nothing yet: that is what the dialog is for
+
+    return _ask(job, open_photo, settings)
 
 
 def _remove_again(call: Call) -> "ResultLayers":
@@ -77,7 +82,8 @@ def _remove_again(call: Call) -> "ResultLayers":
 
     from .image import last_settings
 
-    return _perform(_photo(call), last_settings.last(Job.REMOVE))
+    settings = last_settings.last(Job.REMOVE)
+    return _perform(_photo(call, settings.source), settings)
 
 
 def _edit(call: Call) -> "ResultLayers":
@@ -86,8 +92,11 @@ def _edit(call: Call) -> "ResultLayers":
 
     assert call.image is not None  # it is a procedure of images
     previous = previous_job(call.image, call.drawables)
-    outcome = _ask(previous.photo, previous.settings.job, previous.target, previous.settings)
-    return _insert(previous.photo, outcome, previous.group)
+
+    def open_photo(_source: "Source") -> "tuple[PhotoLayer, ObjectTarget | None]":
+        return previous.photo, previous.target
+
+    return _ask(previous.settings.job, open_photo, previous.settings, previous.group)
 
 
 def _open_settings(call: Call) -> None:
@@ -100,15 +109,20 @@ def _open_settings(call: Call) -> None:
     dialog.show()
 
 
-def _photo(call: Call) -> "PhotoLayer":
+def _photo(call: Call, source: "Source") -> "PhotoLayer":
     from .image.photo_layer import PhotoLayer
 
     assert call.image is not None  # it is a procedure of images
-    return PhotoLayer.of(call.image, call.drawables)
+    return PhotoLayer.of(call.image, call.drawables, source)
 
 
-def _ask(photo: "PhotoLayer", job: "Job", target: "ObjectTarget | None", settings: "JobSettings | None") -> "Outcome":
-    """What the person chooses in the dialog, which begins with these.  Raises UserError, also where it is closed."""
+def _ask(
+    job: "Job", open_photo: "OpenPhoto", settings: "JobSettings", previous: Gimp.GroupLayer | None = None
+) -> "ResultLayers":
+    """What the person does in the dialog, which begins with these: the last layers that came of it.
+
+    previous: the group whose place the result takes.  Raises UserError, also where nothing came of it.
+    """
     from inference_server.shared.errors import ErrorCode, UserError, cancelled_error
 
     try:
@@ -121,13 +135,18 @@ def _ask(photo: "PhotoLayer", job: "Job", target: "ObjectTarget | None", setting
         ) from None
     from .dialog import controller  # brings GTK with it: a script need not wait for that
 
-    outcome = controller.ask(job, photo, target, settings)
-    if outcome is None:
+    layers: list[ResultLayers] = []
+
+    def insert(photo: "PhotoLayer", outcome: "Outcome") -> None:
+        layers.append(_insert(photo, outcome, previous))
+
+    controller.ask(job, open_photo, insert, settings, is_edit=previous is not None)
+    if not layers:
         raise cancelled_error()
-    return outcome
+    return layers[-1]
 
 
-def _insert(photo: "PhotoLayer", outcome: "Outcome", previous: Gimp.GroupLayer | None = None) -> "ResultLayers":
+def _insert(photo: "PhotoLayer", outcome: "Outcome", previous: Gimp.GroupLayer | None) -> "ResultLayers":
     """Put what was chosen in the dialog into the image, in the place of a previous group if there is one."""
     from .image.layers import ResultLayers
 
@@ -148,17 +167,17 @@ def _perform(photo: "PhotoLayer", settings: "JobSettings") -> "ResultLayers":
     from .requests.job_steps import PhotoJob
     from .requests.perform import perform
 
-    target = read_target(photo, settings.job)
-    with ResultLayers(photo, settings, target.prompt) as layers:
-        try:
-            perform(PhotoJob(photo=photo, target=target, settings=settings), layers.add)
-        except UserError as error:
-            if not layers.count:
-                raise
-            sentence = tr(
-                "Only {count} of {total} results came; they are kept.", count=layers.count, total=settings.variations
-            )
-            raise UserError(error.code, sentence, error.remedy) from None
+    with photo:
+        target = read_target(photo, settings.job)
+        with ResultLayers(photo, settings, target.prompt) as layers:
+            try:
+                perform(PhotoJob(photo=photo, target=target, settings=settings), layers.add)
+            except UserError as error:
+                if not layers.count:
+                    raise
+                came, total = layers.count, settings.variations
+                sentence = tr("Only {count} of {total} results came; they are kept.", count=came, total=total)
+                raise UserError(error.code, sentence, error.remedy) from None
     return layers
 
 

@@ -8,11 +8,12 @@ and where the environment is broken.  A command gets its arguments by name; no N
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from .. import __version__
 from ..shared.errors import UserError
 from ..shared.messages import Job
-from . import commands, key_commands, model_commands, photo_arguments
+from . import commands, interruptions, key_commands, model_commands, photo_arguments
 
 Commands = argparse._SubParsersAction  # what argparse gives no public name
 
@@ -32,9 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="inference_server", description="Inpaint Anything: find, remove, fill, replace."
-    )
+    program = "inpaint-anything" if Path(sys.argv[0]).stem == "inpaint-anything" else "python -m inference_server"
+    parser = argparse.ArgumentParser(prog=program, description="Inpaint Anything: find, remove, fill, replace.")
     parser.add_argument("--version", action="version", version=__version__)
     group = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_server(group)
@@ -109,4 +109,5 @@ def _run_on_photos(given: argparse.Namespace) -> int:
     settings = photo_arguments.settings(given)
     from .photos import run  # with numpy and OpenCV, which take longer than it takes to see that something is missing
 
-    return run(settings)
+    with interruptions.taken_as_exceptions():
+        return run(settings)

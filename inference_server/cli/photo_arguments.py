@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,27 @@ COMMANDS = {
     Job.FILL: ("fill", "put something else in an object's place"),
     Job.REPLACE: ("replace", "put another world around an object"),
 }
+EXAMPLES = {
+    Job.SELECT: ("photo.jpg --click 412,230 -o mask.png", '*.tif --text "the red car" -o masks/'),
+    Job.REMOVE: ("photo.jpg --click 412,230 -o clean.jpg", "*.tif --mask mask.png --format png -o clean/"),
+    Job.FILL: (
+        'photo.jpg --click 412,230 --prompt "a wooden bench" -o bench.jpg',
+        "photo.tif --mask mask.png --variations 4 --seed 7 -o fill.tif",
+    ),
+    Job.REPLACE: (
+        "photo.jpg --click 412,230 --blur 0.6 -o portrait.jpg",
+        "- --mask mask.png --background-photo beach.jpg -o - < photo.png > new.png",
+    ),
+}
+AFTERWORD = """
+PHOTO and OUT: PNG, TIFF, JPEG, WebP, AVIF; PHOTO also HEIC, which becomes JPEG unless OUT or --format says otherwise.
+What the format holds of the photo's depth, colour profile and details of the shot is kept.  No photo is overwritten.
+
+exit status: 0 done; 1 something was not done, and why is said; 2 wrong use; 130 interrupted
+"""
+FORMATS = ("png", "tiff", "jpeg", "webp", "avif")
+ALIASES = {"tif": "tiff", "jpg": "jpeg"}
+PIPE = "-"  # standard input among the photos, standard output as the result
 
 Colour = tuple[float, float, float]  # red, green, blue, 0 to 1
 
@@ -31,22 +53,39 @@ class BackgroundSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OutputSettings:
+    """How results are saved.
+
+    place: a file, or a folder if there are several photos; None is standard output.  is_folder: whether it was written
+    like one.  format: one of FORMATS, "" where names say it.  quality: of lossy formats, 1 to 100; None is the photo's
+    own.  overwrite: whether results that exist are replaced.
+    """
+
+    place: Path | None
+    is_folder: bool
+    format: str
+    quality: int | None
+    overwrite: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class PhotoSettings:
     """What to do with which photos.
 
-    output: a file, or a folder if there are several photos.  mask: the file of a ready mask, which takes the place of
-    the prompt.  background: None where a model paints it, as `paint` says.  seeds: a result each.
+    photos: None is standard input.  mask: the file of a ready mask, which takes the place of the prompt.  background:
+    None where a model paints it, as `paint` says.  seeds: a result each.  quiet: only what goes wrong is said.
     """
 
     job: Job
-    photos: tuple[Path, ...]
-    output: Path
+    photos: tuple[Path | None, ...]
+    output: OutputSettings
     prompt: ObjectPrompt
     mask: Path | None
     options: MaskOptions
     paint: PaintOptions
     background: BackgroundSettings | None
     seeds: tuple[int, ...]
+    quiet: bool
 
 
 # -- the parser -------------------------------------------------------------------------------------------------------
@@ -55,12 +94,17 @@ class PhotoSettings:
 def add(group: "argparse._SubParsersAction[argparse.ArgumentParser]", job: Job) -> argparse.ArgumentParser:
     """Add the command that does a job to photos."""
     name, text = COMMANDS[job]
-    command = group.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-    command.add_argument("photos", nargs="+", metavar="PHOTO")
-    _add_prompt(command)
-    command.add_argument(
-        "-o", "--output", required=True, metavar="OUT", help="a file, or a folder if there are several photos"
+    examples = "\n".join(f"    %(prog)s {example}" for example in EXAMPLES[job])
+    command = group.add_parser(
+        name,
+        help=text,
+        description=text[0].upper() + text[1:] + ".",
+        epilog=f"examples:\n{examples}\n{AFTERWORD}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    command.add_argument("photos", nargs="+", metavar="PHOTO", help="a picture file; - is standard input")
+    _add_prompt(command)
+    _add_output(command, job)
     _add_mask(command, job)
     if job in (Job.FILL, Job.REPLACE):
         _add_paint(command)
@@ -76,6 +120,30 @@ def _add_prompt(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--box", metavar="X0,Y0,X1,Y1", help="a box around the object")
     command.add_argument("--text", default="", metavar="WORDS", help="what it is called (needs the model sam3)")
+
+
+def _add_output(command: argparse.ArgumentParser, job: Job) -> None:
+    command.set_defaults(output_quality=None)
+    command.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        metavar="OUT",
+        help="a file; a folder if it ends in / or there are several photos; - is standard output",
+    )
+    command.add_argument("--overwrite", action="store_true", help="replace results that exist")
+    command.add_argument(
+        "--format",
+        default="",
+        type=lambda text: ALIASES.get(text.lower(), text.lower()),
+        choices=FORMATS,
+        help="what the results are, where their names do not say it (default: as the photo; a mask: png)",
+    )
+    if job != Job.SELECT:
+        names = ("--output-quality", *(("--quality",) if job == Job.REMOVE else ()))
+        lossy = "of a JPEG, WebP or AVIF, 1 to 100 (default: as the photo's)"
+        command.add_argument(*names, type=int, metavar="N", dest="output_quality", help=lossy)
+    command.add_argument("-q", "--quiet", action="store_true", help="say only what goes wrong")
 
 
 def _add_mask(command: argparse.ArgumentParser, job: Job) -> None:
@@ -98,7 +166,12 @@ def _add_paint(command: argparse.ArgumentParser) -> None:
     command.add_argument("--prompt", default="", help="what to paint")
     command.add_argument("--negative", default="", metavar="PROMPT", help="what should not be there")
     command.add_argument("--plain-prompt", action="store_true", help="add no words of ours to the prompt")
-    command.add_argument("--quality", choices=[quality.value for quality in Quality], default="balanced")
+    command.add_argument(
+        "--quality",
+        choices=[quality.value for quality in Quality],
+        default="balanced",
+        help="how long the model may take; the file's is --output-quality",
+    )
     command.add_argument("--model", default="", help="a name, or the path of one of yours (default: the best here)")
     command.add_argument(
         "--variations",
@@ -138,19 +211,15 @@ def settings(given: argparse.Namespace) -> PhotoSettings:
         raise wrong_input("Nothing says which object is meant.", "Give --click X,Y (or --box, --text or --mask).")
     return PhotoSettings(
         job=given.job,
-        photos=tuple(map(Path, given.photos)),
-        output=Path(given.output),
+        photos=tuple(None if photo == PIPE else Path(photo) for photo in given.photos),
+        output=_output(given),
         prompt=prompt,
         mask=mask,
-        options=MaskOptions(
-            grow=given.grow,
-            feather=given.feather,
-            soft_edge=given.soft_edge,
-            include_shadow=not given.no_shadow if given.job == Job.REPLACE else given.shadow,
-        ),
+        options=_options(given),
         paint=_paint(given) if given.job in (Job.FILL, Job.REPLACE) else PaintOptions(),
         background=_background(given) if given.job == Job.REPLACE else None,
         seeds=_seeds(given),
+        quiet=given.quiet,
     )
 
 
@@ -162,6 +231,29 @@ def _prompt(given: argparse.Namespace) -> ObjectPrompt:
         x0, y0, x1, y1 = _numbers(given.box, "X0,Y0,X1,Y1")
         box = x0, y0, x1, y1
     return ObjectPrompt(points=points, labels=labels, box=box, text=given.text)
+
+
+def _output(given: argparse.Namespace) -> OutputSettings:
+    if given.output_quality is not None and not 1 <= given.output_quality <= 100:
+        raise wrong_input("The quality of a picture file must be between 1 and 100.")
+    return OutputSettings(
+        place=None if given.output == PIPE else Path(given.output),
+        is_folder=given.output.endswith(("/", os.sep)),
+        format=given.format,
+        quality=given.output_quality,
+        overwrite=given.overwrite,
+    )
+
+
+def _options(given: argparse.Namespace) -> MaskOptions:
+    if min(given.grow or 0, given.feather or 0) < 0:
+        raise wrong_input("Grow and feather cannot be negative.")
+    return MaskOptions(
+        grow=given.grow,
+        feather=given.feather,
+        soft_edge=given.soft_edge,
+        include_shadow=not given.no_shadow if given.job == Job.REPLACE else given.shadow,
+    )
 
 
 def _paint(given: argparse.Namespace) -> PaintOptions:

@@ -1,4 +1,4 @@
-"""A progress bar for a terminal; plain lines where there is none.  Standard library only."""
+"""What is said of a piece of work: a progress bar in a terminal, plain lines elsewhere.  Standard library only."""
 
 import sys
 import time
@@ -9,8 +9,10 @@ class Bar:
 
     WIDTH = 24
 
-    def __init__(self, title: str) -> None:
-        self._title, self._is_terminal = title, sys.stderr.isatty()
+    def __init__(self, title: str, *, steps: bool = True, quiet: bool = False) -> None:
+        """steps: each step gets a line where there is no terminal, not only the end.  quiet: nothing is said."""
+        self._title, self._steps, self._quiet = title, steps, quiet
+        self._is_terminal = not quiet and sys.stderr.isatty()
         self._shown = self._message = ""
         self._begun = time.monotonic()
 
@@ -21,15 +23,26 @@ class Bar:
             line = f"{self._title}  [{'#' * full}{'.' * (self.WIDTH - full)}] {message}"
             print(f"\r{line:{len(self._shown)}}", end="", file=sys.stderr, flush=True)
             self._shown = line
-        elif message.split(",")[0] != self._message:
+        elif self._steps and message.split(",")[0] != self._message:
             self._message = message.split(",")[0]
-            print(f"{self._title}: {self._message}", file=sys.stderr, flush=True)
+            self.say(f"{self._title}: {self._message}")
+
+    def say(self, text: str) -> None:
+        """Say something about this work, on lines of its own."""
+        if not self._quiet:
+            self._clear()
+            print(text, file=sys.stderr, flush=True)
 
     def __enter__(self) -> "Bar":
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        if self._is_terminal:
-            print(f"\r{' ' * len(self._shown)}\r", end="", file=sys.stderr)
+        self._clear()
         if kind is None:
-            print(f"{self._title}: done in {time.monotonic() - self._begun:.1f} s", file=sys.stderr)
+            self.say(f"{self._title}: done in {time.monotonic() - self._begun:.1f} s")
+
+    def _clear(self) -> None:
+        """Take the bar away until it is drawn again."""
+        if self._shown:
+            print(f"\r{' ' * len(self._shown)}\r", end="", file=sys.stderr, flush=True)
+            self._shown = ""

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from ..imaging import grain, windows
-from ..imaging.pixels import to_depth, usable_colours, white_value
+from ..imaging.pixels import model_white, to_depth, usable_colours
 from ..imaging.sampling import extrapolate, resize
 from ..shared.geometry import Window, whole
 from ..shared.monitor import Monitor
@@ -42,7 +42,7 @@ def fill(source: np.ndarray, hole: np.ndarray, sampler: Sampler, monitor: Monito
     bounds = windows.bounds(hole)
     assert bounds is not None
     image, known = usable_colours(source, ~hole)
-    scene = Scene(image, hole, known, white_value(image))
+    scene = Scene(image, hole, known, model_white(image))
     plan = tiles.plan(hole, sampler.painter)
     steps = sampler.painter.count(sampler.quality)
     all_steps = steps + sampler.painter.count(sampler.quality, refine=True) * len(plan.tiles)

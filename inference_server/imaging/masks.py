@@ -1,7 +1,7 @@
 """Masks on their way to the inpainter.  Pure functions over (H, W) uint8, 255 = the object.
 
-A mask is grown because one that ends on the object's edge leaves its rim and its halo (Inpaint Anything, Yu et al. 2023,
-section 3.2: "dilation matters"), and feathered so that grain and light blend.
+A mask is grown because one that ends on the object's edge leaves its rim and its halo (Inpaint Anything, Yu et al.
+2023, section 3.2: "dilation matters"), and feathered so that grain and light blend.
 """
 
 import math

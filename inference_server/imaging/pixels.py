@@ -3,16 +3,25 @@
 Images are (H, W, 3|4) uint8, uint16 or float32, RGB or RGBA.
 """
 
+import math
+
 import cv2
 import numpy as np
 
 from ..shared.geometry import Window, proxy_size
 
 ROWS = 256  # that are read at once, to bound memory
+SPARKS = 0.01  # of the pixels may be brighter than what a model sees as white
+SAMPLES = 1 << 18  # pixels that are looked at to know what that is
 
 
 def to_proxy(image: np.ndarray) -> np.ndarray:
     """The proxy (h, w, 3) uint8 of image (H, W, 3|4) uint8, uint16 or float32."""
+    if image.strides[0] < image.strides[1]:  # a turned view, which OpenCV would copy first
+        return np.ascontiguousarray(to_proxy(image.swapaxes(0, 1)).swapaxes(0, 1))
+    flips = tuple(slice(None, None, -1 if stride < 0 else 1) for stride in image.strides[:2])
+    if image.strides[0] < 0 or image.strides[1] < 0:
+        return np.ascontiguousarray(to_proxy(image[flips])[flips])
     height, width = image.shape[:2]
     size = proxy_size(width, height)
     small = image
@@ -44,6 +53,15 @@ def to_uint8(image: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(image, dtype=np.uint8)
 
 
+def to_uint16(image: np.ndarray) -> np.ndarray:
+    """image with 16 bits a channel, contiguous.  float32 values are clipped to 0..1; NaN becomes 0."""
+    if image.dtype == np.uint8:
+        image = image.astype(np.uint16) * np.uint16(257)
+    elif image.dtype == np.float32:
+        image = np.clip(np.nan_to_num(image), 0, 1) * np.float32(65535) + np.float32(0.5)
+    return np.ascontiguousarray(image, dtype=np.uint16)
+
+
 def white_value(image: np.ndarray) -> float:
     """The value of image (H, W, 3|4) that stands for 1: the largest of the type; for float32 the largest colour, if
     that is over 1."""
@@ -51,6 +69,17 @@ def white_value(image: np.ndarray) -> float:
         return float(np.iinfo(image.dtype).max)
     rows = (image[y : y + ROWS, :, :3] for y in range(0, len(image), ROWS))
     return max(1.0, *(float(np.max(part, where=np.isfinite(part), initial=1.0)) for part in rows))
+
+
+def model_white(image: np.ndarray) -> float:
+    """The value of image (H, W, 3|4) that a model is to see as 1: `white_value`, but for float32 without the brightest
+    hundredth of the pixels: one spark does not darken a photo."""
+    if image.dtype != np.float32:
+        return white_value(image)
+    step = max(1, math.isqrt(image.shape[0] * image.shape[1] // SAMPLES))
+    brightness = image[::step, ::step, :3].max(axis=2)
+    brightness = brightness[np.isfinite(brightness)]
+    return max(1.0, float(np.quantile(brightness, 1 - SPARKS))) if brightness.size else 1.0
 
 
 def to_depth(value: np.ndarray, depth: np.dtype, white: float) -> np.ndarray:
@@ -83,10 +112,15 @@ def blend(image: np.ndarray, patch: np.ndarray, alpha: np.ndarray, window: Windo
     Where alpha is 0 the result is the image bit for bit; where it is 255, the patch.
     """
     result = image.copy()
-    target = result[window.slices]
+    lay_over(result, patch, alpha, window)
+    return result
+
+
+def lay_over(image: np.ndarray, patch: np.ndarray, alpha: np.ndarray, window: Window) -> None:
+    """`blend` into the image itself."""
+    target = image[window.slices]
     soft = (alpha > 0) & (alpha < 255)
     np.copyto(target, patch, where=(alpha == 255)[..., None])
     weight = alpha[soft].astype(np.float64)[:, None] / 255
     mixed = target[soft] * (1 - weight) + patch[soft] * weight
     target[soft] = mixed if image.dtype == np.float32 else np.rint(mixed)
-    return result

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ..imaging.colour import ColourSpace
 from ..models import packages
 from ..models.catalogue import MODELS
 from ..models.store import Store
@@ -53,6 +54,18 @@ def load(store: Store, name: str, monitor: Monitor = UNWATCHED) -> Inpainter:
         return _fill_with_lama(network, rgb, hole, usable, seed, monitor)
 
     return Inpainter(SIDES[device], fill)
+
+
+def in_colour(inpainter: Inpainter, colour: ColourSpace) -> Inpainter:
+    """The inpainter for pictures in a colour space, which itself sees and gives sRGB."""
+    if colour.is_srgb:
+        return inpainter
+
+    def fill(rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray, seed: int, monitor: Monitor) -> Filled:
+        filled = inpainter.fill(colour.to_srgb(rgb), hole, usable, seed, monitor)
+        return filled._replace(pixels=colour.from_srgb(filled.pixels))
+
+    return Inpainter(inpainter.side, fill)
 
 
 def _fill_with_lama(

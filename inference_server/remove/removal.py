@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from ..imaging import windows
-from ..imaging.pixels import usable_colours, white_value
+from ..imaging.pixels import model_white, usable_colours
 from ..imaging.sampling import extrapolate, reduced
 from ..shared.errors import wrong_input
 from ..shared.geometry import Window, whole
@@ -161,7 +161,7 @@ def fill_window(
             "Make it smaller, or let it grow less.",
         )
     photo, usable = usable_colours(source, usable)
-    white = white_value(photo)
+    white = model_white(photo)
     picture, reduced_hole = reduced(photo, hole, white, inpainter.side)
     reduced_usable = _reduced_where_all(usable | hole, picture.shape) & ~reduced_hole
     filled = inpainter.fill(picture, reduced_hole, reduced_usable, seed, monitor)

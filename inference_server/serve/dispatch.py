@@ -14,6 +14,7 @@ import numpy as np
 from ..engine import Engine, Patch
 from ..fill.prompts import Prompt
 from ..imaging import masks, windows
+from ..imaging.colour import SRGB, ColourSpace
 from ..imaging.pixels import from_rgb, to_rgb
 from ..replace import backgrounds
 from ..select.previews import Proposal
@@ -49,6 +50,7 @@ from ..shared.text import Translatable, tr
 from ..shared.wire import ProtocolError, attach, extract
 from .worker import Answer, Send
 
+MAX_PROFILE = 16 << 20  # bytes; printers' are the largest, with a few megabytes
 PREVIEW_SECONDS = 0.2  # between two previews, at least: nobody sees more
 
 Frames = Sequence[bytes]
@@ -168,13 +170,21 @@ def _patch(
     engine: Engine, message: Inpaint, rgb: np.ndarray, mask: np.ndarray, frames: Frames, seed: int, monitor: Monitor
 ) -> tuple[Patch, Prompt]:
     """One variation, and what a model was given, if one was asked."""
-    options = _options(message)
+    options, colour = _options(message), _colour_space(message, frames)
     if message.job == Job.FILL:
-        return engine.fill_patch(rgb, mask, message.paint, options, seed=seed, monitor=monitor)
+        return engine.fill_patch(rgb, mask, message.paint, options, seed=seed, colour=colour, monitor=monitor)
     if message.job == Job.REPLACE:
         background = message.paint if message.background is None else _background(message.background, frames)
-        return engine.replace_patch(rgb, mask, background, options, seed=seed, monitor=monitor)
-    return engine.remove_patch(rgb, mask, options, seed=seed, monitor=monitor), Prompt("")
+        return engine.replace_patch(rgb, mask, background, options, seed=seed, colour=colour, monitor=monitor)
+    return engine.remove_patch(rgb, mask, options, seed=seed, colour=colour, monitor=monitor), Prompt("")
+
+
+def _colour_space(message: Inpaint, frames: Frames) -> ColourSpace:
+    if message.profile is None:
+        return SRGB
+    if not 0 <= message.profile < len(frames) or len(frames[message.profile]) > MAX_PROFILE:
+        raise ProtocolError("the colour profile is missing, or too large")
+    return ColourSpace(frames[message.profile])
 
 
 def _variation(monitor: Monitor, k: int, count: int) -> Monitor:

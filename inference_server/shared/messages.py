@@ -20,7 +20,7 @@ All coordinates are pixels of the image at full resolution, x to the right, y do
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from .errors import ErrorCode
@@ -28,7 +28,7 @@ from .geometry import Box, Point, Window
 from .strenum import StrEnum
 from .text import Translatable
 
-VERSION = 4
+VERSION = 5
 MAX_PIXELS = 1 << 30
 MAX_VARIATIONS = 16
 
@@ -118,6 +118,11 @@ class ObjectPrompt:
     box: Box | None = None
     text: str = ""
     chosen: tuple[int, ...] = ()
+
+    def moved(self, dx: float, dy: float) -> "ObjectPrompt":
+        """The same of an image whose pixels lie so much further to the right and down."""
+        box = self.box and (self.box[0] + dx, self.box[1] + dy, self.box[2] + dx, self.box[3] + dy)
+        return replace(self, points=tuple((x + dx, y + dy) for x, y in self.points), box=box)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -411,8 +416,9 @@ class Inpaint(Request[Inpainted]):
     """Paint the object in `window` away or over, or what is around it.
 
     pixels: the window's, RGB, RGBA, grey or grey and alpha, in the layer's own depth.  A target without a prompt has a
-    `mask` of the window's size.  paint: for FILL, and for a REPLACE without a background.  variations: how many
-    results, with this seed, the next, and so on.
+    `mask` of the window's size.  profile: the frame that holds the ICC profile of pixels and background, None where
+    they are sRGB.  paint: for FILL, and for a REPLACE without a background.  variations: how many results, with this
+    seed, the next, and so on.
     """
 
     job: Job
@@ -420,6 +426,7 @@ class Inpaint(Request[Inpainted]):
     target: Target
     window: Window
     pixels: Raster
+    profile: int | None = None
     options: MaskOptions = MaskOptions()
     paint: PaintOptions = PaintOptions()
     background: Background | None = None

@@ -9,35 +9,12 @@ import numpy as np
 import pytest
 from PIL import ImageCms
 
-from inference_server.__main__ import main
-
 from .. import small_pipelines
 from ..conftest import CLICK
 from ..select.test_shadows import cast, ground, standing, taken
+from .pictures import load, save
 
 AT = f"{CLICK[0]},{CLICK[1]}"
-
-
-@pytest.fixture
-def run(home, capsys):
-    """A function that runs one command: (exit status, what it printed)."""
-
-    def run(*arguments) -> tuple[int, str]:
-        status = main([str(argument) for argument in arguments])
-        printed = capsys.readouterr()
-        return status, printed.out + printed.err
-
-    return run
-
-
-def save(path, photo: np.ndarray):
-    assert cv2.imwrite(str(path), photo[..., ::-1] if photo.ndim == 3 else photo)
-    return path
-
-
-def load(path) -> np.ndarray:
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    return image[..., ::-1] if image.ndim == 3 else image
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg", "tif", "webp"])
@@ -124,12 +101,12 @@ def test_a_colour_profile_is_kept(run, tmp_path, photo):
         (["remove", "photo.png", "--box", "5,5", "-o", "x.png"], "not of the form X0,Y0,X1,Y1"),
         (["remove", "nothing.png", "--click", AT, "-o", "x.png"], "There is no file nothing.png"),
         (["remove", "text.png", "--click", AT, "-o", "x.png"], "is not a picture"),
-        (["remove", "empty.png", "--click", AT, "-o", "x.png"], "is not a picture"),
+        (["remove", "empty.png", "--click", AT, "-o", "x.png"], "empty.png is empty"),
         (["remove", "cut.png", "--click", AT, "-o", "x.png"], "is cut off"),
         (["remove", "cut.jpg", "--click", AT, "-o", "x.png"], "is cut off"),
         (["remove", "photo.png", "--click", AT, "-o", "x.xyz"], "cannot be saved as x.xyz"),
         (["remove", "photo.png", "--click", AT, "-o", "photo.png"], "would be overwritten"),
-        (["remove", "photo.png", "photo.png", "--click", AT, "-o", "folder"], "have the same name"),
+        (["remove", "photo.png", "photo.png", "--click", AT, "-o", "folder"], "would both be"),
         (["remove", "photo.png", "--mask", "small.png", "-o", "x.png"], "is 5 x 5, the photo 640 x 427"),
         (["remove", "photo.png", "--mask", "black.png", "-o", "x.png"], "The mask is empty"),
         (["remove", "photo.png", "--mask", "white.png", "-o", "x.png"], "covers everything"),

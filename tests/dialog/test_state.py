@@ -29,25 +29,29 @@ from inpaint_anything.dialog.events import (
     CloseRequested,
     ComposeResult,
     ComposingFailed,
+    ContinuePressed,
     Encoded,
     EscapePressed,
     Event,
     Failed,
-    Finish,
     HoverArrived,
     HoverLeft,
     HoverMoved,
+    Insert,
+    Inserted,
     JobChanged,
     MaskQuery,
     ModelsChanged,
     NextChoice,
     Opened,
+    PhotoChanged,
     Preview,
     PreviewArrived,
     PreviewPressed,
     ProgressArrived,
     ProposalsArrived,
     ProposalsFailed,
+    ReopenPhoto,
     RequestEncoding,
     RequestHover,
     RequestModels,
@@ -372,6 +376,43 @@ SETTINGS = {
     "the prompt": (POINTING, SettingChanged("prompt", OPTIONS), {"revision": 4}, (UpdatePromptHint(),)),
     "other models may find other masks": (POINTING, ModelsChanged(), {"known": ()}, (UpdatePromptHint(),)),
 }
+NEW_PHOTO = (UpdatePromptHint(), RequestEncoding())
+NOTHING_KNOWN = {"encoded": False, "known": (), "proposals": (), "choices": (), "asked": None}
+PHOTO = {
+    "what is worked on": (POINTING, SettingChanged("source", OPTIONS), {}, (ReopenPhoto(),)),
+    "results are in the image, and the next object comes": (
+        RESULTS,
+        PhotoChanged(ClickHistory(), False, True),
+        {**FORGOTTEN, **NOTHING_KNOWN, "history": ClickHistory(), "revision": 4, "status": Hint.APPLIED},
+        NEW_PHOTO,
+    ),
+    "other layers, where the clicks still hold": (
+        POINTING,
+        PhotoChanged(TWO, False, False),
+        {**NOTHING_KNOWN, "history": TWO, "asked": query(TWO), "waiting": True, "revision": 4},
+        (RequestProposals(query(TWO)), *NEW_PHOTO),
+    ),
+    "other layers while masks are asked for": (
+        replace(ASKED, hovered=query(TWO), hover="hover"),
+        PhotoChanged(ClickHistory(), True, False),
+        {
+            "encoded": False,
+            "has_ready_mask": True,
+            "history": ClickHistory(),
+            "asked": query(ClickHistory()),
+            "revision": 1,
+            "hovered": None,
+            "hover": None,
+        },
+        (CancelHover(), CancelProposals(), RequestProposals(query(ClickHistory())), *NEW_PHOTO),
+    ),
+    "other layers during a job": (
+        WORKING,
+        PhotoChanged(ClickHistory(), False, False),
+        {**NOTHING_KNOWN, "history": ClickHistory(), "phase": Phase.POINTING, "status": None, "revision": 4},
+        (CancelRun(), *NEW_PHOTO),
+    ),
+}
 STARTED = {"phase": Phase.WORKING, "run": 1, "status": Progress(0.0)}
 WORKED = {
     "preview": (POINTING, PreviewPressed(), STARTED, (StartRun(1, Job.REMOVE, ONE.prompt),)),
@@ -393,9 +434,23 @@ WORKED = {
     "apply results that are there": (
         RESULTS,
         ApplyPressed(),
-        {"phase": Phase.CLOSED},
-        (Finish(Job.REMOVE, ONE.prompt, (A, B), 1), Close()),
+        {},
+        (Insert(Job.REMOVE, ONE.prompt, (A, B), 1, False),),
     ),
+    "apply, and go on": (
+        POINTING,
+        ContinuePressed(),
+        {**STARTED, "after_run": AfterRun.CONTINUE},
+        (StartRun(1, Job.REMOVE, ONE.prompt),),
+    ),
+    "apply results that are there, and go on": (
+        RESULTS,
+        ContinuePressed(),
+        {},
+        (Insert(Job.REMOVE, ONE.prompt, (A, B), 1, True),),
+    ),
+    "results that cannot be inserted stay": (RESULTS, Failed(FAULT), {"status": FAULT}, ()),
+    "they are inserted": (RESULTS, Inserted(), {"phase": Phase.CLOSED}, (Close(),)),
     "apply during a job": (WORKING, ApplyPressed(), {"after_run": AfterRun.APPLY}, ()),
     "preview during a job": (WORKING, PreviewPressed(), {}, ()),
     "progress": (WORKING, RunProgressed(1, 0.75, "Filling"), {"status": Progress(0.75, "Filling")}, ()),
@@ -472,8 +527,14 @@ ENDED = {
     "its results are applied": (
         replace(SOME, after_run=AfterRun.APPLY),
         RunEnded(1, None),
-        {"phase": Phase.CLOSED, "status": None},
-        (Finish(Job.REMOVE, ONE.prompt, (A, B), 1), Close()),
+        {"phase": Phase.SHOWING_RESULTS, "status": None},
+        (Insert(Job.REMOVE, ONE.prompt, (A, B), 1, False),),
+    ),
+    "its results are applied, and it goes on": (
+        replace(SOME, after_run=AfterRun.CONTINUE),
+        RunEnded(1, None),
+        {"phase": Phase.SHOWING_RESULTS, "status": None},
+        (Insert(Job.REMOVE, ONE.prompt, (A, B), 1, True),),
     ),
     "there are no results": (
         replace(WORKING, after_run=AfterRun.APPLY),
@@ -526,7 +587,7 @@ LEFT = {
     "close during a job": (WORKING, CloseRequested(), {"phase": Phase.CLOSED}, (CancelRun(), Close())),
     "close while a job stops": (STOPPING, CloseRequested(), {"phase": Phase.CLOSED}, (Close(),)),
 }
-TABLES = (POINTED_AT, ANSWERED, HOVERED, CHOSEN, SETTINGS, WORKED, ENDED, LEFT)
+TABLES = (PHOTO, POINTED_AT, ANSWERED, HOVERED, CHOSEN, SETTINGS, WORKED, ENDED, LEFT)
 ROWS = [pytest.param(*row, id=name) for table in TABLES for name, row in table.items()]
 
 

@@ -31,6 +31,7 @@ PRESSED = st.sampled_from(
         events.ChoiceMade(2),
         events.PreviewPressed(),
         events.ApplyPressed(),
+        events.ContinuePressed(),
         events.StopPressed(),
         events.EscapePressed(),
         events.HoverLeft(),
@@ -60,6 +61,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.cancelled: set[int] = set()
         self.ended: set[int] = set()
         self.started: list[int] = []
+        self.inserted, self.inserting = 0, False
         self.happens(events.Opened())
 
     def happens_to(self, run: int, event: events.Event) -> list[events.Command]:
@@ -89,13 +91,26 @@ class AnyOrder(RuleBasedStateMachine):
                 case events.CancelRun():
                     assert self.started[-1] not in self.cancelled, "a job is stopped twice"
                     self.cancelled.add(self.started[-1])
-                case events.Finish(results=results):
-                    assert results, "nothing is applied"
+                case events.Insert(results=results, goes_on=goes_on):
+                    assert results and not self.state.working, "nothing is applied"
+                    self.inserting = goes_on
                 case events.Close():
                     self.closed += 1
+        if any(isinstance(command, events.Insert) for command in commands):
+            self.inserts()
         if self.state.asked != before.asked and not any(isinstance(c, events.RequestProposals) for c in commands):
             self.failed = False  # the masks were known
         return list(commands)
+
+    def inserts(self) -> None:
+        """What comes of putting results into the image: one in three times it fails."""
+        self.inserted += 1
+        if self.inserted % 3 == 0:
+            self.happens(events.Failed(FAULT))
+        elif self.inserting:
+            self.happens(events.PhotoChanged(ClickHistory(), False, True))
+        else:
+            self.happens(events.Inserted())
 
     # -- the person
 
@@ -127,6 +142,10 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(name=st.sampled_from(["grow", "prompt", "seed"]), options=OPTIONS)
     def change_setting(self, name, options):
         self.happens(events.SettingChanged(name, options))
+
+    @rule(x=EDGE, ready=st.booleans())
+    def other_layers_are_shown(self, x, ready):
+        self.happens(events.PhotoChanged(ClickHistory().with_click(x, 0, on_object=True), ready, False))
 
     # -- the answers, late ones among them
 

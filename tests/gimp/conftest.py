@@ -54,7 +54,7 @@ def gimp(shared_home, photo_file):
     running: list[RunningGimp] = []
 
     def run(scenario: str, home: Path = shared_home, environment=None, file: Path = SCENARIOS, **arguments):
-        if scenario != "registered":
+        if scenario not in ("registered", "remove_from_files"):
             arguments.setdefault("photo", str(photo_file))
         own = {paths.HOME_VARIABLE: str(home), **(environment or {})}
         if home != shared_home or environment:

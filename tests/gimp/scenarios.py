@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import itertools
 import json
 from pathlib import Path
 
@@ -290,8 +291,49 @@ def remove_from_a_layer_in_a_group(photo):
     image.insert_layer(above, group, 0)
     draw_path(image, [(ROCKET[0] - 50, ROCKET[1] + 30)])
     before = fingerprint(layer)
-    answer = call(image, "remove", [layer])
+    answer = call(image, "remove", [layer], source="layer")
     return {"answer": answer, "unchanged": fingerprint(layer) == before, "layers": tree(image.get_layers())}
+
+
+def one_after_another(photo, first, second):
+    """Remove what two rectangles select, one after the other, from a photo with a red square on a layer above it.
+
+    kept: whether the first hole, and what lies outside both, look the same before and after the second removal.  The
+    second time the group of the first is selected.  again: what Edit opens of the second.
+    """
+    image, layer = open_photo(photo)
+    square = Gimp.Layer.new(image, "Square", 40, 40, Gimp.ImageType.RGBA_IMAGE, 100, Gimp.LayerMode.NORMAL)
+    square.set_offsets(first[0] - 60, first[1])
+    image.insert_layer(square, None, 0)
+    Gimp.context_set_foreground(Gegl.Color.new("red"))
+    square.edit_fill(Gimp.FillType.FOREGROUND)
+    before, seen = fingerprint(layer), [pixels(composite(image), "R'G'B' u8")]
+    answers, chosen = [], layer
+    for rectangle in (first, second):
+        image.select_rectangle(Gimp.ChannelOps.REPLACE, *rectangle)
+        answers.append(call(image, "remove", [chosen], grow=0, feather=0))
+        chosen = find(image.get_layers(), answers[-1].get("group", ""))
+        seen.append(pixels(composite(image), "R'G'B' u8"))
+    row = 3 * image.get_width()
+
+    def outside(data, *holes):
+        """The picture with these rectangles blackened."""
+        data = bytearray(data)
+        for x, y, width, height in holes:
+            for v in range(y, y + height):
+                data[v * row + 3 * x : v * row + 3 * (x + width)] = bytes(3 * width)
+        return data
+
+    return {
+        "answers": answers,
+        "unchanged": fingerprint(layer) == before,
+        "layers": tree(image.get_layers()),
+        "changed": [outside(one) != outside(other) for one, other in itertools.pairwise(seen)],
+        "kept": [
+            outside(seen[0], first) == outside(seen[1], first),
+            outside(seen[1], second) == outside(seen[2], second),
+        ],
+    }
 
 
 def masks_found(photo, paths, selection=None, scale=1):
@@ -348,7 +390,7 @@ def wrong_use(photo):
     attempt("nothing pointed at", image, [layer])
     draw_path(image, [])
     attempt("an empty path", image, [layer])
-    attempt("no layer", image, [])
+    attempt("no layer", image, [], source="layer")
     image, layer = open_photo(photo)
     draw_path(image, [(700, 5)])
     attempt("a click outside", image, [layer])
@@ -358,10 +400,13 @@ def wrong_use(photo):
         attempt(job, image, [layer], job)
     mask = layer.create_mask(Gimp.AddMaskType.WHITE)
     layer.add_mask(mask)
-    attempt("a layer mask", image, [mask])
+    attempt("a layer mask", image, [mask], source="layer")
     copy = layer.copy()
     image.insert_layer(copy, None, 0)
-    attempt("two layers", image, [layer, copy])
+    attempt("two layers", image, [layer, copy], source="layer")
+    layer.set_visible(False)
+    copy.set_visible(False)
+    attempt("nothing visible", image, [layer])
     image, layer = open_photo(photo)
     draw_path(image, [ROCKET], "not this")
     attempt("only what to leave out", image, [layer])
@@ -404,3 +449,32 @@ def saved_and_opened_again(photo, target):
     group = find(again.get_layers(), "Remove Object")
     job = json.loads(bytes(group.get_parasite("inpaint-anything-job").get_data()))
     return {"same": tree(again.get_layers()) == before, "job": job}
+
+
+def remove_from_files(files):
+    """Remove what an ellipse in the middle selects from pictures of any kind, each opened as GIMP opens it.
+
+    kind: the image's type and precision, before and after; kept: whether the photographer's layer and the profile are
+    as they were; outside: the largest difference outside the result's mask; inside: the mean within it.
+    """
+    return [remove_from_file(file) for file in files]
+
+
+def remove_from_file(file):
+    image, layer = open_photo(file)
+    width, height = image.get_width(), image.get_height()
+    image.select_ellipse(Gimp.ChannelOps.REPLACE, width * 0.4, height * 0.4, width * 0.2, height * 0.2)
+
+    def kind():
+        profile = image.get_effective_color_profile().get_icc_profile()
+        names = [image.get_base_type().value_nick, image.get_precision().value_nick]
+        return [*names, hashlib.sha256(bytes(profile)).hexdigest(), fingerprint(layer)]
+
+    before, shown = kind(), pixels(composite(image), "R'G'B'A float")
+    answer = call(image, "remove", [layer], grow=0, feather=2)
+    seen = {"answer": answer, "kind": before[:2], "kept": kind() == before, "size": [width, height]}
+    if answer["status"] == "success":
+        result = find(image.get_layers(), "Result")
+        seen |= changes(image, result.get_mask(), shown, pixels(composite(image), "R'G'B'A float"))
+    image.delete()
+    return seen

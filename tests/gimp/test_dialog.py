@@ -72,6 +72,28 @@ def test_click_look_apply_and_one_undo_takes_all_back(window, photo, rocket, cli
     wait_for(lambda: gimp.layers() == 4, 10, "redo does not bring the result again")
 
 
+def test_one_object_after_another_goes_in_one_dialog(window, photo, near, clicked):
+    gimp = window("plain")
+    dialog = gimp.open("remove")
+    clicked(dialog)
+    dialog.press("alt+x")
+    wait_for(lambda: gimp.layers() == 4, 60, "the first is not in the image")
+    dialog.wait_for_state(lambda state: state.phase == "pointing", "it does not go on")
+    assert dialog.is_open
+    shown = dialog.shown(photo)
+    dialog.keep("next")
+    rocket = slice(CLICK[1] - 20, CLICK[1] + 20), slice(CLICK[0] - 4, CLICK[0] + 5)
+    assert np.abs(shown[rocket] - photo[rocket]).mean() > 20, "the dialog shows what was removed"
+    assert not near(dialog.overlay(photo))
+    dialog.point(photo, *TOWER)
+    dialog.wait_settled()
+    dialog.apply(layers=7)
+    gimp.press("ctrl+z")
+    wait_for(lambda: gimp.layers() == 4, 10, "the second is not undone by itself")
+    gimp.press("ctrl+z")
+    wait_for(lambda: gimp.layers() == 1, 10, "the first is not undone")
+
+
 def test_an_object_goes_by_keyboard_alone(window, photo, near):
     gimp = window("plain")
     dialog = gimp.open("remove")

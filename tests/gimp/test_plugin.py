@@ -115,6 +115,16 @@ def test_the_group_goes_beside_the_layer_whereever_that_is(gimp):
     assert x < 322 - 50 < x + width and y < 200 + 30 < y + height
 
 
+def test_one_removal_follows_another_on_what_is_visible(gimp):
+    seen = gimp("one_after_another", first=(300, 150, 40, 60), second=(100, 250, 50, 40))
+    assert [answer["status"] for answer in seen["answers"]] == ["success"] * 2 and seen["unchanged"]
+    second, first, square, photo = seen["layers"]
+    assert [first[0], square[0], photo[0]] == ["Remove Object", "Square", "Background"]
+    assert second[0].startswith("Remove Object") and second[1:5] == [100, 250, 50, 40], "the second is on top"
+    assert first[1:5] == [300, 150, 40, 60]
+    assert seen["changed"] == [True, True] and seen["kept"] == [True, True]
+
+
 def test_grow_and_feather_are_taken_in_photo_pixels(gimp):
     settings = [{"grow": 0, "feather": 0}, {"grow": 30, "feather": 10}]
     tight, wide = gimp("each", scenario_of_each="remove", variants=[{"settings": each} for each in settings])
@@ -187,6 +197,7 @@ def test_wrong_use_gets_one_sentence_and_changes_nothing(gimp):
         "replace": "Replace Background needs the model sd15-inpainting, which is not installed. Run: ",
         "a layer mask": "works on layers, not on masks",
         "two layers": "one layer at a time",
+        "nothing visible": "Nothing is visible in this image",
         "only what to leave out": "there is no path and no selection",
         "two boxes": "There are several boxes",
         "everything selected": "The mask covers everything",

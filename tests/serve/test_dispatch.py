@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from inference_server.imaging import windows
+from inference_server.imaging.colour import ColourSpace
 from inference_server.imaging.pixels import blend
 from inference_server.shared import messages
 from inference_server.shared.errors import ErrorCode, UserError
@@ -30,6 +31,7 @@ from inference_server.shared.messages import (
 )
 from inference_server.shared.wire import ProtocolError
 
+from .. import profiles
 from ..asking import AT_ROCKET, as_array, attach_mask, attach_pixels, image_ref, result_of
 from ..conftest import new_engine
 from ..select.test_shadows import cast, ground, overlap, standing, taken
@@ -132,6 +134,24 @@ def test_a_window_gives_what_the_engine_gives_for_its_pixels(engine, described, 
         np.ascontiguousarray(image[window.slices]), np.ascontiguousarray(rocket[window.slices])
     )
     assert new.dtype == depth and (blend(image, new, alpha, painted.window) == expected).all()
+
+
+def test_what_is_sent_with_its_profile_is_worked_on_in_its_colours(engine, photo, rocket):
+    profile = profiles.rgb(profiles.PROPHOTO, 1.8)
+    wide = ColourSpace(profile).from_srgb(photo)
+    frames: list[bytes] = []
+    request = Inpaint(
+        job=Job.REMOVE,
+        image=ImageRef(width=640, height=427, key=""),
+        window=whole(640, 427),
+        pixels=attach_pixels(wide, frames),
+        target=Target(mask=attach_mask(rocket, frames)),
+        profile=len(frames),
+    )
+    painted, got = result_of(engine, request, [*frames, profile])
+    result = blend(wide, as_array(painted.pixels, got), as_array(painted.alpha, got), painted.window)
+    assert (result == engine.remove(wide, rocket, profile=profile)).all()
+    assert (result != engine.remove(wide, rocket)).any(), "the profile counts"
 
 
 @pytest.mark.parametrize("channels", [1, 2, 4])
@@ -242,7 +262,8 @@ FRAME = [bytes(30 * 20 * 3)]
 PIXELS = Raster(30, 20, 3, Depth.UINT8, 0)
 WINDOW = Window(5, 5, 30, 20)
 INPAINT = Inpaint(job=Job.REMOVE, image=PHOTO, target=ROCKET, window=WINDOW, pixels=PIXELS)
-REPLACE = replace(INPAINT, job=Job.REPLACE, target=Target(mask=Raster(30, 20, 1, Depth.UINT8, 1)))
+READY = Target(mask=Raster(30, 20, 1, Depth.UINT8, 1))
+REPLACE = replace(INPAINT, job=Job.REPLACE, target=READY)
 
 
 def locate(image: ImageRef = PHOTO, target: Target = ROCKET) -> Locate:
@@ -276,6 +297,8 @@ def segment(window: Window, target: Target = ROCKET) -> Segment:
         replace(INPAINT, window=Window(5, 5, 20, 30)),
         replace(INPAINT, window=Window(-5, 5, 30, 20)),
         replace(INPAINT, pixels=Raster(30, 20, 3, Depth.UINT8, 7)),
+        replace(INPAINT, target=READY, profile=7),
+        replace(INPAINT, target=READY, profile=-1),
         replace(INPAINT, variations=0),
         replace(INPAINT, variations=17),
         replace(REPLACE, background=Background()),

@@ -53,6 +53,7 @@ def test_what_a_killed_server_left_is_not_found_and_is_taken_away(home):
         b"",
         b"\xff\xfe",
         b"[]",
+        b"[" * 100_000,
         b"null",
         b'"ipc:///x"',
         b"{}",

@@ -49,6 +49,16 @@ class ClickHistory:
         count = len(self._clicks)
         return replace(self, chosen=(*(*self.chosen, *[0] * count)[:count], k))
 
+    def moved(self, dx: float, dy: float) -> "ClickHistory":
+        """The same of a photo whose pixels lie so much further to the right and down."""
+
+        def entry(each: Click | Box) -> Click | Box:
+            if isinstance(each, Click):
+                return Click(each.x + dx, each.y + dy, each.label)
+            return each[0] + dx, each[1] + dy, each[2] + dx, each[3] + dy
+
+        return replace(self, entries=tuple(map(entry, self.entries)))
+
     @property
     def choice(self) -> int:
         """Which proposal is chosen for the clicks so far, from 0."""

@@ -1,6 +1,6 @@
 """The dialog at work: signals and answers become events, `state.update` decides, and its commands are carried out.
 
-Changes nothing in the image: what the person has chosen comes back as an `Outcome`.
+Changes nothing in the image itself: what the person has chosen is handed on as an `Outcome`.
 """
 
 from collections import deque
@@ -19,7 +19,8 @@ from ..image import last_settings
 from ..image.layers import JobResult
 from ..image.photo_layer import PhotoLayer
 from ..image.target import ObjectTarget
-from ..job_settings import JobSettings
+from ..job_settings import JobSettings, Source
+from ..photo_view.picture import Detail
 from ..photo_view.scene import MaskShape
 from ..photo_view.view import View
 from ..requests import connection
@@ -33,7 +34,7 @@ from .panels import Panel
 from .pictures import ComposedResult, mask_shape, photo_part, preview_picture, proxy_picture, thumbnail
 from .prompt_hint import PromptHint
 from .state import DialogState, update
-from .window import JOBS, PREVIEW, Window
+from .window import CONTINUE, JOBS, PREVIEW, Window
 
 gi.require_version("Gdk", "3.0")
 gi.require_version("GimpUi", "3.0")
@@ -54,42 +55,53 @@ class Outcome:
     visible: int
 
 
-def ask(job: Job, photo: PhotoLayer, target: ObjectTarget | None, settings: JobSettings | None) -> Outcome | None:
-    """Show the dialog and wait until it is closed; None where nothing is to be inserted.
+OpenPhoto = Callable[[Source], tuple[PhotoLayer, ObjectTarget | None]]
+InsertResults = Callable[[PhotoLayer, Outcome], None]
 
-    target: what the image says is meant.  settings: those to begin with, None for the last ones.
+
+def ask(job: Job, open_photo: OpenPhoto, insert: InsertResults, settings: JobSettings, *, is_edit: bool) -> None:
+    """Show the dialog and wait until it is closed.
+
+    open_photo(source): the photo, and what the image says is meant, if it does.  insert(photo, outcome): puts what the
+    person has chosen into the image.  settings: the job's, to begin with.  is_edit: whether a former result is changed.
+    Raises UserError where there is no photo to work on.
     """
     GimpUi.init("inpaint-anything")
-    dialog = Dialog(job, photo, target, settings)
+    dialog = Dialog(job, open_photo, insert, settings, is_edit=is_edit)
     dialog.window.present()
     Gtk.main()
-    return dialog.outcome
 
 
 class Dialog:
     """One photo, one person, one `DialogState`."""
 
-    def __init__(self, job: Job, photo: PhotoLayer, target: ObjectTarget | None, settings: JobSettings | None) -> None:
-        self.outcome: Outcome | None = None
-        self._photo, self._proxy = photo, proxy_picture(photo)
-        self._ready = target if target and target.mask else None  # what is meant until something is clicked
+    def __init__(
+        self, job: Job, open_photo: OpenPhoto, insert: InsertResults, settings: JobSettings, *, is_edit: bool
+    ) -> None:
+        self._open_photo, self._insert_results = open_photo, insert
+        self._photo, target = open_photo(settings.source)
+        self._proxy = proxy_picture(self._photo)
+        self._source = settings.source
+        self._ready = _ready_mask(target)
         self._tasks = BackgroundTasks(lambda error: self.dispatch(events.Failed(error)))
         self._worker = RequestWorker(self._tasks)
         self._run: JobRun | None = None
         self._configs = {name: job_settings.create_config(name) for name in JOBS}
         for name, config in self._configs.items():
-            own = settings if settings and name == job else last_settings.last(name)
-            job_settings.write(own, config)
-        self.view = View(photo.width, photo.height, self._proxy, lambda *part: photo_part(photo, *part))
+            job_settings.write(settings if name == job else last_settings.last(name), config)
+            config.set_property("source", settings.source.value)
+        self.view = View(self._photo.width, self._photo.height, self._proxy, self._detail())
         self.window = self._make_window()
-        self._prompt_hint = PromptHint(self._worker, self.window, photo)
+        if is_edit:
+            self._fix_what_is_edited()
+        self._prompt_hint = PromptHint(self._worker, self.window, lambda: self._photo)
         self._events: deque[events.Event] = deque()
         self._dispatching = False
         self.state = DialogState(
             job=job,
             options=job_settings.read(job, self._configs[job]).mask_options,
             has_ready_mask=self._ready is not None,
-            history=ClickHistory.of(target.prompt if target and not target.mask else None),
+            history=_history(target),
         )
         self.window.jobs[job].set_active(True)
         self._connect_view()
@@ -109,6 +121,22 @@ class Dialog:
         )
         GimpUi.window_set_transient(window)
         return window
+
+    def _fix_what_is_edited(self) -> None:
+        """A former result is made again from what it was made from, and that is all that is done."""
+        self.window.apply_and_continue.hide()
+        for panel in self.window.panels.values():
+            panel.fix("source")
+
+    def _detail(self) -> Detail:
+        photo = self._photo
+        return lambda window, scale: photo_part(photo, window, scale)
+
+    def _show_photo(self, photo: PhotoLayer) -> None:
+        """Show a photo in the place of the former one."""
+        self._photo.release()
+        self._photo, self._proxy = photo, proxy_picture(photo)
+        self.view.show_photo(photo.width, photo.height, self._proxy, self._detail())
 
     # -- from signals to events -----------------------------------------------------------------------------------
 
@@ -157,6 +185,8 @@ class Dialog:
                 self.dispatch(events.ApplyPressed())
             case _ if response == PREVIEW:
                 self.dispatch(events.PreviewPressed())
+            case _ if response == CONTINUE:
+                self.dispatch(events.ContinuePressed())
             case _:
                 self.dispatch(events.CloseRequested())
 
@@ -169,6 +199,13 @@ class Dialog:
             self.dispatch(events.JobChanged(job, self._settings(job).mask_options))
 
     def _setting_changed(self, name: str) -> None:
+        if name == "source":
+            source = self._settings(self.state.job).source
+            if source is self._source:
+                return
+            self._source = source
+            for config in self._configs.values():
+                config.set_property("source", source.value)
         self.dispatch(events.SettingChanged(name, self._settings(self.state.job).mask_options))
 
     def _show_models(self) -> None:
@@ -279,15 +316,32 @@ class Dialog:
             lambda error: self.dispatch(events.ComposingFailed(run, error)),
         )
 
-    def _finish(self, command: events.Finish) -> None:
+    def _insert(self, command: events.Insert) -> None:
         settings, target = self._settings(command.job), self._target(command.prompt)
+        outcome = Outcome(settings=settings, target=target, results=command.results, visible=command.shown)
+        self._insert_results(self._photo, outcome)
         last_settings.keep(settings)
-        self.outcome = Outcome(settings=settings, target=target, results=command.results, visible=command.shown)
+        if not command.goes_on:
+            self.dispatch(events.Inserted())
+            return
+        photo, _target = self._open_photo(self._source)  # what the image pointed at has been done
+        self._ready = None
+        self._show_photo(photo)
+        self.dispatch(events.PhotoChanged(ClickHistory(), has_ready_mask=False, applied=True))
+
+    def _reopen_photo(self, _command: events.ReopenPhoto) -> None:
+        photo, target = self._open_photo(self._source)
+        (x, y), (new_x, new_y) = self._photo.offset, photo.offset
+        self._ready = _ready_mask(target)
+        history = self.state.history.moved(x - new_x, y - new_y)
+        self._show_photo(photo)
+        self.dispatch(events.PhotoChanged(history, has_ready_mask=self._ready is not None, applied=False))
 
     def _close(self, _command: events.Close) -> None:
         self._prompt_hint.stop()
         self._worker.close()
         self._tasks.close()
+        self._photo.release()
         self.window.destroy()
         Gtk.main_quit()
 
@@ -302,7 +356,8 @@ class Dialog:
         events.StartRun: _start_run,
         events.CancelRun: _cancel_run,
         events.ComposeResult: _compose_result,
-        events.Finish: _finish,
+        events.Insert: _insert,
+        events.ReopenPhoto: _reopen_photo,
         events.Close: _close,
     }
 
@@ -321,3 +376,13 @@ class Dialog:
 
     def _failed(self, error: UserError) -> None:
         self.dispatch(events.Failed(error))
+
+
+def _ready_mask(target: ObjectTarget | None) -> ObjectTarget | None:
+    """What is meant until something is clicked: a mask that the image came with."""
+    return target if target and target.mask else None
+
+
+def _history(target: ObjectTarget | None) -> ClickHistory:
+    """The clicks that the image came with."""
+    return ClickHistory.of(target.prompt if target and not target.mask else None)

@@ -10,6 +10,8 @@ from inference_server.shared.errors import UserError
 from inference_server.shared.geometry import Box, Window
 from inference_server.shared.messages import Job, MaskOptions, ObjectPrompt
 
+from .click_history import ClickHistory
+
 if TYPE_CHECKING:  # what is only passed on here; these modules need GIMP
     import cairo
 
@@ -52,6 +54,23 @@ class Preview:
 @dataclass(frozen=True)
 class Opened:
     """The window is there."""
+
+
+@dataclass(frozen=True)
+class PhotoChanged:
+    """Another photo is shown: what results were inserted into, or other layers of the image.
+
+    history: the clicks that still hold; has_ready_mask: as in `DialogState`; applied: whether results were inserted.
+    """
+
+    history: ClickHistory
+    has_ready_mask: bool
+    applied: bool
+
+
+@dataclass(frozen=True)
+class Inserted:
+    """The results are in the image, and the dialog has nothing more to do."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +152,12 @@ class PreviewPressed:
 
 @dataclass(frozen=True)
 class ApplyPressed:
-    """The results are to be put into the image."""
+    """The results are to be put into the image, and that is all."""
+
+
+@dataclass(frozen=True)
+class ContinuePressed:
+    """The results are to be put into the image, and the next object comes."""
 
 
 @dataclass(frozen=True)
@@ -315,13 +339,20 @@ class ComposeResult:
 
 
 @dataclass(frozen=True)
-class Finish:
-    """These results are what the dialog is left with; `shown` is to be visible."""
+class Insert:
+    """Put these results into the image; `shown` is to be visible.  goes_on: whether the dialog then shows that image:
+    `PhotoChanged` follows, or `Inserted`."""
 
     job: Job
     prompt: ObjectPrompt | None
     results: "tuple[JobResult, ...]"
     shown: int
+    goes_on: bool
+
+
+@dataclass(frozen=True)
+class ReopenPhoto:
+    """Show what the settings say is worked on; `PhotoChanged` follows."""
 
 
 @dataclass(frozen=True)
@@ -331,6 +362,8 @@ class Close:
 
 Event = (
     Opened
+    | PhotoChanged
+    | Inserted
     | Clicked
     | BoxDrawn
     | UndoClick
@@ -344,6 +377,7 @@ Event = (
     | HoverLeft
     | PreviewPressed
     | ApplyPressed
+    | ContinuePressed
     | StopPressed
     | EscapePressed
     | CloseRequested
@@ -371,6 +405,7 @@ Command = (
     | StartRun
     | CancelRun
     | ComposeResult
-    | Finish
+    | Insert
+    | ReopenPhoto
     | Close
 )

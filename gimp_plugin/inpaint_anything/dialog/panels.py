@@ -17,7 +17,7 @@ from ..i18n import _  # noqa: E402
 from ..widgets import label as wrapped  # noqa: E402
 
 BIND = GObject.BindingFlags.BIDIRECTIONAL | GObject.BindingFlags.SYNC_CREATE
-CHOICES = {"quality": arguments.QUALITIES, "background": arguments.BACKGROUNDS}
+CHOICES = {"quality": arguments.QUALITIES, "background": arguments.BACKGROUNDS, "source": arguments.SOURCES}
 ENTRY_CHARS = 24
 HINT_CHARS = 34
 FIRST_AMOUNT = 7  # pixels, when an amount is no longer automatic
@@ -53,6 +53,11 @@ class Panel(Gtk.Grid):
             self._models.remove_all()
             for name in models:
                 self._models.append_text(name)
+
+    def fix(self, name: str) -> None:
+        """Show a setting that cannot be changed now."""
+        for widget in self._rows[name]:
+            widget.set_sensitive(False)
 
     # -- rows
 

@@ -22,7 +22,8 @@ SLOT = "prompt-hint"
 class PromptHint:
     """Asks the server for the expanded prompt and shows it in the job's panel, with a button where a model lacks."""
 
-    def __init__(self, worker: RequestWorker, window: Window, photo: PhotoLayer) -> None:
+    def __init__(self, worker: RequestWorker, window: Window, photo: Callable[[], PhotoLayer]) -> None:
+        """photo: gives the one that is shown."""
         self._worker, self._window, self._photo = worker, window, photo
         self._timer = 0
 
@@ -56,7 +57,7 @@ class PromptHint:
             label.set_text(translated(error.sentence) if no_model else in_words(error))
             get_models.set_visible(no_model)
 
-        self._worker.ask(expand_request(self._photo, settings), answered, failed, slot=SLOT)
+        self._worker.ask(expand_request(self._photo(), settings), answered, failed, slot=SLOT)
         return GLib.SOURCE_REMOVE
 
 

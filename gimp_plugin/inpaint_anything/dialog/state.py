@@ -9,7 +9,7 @@ mask, and taking a click back shows at once the final mask of the clicks before 
 
     POINTING --Preview, Apply--> WORKING --ended--> SHOWING_RESULTS --Apply--> CLOSED
        ^                          | Esc: stop; Esc again: do not wait for it      |
-       +--------------------------+--------------- Esc, or another click ---------+
+       +--------------------------+------- Esc, another click, Apply and next ----+
 """
 
 from collections.abc import Callable
@@ -35,25 +35,29 @@ from .events import (
     Command,
     ComposeResult,
     ComposingFailed,
+    ContinuePressed,
     Encoded,
     EscapePressed,
     Event,
     Failed,
-    Finish,
     HoverArrived,
     HoverLeft,
     HoverMoved,
+    Insert,
+    Inserted,
     JobChanged,
     MaskQuery,
     ModelsChanged,
     NextChoice,
     Opened,
+    PhotoChanged,
     Preview,
     PreviewArrived,
     PreviewPressed,
     ProgressArrived,
     ProposalsArrived,
     ProposalsFailed,
+    ReopenPhoto,
     RequestEncoding,
     RequestHover,
     RequestModels,
@@ -94,6 +98,7 @@ class Hint(Enum):
     HOW_TO_POINT = "how-to-point"
     MORE_CLICKS = "more-clicks"
     COMPARE = "compare"
+    APPLIED = "applied"
 
 
 class AfterRun(Enum):
@@ -101,6 +106,7 @@ class AfterRun(Enum):
 
     SHOW = "show"
     APPLY = "apply"
+    CONTINUE = "continue"  # apply them, and go on with the next object
 
 
 @dataclass(frozen=True)
@@ -278,7 +284,21 @@ def _job_changed(state: DialogState, event: JobChanged) -> Step:
     return state, (*changed, UpdatePromptHint(), *models)
 
 
+def _photo_changed(state: DialogState, event: PhotoChanged) -> Step:
+    """What was known of the former photo is forgotten."""
+    before = (*_stop(state), *((CancelHover(),) if state.hovered else ()))
+    state = replace(_without_results(state), history=event.history, has_ready_mask=event.has_ready_mask)
+    state = replace(state, encoded=False, known=(), hovered=None, hover=None, revision=state.revision + 1)
+    cancel = (CancelProposals(),) if state.waiting else ()
+    state = replace(state, asked=None, waiting=False, proposals=(), choices=(), status=None)
+    state, masks = _with_masks(state)
+    state = replace(state, status=Hint.APPLIED) if event.applied else state
+    return state, (*before, *cancel, *masks, UpdatePromptHint(), RequestEncoding())
+
+
 def _setting_changed(state: DialogState, event: SettingChanged) -> Step:
+    if event.name == "source":
+        return state, (ReopenPhoto(),)
     state, changed = _decided(state, options=event.options)
     return state, (*changed, UpdatePromptHint()) if event.name in HINT_SETTINGS else changed
 
@@ -402,7 +422,12 @@ def _preview_pressed(state: DialogState, event: PreviewPressed) -> Step:
 
 
 def _apply_pressed(state: DialogState, event: ApplyPressed) -> Step:
-    return _finish(state) if state.phase is Phase.SHOWING_RESULTS else _work(state, AfterRun.APPLY)
+    return _finish(state, AfterRun.APPLY) if state.phase is Phase.SHOWING_RESULTS else _work(state, AfterRun.APPLY)
+
+
+def _continue_pressed(state: DialogState, event: ContinuePressed) -> Step:
+    after = AfterRun.CONTINUE
+    return _finish(state, after) if state.phase is Phase.SHOWING_RESULTS else _work(state, after)
 
 
 def _work(state: DialogState, after: AfterRun) -> Step:
@@ -486,7 +511,7 @@ def _run_ended(state: DialogState, event: RunEnded) -> Step:
     after, state = state.after_run, _after_run(state)
     if event.error is not None:
         return _with_error(state, event.error), ()
-    return _finish(state) if after is AfterRun.APPLY and state.results else (state, ())
+    return _finish(state, after) if after is not AfterRun.SHOW and state.results else (state, ())
 
 
 def _runs(state: DialogState, run: int) -> bool:
@@ -507,9 +532,13 @@ def _without_results(state: DialogState) -> DialogState:
     return replace(state, choices=_row(state))
 
 
-def _finish(state: DialogState) -> Step:
-    finish = Finish(state.job, state.history.prompt, state.results, state.shown)
-    return replace(state, phase=Phase.CLOSED), (finish, Close())
+def _finish(state: DialogState, after: AfterRun) -> Step:
+    goes_on = after is AfterRun.CONTINUE
+    return state, (Insert(state.job, state.history.prompt, state.results, state.shown, goes_on),)
+
+
+def _inserted(state: DialogState, event: Inserted) -> Step:
+    return replace(state, phase=Phase.CLOSED), (Close(),)
 
 
 # -- what is reported -------------------------------------------------------------------------------------------------
@@ -541,6 +570,8 @@ def _cleared(state: DialogState) -> DialogState:
 
 _TRANSITIONS: dict[type, Callable[[DialogState, Any], Step]] = {
     Opened: _opened,
+    PhotoChanged: _photo_changed,
+    Inserted: _inserted,
     Clicked: _clicked,
     BoxDrawn: _box_drawn,
     UndoClick: _undo_click,
@@ -555,6 +586,7 @@ _TRANSITIONS: dict[type, Callable[[DialogState, Any], Step]] = {
     HoverArrived: _hover_arrived,
     PreviewPressed: _preview_pressed,
     ApplyPressed: _apply_pressed,
+    ContinuePressed: _continue_pressed,
     StopPressed: _stop_pressed,
     EscapePressed: _escape_pressed,
     CloseRequested: _close_requested,

@@ -34,10 +34,11 @@ HINTS = {
     Hint.HOW_TO_POINT: _("Click on the object. Right click: not this. Drag: a box around it."),
     Hint.MORE_CLICKS: _("Tab: another mask. Backspace: takes the last click back."),
     Hint.COMPARE: _("Drag the line to compare. Esc: back to the mask."),
+    Hint.APPLIED: _("It is in the image. Point at the next object, or close this window."),
 }
 ROLE = "inpaint-anything"
 WIDTH, HEIGHT = 1120, 720
-PREVIEW = 1  # response
+PREVIEW, CONTINUE = 1, 2  # responses
 GAP = 6  # pixels between small pictures
 ROW = 34  # pixels: as high as the button that comes and goes
 ESTIMATE_SECONDS = 2  # before it is said how long a job will still take
@@ -64,6 +65,7 @@ class Window(GimpUi.Dialog):
         self.set_default_size(WIDTH, HEIGHT)
         self._preview = self.add_button(_("P_review"), PREVIEW)
         self.add_button(_("_Cancel"), Gtk.ResponseType.CANCEL)
+        self.apply_and_continue = self.add_button(_("Apply and ne_xt"), CONTINUE)
         self._apply = self.add_button(_("App_ly"), Gtk.ResponseType.APPLY)
         self.set_default_response(Gtk.ResponseType.APPLY)
         self._add_widgets()
@@ -200,7 +202,8 @@ class Window(GimpUi.Dialog):
         self._status.set_visible_child(self._bar)
 
     def _draw_buttons(self, state: DialogState) -> None:
-        self._apply.set_sensitive(state.can_apply)
+        for button in (self._apply, self.apply_and_continue):
+            button.set_sensitive(state.can_apply)
         self._preview.set_sensitive(state.can_preview)
         self.stop.set_visible(state.working)
 

@@ -1,4 +1,4 @@
-"""A job's results as layers: one group above the photo's layer, one undo step."""
+"""A job's results as layers: one group above what it covers, one undo step."""
 
 from dataclasses import dataclass
 
@@ -96,10 +96,10 @@ class ResultLayers:
         # Before the group is in the image: GIMP undoes attaching to one that is with a critical error of its own.
         notes.note_job(group, self._note(result.score))
         image.undo_group_start()
-        above = self._previous or photo.layer
-        parent = above.get_parent()
+        below = self._previous or photo.below
+        parent = below.get_parent() if below else None
         parent = parent if isinstance(parent, Gimp.Layer) else None
-        if not image.insert_layer(group, parent, image.get_item_position(above)):
+        if not image.insert_layer(group, parent, image.get_item_position(below) if below else 0):
             image.undo_group_end()
             reason = Gimp.get_pdb().get_last_error()
             raise wrong_input(tr("GIMP does not take the result: {reason}", reason=reason))
@@ -112,11 +112,11 @@ class ResultLayers:
         return group
 
     def _note(self, score: float) -> JobNote:
-        layer = self._photo.layer
         return JobNote(
             job=self._settings.job,
-            layer=layer.get_name(),
-            tattoo=layer.get_tattoo(),
+            layer=self._photo.name,
+            tattoo=self._photo.tattoo,
+            origin=self._photo.offset,
             settings=self._settings,
             prompt=self._prompt,
             score=score,
@@ -128,8 +128,7 @@ class ResultLayers:
             return None
         photo, painted_with = self._photo, result.painted_with
         name = tr(_("Result, seed {seed}"), seed=painted_with.seed) if painted_with else _("Result")
-        kind = photo.layer.type_with_alpha() if photo.layer.has_alpha() else photo.layer.type()
-        layer = _new_layer(photo, result.window, name, kind)
+        layer = _new_layer(photo, result.window, name, photo.image_type)
         _set_pixels(layer, result.window, photo.pixel_format, result.pixels)
         _blend_as_computed(layer, photo.image)
         mask = layer.create_mask(Gimp.AddMaskType.BLACK)

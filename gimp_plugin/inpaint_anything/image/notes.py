@@ -12,7 +12,7 @@ from gi.repository import Gimp
 from inference_server.shared.messages import Job, ObjectPrompt, Quality
 
 from .. import job_settings
-from ..job_settings import JobSettings
+from ..job_settings import JobSettings, Source
 
 PARASITE = "inpaint-anything-job"
 FLAGS = Gimp.PARASITE_PERSISTENT | Gimp.PARASITE_UNDOABLE
@@ -22,13 +22,15 @@ FLAGS = Gimp.PARASITE_PERSISTENT | Gimp.PARASITE_UNDOABLE
 class JobNote:
     """What a group came from.
 
-    layer, tattoo: the photo's layer, by its name and by GIMP's number for it, 0 where that is not known.  prompt: None
-    where a mask was given.  score: of the mask, 0 to 1.
+    layer, tattoo: the photo's layer, by its name and by GIMP's number for it, 0 where that is not known.  origin: the
+    photo's top left in the image then, None where that is not known.  prompt: None where a mask was given.  score: of
+    the mask, 0 to 1.
     """
 
     job: Job
     layer: str
     tattoo: int
+    origin: tuple[int, int] | None
     settings: JobSettings
     prompt: ObjectPrompt | None
     score: float
@@ -53,6 +55,7 @@ def note_job(group: Gimp.GroupLayer, note: JobNote) -> None:
             "job": note.job.value,
             "layer": note.layer,
             "tattoo": note.tattoo,
+            "origin": note.origin,
             "settings": job_settings.to_json(note.settings),
             "clicks": asdict(note.prompt) if note.prompt else None,
             "score": note.score,
@@ -89,7 +92,8 @@ def job_of(group: Gimp.GroupLayer) -> JobNote | None:
         job=job,
         layer=layer if isinstance(layer, str) else "",
         tattoo=tattoo if isinstance(tattoo, int) else 0,
-        settings=job_settings.from_json(job, settings),
+        origin=_origin(found.get("origin")),
+        settings=job_settings.from_json(job, {"source": Source.LAYER.value, **settings}),  # as it was always once
         prompt=_prompt(found.get("clicks")),
         score=score if isinstance(score, float) else 0.0,
     )
@@ -112,6 +116,13 @@ def _read(item: Gimp.Item) -> dict[str, object]:
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _origin(noted: object) -> tuple[int, int] | None:
+    match noted:
+        case [int(x), int(y)]:
+            return x, y
+    return None
 
 
 def _prompt(noted: object) -> ObjectPrompt | None:

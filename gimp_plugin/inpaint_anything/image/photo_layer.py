@@ -1,7 +1,8 @@
-"""The layer that a job works on, as requests need it.
+"""What a job works on, as requests need it: one layer, or all that is visible.
 
-There are three spaces: GIMP's *image*, where paths and the selection are; the *photo*, which is the layer with its own
-top left as the origin; and a *window* of the photo.  Only the modules of this room convert between image and photo.
+There are three spaces: GIMP's *image*, where paths and the selection are; the *photo*, which is the layer, or what is
+visible, with its own top left as the origin; and a *window* of the photo.  Only the modules of this room convert
+between image and photo.
 """
 
 from collections.abc import Generator
@@ -19,9 +20,17 @@ from inference_server.shared.errors import wrong_input  # noqa: E402
 from inference_server.shared.geometry import Size, Window, proxy_size  # noqa: E402
 from inference_server.shared.messages import Depth, ImageRef, image_key  # noqa: E402
 
+from ..job_settings import Source  # noqa: E402
 from .pixels import read_pixels, strips  # noqa: E402
+from .visible import is_opaque, shown_without, visible_layers  # noqa: E402
 
 _DEPTHS = {"u8": Depth.UINT8, "u16": Depth.UINT16}  # of GIMP's precisions; all others travel as float32
+_TYPES = {  # by the number of channels
+    1: Gimp.ImageType.GRAY_IMAGE,
+    2: Gimp.ImageType.GRAYA_IMAGE,
+    3: Gimp.ImageType.RGB_IMAGE,
+    4: Gimp.ImageType.RGBA_IMAGE,
+}
 _SAMPLES = {Depth.UINT8: "u8", Depth.UINT16: "u16", Depth.FLOAT32: "float"}  # as Babl names them
 
 
@@ -35,7 +44,11 @@ class Proxy(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class PhotoLayer:
-    """The layer to work on.
+    """The photo to work on.
+
+    layer: what its pixels are read from: the photographer's layer, or a copy of what is visible, which is not in the
+    image.  name, tattoo: of the photographer's layer, as a note needs them.  below: the layer that results come above;
+    None where they come above all others.
 
     offset: its top left in the image.  depth, channels: of the pixels as they travel.  grey: whether it has one colour
     channel.  space: its colour space.  pixel_format: the Babl format its pixels travel in: non-linear, in the layer's
@@ -46,6 +59,9 @@ class PhotoLayer:
 
     image: Gimp.Image
     layer: Gimp.Layer
+    name: str
+    tattoo: int
+    below: Gimp.Layer | None
     offset: tuple[int, int]
     width: int
     height: int
@@ -56,8 +72,12 @@ class PhotoLayer:
     pixel_format: str
 
     @classmethod
-    def of(cls, image: Gimp.Image, drawables: list[Gimp.Drawable]) -> "PhotoLayer":
-        """The one active layer.  Raises UserError for what cannot be worked on."""
+    def of(cls, image: Gimp.Image, drawables: list[Gimp.Drawable], source: Source) -> "PhotoLayer":
+        """What is to be worked on.  Raises UserError for what cannot be."""
+        if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
+            raise wrong_input("Inpaint Anything cannot work on indexed images.", "Choose Image > Mode > RGB first.")
+        if source is Source.VISIBLE:
+            return cls.visible(image)
         if len(drawables) != 1:
             raise wrong_input("Inpaint Anything works on one layer at a time.", "Select a single layer.")
         layer = drawables[0]
@@ -66,16 +86,43 @@ class PhotoLayer:
                 "Inpaint Anything works on layers, not on masks or channels.",
                 "Select the photo's layer.",
             )
-        if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
-            raise wrong_input("Inpaint Anything cannot work on indexed images.", "Choose Image > Mode > RGB first.")
+        return cls._of(image, layer, layer)
+
+    @classmethod
+    def visible(cls, image: Gimp.Image, above: Gimp.Layer | None = None) -> "PhotoLayer":
+        """What is visible: a single layer itself, or a copy of how all look.  Raises UserError where nothing is.
+
+        above: a layer that does not count, nor do those above it.  A copy is to be released.
+        """
+        seen = visible_layers(image, above)
+        if not seen:
+            raise wrong_input("Nothing is visible in this image.", "Make the photo's layer visible.")
+        if len(seen) == 1:
+            return cls._of(image, seen[0], seen[0])
+        return cls._of(image, shown_without(image, above), seen[0], opaque=is_opaque(image, seen), is_copy=True)
+
+    @classmethod
+    def _of(
+        cls,
+        image: Gimp.Image,
+        layer: Gimp.Layer,
+        photographers: Gimp.Layer,
+        *,
+        opaque: bool = False,
+        is_copy: bool = False,
+    ) -> "PhotoLayer":
+        """opaque: whether its alpha, if it has one, says nothing."""
         _, x, y = layer.get_offsets()
         depth = _DEPTHS.get(image.get_precision().value_nick.split("-")[0], Depth.FLOAT32)
-        grey, alpha = layer.is_gray(), layer.has_alpha()
+        grey, alpha = layer.is_gray(), layer.has_alpha() and not opaque
         space = Babl.format_get_space(layer.get_format())
         model = ("Y'" if grey else "R'G'B'") + "A" * alpha
         return cls(
             image=image,
             layer=layer,
+            name=photographers.get_name(),
+            tattoo=photographers.get_tattoo(),
+            below=None if is_copy else layer,
             offset=(x, y),
             width=layer.get_width(),
             height=layer.get_height(),
@@ -85,6 +132,22 @@ class PhotoLayer:
             space=space,
             pixel_format=Babl.get_name(Babl.format_with_space(f"{model} {_SAMPLES[depth]}", space)),
         )
+
+    def __enter__(self) -> "PhotoLayer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Let go of the copy of what is visible, if it is one."""
+        if self.below is None and self.layer.is_valid():
+            self.layer.delete()
+
+    @property
+    def image_type(self) -> Gimp.ImageType:
+        """The type of a layer that holds its pixels."""
+        return _TYPES[self.channels]
 
     @property
     def is_valid(self) -> bool:
@@ -98,6 +161,11 @@ class PhotoLayer:
         """
         model = ("Y'" if self.grey else "R'G'B'") + "A" * alpha
         return Babl.format_with_space(f"{model} {samples or _SAMPLES[self.depth]}", self.space)
+
+    @property
+    def profile(self) -> bytes | None:
+        """The ICC profile of `window_pixels`; None where they are sRGB."""
+        return None if Babl.get_name(self.space) == "sRGB" else Babl.space_get_icc(self.space)
 
     def window_pixels(self, window: Window) -> Generator[None, None, bytes]:
         """The native pixels of a window, in `pixel_format`; yields after each strip that was read."""

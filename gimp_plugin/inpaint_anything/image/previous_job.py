@@ -6,7 +6,7 @@ from gi.repository import Gimp
 
 from inference_server.shared.errors import UserError, wrong_input
 
-from ..job_settings import JobSettings
+from ..job_settings import JobSettings, Source
 from . import notes
 from .notes import JobNote
 from .photo_layer import PhotoLayer
@@ -29,7 +29,10 @@ def previous_job(image: Gimp.Image, drawables: list[Gimp.Drawable]) -> PreviousJ
     note = notes.job_of(group)
     if note is None:
         raise _nothing_here()
-    photo = PhotoLayer.of(image, [_photo_layer(image, note, group)])
+    if note.settings.source is Source.VISIBLE:
+        photo = PhotoLayer.visible(image, above=group)
+    else:
+        photo = PhotoLayer.of(image, [_photo_layer(image, note, group)], Source.LAYER)
     target = _target(photo, group, note)
     return PreviousJob(group=group, photo=photo, settings=note.settings, target=target)
 
@@ -75,4 +78,6 @@ def _target(photo: PhotoLayer, group: Gimp.GroupLayer, note: JobNote) -> ObjectT
         return ObjectTarget(mask=mask, bounds=bounds)
     if note.prompt is None:
         raise wrong_input("The mask this was made with is no longer in the group.", "Do it anew.")
-    return ObjectTarget(prompt=note.prompt)
+    origin = note.origin or photo.offset
+    moved = origin[0] - photo.offset[0], origin[1] - photo.offset[1]
+    return ObjectTarget(prompt=note.prompt.moved(*moved))

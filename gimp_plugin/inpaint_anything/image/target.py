@@ -44,14 +44,23 @@ def read_target(photo: PhotoLayer, job: Job) -> ObjectTarget:
         return ObjectTarget(prompt=prompt)
     if Gimp.Selection.is_empty(photo.image):
         raise wrong_input("Nothing says which object is meant: there is no path and no selection.", HOW_TO_POINT)
-    touches, x, y, width, height = photo.layer.mask_intersect()
-    if not touches:
+    bounds = _selected(photo)
+    if bounds is None:
         raise wrong_input("The selection is outside the layer.", "Select part of the layer, or another layer.")
     selection = photo.image.get_selection()
     if job == Job.SELECT:
+        x, y, width, height = bounds
         box = ObjectPrompt(box=(x, y, x + width, y + height))
         return ObjectTarget(prompt=box, mask=selection, rough=True)
-    return ObjectTarget(mask=selection, bounds=Window(x, y, width, height))
+    return ObjectTarget(mask=selection, bounds=bounds)
+
+
+def _selected(photo: PhotoLayer) -> Window | None:
+    """The part of the photo that the selection reaches; None where it lies outside."""
+    _, _some, left, top, right, bottom = Gimp.Selection.bounds(photo.image)
+    x, y = photo.offset
+    there = Window(left - x, top - y, right - left, bottom - top)
+    return there.intersection(Window(0, 0, photo.width, photo.height))
 
 
 # -- masks ------------------------------------------------------------------------------------------------------------

@@ -67,7 +67,7 @@ class View(Gtk.DrawingArea):
         sharp enough."""
         super().__init__(can_focus=True, hexpand=True, vexpand=True)
         self.set_size_request(240, 180)
-        self._scene = Scene(picture=Picture(width, proxy, detail), proxy=(proxy.get_width(), proxy.get_height()))
+        self._scene = _scene(width, proxy, detail)
         self._painter = ScenePainter()
         self._fits = True  # whether the whole photo is shown, and is to be when the size changes
         self._fetching = 0  # the source that will fetch what is seen
@@ -87,6 +87,19 @@ class View(Gtk.DrawingArea):
         self._describe()
 
     # -- what is shown
+
+    def show_photo(self, width: int, height: int, proxy: cairo.ImageSurface, detail: Detail) -> None:
+        """Show another photo, and nothing over it; one of the same size at the same place.  As for `__init__`."""
+        self._scene = replace(_scene(width, proxy, detail), cross=self._scene.cross)
+        if self.viewport.photo != (width, height):
+            self.viewport = replace(self.viewport, photo=(width, height))
+            self._hide_cross()
+            self.zoom_to_fit()
+        self._pointer.set_compares(compares=False)
+        self._painter.redraw_photos()
+        self._describe()
+        self._fetch_soon()
+        self.queue_draw()
 
     def show_shape(self, shape: MaskShape | None) -> None:
         """Cover what is chosen with a colour, and outline it."""
@@ -339,6 +352,11 @@ class View(Gtk.DrawingArea):
     def _unrealized(self, *_: object) -> None:
         self._stop_fetching()
         self._hover.stop()
+
+
+def _scene(width: int, proxy: cairo.ImageSurface, detail: Detail) -> Scene:
+    """A photo and nothing over it."""
+    return Scene(picture=Picture(width, proxy, detail), proxy=(proxy.get_width(), proxy.get_height()))
 
 
 def _on_edge(at: float, edge: int) -> float:

@@ -154,12 +154,16 @@ class PhotoJob:
             frames.append(mask)
             packed = Raster(window.width, window.height, 1, Depth.UINT8, len(frames) - 1, packed=True)
             target = Target(mask=packed, bounds=self.target.bounds)
+        profile = self.photo.profile
+        if profile is not None:
+            frames.append(profile)
         message = Inpaint(
             job=settings.job,
             image=self._image(),
             target=target,
             window=window,
             pixels=raster,
+            profile=None if profile is None else len(frames) - 1,
             options=settings.mask_options,
             paint=settings.paint_options if settings.paints else PaintOptions(),
             background=background,

@@ -1,0 +1,1 @@
+"""Picture files: photographs with all that belongs to them, and masks, in and out."""

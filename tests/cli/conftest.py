@@ -1,0 +1,17 @@
+"""What the tests of the command line share."""
+
+import pytest
+
+from inference_server.__main__ import main
+
+
+@pytest.fixture
+def run(home, capsys):
+    """A function that runs one command: (exit status, what it printed)."""
+
+    def run(*arguments) -> tuple[int, str]:
+        status = main([str(argument) for argument in arguments])
+        printed = capsys.readouterr()
+        return status, printed.out + printed.err
+
+    return run
