@@ -8,28 +8,36 @@ import sys
 
 import pytest
 
+from . import property
+
 
 @pytest.fixture
 def clicks(shared, home, tmp_path):
-    """The figures of clicks_eval.py on one set."""
+    """The figures of clicks_eval.py on the first photos of a set."""
 
-    def run(name: str) -> dict:
+    def run(name: str, count: int) -> dict:
         report = tmp_path / "report.json"
         script, folder = shared / "eval" / "clicks_eval.py", shared / "data" / "clicks" / name
-        subprocess.run([sys.executable, script, folder, "--json", report], check=True)
+        limit = ["--limit", str(count)]
+        subprocess.run([sys.executable, script, folder, *limit, "--json", report], check=True)
         return json.loads(report.read_text())[name]
 
     return run
 
 
+# Of so many photos: the least of the first four, the most clicks on average.
+LIMITS = {
+    50: {"iou1": 0.80, "best3": 0.86, "iou3": 0.90, "iou5": 0.94, "noc90": 2.2},
+    20: {"iou1": 0.84, "best3": 0.88, "iou3": 0.87, "iou5": 0.90, "noc90": 2.3},
+}
+
+
 def test_clicks_find_the_objects_of_grabcut(clicks):
-    found = clicks("grabcut")
-    assert found["n"] == 50
-    assert found["iou1"] >= 0.80
-    assert found["best3"] >= 0.86
-    assert found["iou3"] >= 0.90
-    assert found["iou5"] >= 0.94
-    assert found["noc90"] <= 2.2
+    count = 50 if property.THOROUGH else 20
+    found, limits = clicks("grabcut", count), LIMITS[count]
+    assert found["n"] == count
+    assert all(found[name] >= limits[name] for name in ("iou1", "best3", "iou3", "iou5")), found
+    assert found["noc90"] <= limits["noc90"]
 
 
 def test_removing_with_the_starter_is_near_the_truth(shared, home, tmp_path):

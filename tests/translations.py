@@ -22,10 +22,7 @@ from babel.messages.pofile import read_po, write_po
 REPOSITORY = Path(__file__).resolve().parents[1]
 PLACES = ("gimp_plugin", "inference_server")
 # What is read in a terminal alone, which speaks English.
-IN_A_TERMINAL = (
-    "inference_server/cli/",
-    *(f"inference_server/imaging/{name}.py" for name in ("reading", "writing", "memory")),
-)
+IN_A_TERMINAL = ("inference_server/cli/", "inference_server/imaging/files/")
 DOMAIN = "inpaint-anything"
 LOCALE = REPOSITORY / "gimp_plugin" / "locale"
 COMPLETE = ("de", "vi")  # the languages in which nothing may be missing

@@ -26,13 +26,20 @@ def main(photo: str, points: list[list[float]]) -> dict[str, object]:
     sys.path.append(str(plug_in / "vendor"))
     GimpUi.init("inpaint-anything")
     from inpaint_anything.dialog import controller, events
+    from inpaint_anything.image import last_settings
     from inpaint_anything.image.photo_layer import PhotoLayer
 
     from inference_server.shared.messages import Job
 
     image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(photo))
     opened = time.monotonic()
-    dialog = controller.Dialog(Job.REMOVE, PhotoLayer.of(image, image.get_layers()), None, None)
+    dialog = controller.Dialog(
+        Job.REMOVE,
+        lambda source: (PhotoLayer.of(image, image.get_layers(), source), None),
+        lambda _photo, _outcome: None,
+        last_settings.last(Job.REMOVE),
+        is_edit=False,
+    )
     dialog.window.present()
     watch = Watch(dialog)
     watch.until(lambda: dialog.state.encoded, 120)

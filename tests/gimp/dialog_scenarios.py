@@ -38,13 +38,23 @@ class Opened:
         Gegl.init(None)
         GimpUi.init("inpaint-anything")
         from inpaint_anything.dialog import controller, events
+        from inpaint_anything.image import last_settings
         from inpaint_anything.image.photo_layer import PhotoLayer
 
         from inference_server.shared.messages import Job
 
         image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(photo))
         self.events = events
-        self.dialog = controller.Dialog(Job(job), PhotoLayer.of(image, image.get_layers()), None, None)
+        self.outcomes: list[controller.Outcome] = []
+
+        def open_photo(source: object) -> tuple[PhotoLayer, None]:
+            return PhotoLayer.of(image, image.get_layers(), source), None
+
+        def insert(_photo: PhotoLayer, outcome: controller.Outcome) -> None:
+            self.outcomes.append(outcome)
+
+        settings = last_settings.last(Job(job))
+        self.dialog = controller.Dialog(Job(job), open_photo, insert, settings, is_edit=False)
         self.dialog.window.present()
 
     def until(self, happened: Callable[[], object], seconds: float = 120) -> None:
@@ -106,7 +116,7 @@ def result_that_cannot_be_composed(photo):
         opened.until(lambda: not opened.dialog.state.working and opened.message)
     seen = {"message": opened.message}
     opened.dialog.dispatch(opened.events.ApplyPressed())
-    seen["results"] = len(opened.dialog.outcome.results)
+    seen["results"] = [len(outcome.results) for outcome in opened.outcomes]
     return seen
 
 

@@ -93,6 +93,7 @@ def settings_through_a_config(_photo):
         "settings": job_settings.to_json(again),
         "jobs": set(arguments.ARGUMENTS) == set(Job),
         "qualities": list(arguments.QUALITIES) == list(Quality),
+        "sources": list(arguments.SOURCES) == list(job_settings.Source),
         "backgrounds": list(arguments.BACKGROUNDS) == list(job_settings.BackgroundKind) == list(arguments.NEEDED),
     }
 
@@ -106,7 +107,7 @@ def composed_on_another_thread(photo, **preparation):
     from inpaint_anything.dialog import pictures
 
     image, layer = open_photo(photo, **preparation)
-    there = photo_layer.PhotoLayer.of(image, [layer])
+    there = photo_layer.PhotoLayer.of(image, [layer], job_settings.Source.LAYER)
     before, expected = pictures.proxy_picture(there), photo_layer.Babl.get_name(layer.get_format())
     window, opaque = Window(100, 200, 20, 20), b"\xff" * (there.depth.size * layer.has_alpha())
     result = JobResult(

@@ -32,7 +32,7 @@ def test_gimp_is_asked_on_the_main_thread_alone_while_a_result_is_composed(insid
 def test_a_result_that_cannot_be_composed_is_said_and_can_be_applied(inside):
     seen = inside("result_that_cannot_be_composed")
     assert "no room" in seen["message"] and "Traceback" not in seen["message"]
-    assert seen["results"] == 1
+    assert seen["results"] == [1]
 
 
 def test_what_fails_before_it_is_asked_leaves_nothing_waiting(inside):

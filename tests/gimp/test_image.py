@@ -52,7 +52,7 @@ def test_documents_that_older_versions_made_open_again(gimp):
     for seen, content in ((removed, REMOVED), (replaced, REPLACED)):
         former = json.loads(content)
         assert seen["job"] == former["job"] and seen["layer"]
-        assert seen["settings"] == former["settings"]
+        assert seen["settings"] == former["settings"] | {"source": "layer"}, "as it was then"
         assert seen["prompt"] == [former["clicks"][name] for name in ("points", "labels", "box", "chosen")]
     assert replaced["kinds"]["quality"] == "Quality" and replaced["kinds"]["background"] == "BackgroundKind"
     assert replaced["kinds"]["photo"] != "NoneType" and replaced["kinds"]["colour"] == "Color"
@@ -70,11 +70,11 @@ def test_documents_that_older_versions_made_open_again(gimp):
 def test_the_settings_last_used_are_found_again(gimp, own_profile):
     kept = {"replace": json.loads(REPLACED)["settings"], "remove": {"grow": 12}, "fill": "nonsense"}
     seen = gimp("last_settings_of_before", file=MODULES, environment=own_profile, content=json.dumps(kept))
-    assert seen["read"]["replace"]["settings"] == kept["replace"]
-    remove = {"seed": 0, "grow": 12, "feather": -1, "include_shadow": False}
+    assert seen["read"]["replace"]["settings"] == kept["replace"] | {"source": "visible"}
+    remove = {"seed": 0, "grow": 12, "feather": -1, "include_shadow": False, "source": "visible"}
     assert seen["read"]["remove"]["settings"] == remove
     assert seen["read"]["fill"]["settings"]["quality"] == "balanced"
-    assert seen["read"]["select"]["settings"] == {"soft_edge": False, "include_shadow": False}
+    assert seen["read"]["select"]["settings"] == {"soft_edge": False, "include_shadow": False, "source": "visible"}
     assert seen["written"] == {**kept, "remove": remove}, "other jobs' settings are lost"
     assert not list(Path(own_profile["GIMP3_DIRECTORY"]).glob("*.part"))
 
@@ -84,7 +84,7 @@ def test_settings_go_through_gimps_config_and_every_choice_has_its_type(gimp):
     assert seen["same"]
     chosen = {name: seen["settings"][name] for name in ("quality", "feather", "colour", "second_colour")}
     assert chosen == {"quality": "best", "feather": 4, "colour": "#ffffff", "second_colour": "#102030"}
-    assert seen["jobs"] and seen["qualities"] and seen["backgrounds"]
+    assert seen["jobs"] and seen["qualities"] and seen["backgrounds"] and seen["sources"]
 
 
 @pytest.mark.parametrize("preparation", [{}, {"grey": True}, {"precision": "u16 linear", "alpha": True}], ids=str)
