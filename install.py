@@ -452,8 +452,8 @@ def one_lane(lane: Lane, chosen: Sequence[str]) -> int:
 def side_by_side(lanes: Sequence[Lane]) -> int:
     """Run lanes at the same time, each line of what they say with the lane's name before it."""
     begun = time.monotonic()
-    # With as many threads as there are cores in each lane, torch would spend its time waiting for its own threads.
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    # With as many threads as there are cores in each lane, libraries would spend their time waiting for their own.
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1"}
     processes = [
         subprocess.Popen(
             lane_command(lane, []), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

@@ -130,6 +130,10 @@ class Engine:
         _check_mask(mask, image)
         return mask | shadows.find(image, mask)
 
+    def release_segmenter(self) -> None:
+        """Let go of the memory that finding objects takes; its models are loaded again when needed."""
+        self._selector.release()
+
     # -- painting -------------------------------------------------------------------------------------------------
 
     def remove(

@@ -8,13 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
-import cv2
 import numpy as np
 
 from ..engine import Engine, Patch
 from ..fill.prompts import Prompt
 from ..imaging.colour import ColourSpace
-from ..imaging.files import reading, writing
+from ..imaging.files import memory, reading, writing
 from ..imaging.files.photograph import Format, Photograph
 from ..imaging.pixels import lay_over
 from ..replace.backgrounds import Background, Blur, Gradient
@@ -28,6 +27,7 @@ from .results import STANDARD_INPUT, Kind, Results, kind
 
 # What keeps one photo from being done keeps the next from it too.
 HOPELESS = (ErrorCode.CANCELLED, ErrorCode.MODEL_CORRUPT, ErrorCode.NO_MODEL, ErrorCode.NO_NETWORK)
+LARGE = 256 << 20  # bytes of a photo, beside which the memory of a model that is not used counts
 
 
 def run(settings: PhotoSettings) -> int:
@@ -77,8 +77,7 @@ def _tell(prompt: Prompt, settings: PhotoSettings) -> None:
 
 def _fault(error: Exception) -> UserError:
     """What a person is told of an exception that nobody foresaw."""
-    is_memory = isinstance(error, cv2.error) and error.code == cv2.Error.StsNoMem
-    if isinstance(error, MemoryError) or is_memory or type(error).__name__ == "OutOfMemoryError":  # torch's, of a GPU
+    if memory.is_lack(error) or type(error).__name__ == "OutOfMemoryError":  # torch's, of a GPU
         remedy = "Close other programs, or work on a smaller photo."
         return UserError(ErrorCode.NO_MEMORY, "There is not enough memory for this.", remedy)
     place = traceback.extract_tb(error.__traceback__)[-1]
@@ -103,6 +102,8 @@ def _work(
     for note in _notes(settings, photograph, format, targets):
         bar.say(_of(photo, note))
     mask, notes = _mask(engine, settings, photograph, bar)
+    if photograph.pixels.nbytes > LARGE:
+        engine.release_segmenter()
     for note in notes:
         bar.say(_of(photo, note))
     if settings.job == Job.SELECT:

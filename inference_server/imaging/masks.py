@@ -44,9 +44,10 @@ def feathered_inwards(mask: np.ndarray, feather: int, scale: float = 1.0) -> np.
 def grow_and_feather(mask: np.ndarray, grow: int, feather: int, scale: float = 1.0) -> np.ndarray:
     """The alpha (H, W) uint8 of an inpainted patch.
 
-    255 on the object and up to `grow` pixels (Euclidean) from it, falling to 0 over the next `feather` pixels.
-    grow = feather = 0 gives the mask as it is, its own soft values included.  scale: for the mask of a reduced image,
-    its pixels per pixel of grow and feather, at most 1.  Raises UserError for amounts below 0.
+    255 on the object and up to `grow` pixels (Euclidean) from it, falling to 0 over the next `feather` pixels.  A mask
+    that is nowhere over 127 was painted half transparent, and so is its alpha.  grow = feather = 0 gives the mask as it
+    is, its own soft values included.  scale: for the mask of a reduced image, its pixels per pixel of grow and feather,
+    at most 1.  Raises UserError for amounts below 0.
     """
     if grow < 0 or feather < 0:
         raise wrong_input("Grow and feather cannot be negative.")
@@ -59,10 +60,20 @@ def grow_and_feather(mask: np.ndarray, grow: int, feather: int, scale: float = 1
     if not reach:
         result[near] = mask[near]
         return result
+    peak = int(mask[near].max())
+    if peak > 127:
+        result[near] = _grown(mask[near] > 127, grow, feather, scale)
+    else:
+        weaker = _grown(mask[near] > peak / 2, grow, feather, scale)
+        result[near] = np.rint(weaker * np.float32(peak / 255)).astype(np.uint8)
+    return result
+
+
+def _grown(shape: np.ndarray, grow: int, feather: int, scale: float) -> np.ndarray:
+    """shape (h, w) bool, grown and feathered: (h, w) uint8."""
     # A reduced mask is only for previews, where an error of a hundredth does not matter.
     precision = cv2.DIST_MASK_PRECISE if scale == 1 else cv2.DIST_MASK_5
-    distance = cv2.distanceTransform((mask[near] <= 127).astype(np.uint8), cv2.DIST_L2, precision)
+    distance = cv2.distanceTransform((~shape).astype(np.uint8), cv2.DIST_L2, precision)
     # From the middle of a pixel to the middle of the nearest object pixel, half of which is the object itself.
     from_object = (distance - np.float32(0.5)) / np.float32(scale) + np.float32(0.5)
-    result[near] = np.rint(np.clip(1 - (from_object - grow) / (feather + 1), 0, 1) * 255)
-    return result
+    return np.asarray(np.rint(np.clip(1 - (from_object - grow) / (feather + 1), 0, 1) * 255).astype(np.uint8))

@@ -249,6 +249,7 @@ def raised(error):
     [
         (ValueError("odd"), "b.tif: Something went wrong that nobody foresaw (ValueError: odd, test_batches.py line"),
         (MemoryError(), "b.tif: There is not enough memory for this."),
+        (RuntimeError("Failed to allocate memory for requested buffer"), "b.tif: There is not enough memory for this."),
         (wrong_input("So it is."), "b.tif: So it is."),
     ],
 )

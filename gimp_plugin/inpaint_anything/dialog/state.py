@@ -121,8 +121,9 @@ class Progress:
 class DialogState:
     """Everything that decides what the dialog shows and does.
 
-    has_ready_mask: whether the image came with a mask, which is meant as long as there is no click.  encoded: whether
-    the server has the photo's embedding, so that hovering is answered quickly.
+    has_ready_mask: whether the image came with a mask, which is meant as long as there is no click.  applied: whether
+    results were inserted, and nothing was pointed at since.  encoded: whether the server has the photo's embedding, so
+    that hovering is answered quickly.
 
     proposals: the masks that are shown, the best first; asked: the query they are of, or will be; waiting: whether
     better ones are still to come.  known: final proposals by the key of their query, the latest last.  hovered: what
@@ -140,6 +141,7 @@ class DialogState:
     job: Job
     options: MaskOptions
     has_ready_mask: bool = False
+    applied: bool = False
     history: ClickHistory = field(default_factory=ClickHistory)
     phase: Phase = Phase.POINTING
     encoded: bool = False
@@ -223,6 +225,8 @@ class DialogState:
         """How the photo is used now."""
         if self.results:
             return Hint.COMPARE
+        if self.applied:
+            return Hint.APPLIED
         return Hint.MORE_CLICKS if self.history.entries else Hint.HOW_TO_POINT
 
     @property
@@ -288,11 +292,11 @@ def _photo_changed(state: DialogState, event: PhotoChanged) -> Step:
     """What was known of the former photo is forgotten."""
     before = (*_stop(state), *((CancelHover(),) if state.hovered else ()))
     state = replace(_without_results(state), history=event.history, has_ready_mask=event.has_ready_mask)
+    state = replace(state, applied=event.applied)
     state = replace(state, encoded=False, known=(), hovered=None, hover=None, revision=state.revision + 1)
     cancel = (CancelProposals(),) if state.waiting else ()
     state = replace(state, asked=None, waiting=False, proposals=(), choices=(), status=None)
     state, masks = _with_masks(state)
-    state = replace(state, status=Hint.APPLIED) if event.applied else state
     return state, (*before, *cancel, *masks, UpdatePromptHint(), RequestEncoding())
 
 
@@ -323,7 +327,7 @@ def _pointed(state: DialogState, history: ClickHistory) -> Step:
 def _decided(state: DialogState, **changes: Any) -> Step:
     """What is meant, or how, has changed: a job and its results no longer fit, and other masks may be meant."""
     stop = _stop(state)
-    state = replace(_without_results(state), revision=state.revision + 1, **changes)
+    state = replace(_without_results(state), revision=state.revision + 1, applied=False, **changes)
     state, masks = _with_masks(state)
     return state, (*stop, *masks)
 

@@ -10,7 +10,9 @@ from ...shared.errors import ErrorCode, UserError
 WORK = 500 << 20  # bytes, beside the image itself
 MEMINFO, STATUS = Path("/proc/meminfo"), Path("/proc/self/status")
 GROUP = Path("/sys/fs/cgroup")  # of a container: it sees its own
-LACK = re.compile(r"out of memory|bad_alloc|unable to allocate|not enough memory", re.IGNORECASE)
+LACK = re.compile(
+    r"out of memory|bad_alloc|(unable|failed) to allocate|(not enough|insufficient) memory", re.IGNORECASE
+)
 
 
 def require(count: int, name: str) -> None:

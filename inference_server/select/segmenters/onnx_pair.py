@@ -99,6 +99,7 @@ def load(files: dict[str, Path]) -> OnnxPair:
     """files: encoder.onnx and decoder.onnx.  Raises UserError where they are not such graphs."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    options.intra_op_num_threads = _threads()
     options.enable_mem_pattern = False  # with it the encoder takes 200 MB more, and no less time
     # Otherwise its threads spin for tens of milliseconds after each pass, when there is a mask to be drawn.
     options.add_session_config_entry("session.force_spinning_stop", "1")
@@ -118,6 +119,12 @@ def load(files: dict[str, Path]) -> OnnxPair:
             files["encoder.onnx"].parent, "SAM in two ONNX graphs", error, "onnx onnxruntime"
         ) from None
     return OnnxPair(encoder, decoder, outputs)
+
+
+def _threads() -> int:
+    """Threads of a pass: as many as $OMP_NUM_THREADS says, which other libraries follow too; 0 for one a core."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    return int(wanted) if wanted.isdecimal() else 0
 
 
 def _source(graph: onnx.GraphProto, name: str) -> str:
