@@ -430,7 +430,7 @@ class Lane:
 
 IN_GIMP = "tests/gimp"
 # They take about as long as all the others outside GIMP.
-OF_JOBS = ("tests/cli", "tests/select", "tests/remove", "tests/fill", "tests/replace", "tests/test_quality.py")
+OF_JOBS = ("tests/cli", "tests/select", "tests/remove", "tests/fill", "tests/replace")
 LANES = {
     lane.name: lane
     for lane in (
