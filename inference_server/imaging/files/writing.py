@@ -135,7 +135,8 @@ def losses(format: Format, photograph: Photograph) -> tuple[str, ...]:
 def write(path: Path, photograph: Photograph, format: Format, quality: int | None = None) -> None:
     """Write a photograph into a file that is there already, empty perhaps.
 
-    quality: 1 to 100; None: as the photograph's own file in the same format, else high.  Written in its own format a
+    quality: 1 to 100; None: as the photograph's own file in the same format, else high, and in WebP lossless where the
+    photograph's own file is.  Written in its own format a
     turned photograph stays stored as it was, in another one it is stored the way up it is shown.  Raises OSError, and
     UserError where there is not enough memory.
     """
@@ -145,7 +146,7 @@ def write(path: Path, photograph: Photograph, format: Format, quality: int | Non
     coding = _Coding(
         quality=quality or QUALITY.get(format, 0),
         jpeg=photograph.jpeg if is_same else None,
-        lossless=is_same and photograph.lossless,
+        lossless=quality is None and photograph.lossless,
         bits=_avif_bits(photograph),
     )
     with _explained(path):

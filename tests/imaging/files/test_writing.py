@@ -102,9 +102,18 @@ def test_nothing_is_invented(tmp_path, format):
     assert (again.exif, again.xmp, again.iptc, again.profile, again.texts, again.resolution) == (*[None] * 4, (), None)
 
 
+def test_what_was_not_lossy_is_not_in_webp_either_unless_a_quality_is_wanted(tmp_path):
+    photo = Photograph(pixels=soft(), format=Format.PNG)
+    again = written(tmp_path / "a", photo, Format.WEBP)
+    assert again.lossless and (again.pixels == photo.pixels).all()
+    (tmp_path / "b").touch()
+    writing.write(tmp_path / "b", photo, Format.WEBP, 80)
+    assert not reading.read(tmp_path / "b").lossless
+
+
 @pytest.mark.parametrize("format", [Format.WEBP, Format.AVIF])
 def test_metadata_in_webp_and_avif(tmp_path, format):
-    photo = turned_photo(Format.JPEG, 6, profile=PROFILE)
+    photo = turned_photo(Format.JPEG, 6, profile=PROFILE, lossless=False)
     again = written(tmp_path / "a", photo, format)
     assert again.profile == PROFILE and again.xmp == XMP % 1 and not again.lossless
     assert exif_fields(again.exif) == exif_fields(metadata.exif_for(exif(6), 1, (48, 64)))
