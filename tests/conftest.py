@@ -51,9 +51,15 @@ def models() -> Path:
 @pytest.fixture
 def home(tmp_path_factory, models, monkeypatch) -> Path:
     """A private folder of this test's own, with the real models in it."""
+    folder = new_home(tmp_path_factory, models)
+    monkeypatch.setenv(paths.HOME_VARIABLE, str(folder))
+    return folder
+
+
+def new_home(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Path:
+    """A private folder with the real models in it."""
     folder = tmp_path_factory.mktemp("home")
     shutil.copytree(models, folder / "models", copy_function=os.symlink)
-    monkeypatch.setenv(paths.HOME_VARIABLE, str(folder))
     return folder
 
 

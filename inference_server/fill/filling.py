@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from ..imaging import grain, windows
-from ..imaging.pixels import model_white, to_depth, usable_colours
+from ..imaging.pixels import full_value, model_white, to_depth, usable_colours
 from ..imaging.sampling import extrapolate, resize
 from ..shared.geometry import Window, whole
 from ..shared.monitor import Monitor
@@ -61,7 +61,7 @@ def fill(source: np.ndarray, hole: np.ndarray, sampler: Sampler, monitor: Monito
         part = crop(painted, band.seen_from(shown), shown, (band.width, band.height))
         part += grain.rows(noise, top, band.height, band.width)
         result[top : top + BAND, :, :3] = to_depth(part.clip(0, 1), source.dtype, scene.white)
-    result[..., 3:] = scene.white if source.dtype != np.float32 else 1  # what is painted is not transparent
+    result[..., 3:] = full_value(source.dtype)  # what is painted is not transparent
     return result
 
 

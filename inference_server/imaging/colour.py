@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .pixels import to_depth, to_uint16
+from .pixels import full_value, to_depth, to_uint16
 
 if TYPE_CHECKING:
     import pyvips
@@ -24,8 +24,8 @@ class ColourSpace:
     def __init__(self, profile: bytes | None = None) -> None:
         """profile: ICC, of RGB or grey values.  One that cannot be read, or fits neither, is taken for sRGB."""
         self._profile = profile
-        self._is_grey = _kind(profile) == b"GRAY"
-        if profile is not None and (_kind(profile) not in (b"RGB ", b"GRAY") or self._is_srgb()):
+        self._is_grey = profile_kind(profile) == b"GRAY"
+        if profile is not None and (profile_kind(profile) not in (b"RGB ", b"GRAY") or self._is_srgb()):
             self._profile = None
 
     def __eq__(self, other: object) -> bool:
@@ -51,7 +51,7 @@ class ColourSpace:
         result = np.empty_like(image, order="C")
         result[..., 3:] = image[..., 3:]
         rows = max(1, BAND // max(1, image.shape[1]))
-        white = 1.0 if image.dtype == np.float32 else float(np.iinfo(image.dtype).max)
+        white = full_value(image.dtype)
         for top in range(0, len(image), rows):
             deep = transform(to_uint16(image[top : top + rows, :, :3]))
             result[top : top + rows, :, :3] = to_depth(deep / np.float32(65535), image.dtype, white)
@@ -84,7 +84,7 @@ class ColourSpace:
         return bool(np.abs(seen.astype(np.float32) - colours).max() <= NEAR * 65535)
 
 
-def _kind(profile: bytes | None) -> bytes:
+def profile_kind(profile: bytes | None) -> bytes:
     """What a profile's values are, as its header says: b"RGB ", b"GRAY", b"CMYK", …"""
     return b"" if profile is None else profile[16:20]
 

@@ -62,11 +62,16 @@ def to_uint16(image: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(image, dtype=np.uint16)
 
 
+def full_value(depth: np.dtype) -> float:
+    """The value of an opaque sample of this depth, and of white: the largest of the type; 1 for float32."""
+    return 1.0 if depth == np.float32 else float(np.iinfo(depth).max)
+
+
 def white_value(image: np.ndarray) -> float:
     """The value of image (H, W, 3|4) that stands for 1: the largest of the type; for float32 the largest colour, if
     that is over 1."""
     if image.dtype != np.float32:
-        return float(np.iinfo(image.dtype).max)
+        return full_value(image.dtype)
     rows = (image[y : y + ROWS, :, :3] for y in range(0, len(image), ROWS))
     return max(1.0, *(float(np.max(part, where=np.isfinite(part), initial=1.0)) for part in rows))
 

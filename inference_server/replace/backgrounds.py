@@ -5,7 +5,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from ..imaging.pixels import to_depth, white_value
+from ..imaging.pixels import full_value, to_depth, white_value
 from ..shared.errors import wrong_input
 from ..shared.monitor import Monitor
 from ..shared.text import tr
@@ -61,7 +61,7 @@ def _gradient(image: np.ndarray, gradient: Gradient, monitor: Monitor) -> np.nda
     if any(c.shape != (3,) or not ((c >= 0) & (c <= 1)).all() for c in (top, bottom)):
         raise wrong_input("A colour must have three values between 0 and 1.")
     height, width = image.shape[:2]
-    full = 1.0 if image.dtype == np.float32 else white_value(image)
+    full = full_value(image.dtype)
     share = np.linspace(0, 1, height)[:, None] if height > 1 else np.array([[0.5]])
     colours = (top + (bottom - top) * share) * full
     if image.dtype == np.float32:
@@ -91,7 +91,7 @@ def _photo(image: np.ndarray, photo: np.ndarray, monitor: Monitor) -> np.ndarray
         np.clip(part, 0, None, out=part)  # a cubic overshoots
     if part.dtype == image.dtype:
         return part
-    full, ours = (1.0 if one.dtype == np.float32 else white_value(one) for one in (photo, image))
+    full, ours = full_value(photo.dtype), full_value(image.dtype)
     result = np.empty(part.shape, image.dtype)
     for k in range(0, height, BAND):
         monitor.report(0.8 + 0.2 * k / height)
@@ -101,7 +101,7 @@ def _photo(image: np.ndarray, photo: np.ndarray, monitor: Monitor) -> np.ndarray
 
 def _opaque(photo: np.ndarray, monitor: Monitor) -> np.ndarray:
     """photo (h, w, 3|4) of any depth as a new (h, w, 3) of the same, over white, without what is not a number."""
-    full = 1.0 if photo.dtype == np.float32 else white_value(photo)
+    full = full_value(photo.dtype)
     result = np.empty((*photo.shape[:2], 3), photo.dtype)
     brightest = white_value(photo) if photo.dtype == np.float32 else 0.0
     for y in range(0, len(photo), BAND):

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from ..imaging import windows
-from ..imaging.pixels import to_depth, white_value
+from ..imaging.pixels import full_value, to_depth, white_value
 from ..imaging.sampling import extrapolate, reduced, sample_at
 from ..shared.errors import wrong_input
 from ..shared.monitor import Monitor
@@ -49,9 +49,7 @@ def compose(
     if alpha.min() == 255:
         raise wrong_input("The mask covers everything: there is no background to replace.")
     monitor.report(0.0)
-    white = white_value(image)
-    opaque = white if image.dtype != np.float32 else 1.0
-    pixels = np.full(image.shape, opaque, image.dtype)
+    pixels = np.full(image.shape, full_value(image.dtype), image.dtype)
     pixels[..., :3] = background
     if cast_shadow is not None:
         factor = light.shading(image, alpha, cast_shadow)

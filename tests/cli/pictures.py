@@ -29,3 +29,11 @@ def scene() -> tuple[np.ndarray, np.ndarray]:
     mask = np.zeros((150, 200), np.uint8)
     mask[50:100, 75:125] = 255
     return photo, mask
+
+
+def put_scene(folder: Path, *names: str) -> None:
+    """Save the scene under these names, and its mask as mask.png."""
+    photo, mask = scene()
+    for name in names:
+        save(folder / name, photo)
+    save(folder / "mask.png", mask)

@@ -15,17 +15,14 @@ from inference_server.imaging.files import reading, writing
 from inference_server.imaging.files.photograph import Format
 from inference_server.shared.errors import wrong_input
 
-from .pictures import CLICK, load, save, scene
+from .pictures import CLICK, load, put_scene, save, scene
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """The working folder, with three photos, a mask, and what is none."""
     monkeypatch.chdir(tmp_path)
-    photo, mask = scene()
-    for name in ("a.png", "b.tif", "c.jpg"):
-        save(tmp_path / name, photo)
-    save(tmp_path / "mask.png", mask)
+    put_scene(tmp_path, "a.png", "b.tif", "c.jpg")
     (tmp_path / "broken.png").write_bytes(b"no picture")
     return tmp_path
 

@@ -12,7 +12,7 @@ import pytest
 
 from inference_server.__main__ import main
 
-from .pictures import CLICK, load, save, scene
+from .pictures import CLICK, load, put_scene
 
 REPOSITORY = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "inference_server"]
@@ -24,10 +24,7 @@ REMOVE = ("remove", "--mask", "mask.png")
 def folder(tmp_path, monkeypatch):
     """The working folder, with a photo and its mask."""
     monkeypatch.chdir(tmp_path)
-    photo, mask = scene()
-    for name in ("photo.png", "photo.tif", "photo.jpg"):
-        save(tmp_path / name, photo)
-    save(tmp_path / "mask.png", mask)
+    put_scene(tmp_path, "photo.png", "photo.tif", "photo.jpg")
     return tmp_path
 
 

@@ -1,7 +1,6 @@
 """What the tests inside GIMP share: a server of their own, and a way to run a scenario."""
 
 import os
-import shutil
 from pathlib import Path
 
 import cv2
@@ -10,6 +9,7 @@ import pytest
 from inference_server.shared import client, endpoint, paths
 
 from .. import small_pipelines
+from ..conftest import new_home
 from ..virtual_screen import seen, skip_without
 from . import screen
 from .running import RunningGimp, run_in_gimp
@@ -28,8 +28,7 @@ os.environ["LANGUAGE"] = "en"  # what the tests read of GIMP and of the plug-in,
 @pytest.fixture(scope="session")
 def shared_home(tmp_path_factory, models):
     """A private folder whose server serves all the tests here that do not mind."""
-    folder = tmp_path_factory.mktemp("home")
-    shutil.copytree(models, folder / "models", copy_function=os.symlink)
+    folder = new_home(tmp_path_factory, models)
     yield folder
     stop_server(folder)
 
@@ -79,8 +78,7 @@ def model(tmp_path_factory) -> str:
 @pytest.fixture(scope="module")
 def window_home(tmp_path_factory, models):
     """The private folder of the server that a module's GIMPs with windows share."""
-    folder = tmp_path_factory.mktemp("home")
-    shutil.copytree(models, folder / "models", copy_function=os.symlink)
+    folder = new_home(tmp_path_factory, models)
     yield folder
     stop_server(folder)
 

@@ -136,18 +136,25 @@ def test_a_window_gives_what_the_engine_gives_for_its_pixels(engine, described, 
     assert new.dtype == depth and (blend(image, new, alpha, painted.window) == expected).all()
 
 
+def removal_of(image: np.ndarray, mask: np.ndarray) -> tuple[Inpaint, list[bytes]]:
+    """The request to remove what a mask covers of an image, which is sent whole, and its frames."""
+    frames: list[bytes] = []
+    height, width = mask.shape
+    request = Inpaint(
+        job=Job.REMOVE,
+        image=ImageRef(width=width, height=height, key=""),
+        window=whole(width, height),
+        pixels=attach_pixels(image, frames),
+        target=Target(mask=attach_mask(mask, frames)),
+    )
+    return request, frames
+
+
 def test_what_is_sent_with_its_profile_is_worked_on_in_its_colours(engine, photo, rocket):
     profile = profiles.rgb(profiles.PROPHOTO, 1.8)
     wide = ColourSpace(profile).from_srgb(photo)
-    frames: list[bytes] = []
-    request = Inpaint(
-        job=Job.REMOVE,
-        image=ImageRef(width=640, height=427, key=""),
-        window=whole(640, 427),
-        pixels=attach_pixels(wide, frames),
-        target=Target(mask=attach_mask(rocket, frames)),
-        profile=len(frames),
-    )
+    request, frames = removal_of(wide, rocket)
+    request = replace(request, profile=len(frames))
     painted, got = result_of(engine, request, [*frames, profile])
     result = blend(wide, as_array(painted.pixels, got), as_array(painted.alpha, got), painted.window)
     assert (result == engine.remove(wide, rocket, profile=profile)).all()
@@ -158,14 +165,7 @@ def test_what_is_sent_with_its_profile_is_worked_on_in_its_colours(engine, photo
 def test_grey_and_alpha_come_back_as_they_were_sent(engine, photo, rocket, channels):
     opaque = np.full((427, 640), 255, np.uint8)
     image = photo[..., [1]] if channels == 1 else np.dstack([photo[..., : channels - 1], opaque])
-    frames: list[bytes] = []
-    request = Inpaint(
-        job=Job.REMOVE,
-        image=ImageRef(width=640, height=427, key=""),
-        window=whole(640, 427),
-        pixels=attach_pixels(image, frames),
-        target=Target(mask=attach_mask(rocket, frames)),
-    )
+    request, frames = removal_of(image, rocket)
     painted, got = result_of(engine, request, frames)
     assert painted.pixels.channels == channels
     alpha = as_array(painted.alpha, got)

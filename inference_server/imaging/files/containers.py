@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from . import metadata, profiles
-from .photograph import JpegCoding
+from .photograph import JpegCoding, Metadata
 from .tiff import DamagedError
 
 MOST = 1 << 26  # bytes of one piece of metadata
@@ -35,18 +35,12 @@ SAMPLINGS = {(1, 1): 0, (2, 1): 1, (2, 2): 2}  # of the brightness, where both c
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
+class Facts(Metadata):
     """What a file holds beside its pixels; fields as in `Photograph`.
 
     pictures: how many there are, films' frames included; notes: what follows the file's name in a sentence.
     """
 
-    profile: bytes | None = None
-    exif: bytes | None = None
-    xmp: bytes | None = None
-    iptc: bytes | None = None
-    texts: tuple[tuple[str, str], ...] = ()
-    resolution: float | None = None
     bits: int = 8
     jpeg: JpegCoding | None = None
     lossless: bool = True

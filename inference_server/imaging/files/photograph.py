@@ -32,17 +32,31 @@ class JpegCoding:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Photograph:
+class Metadata:
+    """What stands in a file beside its pixels, and goes back into one.
+
+    profile: ICC, of the pixels' values; None where they are sRGB or nothing is known.
+    exif: a TIFF structure, without "Exif" before it; xmp: the packet; iptc: bare IIM.
+    texts: (keyword, text) of a PNG's text chunks, or of a JPEG's comments.
+    resolution: pixels per inch.
+    """
+
+    profile: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    iptc: bytes | None = None
+    texts: tuple[tuple[str, str], ...] = ()
+    resolution: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Photograph(Metadata):
     """A photograph.
 
     pixels: (H, W, 3|4) uint8, uint16 or float32, RGB or RGBA with straight alpha, the way up they are shown; perhaps a
     turned view of another array.  A grey photograph has three equal channels, and its profile may be a grey one.
     format: of the file it came in.
-    profile: ICC, of the pixels' values; None where they are sRGB or nothing is known.
     orientation: EXIF's 1 to 8 as in the file; the pixels are turned already.
-    exif: a TIFF structure, without "Exif" before it; xmp: the packet; iptc: bare IIM.
-    texts: (keyword, text) of a PNG's text chunks, or of a JPEG's comments.
-    resolution: pixels per inch.
     bits: a sample's in the file: 8, 10, 12, 16 or 32.
     jpeg: how a JPEG was coded; lossless: whether the file held the pixels as they are.
     notes: sentences for the person on what was left out or converted.
@@ -50,14 +64,8 @@ class Photograph:
 
     pixels: np.ndarray
     format: Format
-    profile: bytes | None = None
     is_grey: bool = False
     orientation: int = 1
-    exif: bytes | None = None
-    xmp: bytes | None = None
-    iptc: bytes | None = None
-    texts: tuple[tuple[str, str], ...] = ()
-    resolution: float | None = None
     bits: int = 8
     jpeg: JpegCoding | None = None
     lossless: bool = True

@@ -20,6 +20,7 @@ import numpy as np
 import pyvips
 
 from ...shared.errors import UserError, wrong_input
+from ..colour import profile_kind
 from . import containers, mask_files, memory, metadata, profiles, tiff_pages
 from .containers import Facts
 from .photograph import Format, Photograph
@@ -327,7 +328,7 @@ def _decoded(picture: _Picture) -> tuple[np.ndarray, bool, list[str], bytes | No
 
 
 def _fits(profile: bytes, *, is_grey: bool) -> bool:
-    return profile[16:20] == b"RGB " or (is_grey and profile[16:20] == b"GRAY")
+    return profile_kind(profile) in ((b"RGB ", b"GRAY") if is_grey else (b"RGB ",))
 
 
 def _mask_loader(picture: _Picture) -> Callable[[], pyvips.Image]:

@@ -18,8 +18,9 @@ import PIL.Image
 import pyvips
 
 from ...shared.errors import wrong_input
+from ..colour import profile_kind
 from . import containers, memory, metadata, tiff
-from .photograph import Format, JpegCoding, Photograph
+from .photograph import Format, JpegCoding, Metadata, Photograph
 from .reading import turned
 
 SUFFIXES = {
@@ -64,15 +65,9 @@ WRITTEN_ANEW = {tiff.ORIENTATION, tiff.X_RESOLUTION, tiff.Y_RESOLUTION, tiff.RES
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Beside:
-    """What goes into a file beside its pixels; as in `Photograph`, but patched for the pixels as written."""
+class _Beside(Metadata):
+    """What goes into a file beside its pixels; patched for the pixels as written."""
 
-    profile: bytes | None = None
-    exif: bytes | None = None
-    xmp: bytes | None = None
-    iptc: bytes | None = None
-    texts: tuple[tuple[str, str], ...] = ()
-    resolution: float | None = None
     orientation: int = 1
 
 
@@ -199,7 +194,7 @@ def _is_opaque(pixels: np.ndarray) -> bool:
 
 
 def _is_for_grey(profile: bytes | None) -> bool:
-    return profile is not None and profile[16:20] == b"GRAY"
+    return profile_kind(profile) == b"GRAY"
 
 
 # The pixels
