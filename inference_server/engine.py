@@ -28,6 +28,7 @@ from .fill.prompts import Prompt
 from .imaging import masks, windows
 from .imaging.colour import SRGB, ColourSpace
 from .imaging.pixels import blend, to_proxy
+from .imaging.strokes import with_strokes
 from .models.catalogue import MODELS
 from .models.store import Store
 from .remove import inpainters, removal
@@ -38,7 +39,7 @@ from .select.prompts import checked, taken
 from .select.selector import EncodedImage, Mask, Selector
 from .shared.errors import wrong_input
 from .shared.geometry import Box, Point, Size, Window, whole
-from .shared.messages import Job, MaskOptions, ObjectPrompt, PaintOptions, Quality
+from .shared.messages import Job, MaskOptions, ObjectPrompt, PaintOptions, Quality, Stroke
 from .shared.monitor import UNWATCHED, Monitor
 from .shared.text import tr
 
@@ -301,18 +302,19 @@ class Engine:
         mask: np.ndarray,
         options: MaskOptions,
         *,
+        strokes: Sequence[Stroke] = (),
         seed: int = 0,
         colour: ColourSpace = SRGB,
         monitor: Monitor = UNWATCHED,
     ) -> Patch:
         """`remove`, giving only the new pixels and the alpha to lay them over the image with (`pixels.blend`).
 
-        Of the options grow and feather count; the mask already has the shadow if that is meant.  colour: of the image.
-        Raises UserError.
+        Of the options grow and feather count; the mask already has the shadow if that is meant.  strokes: drawn over
+        the mask by hand, in pixels of the image: they are not grown.  colour: of the image.  Raises UserError.
         """
         _check_image(image)
         _check_mask(mask, image)
-        alpha = _alpha(mask, options)
+        mask, alpha = _mask_and_alpha(mask, options, strokes)
         bounds = windows.bounds(alpha)
         if bounds is None or not mask.any():
             raise wrong_input("The mask is empty: there is nothing to remove.", "Click on an object.")
@@ -331,17 +333,18 @@ class Engine:
         paint: PaintOptions,
         options: MaskOptions,
         *,
+        strokes: Sequence[Stroke] = (),
         seed: int = 0,
         colour: ColourSpace = SRGB,
         monitor: Monitor = UNWATCHED,
     ) -> tuple[Patch, Prompt]:
         """`fill`, giving only the new pixels, the alpha to lay them over the image with, and what the model was given.
 
-        Options as in `remove_patch`.  Raises UserError.
+        Options and strokes as in `remove_patch`.  Raises UserError.
         """
         _check_image(image)
         _check_mask(mask, image)
-        alpha = _alpha(mask, options)
+        mask, alpha = _mask_and_alpha(mask, options, strokes)
         object_bounds, bounds = windows.bounds(mask), windows.bounds(alpha)
         if object_bounds is None or bounds is None:
             raise wrong_input("The mask is empty: there is nothing to fill.", "Click on an object.")
@@ -464,9 +467,14 @@ def _paint_options(prompt: str, negative: str, *, help_prompt: bool, quality: st
     return PaintOptions(prompt=prompt, negative=negative, help_prompt=help_prompt, quality=chosen, model=model)
 
 
-def _alpha(mask: np.ndarray, options: MaskOptions) -> np.ndarray:
-    """The mask (H, W) grown and feathered, by what suits the image's size where the options do not say."""
-    return masks.grow_and_feather(mask, *masks.suited(options.grow, options.feather, _size(mask)))
+def _mask_and_alpha(mask: np.ndarray, options: MaskOptions, strokes: Sequence[Stroke]) -> tuple[np.ndarray, np.ndarray]:
+    """The mask (H, W) with what was drawn by hand, and what is painted: the mask grown and feathered, by what suits the
+    image's size where the options do not say, with what was drawn over that."""
+    grow, feather = masks.suited(options.grow, options.feather, _size(mask))
+    alpha = masks.grow_and_feather(mask, grow, feather)
+    if not strokes:
+        return mask, alpha
+    return with_strokes(mask, strokes), with_strokes(alpha, strokes, feather)
 
 
 def _size(image: np.ndarray) -> Size:

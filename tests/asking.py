@@ -86,7 +86,7 @@ def preview_masks(
     **options: object,
 ) -> PreviewMasks:
     """The request.  options: the fields of MaskOptions."""
-    target = Target(prompt=prompt, rough_mask=rough_mask, mask=mask)
+    target = Target(prompts=(prompt,) if prompt else (), rough_mask=rough_mask, mask=mask)
     return PreviewMasks(job=job, image=image, target=target, options=MaskOptions(**options), quick=quick)
 
 

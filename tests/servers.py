@@ -39,7 +39,7 @@ def wait_until(happened, seconds: float = 10) -> None:
 def locate(connection: client.Client, photo: np.ndarray, monitor: Monitor = UNWATCHED) -> Located:
     """Where the rocket is."""
     image, frames = image_ref(photo)
-    message = Locate(job=Job.REMOVE, image=image, target=Target(prompt=AT_ROCKET))
+    message = Locate(job=Job.REMOVE, image=image, target=Target(prompts=(AT_ROCKET,)))
     return connection.request(message, frames, monitor=monitor)[0]
 
 

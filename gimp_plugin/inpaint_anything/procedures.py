@@ -150,7 +150,7 @@ def _insert(photo: "PhotoLayer", outcome: "Outcome", previous: Gimp.GroupLayer |
     """Put what was chosen in the dialog into the image, in the place of a previous group if there is one."""
     from .image.layers import ResultLayers
 
-    layers = ResultLayers(photo, outcome.settings, outcome.target.prompt, visible=outcome.visible, previous=previous)
+    layers = ResultLayers(photo, outcome.settings, outcome.target, visible=outcome.visible, previous=previous)
     with layers:
         for result in outcome.results:
             layers.add(result)
@@ -169,7 +169,7 @@ def _perform(photo: "PhotoLayer", settings: "JobSettings") -> "ResultLayers":
 
     with photo:
         target = read_target(photo, settings.job)
-        with ResultLayers(photo, settings, target.prompt) as layers:
+        with ResultLayers(photo, settings, target) as layers:
             try:
                 perform(PhotoJob(photo=photo, target=target, settings=settings), layers.add)
             except UserError as error:

@@ -7,13 +7,14 @@ about pictures.  Whatever a stranger may put into a request is checked here or i
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import partial, reduce
 
+import cv2
 import numpy as np
 
 from ..engine import Engine, Patch
 from ..fill.prompts import Prompt
-from ..imaging import masks, windows
+from ..imaging import masks, strokes, windows
 from ..imaging.colour import SRGB, ColourSpace
 from ..imaging.pixels import from_rgb, to_rgb
 from ..replace import backgrounds
@@ -43,6 +44,7 @@ from ..shared.messages import (
     Raster,
     Segment,
     Segmented,
+    Stroke,
     Target,
 )
 from ..shared.monitor import Monitor
@@ -87,7 +89,9 @@ def _preview_masks(engine: Engine, message: PreviewMasks, frames: Frames, monito
     size = _size(message.image)
     if _has_prompt(message.target):
         encoded = _encoded_whole(engine, message.image, frames, monitor)
-        prompt = _prompt(message.target, encoded, size, frames)
+        prompt, *others = _prompts(message.target, encoded, size, frames)
+        if others:
+            raise ProtocolError("masks are proposed for one object at a time")
         answers = engine.preview_masks(
             message.job, encoded, size, prompt, message.options, quick=message.quick, monitor=monitor
         )
@@ -109,15 +113,19 @@ def _preview_masks(engine: Engine, message: PreviewMasks, frames: Frames, monito
 def _locate(engine: Engine, message: Locate, frames: Frames, monitor: Monitor) -> Located:
     if message.paints:
         engine.demand(message.job, message.model)
-    size, score = _size(message.image), 1.0
-    if _has_prompt(message.target):
+    size, target = _size(message.image), message.target
+    drawn = strokes.bounds(_strokes(target), size)
+    parts, score = [drawn] if drawn else [], 1.0
+    if _has_prompt(target):
         encoded = _encoded(engine, message.image, frames, monitor)
-        mask = engine.select(encoded, size, _prompt(message.target, encoded, size, frames))
-        bounds, score = _bounds(mask), mask.score
-    elif message.target.bounds:
-        bounds = message.target.bounds
-    else:
-        raise ProtocolError("neither a prompt nor bounds")
+        found = [engine.select(encoded, size, prompt) for prompt in _prompts(target, encoded, size, frames)]
+        parts += map(_bounds, found)
+        score = min(mask.score for mask in found)
+    elif target.bounds:
+        parts.append(target.bounds)
+    if not parts:
+        raise ProtocolError("neither a prompt nor bounds nor strokes")
+    bounds = reduce(Window.union, parts)
     if not bounds.inside(*size):
         raise ProtocolError("the object is outside the image")
     window = engine.window_for(message.job, bounds, size, message.options)
@@ -128,6 +136,7 @@ def _segment(engine: Engine, message: Segment, frames: Frames, monitor: Monitor)
     window = _window(message.window, message.image)
     pixels = to_rgb(_pixels(message.pixels, frames, window))
     mask, score = _mask_in(engine, message, pixels, frames, monitor)
+    mask = strokes.with_strokes(mask, _strokes_in(message))
     part = windows.bounds(mask)
     if part is None:
         raise _no_object()
@@ -145,6 +154,7 @@ def _inpaint(engine: Engine, message: Inpaint, frames: Frames, monitor: Monitor,
     pixels = _pixels(message.pixels, frames, window)
     rgb = to_rgb(pixels)
     mask, score = _mask_in(engine, message, rgb, frames, monitor)
+    drawn = strokes.with_strokes(mask, _strokes_in(message))
     monitor = replace(monitor, on_preview=_sender_of_previews(send))
     for k in range(message.variations):
         seed, more = message.seed + k, message.variations - 1 - k
@@ -154,7 +164,7 @@ def _inpaint(engine: Engine, message: Inpaint, frames: Frames, monitor: Monitor,
             window=_in_image(patch.window, window),
             pixels=_attach_pixels(from_rgb(patch.pixels, pixels.shape[2]), packed),
             alpha=_attach_mask(patch.alpha, packed),
-            mask=_attach_mask(mask[patch.window.slices], packed),
+            mask=_attach_mask(drawn[patch.window.slices], packed),
             score=score,
             seed=seed,
             prompt=prompt.positive,
@@ -170,13 +180,17 @@ def _patch(
     engine: Engine, message: Inpaint, rgb: np.ndarray, mask: np.ndarray, frames: Frames, seed: int, monitor: Monitor
 ) -> tuple[Patch, Prompt]:
     """One variation, and what a model was given, if one was asked."""
-    options, colour = _options(message), _colour_space(message, frames)
-    if message.job == Job.FILL:
-        return engine.fill_patch(rgb, mask, message.paint, options, seed=seed, colour=colour, monitor=monitor)
+    options, drawn, colour = _options(message), _strokes_in(message), _colour_space(message, frames)
     if message.job == Job.REPLACE:
         background = message.paint if message.background is None else _background(message.background, frames)
-        return engine.replace_patch(rgb, mask, background, options, seed=seed, colour=colour, monitor=monitor)
-    return engine.remove_patch(rgb, mask, options, seed=seed, colour=colour, monitor=monitor), Prompt("")
+        kept = strokes.with_strokes(mask, drawn)
+        return engine.replace_patch(rgb, kept, background, options, seed=seed, colour=colour, monitor=monitor)
+    if message.job == Job.FILL:
+        return engine.fill_patch(
+            rgb, mask, message.paint, options, strokes=drawn, seed=seed, colour=colour, monitor=monitor
+        )
+    patch = engine.remove_patch(rgb, mask, options, strokes=drawn, seed=seed, colour=colour, monitor=monitor)
+    return patch, Prompt("")
 
 
 def _colour_space(message: Inpaint, frames: Frames) -> ColourSpace:
@@ -227,35 +241,63 @@ def _encoded_whole(engine: Engine, image: ImageRef, frames: Frames, monitor: Mon
 
 
 def _has_prompt(target: Target) -> bool:
-    """Whether the segmenter has to find the object."""
-    return target.prompt is not None or target.rough_mask is not None
+    """Whether the segmenter has to find an object."""
+    return bool(target.prompts) or target.rough_mask is not None
 
 
-def _prompt(target: Target, encoded: EncodedImage, size: Size, frames: Frames) -> messages.ObjectPrompt:
-    """What says which object is meant in an image of this size.  Raises UserError where nothing does."""
+def _prompts(target: Target, encoded: EncodedImage, size: Size, frames: Frames) -> list[messages.ObjectPrompt]:
+    """What says which objects are meant in an image of this size, at least one.  Raises UserError where one says
+    nothing."""
+    if len(target.prompts) > messages.MAX_OBJECTS:
+        raise ProtocolError(f"there can be {messages.MAX_OBJECTS} objects at most")
     height, width = encoded.proxy.shape[:2]
     rough = None if target.rough_mask is None else _mask(target.rough_mask, frames, (width, height))
-    return checked(target.prompt or messages.ObjectPrompt(), size, rough)
+    first, *others = target.prompts or (messages.ObjectPrompt(),)
+    return [checked(first, size, rough), *(checked(prompt, size) for prompt in others)]
+
+
+def _strokes(target: Target) -> tuple[Stroke, ...]:
+    """The target's strokes, in pixels of the image."""
+    for stroke in target.strokes:
+        if not stroke.path or len(stroke.path) % 3:
+            raise ProtocolError("a stroke is made of points, and a radius at each")
+        if not all(abs(number) <= messages.MAX_PIXELS for number in stroke.path):  # nor is any of them nan
+            raise ProtocolError("a stroke is far outside the image")
+        if not all(0 <= radius <= messages.MAX_RADIUS for radius in stroke.path[2::3]):
+            raise ProtocolError(f"a brush has a radius of 0 to {messages.MAX_RADIUS} pixels")
+    return target.strokes
+
+
+def _strokes_in(message: Segment | Inpaint) -> tuple[Stroke, ...]:
+    """The target's strokes, in pixels of the message's window."""
+    x, y = message.window[:2]
+    return tuple(stroke.moved(-x, -y) for stroke in _strokes(message.target))
 
 
 def _mask_in(
     engine: Engine, message: Segment | Inpaint, pixels: np.ndarray, frames: Frames, monitor: Monitor
 ) -> tuple[np.ndarray, float]:
-    """The object's mask (h, w) uint8 in the window whose pixels (h, w, 3|4) are given, and its score.
+    """The mask (h, w) uint8 of the objects in the window whose pixels (h, w, 3|4) are given, and its score, the least
+    where there are several.
 
-    With its shadow if that is asked for; a replacement deals with the shadow itself.
+    With their shadow if that is asked for; a replacement deals with the shadow itself.  Without the strokes.
     """
     target, window, score = message.target, message.window, 1.0
     if isinstance(message, Inpaint) and target.mask:
         mask = _mask(target.mask, frames, (window.width, window.height))
-    elif not _has_prompt(target):
-        raise ProtocolError("neither a prompt nor a mask")
-    else:
+    elif _has_prompt(target):
         size = _size(message.image)
         encoded = _encoded(engine, message.image, frames, monitor)
-        prompt = _prompt(target, encoded, size, frames)
-        found = engine.select(encoded, size, prompt, soft_edge=message.options.soft_edge)
-        mask, score = found.inside(window, pixels, monitor), found.score
+        found = [
+            engine.select(encoded, size, prompt, soft_edge=message.options.soft_edge)
+            for prompt in _prompts(target, encoded, size, frames)
+        ]
+        mask = reduce(cv2.max, (each.inside(window, pixels, monitor) for each in found))
+        score = min(each.score for each in found)
+    elif target.strokes:
+        return np.zeros((window.height, window.width), np.uint8), score
+    else:
+        raise ProtocolError("neither a prompt nor a mask nor strokes")
     if message.options.include_shadow and not (isinstance(message, Inpaint) and message.job == Job.REPLACE):
         monitor.report(0.0, tr("Looking for its shadow"))
         mask = engine.with_shadow(pixels, mask)

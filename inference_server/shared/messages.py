@@ -28,9 +28,11 @@ from .geometry import Box, Point, Window
 from .strenum import StrEnum
 from .text import Translatable
 
-VERSION = 5
+VERSION = 6
 MAX_PIXELS = 1 << 30
 MAX_VARIATIONS = 16
+MAX_OBJECTS = 64  # of a target
+MAX_RADIUS = 1 << 16  # pixels, of a brush
 
 
 class Job(StrEnum):
@@ -126,18 +128,39 @@ class ObjectPrompt:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Target:
-    """The object a request is about.  Either a prompt, a rough mask, or both; or a mask that is taken as it is.
+class Stroke:
+    """Part of a mask that was drawn by hand.
 
-    rough_mask: uint8, of the proxy's size: a hint, which the segmenter makes a mask of.  mask: uint8, 255 for the
-    object, of the size of the request's window, or of the proxy's where there is no window.  bounds: where the object
-    of a ready mask is, for requests that need no more.
+    path: x, y, radius, x, y, radius, …, the middle of the brush and its radius there, in pixels of the image.  adds:
+    whether this belongs to the mask or is taken out of it.  filled: whether what the path encloses is meant, as a lasso
+    does, and not what a brush has touched on it: its radii say nothing then.
     """
 
-    prompt: ObjectPrompt | None = None
+    path: tuple[float, ...]
+    adds: bool = True
+    filled: bool = False
+
+    def moved(self, dx: float, dy: float) -> "Stroke":
+        """The same of an image whose pixels lie so much further to the right and down."""
+        steps = dx, dy, 0.0
+        return replace(self, path=tuple(number + steps[k % 3] for k, number in enumerate(self.path)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """The objects a request is about: prompts, a rough mask, or both; or a mask that is taken as it is; or strokes.
+
+    prompts: one for each object; all of them together are meant.  rough_mask: uint8, of the proxy's size: a hint, which
+    the segmenter makes a mask of, together with the first prompt if there is one.  mask: uint8, 255 for the object, of
+    the size of the request's window, or of the proxy's where there is no window.  bounds: where the object of a ready
+    mask is, for requests that need no more.  strokes: drawn over all of these, in their order, the last one on top.
+    """
+
+    prompts: tuple[ObjectPrompt, ...] = ()
     rough_mask: Raster | None = None
     mask: Raster | None = None
     bounds: Window | None = None
+    strokes: tuple[Stroke, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Messages as bytes.  Standard library only.
 
-    [header, frame 0, frame 1, ...]        header = {"version": 4, "id": "…", "kind": "inpaint", "body": {…}}
+    [header, frame 0, frame 1, ...]        header = {"version": 6, "id": "…", "kind": "inpaint", "body": {…}}
 
 Nothing is pickled and nothing is trusted: `decode` checks every type and every length.
 """

@@ -329,7 +329,7 @@ def test_a_fill_is_located_with_what_a_model_should_see(painting, small_models, 
     frames: list[bytes] = []
     raster = attach(frames, 640, 427, 3, "uint8", proxy.tobytes())
     described = ImageRef(width=640, height=427, key=messages.image_key(640, 427, proxy.tobytes()), proxy=raster)
-    target = Target(prompt=ObjectPrompt(points=(CLICK,), labels=(1,)))
+    target = Target(prompts=(ObjectPrompt(points=(CLICK,), labels=(1,)),))
     message = Locate(job=Job.FILL, image=described, target=target, model=str(small_models / "sd15"))
     ((located, _),), _ = ask(painting, message, frames)
     assert located.window[2] >= 512 and located.window[3] == 427

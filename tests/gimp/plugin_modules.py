@@ -57,7 +57,7 @@ def documents_of_before(photo, notes):
         except Exception as error:
             found.append(str(error))
             continue
-        prompt = previous.target.prompt
+        (prompt,) = previous.target.prompts
         found.append(
             {
                 **seen_of(previous.settings),

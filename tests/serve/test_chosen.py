@@ -30,7 +30,7 @@ SIZE = (640, 427)  # of the photograph, which is its own proxy
 
 
 def located(engine, image, prompt: ObjectPrompt, rough_mask: Raster | None = None, frames=()) -> Located:
-    target = Target(prompt=prompt, rough_mask=rough_mask)
+    target = Target(prompts=(prompt,), rough_mask=rough_mask)
     found, _ = result_of(engine, Locate(job=Job.SELECT, image=image, target=target), frames)
     return found
 
@@ -56,14 +56,14 @@ def test_the_choice_after_the_last_point_is_what_is_located_segmented_and_painte
         assert np.abs(np.subtract(located(engine, known, prompt).bounds, proposal.place)).max() <= 8
         frames: list[bytes] = []
         pixels = attach_pixels(photo, frames)
-        message = Segment(image=known, target=Target(prompt=prompt), window=whole(*SIZE), pixels=pixels)
+        message = Segment(image=known, target=Target(prompts=(prompt,)), window=whole(*SIZE), pixels=pixels)
         segmented, packed = result_of(engine, message, frames)
         assert segmented.window == proposal.place
         assert extract(segmented.mask, packed) == extract(proposal.mask, refined[1])
     # The last of them, in a window that holds no more than a part of it.
     frames, window = [], Window(300, 200, 50, 100)
     pixels = attach_pixels(photo[window.slices], frames)
-    message = Inpaint(job=Job.REMOVE, image=known, target=Target(prompt=prompt), window=window, pixels=pixels)
+    message = Inpaint(job=Job.REMOVE, image=known, target=Target(prompts=(prompt,)), window=window, pixels=pixels)
     painted, packed = result_of(engine, message, frames)
     part = as_array(painted.mask, packed)
     assert overlap(part, proposed(refined, SIZE)[-1][painted.window.slices]) > 0.95

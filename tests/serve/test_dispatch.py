@@ -1,5 +1,6 @@
 """A request and its frames give what the engine gives for the whole image."""
 
+import math
 from dataclasses import replace
 
 import cv2
@@ -9,6 +10,7 @@ import pytest
 from inference_server.imaging import windows
 from inference_server.imaging.colour import ColourSpace
 from inference_server.imaging.pixels import blend
+from inference_server.imaging.strokes import with_strokes
 from inference_server.shared import messages
 from inference_server.shared.errors import ErrorCode, UserError
 from inference_server.shared.geometry import Window, whole
@@ -27,6 +29,7 @@ from inference_server.shared.messages import (
     PaintOptions,
     Raster,
     Segment,
+    Stroke,
     Target,
 )
 from inference_server.shared.wire import ProtocolError
@@ -36,7 +39,7 @@ from ..asking import AT_ROCKET, as_array, attach_mask, attach_pixels, image_ref,
 from ..conftest import new_engine
 from ..select.test_shadows import cast, ground, overlap, standing, taken
 
-ROCKET = Target(prompt=AT_ROCKET)
+ROCKET = Target(prompts=(AT_ROCKET,))
 LARGE = ImageRef(width=6000, height=4000, key="")
 WITH_SHADOW = MaskOptions(include_shadow=True)
 
@@ -79,13 +82,63 @@ def test_a_rough_mask_is_a_hint(engine, described, rocket):
     def locate(target: Target) -> messages.Located:
         return result_of(engine, Locate(job=Job.SELECT, image=image, target=target), frames)[0]
 
-    assert locate(Target(prompt=AT_ROCKET, rough_mask=rough)).bounds.height > 150
+    assert locate(Target(prompts=(AT_ROCKET,), rough_mask=rough)).bounds.height > 150
     assert locate(Target(rough_mask=rough)).bounds.height > 100, "no click is needed"
     with pytest.raises(ProtocolError):
-        locate(Target(prompt=AT_ROCKET, rough_mask=replace(rough, height=426)))
+        locate(Target(prompts=(AT_ROCKET,), rough_mask=replace(rough, height=426)))
     empty = attach_mask(np.zeros((427, 640), np.uint8), frames)
     with pytest.raises(UserError, match="rough mask is empty"):
         locate(Target(rough_mask=empty))
+
+
+SIGN = ObjectPrompt(box=(60.0, 330.0, 130.0, 400.0))
+
+
+def mask_of(engine, described, photo, target: Target, **options) -> np.ndarray:
+    """What is selected, (427, 640)."""
+    image, frames = described
+    frames = [*frames]
+    located, _ = result_of(engine, Locate(job=Job.SELECT, image=image, target=target), frames)
+    pixels = attach_pixels(photo[located.window.slices], frames)
+    request = Segment(image=image, target=target, window=located.window, pixels=pixels, options=MaskOptions(**options))
+    segmented, got = result_of(engine, request, frames)
+    return placed(segmented.mask, got, segmented.window, photo.shape[:2])
+
+
+def test_several_objects_are_meant_together(engine, described, photo):
+    one, other = (mask_of(engine, described, photo, Target(prompts=(prompt,))) for prompt in (AT_ROCKET, SIGN))
+    both = mask_of(engine, described, photo, Target(prompts=(AT_ROCKET, SIGN)))
+    assert np.array_equal(both, np.maximum(one, other)) and (both > 127).sum() > max(
+        (one > 127).sum(), (other > 127).sum()
+    )
+
+
+def test_what_is_drawn_by_hand_lies_over_what_is_found(engine, described, photo, rocket):
+    added = Stroke(path=(100.0, 100.0, 12.0, 140.0, 100.0, 12.0))
+    erased = Stroke(path=(320.0, 200.0, 400.0), adds=False)
+    found = mask_of(engine, described, photo, Target(prompts=(AT_ROCKET,), strokes=(added,)))
+    assert np.array_equal(found, with_strokes(rocket, [added]))
+    only = mask_of(engine, described, photo, Target(prompts=(AT_ROCKET,), strokes=(erased, added)))
+    assert np.array_equal(only, with_strokes(np.zeros_like(rocket), [added]))
+
+
+def test_strokes_alone_need_no_model(tmp_path, photo):
+    engine = new_engine(tmp_path)
+    target = Target(strokes=(Stroke(path=(100.0, 100.0, 12.0)), Stroke(path=(100.0, 90.0, 5.0), adds=False)))
+    image = ImageRef(width=640, height=427, key="")
+    located, _ = result_of(engine, Locate(job=Job.REMOVE, image=image, target=target))
+    assert located.bounds == Window(87, 87, 26, 26)
+    frames: list[bytes] = []
+    pixels = attach_pixels(photo[located.window.slices], frames)
+    request = Inpaint(job=Job.REMOVE, image=image, target=target, window=located.window, pixels=pixels)
+    painted, got = result_of(engine, request, frames)
+    alpha = placed(painted.alpha, got, painted.window, photo.shape[:2])
+    assert alpha[105, 100] == 255 and not alpha[86:94, 98:103].any(), "what was erased stays as it is"
+    assert 0 < alpha[100, 113] < 255, "what was painted is not grown, and has a soft edge"
+    assert np.array_equal(
+        placed(painted.mask, got, painted.window, photo.shape[:2]),
+        with_strokes(np.zeros((427, 640), np.uint8), target.strokes),
+    )
 
 
 def test_an_image_that_the_server_does_not_know_is_asked_for(engine):
@@ -197,7 +250,7 @@ def test_growth_suits_the_whole_image_not_the_window(engine):
 
 # -- with the shadow
 
-FIGURE = Target(prompt=ObjectPrompt(points=((170, 140),), labels=(1,)))
+FIGURE = Target(prompts=(ObjectPrompt(points=((170, 140),), labels=(1,)),))
 
 
 @pytest.fixture(scope="module")
@@ -218,7 +271,7 @@ def test_a_shadow_is_in_the_mask_that_is_selected_only_where_it_is_asked_for(eng
     request = Segment(image=photo, target=FIGURE, window=located.window, pixels=pixels, options=options)
     segmented, got = result_of(engine, request, frames)
     found = placed(segmented.mask, got, segmented.window, shadow.shape)
-    alone = engine.segment(image, FIGURE.prompt.points, FIGURE.prompt.labels)[0].alpha
+    alone = engine.segment(image, FIGURE.prompts[0].points, FIGURE.prompts[0].labels)[0].alpha
     assert (found == (engine.with_shadow(image, alone) if include_shadow else alone)).all()
     assert (overlap((found > 0) & (alone == 0), shadow) > 0.8) == include_shadow
 
@@ -278,6 +331,12 @@ def segment(window: Window, target: Target = ROCKET) -> Segment:
     "message",
     [
         locate(target=Target()),
+        locate(target=Target(strokes=(Stroke(path=()),))),
+        locate(target=Target(strokes=(Stroke(path=(5.0, 5.0)),))),
+        locate(target=Target(strokes=(Stroke(path=(5.0, 5.0, -1.0)),))),
+        locate(target=Target(strokes=(Stroke(path=(5.0, math.nan, 1.0)),))),
+        locate(target=Target(strokes=(Stroke(path=(5.0, 5.0, 1e9)),))),
+        locate(target=Target(strokes=(Stroke(path=(5.0, 5.0, 9.0), adds=False),))),
         locate(target=Target(mask=Raster(640, 427, 1, Depth.UINT8, 0))),
         locate(target=Target(bounds=Window(600, 400, 100, 100))),
         locate(target=Target(bounds=Window(5, 5, 0, 5))),
@@ -312,6 +371,12 @@ def segment(window: Window, target: Target = ROCKET) -> Segment:
 def test_requests_that_contradict_themselves_are_refused(engine, message):
     with pytest.raises(ProtocolError):
         result_of(engine, message, [*FRAME, b"\xff" * 300 + bytes(300)])
+
+
+def test_there_is_an_end_to_objects(engine, described):
+    image, frames = described
+    with pytest.raises(ProtocolError, match="objects at most"):
+        result_of(engine, locate(image, Target(prompts=(AT_ROCKET,) * (messages.MAX_OBJECTS + 1))), frames)
 
 
 def test_a_proxy_under_another_images_key_is_refused(engine, described):

@@ -157,7 +157,7 @@ def test_what_is_shown_is_what_is_painted(engine, large, job, grow, feather):
     prompt = ObjectPrompt(points=((CLICK[0] * 4 + 2, CLICK[1] * 4 + 2),), labels=(1,))
     shown = proposed(result_of(engine, preview_masks(job, image, prompt, grow=grow, feather=feather), frames), size)[0]
     pixels = attach_pixels(large, frames)
-    segment = Segment(image=image, target=Target(prompt=prompt), window=whole(2560, 1708), pixels=pixels)
+    segment = Segment(image=image, target=Target(prompts=(prompt,)), window=whole(2560, 1708), pixels=pixels)
     found, packed = result_of(engine, segment, frames)
     mask = np.zeros((1708, 2560), np.uint8)
     mask[found.window.slices] = as_array(found.mask, packed)
@@ -168,7 +168,7 @@ def test_what_is_shown_is_what_is_painted(engine, large, job, grow, feather):
 def test_what_is_shown_is_what_a_removal_shows_its_pixels_through(engine, known, photo):
     """The photo is its own proxy, so nothing but where the window ends may differ."""
     shown = proposed(result_of(engine, preview_masks(Job.REMOVE, known, AT_ROCKET)), SIZE)[0]
-    target, frames = Target(prompt=AT_ROCKET), []
+    target, frames = Target(prompts=(AT_ROCKET,)), []
     located, _ = result_of(engine, Locate(job=Job.REMOVE, image=known, target=target))
     pixels = attach_pixels(photo[located.window.slices], frames)
     inpaint = Inpaint(job=Job.REMOVE, image=known, target=target, window=located.window, pixels=pixels)
@@ -297,7 +297,7 @@ def raster(height: int, channels: int, depth: Depth) -> Raster:
         Target(),
         Target(mask=raster(426, 1, Depth.UINT8)),
         Target(mask=raster(427, 1, Depth.FLOAT32)),
-        Target(prompt=AT_ROCKET, rough_mask=raster(427, 2, Depth.UINT16)),
+        Target(prompts=(AT_ROCKET,), rough_mask=raster(427, 2, Depth.UINT16)),
     ],
 )
 def test_what_contradicts_itself_is_refused(engine, known, target):

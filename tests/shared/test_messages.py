@@ -204,7 +204,7 @@ def test_a_mask_takes_a_hundredth_of_its_size():
 def test_a_request_holds_everything_its_job_needs():
     prompt = ObjectPrompt(points=((1.0, 2.0),), labels=(1,), box=(0.0, 0.0, 4.0, 4.0))
     image = ImageRef(width=10, height=10, key="key", proxy=Raster(10, 10, 3, Depth.UINT8, 0))
-    target = Target(prompt=prompt, rough_mask=Raster(10, 10, 1, Depth.UINT8, 1, packed=True))
+    target = Target(prompts=(prompt,), rough_mask=Raster(10, 10, 1, Depth.UINT8, 1, packed=True))
     for message in (
         Locate(job=Job.REMOVE, image=image, target=target),
         Inpaint(
@@ -217,7 +217,7 @@ def test_a_request_holds_everything_its_job_needs():
         ),
     ):
         _, arrived, _ = decode(encode("1", message))
-        assert arrived == message and type(arrived.job) is Job and type(arrived.target.prompt.box) is tuple
+        assert arrived == message and type(arrived.job) is Job and type(arrived.target.prompts[0].box) is tuple
 
 
 @pytest.mark.parametrize("value", ["sharpen", "REMOVE", "", 0, None, ["remove"], {}])

@@ -6,7 +6,7 @@ from gi.repository import Gegl, Gimp
 
 from inference_server.shared.errors import wrong_input
 from inference_server.shared.geometry import Window
-from inference_server.shared.messages import TITLES, Job, ObjectPrompt
+from inference_server.shared.messages import TITLES, Job
 from inference_server.shared.text import tr
 
 from ..i18n import _
@@ -14,7 +14,7 @@ from ..job_settings import JobSettings
 from . import notes
 from .notes import JobNote, PaintedWith
 from .photo_layer import PhotoLayer
-from .target import mask_digest
+from .target import ObjectTarget, mask_digest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,13 +45,13 @@ class ResultLayers:
         self,
         photo: PhotoLayer,
         settings: JobSettings,
-        prompt: ObjectPrompt | None,
+        target: ObjectTarget,
         *,
         visible: int = 0,
         previous: Gimp.GroupLayer | None = None,
     ) -> None:
         """visible: which of the results is to be seen.  previous: a group whose place this one takes."""
-        self._photo, self._settings, self._prompt = photo, settings, prompt
+        self._photo, self._settings, self._target = photo, settings, target
         self._visible, self._previous = visible, previous
         self.group: Gimp.GroupLayer | None = None
         self.count = 0
@@ -112,13 +112,15 @@ class ResultLayers:
         return group
 
     def _note(self, score: float) -> JobNote:
+        ready = self._target.mask is not None and not self._target.rough
         return JobNote(
             job=self._settings.job,
             layer=self._photo.name,
             tattoo=self._photo.tattoo,
             origin=self._photo.offset,
             settings=self._settings,
-            prompt=self._prompt,
+            prompts=self._target.prompts,
+            strokes=() if ready else self._target.strokes,  # which are in the mask then
             score=score,
         )
 

@@ -5,14 +5,18 @@ somebody has painted on it.  Documents made by older versions have the same keys
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import TypeVar
 
 from gi.repository import Gimp
 
-from inference_server.shared.messages import Job, ObjectPrompt, Quality
+from inference_server.shared.messages import Job, ObjectPrompt, Quality, Stroke
 
 from .. import job_settings
 from ..job_settings import JobSettings, Source
+
+T = TypeVar("T")
 
 PARASITE = "inpaint-anything-job"
 FLAGS = Gimp.PARASITE_PERSISTENT | Gimp.PARASITE_UNDOABLE
@@ -23,8 +27,8 @@ class JobNote:
     """What a group came from.
 
     layer, tattoo: the photo's layer, by its name and by GIMP's number for it, 0 where that is not known.  origin: the
-    photo's top left in the image then, None where that is not known.  prompt: None where a mask was given.  score: of
-    the mask, 0 to 1.
+    photo's top left in the image then, None where that is not known.  prompts, strokes: what was marked, one prompt for
+    each object; none of both where a mask was given.  score: of the mask, 0 to 1.
     """
 
     job: Job
@@ -32,8 +36,14 @@ class JobNote:
     tattoo: int
     origin: tuple[int, int] | None
     settings: JobSettings
-    prompt: ObjectPrompt | None
+    prompts: tuple[ObjectPrompt, ...]
+    strokes: tuple[Stroke, ...]
     score: float
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether the person has marked what is meant, so that it can be found again."""
+        return bool(self.prompts or self.strokes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +67,9 @@ def note_job(group: Gimp.GroupLayer, note: JobNote) -> None:
             "tattoo": note.tattoo,
             "origin": note.origin,
             "settings": job_settings.to_json(note.settings),
-            "clicks": asdict(note.prompt) if note.prompt else None,
+            "clicks": asdict(note.prompts[0]) if note.prompts else None,  # which older versions read
+            "objects": [asdict(prompt) for prompt in note.prompts],
+            "strokes": [asdict(stroke) for stroke in note.strokes],
             "score": note.score,
         },
     )
@@ -94,7 +106,8 @@ def job_of(group: Gimp.GroupLayer) -> JobNote | None:
         tattoo=tattoo if isinstance(tattoo, int) else 0,
         origin=_origin(found.get("origin")),
         settings=job_settings.from_json(job, {"source": Source.LAYER.value, **settings}),  # as it was always once
-        prompt=_prompt(found.get("clicks")),
+        prompts=_all_of(_prompt, found.get("objects", [found.get("clicks")])),
+        strokes=_all_of(_stroke, found.get("strokes")),
         score=score if isinstance(score, float) else 0.0,
     )
 
@@ -122,6 +135,21 @@ def _origin(noted: object) -> tuple[int, int] | None:
     match noted:
         case [int(x), int(y)]:
             return x, y
+    return None
+
+
+def _all_of(read: Callable[[object], T | None], noted: object) -> tuple[T, ...]:
+    """What can be read of a list in a note."""
+    found = map(read, noted) if isinstance(noted, list) else ()
+    return tuple(each for each in found if each is not None)
+
+
+def _stroke(noted: object) -> Stroke | None:
+    """A stroke as JSON gave it; None where it cannot be read."""
+    match noted:
+        case {"path": [*numbers], "adds": bool(adds), "filled": bool(filled)} if numbers and len(numbers) % 3 == 0:
+            if all(isinstance(number, int | float) for number in numbers):
+                return Stroke(path=tuple(map(float, numbers)), adds=adds, filled=filled)
     return None
 
 

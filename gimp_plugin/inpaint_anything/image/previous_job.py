@@ -15,7 +15,7 @@ from .target import ObjectTarget, mask_bounds, mask_digest
 
 @dataclass(frozen=True, kw_only=True)
 class PreviousJob:
-    """A job that was done.  target: its prompt or, where the person has painted on it since, its mask."""
+    """A job that was done.  target: what was marked or, where the person has painted on it since, its mask."""
 
     group: Gimp.GroupLayer
     photo: PhotoLayer
@@ -68,16 +68,19 @@ def _photo_layer(image: Gimp.Image, note: JobNote, group: Gimp.GroupLayer) -> Gi
 
 
 def _target(photo: PhotoLayer, group: Gimp.GroupLayer, note: JobNote) -> ObjectTarget:
-    """The prompt, or the mask where there was no prompt or somebody has painted on it.  Raises UserError."""
+    """What was marked, or the mask where nothing was or somebody has painted on it.  Raises UserError."""
     children = [layer for layer in group.get_children() if isinstance(layer, Gimp.Layer)]
     mask = next((layer for layer in children if notes.mask_digest_of(layer) is not None), None)
-    if mask and (note.prompt is None or mask_digest(mask) != notes.mask_digest_of(mask)):
+    if mask and (not note.is_marked or mask_digest(mask) != notes.mask_digest_of(mask)):
         bounds = mask_bounds(photo, mask)
         if bounds is None:
             raise wrong_input("The mask is outside the photo's layer.", "Move it back, or do it anew.")
         return ObjectTarget(mask=mask, bounds=bounds)
-    if note.prompt is None:
+    if not note.is_marked:
         raise wrong_input("The mask this was made with is no longer in the group.", "Do it anew.")
     origin = note.origin or photo.offset
-    moved = origin[0] - photo.offset[0], origin[1] - photo.offset[1]
-    return ObjectTarget(prompt=note.prompt.moved(*moved))
+    dx, dy = origin[0] - photo.offset[0], origin[1] - photo.offset[1]
+    return ObjectTarget(
+        prompts=tuple(prompt.moved(dx, dy) for prompt in note.prompts),
+        strokes=tuple(stroke.moved(dx, dy) for stroke in note.strokes),
+    )

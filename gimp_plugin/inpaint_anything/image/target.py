@@ -13,7 +13,7 @@ from gi.repository import Gegl, Gimp  # noqa: E402  gi wants the versions first
 
 from inference_server.shared.errors import wrong_input  # noqa: E402
 from inference_server.shared.geometry import Box, Point, Window  # noqa: E402
-from inference_server.shared.messages import Job, ObjectPrompt  # noqa: E402
+from inference_server.shared.messages import Job, ObjectPrompt, Stroke  # noqa: E402
 from inference_server.shared.text import tr  # noqa: E402
 
 from .photo_layer import PhotoLayer  # noqa: E402
@@ -24,16 +24,18 @@ HOW_TO_POINT = "Click on the object with the Paths tool (B), one anchor a click,
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectTarget:
-    """Which object is meant, in the photo's own pixels: a prompt, or what `mask` covers within `bounds`.
+    """Which objects are meant, in the photo's own pixels: prompts, or what `mask` covers within `bounds`.
 
-    mask: the selection, or a layer that holds a mask.  rough: whether the mask is only a hint at what is meant, beside
-    the prompt; otherwise it is taken as it is, and there is no prompt.
+    prompts: one for each object.  mask: the selection, or a layer that holds a mask.  rough: whether the mask is only a
+    hint at what is meant, beside the prompt; otherwise it is taken as it is, and there is no prompt.  strokes: drawn
+    over these by hand.
     """
 
-    prompt: ObjectPrompt | None = None
+    prompts: tuple[ObjectPrompt, ...] = ()
     mask: Gimp.Drawable | None = None
     bounds: Window | None = None
     rough: bool = False
+    strokes: tuple[Stroke, ...] = ()
 
 
 def read_target(photo: PhotoLayer, job: Job) -> ObjectTarget:
@@ -41,7 +43,7 @@ def read_target(photo: PhotoLayer, job: Job) -> ObjectTarget:
     include, exclude = _paths(photo.image)
     prompt = _prompt(photo, include, exclude)
     if prompt:
-        return ObjectTarget(prompt=prompt)
+        return ObjectTarget(prompts=(prompt,))
     if Gimp.Selection.is_empty(photo.image):
         raise wrong_input("Nothing says which object is meant: there is no path and no selection.", HOW_TO_POINT)
     bounds = _selected(photo)
@@ -51,7 +53,7 @@ def read_target(photo: PhotoLayer, job: Job) -> ObjectTarget:
     if job == Job.SELECT:
         x, y, width, height = bounds
         box = ObjectPrompt(box=(x, y, x + width, y + height))
-        return ObjectTarget(prompt=box, mask=selection, rough=True)
+        return ObjectTarget(prompts=(box,), mask=selection, rough=True)
     return ObjectTarget(mask=selection, bounds=bounds)
 
 

@@ -81,8 +81,8 @@ class PhotoJob:
             arrived(JobResult(window=segmented.window, score=segmented.score, mask=extract(segmented.mask, frames)))
             return
         mask = None
-        if not self.target.prompt:
-            mask = yield from self._ready_mask(located.window)
+        if self.target.mask is not None and not self.target.rough:
+            mask = yield from window_mask(self.photo, self.target.mask, located.window)
         inpaint = self._inpaint(located.window, pixels, mask, background, background_frames)
         arrived(self._result(*(yield from _asked(inpaint))))
 
@@ -120,7 +120,7 @@ class PhotoJob:
         message = Locate(
             job=self.settings.job,
             image=self._image(),
-            target=self._target(frames) if self.target.prompt else Target(bounds=self.target.bounds),
+            target=self._target(frames),
             options=self.settings.mask_options,
             paints=self.settings.paints,
             model=self.settings.model,
@@ -146,14 +146,14 @@ class PhotoJob:
         background: Background | None,
         background_frames: list[bytes],
     ) -> PhotoRequest[Inpainted]:
-        """mask: of the window, packed, where there is no prompt."""
+        """mask: of the window, packed, where it is taken as it is."""
         settings, frames = self.settings, [*background_frames]
         raster = self._attach_pixels(frames, window, pixels)
-        target = Target(prompt=self.target.prompt)
+        target = Target(prompts=self.target.prompts, strokes=self.target.strokes)
         if mask is not None:
             frames.append(mask)
             packed = Raster(window.width, window.height, 1, Depth.UINT8, len(frames) - 1, packed=True)
-            target = Target(mask=packed, bounds=self.target.bounds)
+            target = Target(mask=packed, bounds=self.target.bounds, strokes=self.target.strokes)
         profile = self.photo.profile
         if profile is not None:
             frames.append(profile)
@@ -174,20 +174,17 @@ class PhotoJob:
 
     def _image(self) -> ImageRef:
         """The photo; with its hash only where a prompt is about what it shows."""
-        return self.photo.ref if self.target.prompt else self.photo.size_ref
+        return self.photo.ref if self.target.prompts else self.photo.size_ref
 
     def _proxy(self) -> Proxy | None:
-        return self.photo.proxy if self.target.prompt else None
+        return self.photo.proxy if self.target.prompts else None
 
     def _target(self, frames: list[bytes]) -> Target:
-        """The prompt, with the rough mask where there is one."""
-        rough = _attach_proxy_mask(self.photo, self.target, frames) if self.target.rough else None
-        return Target(prompt=self.target.prompt, rough_mask=rough)
-
-    def _ready_mask(self, window: Window) -> Generator[None, None, bytes]:
-        """What the mask that is taken as it is covers of the window, packed."""
-        assert self.target.mask is not None  # a target without a prompt has one
-        return window_mask(self.photo, self.target.mask, window)
+        """What is meant, as far as the photo's small copy shows it."""
+        target = self.target
+        rough = _attach_proxy_mask(self.photo, target, frames) if target.rough else None
+        bounds = None if target.rough else target.bounds
+        return Target(prompts=target.prompts, rough_mask=rough, bounds=bounds, strokes=target.strokes)
 
     def _attach_pixels(self, frames: list[bytes], window: Window, pixels: bytes) -> Raster:
         return attach(frames, window.width, window.height, self.photo.channels, self.photo.depth, pixels)
@@ -229,7 +226,7 @@ def preview_request(
     message = PreviewMasks(
         job=settings.job,
         image=photo.ref,
-        target=Target(prompt=target.prompt, rough_mask=raster) if target.prompt else Target(mask=raster),
+        target=Target(prompts=target.prompts, rough_mask=raster) if target.prompts else Target(mask=raster),
         options=settings.mask_options,
         quick=quick,
     )

@@ -1,0 +1,87 @@
+"""Brush strokes and lassos over a mask (H, W) uint8, 255 = the object.  Pure functions over `messages.Stroke`."""
+
+import math
+from collections.abc import Iterable, Sequence
+from itertools import groupby, pairwise
+
+import cv2
+import numpy as np
+
+from ..shared.geometry import Size, Window, whole
+from ..shared.messages import Stroke
+from .masks import grow_and_feather
+
+FRACTION_BITS = 4  # of the coordinates that OpenCV draws with: a sixteenth of a pixel
+RIM = 0.5  # pixels: OpenCV also fills the pixels that an edge runs through
+
+
+def with_strokes(mask: np.ndarray, strokes: Sequence[Stroke], feather: int = 0) -> np.ndarray:
+    """mask (H, W) uint8 with strokes drawn over it in their order, the last one on top: a new array, of the same shape.
+
+    strokes: in the mask's pixels; what lies outside the mask is cut off.  feather: pixels over which what a brush added
+    falls to 0 outside its edge; what one erased is erased with a hard edge, so that nothing painted reaches into it.
+    """
+    result = mask.copy()
+    for adds, run in groupby(strokes, lambda stroke: stroke.adds):
+        drawn = _drawn(run, whole(mask.shape[1], mask.shape[0]))
+        if adds:
+            cv2.max(result, grow_and_feather(drawn, 0, feather) if feather else drawn, dst=result)
+        else:
+            cv2.min(result, np.uint8(255) - drawn, dst=result)
+    return result
+
+
+def bounds(strokes: Iterable[Stroke], size: Size) -> Window | None:
+    """The part of an image of this (width, height) that strokes add to; None where they add nothing there."""
+    reached: Window | None = None
+    for stroke in strokes:
+        if stroke.adds and (reach := _reach(stroke, whole(*size))):
+            reached = reach.union(reached) if reached else reach
+    return reached
+
+
+def _drawn(strokes: Iterable[Stroke], window: Window) -> np.ndarray:
+    """(h, w) uint8, 255 where one of the strokes was drawn, else 0."""
+    canvas = np.zeros((window.height, window.width), np.uint8)
+    for stroke in strokes:
+        reach = _reach(stroke, window)
+        if reach:
+            # OpenCV does not cut long shapes at the edge of large arrays quickly: it is given the part they reach.
+            part = np.zeros((reach.height, reach.width), np.uint8)
+            points = np.reshape(stroke.path, (-1, 3)) - (reach.x + 0.5, reach.y + 0.5, 0)  # from a pixel's middle
+            _draw(part, points, filled=stroke.filled)
+            there = canvas[reach.slices]
+            cv2.max(there, part, dst=there)
+    return canvas
+
+
+def _draw(canvas: np.ndarray, points: np.ndarray, *, filled: bool) -> None:
+    """Draw a path, points (n, 3) as x, y, radius, with 255."""
+    if filled:
+        _fill(canvas, points[:, :2])
+        return
+    points = np.column_stack([points[:, :2], (points[:, 2] - RIM).clip(min=0)])
+    for x, y, radius in np.rint(points * (1 << FRACTION_BITS)).astype(int).tolist():
+        cv2.circle(canvas, (x, y), radius, 255, -1, cv2.LINE_8, FRACTION_BITS)
+    for (x0, y0, r0), (x1, y1, r1) in pairwise(points):
+        length = math.hypot(x1 - x0, y1 - y0)
+        if length:
+            across = np.array([y0 - y1, x1 - x0]) / length
+            a, b = np.array([x0, y0]), np.array([x1, y1])
+            _fill(canvas, np.array([a + across * r0, b + across * r1, b - across * r1, a - across * r0]))
+
+
+def _fill(canvas: np.ndarray, corners: np.ndarray) -> None:
+    polygon = np.rint(corners * (1 << FRACTION_BITS)).astype(np.int32)
+    cv2.fillPoly(canvas, [polygon], 255, cv2.LINE_8, FRACTION_BITS)
+
+
+def _reach(stroke: Stroke, window: Window) -> Window | None:
+    """The part of a window that a stroke may reach; None where it passes by."""
+    points = np.reshape(stroke.path, (-1, 3))
+    radius = np.zeros(len(points)) if stroke.filled else points[:, 2]
+    if not len(points):
+        return None
+    x0, y0 = (math.floor((points[:, k] - radius).min()) - 1 for k in (0, 1))
+    x1, y1 = (math.ceil((points[:, k] + radius).max()) + 1 for k in (0, 1))
+    return Window(x0, y0, x1 - x0, y1 - y0).intersection(window)
