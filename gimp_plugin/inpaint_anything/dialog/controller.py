@@ -5,16 +5,17 @@ Changes nothing in the image itself: what the person has chosen is handed on as 
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gi
 
 from inference_server.shared.errors import UserError
 from inference_server.shared.geometry import Window as PhotoWindow
-from inference_server.shared.messages import Encoded, Job, ListModels, MaskProposals, ModelList, ObjectPrompt, Raster
+from inference_server.shared.messages import Encoded, Job, ListModels, MaskProposals, ModelList, Raster
 
 from .. import job_settings
+from ..i18n import _
 from ..image import last_settings
 from ..image.layers import JobResult
 from ..image.photo_layer import PhotoLayer
@@ -22,18 +23,22 @@ from ..image.target import ObjectTarget
 from ..job_settings import JobSettings, Source
 from ..photo_view.picture import Detail
 from ..photo_view.scene import MaskShape
+from ..photo_view.tool import first_radius
 from ..photo_view.view import View
 from ..requests import connection
 from ..requests.background import BackgroundTasks, internal_error
 from ..requests.job_run import JobRun
 from ..requests.job_steps import PhotoJob, encode_request, preview_request
 from ..requests.worker import RequestWorker
+from ..widgets import confirmed
 from . import events
-from .click_history import ClickHistory
+from .annotation import Annotation, ClickHistory
 from .panels import Panel
 from .pictures import ComposedResult, mask_shape, photo_part, preview_picture, proxy_picture, thumbnail
 from .prompt_hint import PromptHint
-from .state import DialogState, update
+from .state import DialogState
+from .toolbar import TOOL_KEYS
+from .update import update
 from .window import CONTINUE, JOBS, PREVIEW, Window
 
 gi.require_version("Gdk", "3.0")
@@ -42,6 +47,13 @@ gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, GimpUi, Gtk  # noqa: E402  gi wants the versions first
 
 MAX_CHOICES = 3  # masks to choose among
+KEYS: dict[str, events.Event] = {  # over the photo
+    "backspace": events.Undo(),
+    "delete": events.RemoveCurrent(),
+    "n": events.NextObject(),
+    "f": events.SnapPressed(),
+    "m": events.NextMaskView(),
+}
 PROPOSALS, HOVER = "proposals", "hover"  # slots of the worker: the newest question for each counts
 
 
@@ -86,6 +98,7 @@ class Dialog:
         self._tasks = BackgroundTasks(lambda error: self.dispatch(events.Failed(error)))
         self._worker = RequestWorker(self._tasks)
         self._run: JobRun | None = None
+        self._settings_of_runs: dict[int, JobSettings] = {}
         self._configs = {name: job_settings.create_config(name) for name in JOBS}
         for name, config in self._configs.items():
             job_settings.write(settings if name == job else last_settings.last(name), config)
@@ -101,7 +114,9 @@ class Dialog:
             job=job,
             options=job_settings.read(job, self._configs[job]).mask_options,
             has_ready_mask=self._ready is not None,
-            history=_history(target),
+            annotation=_annotation(target),
+            given=_annotation(target),
+            brush=first_radius(self._photo.width, self._photo.height),
         )
         self.window.jobs[job].set_active(True)
         self._connect_view()
@@ -110,14 +125,15 @@ class Dialog:
         self.view.grab_focus()
 
     def _make_window(self) -> Window:
-        def apply() -> None:
-            self.dispatch(events.ApplyPressed())
+        def entered() -> None:
+            select = self.state.job == Job.SELECT
+            self.dispatch(events.ApplyPressed() if select else events.PreviewPressed())
 
         window = Window(
             self.view,
-            {name: Panel(name, config, apply) for name, config in self._configs.items()},
+            {name: Panel(name, config, entered) for name, config in self._configs.items()},
             lambda choice: thumbnail(self._photo, self._proxy, choice),
-            lambda k: self.dispatch(events.ChoiceMade(k)),
+            self.dispatch,
         )
         GimpUi.window_set_transient(window)
         return window
@@ -142,8 +158,13 @@ class Dialog:
 
     def _connect_view(self) -> None:
         view = self.view
-        view.connect("pointed", lambda _view, x, y, on_object: self.dispatch(events.Clicked(x, y, on_object)))
-        view.connect("boxed", lambda _view, *box: self.dispatch(events.BoxDrawn(box)))
+        view.connect("pointed", lambda _view, *click: self.dispatch(events.Clicked(*click)))
+        view.connect("boxed", lambda _view, *box: self.dispatch(events.BoxDrawn(box[:4], box[4])))
+        view.connect("stroked", lambda _view, stroke: self.dispatch(events.StrokeDrawn(stroke)))
+        view.connect("mark-moved", lambda _view, *mark: self.dispatch(events.MarkMoved(*mark)))
+        view.connect("mark-removed", lambda _view, *mark: self.dispatch(events.MarkRemoved(*mark)))
+        view.connect("mark-chosen", lambda _view, k, _entry: self.dispatch(events.ObjectChosen(k)))
+        view.connect("brush-resized", lambda _view, radius: self.dispatch(events.BrushResized(radius)))
         view.connect("hovered", lambda _view, x, y: self.dispatch(events.HoverMoved(x, y)))
         view.connect("left", lambda _view: self.dispatch(events.HoverLeft()))
         view.connect("key-press-event", self._key_in_view)
@@ -167,17 +188,27 @@ class Dialog:
         return True
 
     def _key_in_view(self, _view: View, event: Gdk.EventKey) -> bool:
-        control = event.state & Gdk.ModifierType.CONTROL_MASK
-        match event.keyval:
-            case Gdk.KEY_BackSpace:
-                self.dispatch(events.UndoClick())
-            case Gdk.KEY_Delete:
-                self.dispatch(events.ClearClicks())
-            case Gdk.KEY_Tab if not control and self.state.choice_count > 1:  # else it moves the focus
-                self.dispatch(events.NextChoice())
-            case _:
-                return False
+        control = bool(event.state & Gdk.ModifierType.CONTROL_MASK)
+        wanted = self._event_of(Gdk.keyval_name(event.keyval) or "", control=control)
+        if wanted is None or event.state & Gdk.ModifierType.MOD1_MASK:
+            return False
+        self.dispatch(wanted)
         return True
+
+    def _event_of(self, key: str, *, control: bool) -> events.Event | None:
+        """What a key over the photo means; control: whether Ctrl is held, too."""
+        match key:
+            case "Z" | "y" if control:  # Z: with Shift
+                return events.Redo()
+            case "z" if control:
+                return events.Undo()
+            case "Tab" if not control and len(self.state.row) > 1:  # else it moves the focus
+                return events.NextChoice()
+            case "Delete" if self.state.shows_results:
+                return events.ResultRemoved(self.state.chosen)
+            case _ if key.lower() in TOOL_KEYS and not control:
+                return events.ToolChosen(TOOL_KEYS[key.lower()])
+        return None if control else KEYS.get(key.lower())
 
     def _responded(self, _window: Window, response: int) -> None:
         match response:
@@ -213,6 +244,14 @@ class Dialog:
 
         dialog.show(self.window)
         self.dispatch(events.ModelsChanged())
+
+    def _confirm_close(self, command: events.ConfirmClose) -> None:
+        if command.results:
+            question, more = _("Close without the results?"), _("They are not in the image yet: Apply puts them there.")
+        else:
+            question, more = _("Close without using what you marked?"), _("The clicks and strokes will be lost.")
+        if confirmed(self.window, question, more, yes=_("C_lose"), no=_("_Go On")):
+            self.dispatch(events.CloseConfirmed())
 
     def _settings(self, job: Job) -> JobSettings:
         return job_settings.read(job, self._configs[job])
@@ -272,7 +311,7 @@ class Dialog:
         def failed(error: UserError) -> None:
             self.dispatch(events.ProposalsFailed(query, error))
 
-        request = preview_request(self._photo, self._target(query.prompt), self._settings(query.job))
+        request = preview_request(self._photo, self._target_of(query), self._settings(query.job))
         self._worker.ask(request, arrived, failed, progress=self._progressed, partial=arrived, slot=PROPOSALS)
 
     def _request_hover(self, command: events.RequestHover) -> None:
@@ -285,7 +324,7 @@ class Dialog:
         def failed(error: UserError) -> None:
             """Nothing is shown then: the person has asked for nothing, and is told when they do."""
 
-        request = preview_request(self._photo, self._target(query.prompt), self._settings(query.job), quick=True)
+        request = preview_request(self._photo, self._target_of(query), self._settings(query.job), quick=True)
         self._worker.ask(request, arrived, failed, slot=HOVER)
 
     def _start_run(self, command: events.StartRun) -> None:
@@ -294,7 +333,10 @@ class Dialog:
         def preview(picture: Raster, frames: list[bytes], window: PhotoWindow) -> None:
             self.dispatch(events.PreviewArrived(run, events.Preview(preview_picture(picture, frames), window)))
 
-        job = PhotoJob(photo=self._photo, target=self._target(command.prompt), settings=self._settings(command.job))
+        settings = self._settings(command.job)
+        settings = replace(settings, seed=settings.seed + command.seeds_used)
+        self._settings_of_runs[run] = settings
+        job = PhotoJob(photo=self._photo, target=self._target(command.annotation), settings=settings)
         self._run = JobRun(
             self._worker,
             job,
@@ -317,7 +359,7 @@ class Dialog:
         )
 
     def _insert(self, command: events.Insert) -> None:
-        settings, target = self._settings(command.job), self._target(command.prompt)
+        settings, target = self._settings_of_runs[command.run], self._target(command.annotation)
         outcome = Outcome(settings=settings, target=target, results=command.results, visible=command.shown)
         self._insert_results(self._photo, outcome)
         last_settings.keep(settings)
@@ -327,15 +369,15 @@ class Dialog:
         photo, _target = self._open_photo(self._source)  # what the image pointed at has been done
         self._ready = None
         self._show_photo(photo)
-        self.dispatch(events.PhotoChanged(ClickHistory(), has_ready_mask=False, applied=True))
+        self.dispatch(events.PhotoChanged(Annotation(), has_ready_mask=False, applied=True))
 
     def _reopen_photo(self, _command: events.ReopenPhoto) -> None:
         photo, target = self._open_photo(self._source)
         (x, y), (new_x, new_y) = self._photo.offset, photo.offset
         self._ready = _ready_mask(target)
-        history = self.state.history.moved(x - new_x, y - new_y)
+        annotation = self.state.annotation.moved(x - new_x, y - new_y)
         self._show_photo(photo)
-        self.dispatch(events.PhotoChanged(history, has_ready_mask=self._ready is not None, applied=False))
+        self.dispatch(events.PhotoChanged(annotation, has_ready_mask=self._ready is not None, applied=False))
 
     def _close(self, _command: events.Close) -> None:
         self._prompt_hint.stop()
@@ -358,18 +400,25 @@ class Dialog:
         events.ComposeResult: _compose_result,
         events.Insert: _insert,
         events.ReopenPhoto: _reopen_photo,
+        events.ConfirmClose: _confirm_close,
         events.Close: _close,
     }
 
     def _update_prompt_hint(self) -> None:
         self._prompt_hint.update_soon(lambda: self._settings(self.state.job))
 
-    def _target(self, prompt: ObjectPrompt | None) -> ObjectTarget:
-        """What a prompt means; without one, what the image came with."""
-        if prompt is not None:
-            return ObjectTarget(prompt=prompt)
+    def _target_of(self, query: events.MaskQuery) -> ObjectTarget:
+        """What a question is about: one object, or what the image came with."""
+        if query.prompt is not None:
+            return ObjectTarget(prompts=(query.prompt,))
         assert self._ready is not None  # nothing is asked without a target
         return self._ready
+
+    def _target(self, annotation: Annotation) -> ObjectTarget:
+        """What is marked; where no object is, the mask that the image came with counts, if it did."""
+        if self._ready is not None and not annotation.objects:
+            return replace(self._ready, strokes=annotation.strokes)
+        return ObjectTarget(prompts=annotation.prompts, strokes=annotation.strokes)
 
     def _progressed(self, share: float, message: str) -> None:
         self.dispatch(events.ProgressArrived(share, message))
@@ -383,6 +432,9 @@ def _ready_mask(target: ObjectTarget | None) -> ObjectTarget | None:
     return target if target and target.mask else None
 
 
-def _history(target: ObjectTarget | None) -> ClickHistory:
-    """The clicks that the image came with."""
-    return ClickHistory.of(target.prompt if target and not target.mask else None)
+def _annotation(target: ObjectTarget | None) -> Annotation:
+    """The marks that the image came with."""
+    if target is None or target.mask:
+        return Annotation()
+    objects = tuple(map(ClickHistory.of, target.prompts))
+    return Annotation(objects, max(len(objects) - 1, 0), target.strokes)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from inference_server.shared.errors import UserError
 from inference_server.shared.geometry import Box, Window
-from inference_server.shared.messages import Job, MaskOptions, ObjectPrompt
+from inference_server.shared.messages import Job, MaskOptions, ObjectPrompt, Stroke
 
-from .click_history import ClickHistory
+from ..photo_view.tool import Tool
+from .annotation import Annotation
 
 if TYPE_CHECKING:  # what is only passed on here; these modules need GIMP
     import cairo
@@ -60,10 +61,11 @@ class Opened:
 class PhotoChanged:
     """Another photo is shown: what results were inserted into, or other layers of the image.
 
-    history: the clicks that still hold; has_ready_mask: as in `DialogState`; applied: whether results were inserted.
+    annotation: what of the marks still holds; has_ready_mask: as in `DialogState`; applied: whether results were
+    inserted.
     """
 
-    history: ClickHistory
+    annotation: Annotation
     has_ready_mask: bool
     applied: bool
 
@@ -75,28 +77,109 @@ class Inserted:
 
 @dataclass(frozen=True)
 class Clicked:
-    """A click on the photo, in its pixels; on_object: whether the object is there, or is not."""
+    """A click on the photo, in its pixels; on_object: whether the object is there, or is not; another: whether another
+    object is meant than before."""
 
     x: float
     y: float
     on_object: bool
+    another: bool = False
 
 
 @dataclass(frozen=True)
 class BoxDrawn:
-    """A box was drawn, in the photo's pixels."""
+    """A box was drawn, in the photo's pixels.  another: as in `Clicked`."""
 
     box: Box
+    another: bool = False
 
 
 @dataclass(frozen=True)
-class UndoClick:
-    """The last click or box is taken back."""
+class StrokeDrawn:
+    """A brush or a lasso was drawn with."""
+
+    stroke: Stroke
 
 
 @dataclass(frozen=True)
-class ClearClicks:
-    """All clicks and boxes are taken back."""
+class MarkMoved:
+    """A click of an object, both by their numbers from 0, was dragged to a point of the photo."""
+
+    object: int
+    entry: int
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
+class MarkRemoved:
+    """A click, or the box, of an object is to go."""
+
+    object: int
+    entry: int
+
+
+@dataclass(frozen=True)
+class NextObject:
+    """Further clicks are about another object."""
+
+
+@dataclass(frozen=True)
+class ObjectChosen:
+    """Further clicks are about this object, from 0."""
+
+    k: int
+
+
+@dataclass(frozen=True)
+class ObjectRemoved:
+    """An object is to go."""
+
+    k: int
+
+
+@dataclass(frozen=True)
+class SnapPressed:
+    """The objects are to be found that were painted over."""
+
+
+@dataclass(frozen=True)
+class Undo:
+    """The last change of the marks is taken back."""
+
+
+@dataclass(frozen=True)
+class Redo:
+    """What was taken back last is done again."""
+
+
+@dataclass(frozen=True)
+class RemoveCurrent:
+    """The object that clicks go to is to go or, where there is none, what was drawn by hand."""
+
+
+@dataclass(frozen=True)
+class ClearAll:
+    """Nothing is to be marked any more."""
+
+
+@dataclass(frozen=True)
+class ToolChosen:
+    """The pointer is to do something else."""
+
+    tool: Tool
+
+
+@dataclass(frozen=True)
+class BrushResized:
+    """The brush is to be this wide: its radius, in pixels of the photo."""
+
+    radius: float
+
+
+@dataclass(frozen=True)
+class NextMaskView:
+    """The mask is to be shown in the next of the ways there are."""
 
 
 @dataclass(frozen=True)
@@ -167,12 +250,24 @@ class StopPressed:
 
 @dataclass(frozen=True)
 class EscapePressed:
-    """One step back: from a job, from its results, from the dialog."""
+    """One step back: from a job, from its results, from a tool, from the dialog."""
 
 
 @dataclass(frozen=True)
 class CloseRequested:
     """The dialog is to close without a result."""
+
+
+@dataclass(frozen=True)
+class CloseConfirmed:
+    """It is, whatever is lost."""
+
+
+@dataclass(frozen=True)
+class ResultRemoved:
+    """One of the results, by its number among those shown, is not wanted."""
+
+    k: int
 
 
 # -- events: what the server and threads answer -----------------------------------------------------------------------
@@ -317,11 +412,16 @@ class UpdatePromptHint:
 
 @dataclass(frozen=True)
 class StartRun:
-    """Start a job.  RunEnded follows in any case, even at once."""
+    """Start a job.  RunEnded follows in any case, even at once.
+
+    annotation: what is meant; where it says nothing, the mask that the image came with.  seeds_used: how many results
+    there are already with the seeds from the chosen one on.
+    """
 
     run: int
     job: Job
-    prompt: ObjectPrompt | None
+    annotation: Annotation
+    seeds_used: int
 
 
 @dataclass(frozen=True)
@@ -340,11 +440,13 @@ class ComposeResult:
 
 @dataclass(frozen=True)
 class Insert:
-    """Put these results into the image; `shown` is to be visible.  goes_on: whether the dialog then shows that image:
-    `PhotoChanged` follows, or `Inserted`."""
+    """Put these results into the image; number `shown` of them is to be visible, and it came of job number `run`.
 
-    job: Job
-    prompt: ObjectPrompt | None
+    goes_on: whether the dialog then shows that image: `PhotoChanged` follows, or `Inserted`.
+    """
+
+    run: int
+    annotation: Annotation
     results: "tuple[JobResult, ...]"
     shown: int
     goes_on: bool
@@ -353,6 +455,16 @@ class Insert:
 @dataclass(frozen=True)
 class ReopenPhoto:
     """Show what the settings say is worked on; `PhotoChanged` follows."""
+
+
+@dataclass(frozen=True)
+class ConfirmClose:
+    """Ask the person whether the dialog is to close although something would be lost: `CloseConfirmed` may follow.
+
+    results: whether results would be; otherwise what was marked.
+    """
+
+    results: bool
 
 
 @dataclass(frozen=True)
@@ -366,8 +478,20 @@ Event = (
     | Inserted
     | Clicked
     | BoxDrawn
-    | UndoClick
-    | ClearClicks
+    | StrokeDrawn
+    | MarkMoved
+    | MarkRemoved
+    | NextObject
+    | ObjectChosen
+    | ObjectRemoved
+    | SnapPressed
+    | Undo
+    | Redo
+    | RemoveCurrent
+    | ClearAll
+    | ToolChosen
+    | BrushResized
+    | NextMaskView
     | ChoiceMade
     | NextChoice
     | JobChanged
@@ -381,6 +505,8 @@ Event = (
     | StopPressed
     | EscapePressed
     | CloseRequested
+    | CloseConfirmed
+    | ResultRemoved
     | Encoded
     | ProposalsArrived
     | ProposalsFailed
@@ -407,5 +533,6 @@ Command = (
     | ComposeResult
     | Insert
     | ReopenPhoto
+    | ConfirmClose
     | Close
 )

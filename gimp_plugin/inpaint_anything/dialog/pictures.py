@@ -15,10 +15,11 @@ from inference_server.shared.wire import extract  # noqa: E402
 
 from ..image.layers import JobResult  # noqa: E402
 from ..image.photo_layer import PhotoLayer  # noqa: E402
-from ..photo_view.scene import MaskShape  # noqa: E402
+from ..photo_view.scene import MASK_COLOUR, MaskShape  # noqa: E402
+from .state import Attempt  # noqa: E402
 
 THUMBNAIL = 84  # pixels
-TINT = 0.1, 0.5, 1.0, 0.55  # of the proposed object, in a thumbnail
+TINT = 0.5  # opacity of what covers the proposed object in a thumbnail
 
 
 def proxy_picture(photo: PhotoLayer) -> cairo.ImageSurface:
@@ -89,23 +90,25 @@ class ComposedResult:
         return shown
 
 
-def thumbnail(photo: PhotoLayer, proxy: cairo.ImageSurface, choice: MaskShape | ComposedResult) -> cairo.ImageSurface:
-    """A small picture to choose a proposal or a result by.  proxy: the photo's `proxy_picture`."""
+def thumbnail(photo: PhotoLayer, proxy: cairo.ImageSurface, choice: MaskShape | Attempt) -> cairo.ImageSurface:
+    """A small picture to choose a proposal or a result by, which has a picture.  proxy: the photo's `proxy_picture`."""
+    source = proxy
     if isinstance(choice, MaskShape):
         x, y, w, h = choice.place
     else:
-        scale = proxy.get_width() / photo.width
-        x, y, w, h = (round(edge * scale) for edge in choice.window)
+        assert choice.picture is not None  # only those that have one can be chosen
+        scale, source = proxy.get_width() / photo.width, choice.picture.whole
+        x, y, w, h = (round(edge * scale) for edge in choice.picture.window)
     side = max(w, h, 8) * 1.3
     left, top = x + w / 2 - side / 2, y + h / 2 - side / 2
     small = cairo.ImageSurface(cairo.FORMAT_ARGB32, THUMBNAIL, THUMBNAIL)
     context = cairo.Context(small)
     context.scale(THUMBNAIL / side, THUMBNAIL / side)
     context.translate(-left, -top)
-    context.set_source_surface(proxy if isinstance(choice, MaskShape) else choice.whole)
+    context.set_source_surface(source)
     context.paint()
     if isinstance(choice, MaskShape):
-        context.set_source_rgba(*TINT)
+        context.set_source_rgba(*MASK_COLOUR, TINT)
         context.mask_surface(_mask_surface(choice.mask, (w, h)), x, y)
     return small
 

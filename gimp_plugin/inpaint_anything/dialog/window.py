@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import cairo
 import gi
@@ -12,17 +13,22 @@ gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, GimpUi, GLib, Gtk, Pango  # noqa: E402  gi wants the versions first
 
 from inference_server.shared.errors import UserError  # noqa: E402
+from inference_server.shared.geometry import Box  # noqa: E402
 from inference_server.shared.messages import Job  # noqa: E402
 from inference_server.shared.text import tr  # noqa: E402
 
 from ..i18n import _, in_words, time_left, translated  # noqa: E402
-from ..photo_view.scene import MaskShape  # noqa: E402
+from ..photo_view.scene import MaskShape, PlacedClick  # noqa: E402
 from ..photo_view.view import View  # noqa: E402
 from ..requests.job_steps import WORKING  # noqa: E402
 from ..widgets import label, named  # noqa: E402
+from . import events  # noqa: E402
+from .annotation import Click  # noqa: E402
+from .objects_row import ObjectsRow  # noqa: E402
 from .panels import Panel  # noqa: E402
-from .pictures import THUMBNAIL, ComposedResult  # noqa: E402
-from .state import DialogState, Hint, Phase, Progress  # noqa: E402
+from .pictures import THUMBNAIL  # noqa: E402
+from .state import Attempt, DialogState, Hint, Phase, Progress  # noqa: E402
+from .toolbar import Dispatch, Toolbar  # noqa: E402
 
 JOBS = {
     Job.SELECT: _("_Select"),
@@ -31,8 +37,11 @@ JOBS = {
     Job.REPLACE: _("Replace bac_kground"),
 }
 HINTS = {
-    Hint.HOW_TO_POINT: _("Click on the object. Right click: not this. Drag: a box around it."),
-    Hint.MORE_CLICKS: _("Tab: another mask. Backspace: takes the last click back."),
+    Hint.HOW_TO_POINT: _("Click on the object. Drag: a box around it. Right click: leave this out."),
+    Hint.MORE_CLICKS: _("Tab: another mask. Shift+click: another object. Right click: leave this out."),
+    Hint.HOW_TO_DRAW: _("Paint over what is meant. Right button: the opposite. [ and ]: the brush's size."),
+    Hint.LASSO: _("Draw around what is meant. Right button: takes it out of the mask."),
+    Hint.WAIT: _("It is being worked on. Esc: stop."),
     Hint.COMPARE: _("Drag the line to compare. Esc: back to the mask."),
     Hint.APPLIED: _("It is in the image. Point at the next object, or close this window."),
 }
@@ -43,7 +52,7 @@ GAP = 6  # pixels between small pictures
 ROW = 34  # pixels: as high as the button that comes and goes
 ESTIMATE_SECONDS = 2  # before it is said how long a job will still take
 
-Thumbnail = Callable[[MaskShape | ComposedResult], cairo.ImageSurface]
+Thumbnail = Callable[[MaskShape | Attempt], cairo.ImageSurface]
 
 
 class Window(GimpUi.Dialog):
@@ -53,21 +62,22 @@ class Window(GimpUi.Dialog):
     that other programs can read, tests among them.
     """
 
-    def __init__(self, view: View, panels: Mapping[Job, Panel], thumbnail: Thumbnail, choose: Callable[[int], None]):
-        """thumbnail(choice): a small picture of a proposal or a result.  choose(k): called when the k-th is chosen."""
+    def __init__(self, view: View, panels: Mapping[Job, Panel], thumbnail: Thumbnail, dispatch: Dispatch):
+        """thumbnail(choice): a small picture of a proposal or a result.  dispatch: called with what is wanted."""
         super().__init__(title=_("Inpaint Anything"), role=ROLE)
         self.view, self.panels = view, panels
-        self._thumbnail, self._choose = thumbnail, choose
+        self._thumbnail, self._dispatch = thumbnail, dispatch
         self._state: DialogState | None = None
         self._started = 0.0  # when the job was, time.monotonic()
         self._row_source = 0  # the idle source that will show the row of choices
         self._choice_buttons: list[Gtk.RadioButton] = []
+        self._default = 0  # the response of Enter
         self.set_default_size(WIDTH, HEIGHT)
-        self._preview = self.add_button(_("P_review"), PREVIEW)
+        preview: Any = self.add_button(_("P_review"), PREVIEW)
+        self._preview: Gtk.Button = preview
         self.add_button(_("_Cancel"), Gtk.ResponseType.CANCEL)
         self.apply_and_continue = self.add_button(_("Apply and ne_xt"), CONTINUE)
         self._apply = self.add_button(_("App_ly"), Gtk.ResponseType.APPLY)
-        self.set_default_response(Gtk.ResponseType.APPLY)
         self._add_widgets()
         self.connect("realize", self._realized)
         self.connect("destroy", self._destroyed)
@@ -77,7 +87,11 @@ class Window(GimpUi.Dialog):
     def _add_widgets(self) -> None:
         self.hint = Gtk.Label(xalign=0, ellipsize=Pango.EllipsizeMode.END)
         self.jobs = _job_buttons()
+        self._toolbar = Toolbar(self._dispatch)
+        self._objects = ObjectsRow(self._dispatch)
         self._choices = Gtk.Box(spacing=GAP, homogeneous=True)
+        self._remove_result = Gtk.Button(label=_("Remove this result"))
+        self._remove_result.connect("clicked", lambda _button: self._remove_chosen())
         named(self._choices, _("What may be meant"))
         self.get_models = Gtk.Button(label=_("Get a model…"), halign=Gtk.Align.START)
         self._bar = Gtk.ProgressBar(show_text=True, ellipsize=Pango.EllipsizeMode.END, valign=Gtk.Align.CENTER)
@@ -87,6 +101,7 @@ class Window(GimpUi.Dialog):
         self._status.add(self.message)
         self._status.add(self._bar)
         middle = Gtk.Box(spacing=12)
+        middle.pack_start(self._toolbar, expand=False, fill=False, padding=0)
         middle.pack_start(_photo_side(self.view, self.hint), expand=True, fill=True, padding=0)
         middle.pack_start(self._settings_side(), expand=False, fill=False, padding=0)
         area = self.get_content_area()
@@ -110,9 +125,17 @@ class Window(GimpUi.Dialog):
         scrolled.add(settings)
         side = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12, hexpand=False)  # what is left is the photo's
         side.pack_start(jobs, expand=False, fill=False, padding=0)
+        side.pack_start(self._objects_or_results(), expand=False, fill=False, padding=0)
         side.pack_start(self._choices_row(), expand=False, fill=False, padding=0)
         side.pack_start(scrolled, expand=True, fill=True, padding=0)
         return side
+
+    def _objects_or_results(self) -> Gtk.Widget:
+        """The objects while the photo is marked, and what can be done with a result while there are any."""
+        self._side_row = Gtk.Stack()
+        self._side_row.add(self._objects)
+        self._side_row.add(self._remove_result)
+        return self._side_row
 
     def _choices_row(self) -> Gtk.Widget:
         """The choices, as wide as three of them, so that nothing jumps when they come; more can be scrolled to."""
@@ -145,6 +168,9 @@ class Window(GimpUi.Dialog):
         if changed("run"):
             self._started = time.monotonic()
         self._draw_photo(state, changed)
+        self._toolbar.show_state(state)
+        self._objects.show_state(state)
+        self._side_row.set_visible_child(self._remove_result if state.shows_results else self._objects)
         if changed("choices"):
             self._draw_choices_soon()
         elif before and before.chosen != state.chosen:
@@ -161,10 +187,20 @@ class Window(GimpUi.Dialog):
         self._preview.set_visible(job != Job.SELECT)
 
     def _draw_photo(self, state: DialogState, changed: Callable[..., bool]) -> None:
-        if changed("history"):
-            self.view.show_clicks(state.history.marks)
-        if changed("overlay"):
-            self.view.show_shape(state.overlay)
+        if changed("tool", "brush"):
+            self.view.set_tool(state.tool, state.brush)
+        if changed("phase"):
+            self.view.set_locked(locked=not state.can_mark)
+        if changed("annotation"):
+            self.view.show_clicks(*_marks(state))
+        if changed("annotation", "proposals", "known", "job", "options", "mask_view"):
+            self.view.show_mask(
+                state.shapes,
+                state.annotation.strokes,
+                state.mask_view,
+                keeps=state.job == Job.REPLACE,
+                at_hand=bool(state.query and state.proposals),
+            )
         if changed("hover"):
             self.view.show_hover(state.hover)
         if changed("preview"):
@@ -204,8 +240,25 @@ class Window(GimpUi.Dialog):
     def _draw_buttons(self, state: DialogState) -> None:
         for button in (self._apply, self.apply_and_continue):
             button.set_sensitive(state.can_apply)
-        self._preview.set_sensitive(state.can_preview)
+        showing = state.phase is Phase.SHOWING_RESULTS
+        self._preview.set_sensitive(state.can_apply and not state.working)
+        self._preview.set_label(_("Anothe_r result") if showing else _("P_review"))
+        self._remove_result.set_sensitive(showing)
         self.stop.set_visible(state.working)
+        for widget in (*self.jobs.values(), *self.panels.values()):
+            widget.set_sensitive(not state.working)
+        previews = state.job != Job.SELECT and not showing
+        self._set_default(PREVIEW if previews else Gtk.ResponseType.APPLY)
+
+    def _set_default(self, response: int) -> None:
+        """What Enter does, which is what one wants next: to see a result, then to have it."""
+        if response == self._default:
+            return
+        self._default = response
+        self.set_default_response(response)
+        for button, name in ((self._preview, PREVIEW), (self._apply, Gtk.ResponseType.APPLY)):
+            style = button.get_style_context()
+            (style.add_class if name == response else style.remove_class)("suggested-action")
 
     # -- the row of choices
 
@@ -220,18 +273,21 @@ class Window(GimpUi.Dialog):
             button.destroy()
         self._choice_buttons = []
         state = self._state
-        if state is None or len(state.choices) < 2:
+        if state is None or (len(state.choices) < 2 and not state.shows_results):
             return GLib.SOURCE_REMOVE
-        title = _("Result {number} of {count}") if state.results else _("Mask {number} of {count}")
         for k, choice in enumerate(state.choices):
             button = _choice_button(next(iter(self._choice_buttons), None), self._thumbnail(choice))
             self._choice_buttons.append(button)
-            name = tr(title, number=k + 1, count=len(state.choices))
+            name = _choice_name(choice, k, len(state.choices))
             named(button, name).set_tooltip_text(name)
             button.set_active(k == state.chosen)
-            button.connect("toggled", lambda button, k=k: button.get_active() and self._choose(k))
+            button.connect("toggled", lambda button, k=k: button.get_active() and self._dispatch(events.ChoiceMade(k)))
             self._choices.pack_start(button, expand=True, fill=True, padding=0)
         return GLib.SOURCE_REMOVE
+
+    def _remove_chosen(self) -> None:
+        if self._state:
+            self._dispatch(events.ResultRemoved(self._state.chosen))
 
     def _mark_choice(self, k: int) -> None:
         adjustment = self._choices.get_focus_hadjustment()
@@ -264,6 +320,30 @@ class Window(GimpUi.Dialog):
         if self._row_source:
             GLib.source_remove(self._row_source)
             self._row_source = 0
+
+
+def _marks(state: DialogState) -> tuple[tuple[PlacedClick, ...], tuple[Box, ...]]:
+    """The clicks and boxes of all objects, those of the one at hand on top."""
+    annotation = state.annotation
+    order = sorted(range(len(annotation.objects)), key=lambda k: k == annotation.active)
+    clicks = [
+        PlacedClick(k, entry, click.x, click.y, bool(click.label), k == annotation.active)
+        for k in order
+        for entry, click in enumerate(annotation.objects[k].entries)
+        if isinstance(click, Click)
+    ]
+    boxes = (annotation.objects[k].box for k in order)
+    return tuple(clicks), tuple(box for box in boxes if box)
+
+
+def _choice_name(choice: MaskShape | Attempt, k: int, count: int) -> str:
+    """What a small picture says: number k of so many, from 0."""
+    if isinstance(choice, MaskShape):
+        return tr(_("Mask {number} of {count}"), number=k + 1, count=count)
+    painted = choice.result.painted_with
+    if painted is None:
+        return tr(_("Result {number} of {count}"), number=k + 1, count=count)
+    return tr(_("Result {number} of {count}, seed {seed}"), number=k + 1, count=count, seed=painted.seed)
 
 
 def _photo_side(view: View, hint: Gtk.Widget) -> Gtk.Widget:

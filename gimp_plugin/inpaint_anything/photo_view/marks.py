@@ -22,6 +22,7 @@ HANDLE_RADIUS = 17.0
 CROSS, GAP = 15.0, 4.0  # how far the cross's arms reach from its point, and where they begin
 REACH = 18.0  # how far from its place any mark is seen, at most: the cross and its border
 FULL = 2 * math.pi
+FAINT = 0.6  # opacity of the clicks of objects that are not at hand
 
 
 def trace(cr: cairo.Context, outlines: Iterable[Sequence[float]], zoom: float, origin: Point) -> None:
@@ -55,9 +56,18 @@ def dashes(cr: cairo.Context, width: float) -> None:
     cr.set_dash([])
 
 
-def click(cr: cairo.Context, at: Point, *, on_object: bool) -> None:
-    """A plus sign in a circle for a click on the object, a minus sign for one on what is not the object."""
+def click(cr: cairo.Context, at: Point, *, on_object: bool, at_hand: bool = True) -> None:
+    """A plus sign in a circle for a click on the object, a minus sign for one on what is not the object.
+
+    at_hand: whether further clicks are about the same object; otherwise it is drawn fainter.
+    """
     x, y = round(at[0]), round(at[1])
+    if not at_hand:
+        cr.push_group()
+        click(cr, at, on_object=on_object)
+        cr.pop_group_to_source()
+        cr.paint_with_alpha(FAINT)
+        return
     cr.arc(x, y, CLICK_RADIUS + 1.5, 0, FULL)
     cr.set_source_rgba(*BLACK, 0.45)
     cr.fill()
@@ -72,6 +82,16 @@ def click(cr: cairo.Context, at: Point, *, on_object: bool) -> None:
     if on_object:
         cr.rectangle(x - 1, y - 4, 2, 8)
     cr.fill()
+
+
+def circle(cr: cairo.Context, at: Point, radius: float) -> None:
+    """The edge of a brush."""
+    for colour, opacity, width in ((BLACK, 0.6, 3), (WHITE, 1.0, 1)):
+        cr.new_sub_path()
+        cr.arc(*at, max(radius, 1.0), 0, FULL)
+        cr.set_source_rgba(*colour, opacity)
+        cr.set_line_width(width)
+        cr.stroke()
 
 
 def frame(cr: cairo.Context, corner: Point, other: Point) -> None:

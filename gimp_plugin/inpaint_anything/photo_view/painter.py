@@ -6,10 +6,13 @@ from dataclasses import dataclass
 import cairo
 import gi
 
+from inference_server.shared.messages import Stroke
+
 from ..i18n import _
 from . import marks
 from .picture import Picture, checkerboard
-from .scene import MaskOverlay, Placement, Scene
+from .scene import HoverOverlay, MaskOverlay, Placement, Scene, draw_stroke
+from .tool import MaskView
 
 gi.require_version("Gtk", "3.0")
 gi.require_version("PangoCairo", "1.0")
@@ -40,26 +43,31 @@ class ScenePainter:
         cr.save()
         cr.scale(1 / placement.density, 1 / placement.density)
         self._paint_photo(cr, "photo", scene.picture, placement)
-        if scene.result:
-            self._paint_result(cr, scene, scene.result, placement, widget)
-        elif scene.preview:
-            scene.preview.draw(cr, placement)
-        else:
-            self._paint_mask(cr, "chosen", scene.chosen, placement)
-            self._paint_mask(cr, "hovered", scene.hovered, placement)
+        if not scene.before:
+            self._paint_over(cr, scene, placement, widget)
         cr.restore()
-        if scene.result:
+        if scene.result and not scene.before:
             _draw_slider(cr, scene, placement, widget)
-        elif not scene.preview:
-            for mark in (scene.band, scene.clicks, scene.cross):
+        elif not scene.preview and not scene.before:
+            for mark in (scene.band, scene.lasso, scene.clicks, scene.brush, scene.cross):
                 if mark:
                     mark.draw(cr, placement)
         self._last_layers = {}
+
+    def draw_stroke(self, stroke: Stroke, placement: Placement) -> None:
+        """Draw a piece of a stroke into the mask as it is shown, at once; until the scene has another mask."""
+        layer = self._layers.get("mask")
+        if layer:
+            draw_stroke(cairo.Context(layer.surface), stroke, placement.viewport)
 
     def redraw_photos(self) -> None:
         """More is known of the photo, or of the result: draw them anew the next time."""
         for name in ("photo", "result"):
             self._layers.pop(name, None)
+
+    def redraw_mask(self) -> None:
+        """What was drawn of a stroke is not meant: draw the mask anew the next time."""
+        self._layers.pop("mask", None)
 
     # -- layers, in screen pixels
 
@@ -71,9 +79,26 @@ class ScenePainter:
 
         self._paint(cr, name, picture, placement, draw)
 
-    def _paint_mask(self, cr: cairo.Context, name: str, overlay: MaskOverlay | None, placement: Placement) -> None:
-        if overlay:
-            self._paint(cr, name, overlay, placement, lambda layer: overlay.draw(layer, placement))
+    def _paint_over(self, cr: cairo.Context, scene: Scene, placement: Placement, widget: Gtk.Widget) -> None:
+        """What lies over the photo and has layers."""
+        if scene.result:
+            self._paint_result(cr, scene, scene.result, placement, widget)
+        elif scene.preview:
+            scene.preview.draw(cr, placement)
+        else:
+            if scene.mask:
+                self._paint_mask(cr, scene.mask, placement)
+            if scene.hovered:
+                self._paint_hover(cr, scene.hovered, placement)
+
+    def _paint_mask(self, cr: cairo.Context, overlay: MaskOverlay, placement: Placement) -> None:
+        mask = self._layer("mask", overlay, placement, lambda layer: overlay.draw_mask(layer, placement))
+        overlay.paint(cr, mask, placement.viewport)
+        if overlay.view is MaskView.OVERLAY:
+            self._paint(cr, "outlines", overlay, placement, lambda layer: overlay.draw_outlines(layer, placement))
+
+    def _paint_hover(self, cr: cairo.Context, overlay: HoverOverlay, placement: Placement) -> None:
+        self._paint(cr, "hovered", overlay, placement, lambda layer: overlay.draw(layer, placement))
 
     def _paint_result(
         self, cr: cairo.Context, scene: Scene, result: Picture, placement: Placement, widget: Gtk.Widget
@@ -97,16 +122,22 @@ class ScenePainter:
         placement: Placement,
         draw: Callable[[cairo.Context], None],
     ) -> None:
-        """Put a layer onto cr, drawn anew where it was of another element or place."""
+        """Put a layer onto cr."""
+        cr.set_source_surface(self._layer(name, element, placement, draw), 0, 0)
+        cr.get_source().set_filter(cairo.FILTER_NEAREST)
+        cr.paint()
+
+    def _layer(
+        self, name: str, element: object, placement: Placement, draw: Callable[[cairo.Context], None]
+    ) -> cairo.ImageSurface:
+        """A layer, drawn anew where it was of another element or place."""
         layer = self._last_layers.get(name)
         if layer is None or layer.element != element or layer.placement != placement:
             surface = cairo.ImageSurface(cairo.FORMAT_ARGB32, *placement.viewport.size)
             draw(cairo.Context(surface))
             layer = _Layer(element, placement, surface)
         self._layers[name] = layer
-        cr.set_source_surface(layer.surface, 0, 0)
-        cr.get_source().set_filter(cairo.FILTER_NEAREST)
-        cr.paint()
+        return layer.surface
 
 
 # -- before and after, in logical pixels ------------------------------------------------------------------------------

@@ -99,22 +99,27 @@ class Picture:
         return bool(self._missing)
 
 
-def checkerboard(cr: cairo.Context, view: Viewport) -> None:
-    """Draw one behind what is transparent of the photo.  cr: scaled to screen pixels."""
+def checks() -> cairo.Pattern:
+    """A checkerboard, which says that there is nothing, in screen pixels."""
     tile = cairo.ImageSurface(cairo.FORMAT_RGB24, 2 * SQUARE, 2 * SQUARE)
     squares = cairo.Context(tile)
     for at in ((0, 0), (0, 1), (1, 0), (1, 1)):
         squares.set_source_rgb(*[DARK if sum(at) % 2 else LIGHT] * 3)
         squares.rectangle(at[0] * SQUARE, at[1] * SQUARE, SQUARE, SQUARE)
         squares.fill()
+    pattern = cairo.SurfacePattern(tile)
+    pattern.set_extend(cairo.EXTEND_REPEAT)
+    return pattern
+
+
+def checkerboard(cr: cairo.Context, view: Viewport) -> None:
+    """Draw one behind what is transparent of the photo.  cr: scaled to screen pixels."""
     cr.save()
     x, y = view.origin
     cr.rectangle(x, y, view.photo[0] * view.zoom, view.photo[1] * view.zoom)
     cr.clip()
     cr.set_operator(cairo.OPERATOR_DEST_OVER)
-    pattern = cairo.SurfacePattern(tile)
-    pattern.set_extend(cairo.EXTEND_REPEAT)
-    cr.set_source(pattern)
+    cr.set_source(checks())
     cr.paint()
     cr.restore()
 

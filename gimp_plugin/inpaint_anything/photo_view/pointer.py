@@ -12,10 +12,16 @@ gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, GLib, Gtk  # noqa: E402  gi wants the versions first
 
 from inference_server.shared.geometry import Box, Point  # noqa: E402
+from inference_server.shared.messages import Stroke  # noqa: E402
 
+from .scene import PlacedClick  # noqa: E402
+from .tool import Tool  # noqa: E402
 from .viewport import Viewport, box_between, panned, zoomed  # noqa: E402
 
 HOVER_MS = 60  # without movement before the pointer rests
+LEAST_STEP = 1.5  # screen pixels from one point of a stroke to the next
+LEAST_CORNERS = 3  # of a lasso
+LEAST_PRESSURE = 0.15  # of a pen: the least share of its brush
 SLOP = 6  # logical pixels: a hand that moves less trembles
 NOTCH = 2**0.25  # the zoom of one notch of a wheel
 TOUCHPAD_STEP = 24  # logical pixels of one unit of a touchpad's scrolling
@@ -72,17 +78,34 @@ class Hover:
 class PointerHandlers:
     """What is called when something is done with the pointer.  Points and boxes are the photo's.
 
-    used(): it moves, or a button goes down.  clicked(x, y, whether this is the object or is not).  box_changed(box):
-    while a box is drawn, with None when there is none any more.  box_drawn(box): it is finished.  slid(x): the slider
-    is dragged to a screen pixel.  moved(viewport): another part of the photo is to be seen.
+    used(): it moves, or a button goes down.  pointed(at): it is there, or nowhere.  clicked(x, y, whether this is the
+    object or is not, whether another object is meant).  box_changed(box): while a box is drawn, with None when there is
+    none any more.  box_drawn(box, whether another object is meant): it is finished.
+
+    stroke_changed(stroke): while a stroke is drawn, with what is new of a brush's, and all of a lasso; None where it is
+    given up.  stroke_drawn(stroke): it is finished.  resized(steps): the brush is to be wider or narrower.
+
+    mark_at(x, y): the click that is drawn there.  mark_dragged(mark, x, y), mark_moved(mark, x, y), mark_removed(mark),
+    mark_chosen(mark): what is done to one.
+
+    slid(x): the slider is dragged to a screen pixel.  moved(viewport): another part of the photo is to be seen.
     """
 
     used: Callable[[], None]
-    clicked: Callable[[float, float, bool], None]
+    pointed: Callable[[Point | None], None]
+    clicked: Callable[[float, float, bool, bool], None]
     box_changed: Callable[[Box | None], None]
-    box_drawn: Callable[[Box], None]
+    box_drawn: Callable[[Box, bool], None]
+    stroke_changed: Callable[[Stroke | None], None]
+    stroke_drawn: Callable[[Stroke], None]
+    mark_at: Callable[[float, float], PlacedClick | None]
+    mark_dragged: Callable[[PlacedClick, float, float], None]
+    mark_moved: Callable[[PlacedClick, float, float], None]
+    mark_removed: Callable[[PlacedClick], None]
+    mark_chosen: Callable[[PlacedClick], None]
     slid: Callable[[float], None]
     moved: Callable[[Viewport], None]
+    resized: Callable[[int], None]
 
 
 class Drag(Enum):
@@ -90,6 +113,8 @@ class Drag(Enum):
 
     NOTHING = "nothing"
     POINT = "point"  # clicks, or draws a box
+    DRAW = "draw"  # makes a stroke
+    MARK = "mark"  # moves a click
     SLIDE = "slide"  # moves the slider between before and after
     PAN = "pan"  # moves the photo
 
@@ -98,15 +123,21 @@ class Pointer:
     """Turns a widget's events into clicks, boxes, a moved slider, panning and zooming.
 
     A wheel zooms about the pointer; with Shift, or tilted, it pans, as two fingers on a touchpad do, which zoom with
-    Ctrl or by pinching.  The middle button pans, and so does the left one with Alt.
+    Ctrl or by pinching.  The middle button pans, and so does the left one with Alt.  With Shift a click or a box is
+    about another object.  The right button, or Ctrl, does the opposite: a click is on what is not the object, a brush
+    erases, an eraser adds.  A brush is resized by the wheel with Shift; how hard a pen is pressed makes it narrower.
     """
 
     def __init__(self, area: Gtk.DrawingArea, viewport: Viewport, hover: Hover, handlers: PointerHandlers) -> None:
         """viewport: what the widget shows until `follow` says otherwise."""
         self._area, self._viewport, self._hover, self._do = area, viewport, hover, handlers
         self._compares = False
+        self._locked = False
+        self._tool, self._radius = Tool.INCLUDE, 1.0
         self._drag = Drag.NOTHING
-        self._on_object = self._moved = False  # what the button that is down means, and whether it is a drag by now
+        self._opposite = self._another = self._moved = False  # what the button that is down means, and how far it is
+        self._mark: PlacedClick | None = None  # that is dragged
+        self._stroke: list[tuple[float, float, float]] = []  # x, y, and the radius there, in pixels of the photo
         self._began = viewport
         self._at: Point | None = None  # in screen pixels
         area.add_events(
@@ -144,8 +175,29 @@ class Pointer:
         self._compares = compares
         self._show_cursor()
 
+    def set_locked(self, *, locked: bool) -> None:
+        """Whether nothing can be marked now."""
+        self._locked = locked
+        if locked:
+            self._give_up()
+        self._show_cursor()
+
+    def set_tool(self, tool: Tool, radius: float) -> None:
+        """What the left button does; radius: of a brush, in pixels of the photo."""
+        self._tool, self._radius = tool, radius
+        self._show_cursor()
+
+    def _give_up(self) -> None:
+        """What is being drawn is not meant."""
+        if self._drag in (Drag.DRAW, Drag.POINT, Drag.MARK):
+            self._drag = Drag.NOTHING
+            self._do.box_changed(None)
+            self._do.stroke_changed(None)
+
     def _show_cursor(self) -> None:
-        name = "grabbing" if self._drag is Drag.PAN else "ew-resize" if self._compares else "crosshair"
+        name = "grabbing" if self._drag in (Drag.PAN, Drag.MARK) else "ew-resize" if self._compares else "crosshair"
+        if self._locked and not self._compares:
+            name = "default"
         window = self._area.get_window()
         if window:
             window.set_cursor(Gdk.Cursor.new_from_name(self._area.get_display(), name))
@@ -163,16 +215,18 @@ class Pointer:
             self._do.used()
             self._hover_at(*at)
         self._at = at
+        self._do.pointed(self._viewport.to_photo(*at))
         return False
 
     def _left(self, *_: object) -> bool:
         self._at = None
+        self._do.pointed(None)
         self._hover.leave()
         return False
 
     def _hover_at(self, x: float, y: float) -> None:
         point = self._viewport.to_photo(x, y)
-        if self._viewport.on_photo(*point) and not self._compares:
+        if self._viewport.on_photo(*point) and not self._compares and not self._locked:
             self._hover.move_to(*point, self.slop)
         else:
             self._hover.leave()
@@ -182,14 +236,22 @@ class Pointer:
     def _pressed(self, gesture: Gtk.GestureDrag, x: float, y: float) -> None:
         button = gesture.get_current_button()
         _, state = Gtk.get_current_event_state()
-        self._on_object = button == Gdk.BUTTON_PRIMARY and not state & Gdk.ModifierType.CONTROL_MASK
-        self._began, self._moved = self._viewport, False
+        self._opposite = button == Gdk.BUTTON_SECONDARY or bool(state & Gdk.ModifierType.CONTROL_MASK)
+        self._another = bool(state & Gdk.ModifierType.SHIFT_MASK)
+        self._began, self._moved, self._mark = self._viewport, False, None
         self._area.grab_focus()
         self._do.used()
         self._hover.leave()
         self._drag = self._drag_of(button, alt=bool(state & Gdk.ModifierType.MOD1_MASK))
-        if self._drag is Drag.SLIDE:
-            self._do.slid(self._screen(x, y)[0])
+        match self._drag:
+            case Drag.SLIDE:
+                self._do.slid(self._screen(x, y)[0])
+            case Drag.POINT:
+                self._mark = self._do.mark_at(*self._photo(x, y))
+                self._drag = Drag.MARK if self._mark else Drag.POINT
+            case Drag.DRAW:
+                self._stroke = []
+                self._draw_to(gesture, x, y)
         self._show_cursor()
 
     def _drag_of(self, button: int, *, alt: bool) -> Drag:
@@ -197,7 +259,9 @@ class Pointer:
             return Drag.PAN
         if self._compares:
             return Drag.SLIDE if button == Gdk.BUTTON_PRIMARY else Drag.NOTHING
-        return Drag.POINT if button in (Gdk.BUTTON_PRIMARY, Gdk.BUTTON_SECONDARY) else Drag.NOTHING
+        if self._locked or button not in (Gdk.BUTTON_PRIMARY, Gdk.BUTTON_SECONDARY):
+            return Drag.NOTHING
+        return Drag.DRAW if self._tool.draws else Drag.POINT
 
     def _dragged(self, gesture: Gtk.GestureDrag, dx: float, dy: float) -> None:
         self._moved = self._moved or math.hypot(dx, dy) > SLOP
@@ -207,8 +271,30 @@ class Pointer:
                 self._do.moved(panned(self._began, *self._screen(dx, dy)))
             case Drag.SLIDE:
                 self._do.slid(self._screen(x + dx, y)[0])
+            case Drag.DRAW:
+                self._draw_to(gesture, x + dx, y + dy)
+            case Drag.MARK if self._moved and self._mark and gesture.get_current_button() == Gdk.BUTTON_PRIMARY:
+                self._do.mark_dragged(self._mark, *self._photo(x + dx, y + dy))
             case Drag.POINT if self._moved and gesture.get_current_button() == Gdk.BUTTON_PRIMARY:
                 self._do.box_changed(self._box(gesture, dx, dy))
+
+    def _draw_to(self, gesture: Gtk.GestureDrag, x: float, y: float) -> None:
+        """Continue the stroke to a point of the widget."""
+        at = self._photo(x, y)
+        last = self._stroke[-1] if self._stroke else None
+        if last and math.dist(last[:2], at) * self._viewport.zoom < LEAST_STEP:
+            return
+        self._stroke.append((*at, self._radius * _pressure(gesture)))
+        self._do.stroke_changed(self._stroke_of(self._stroke[-2:] if self._tool.has_size else self._stroke))
+
+    def _stroke_of(self, points: list[tuple[float, float, float]]) -> Stroke:
+        adds = (self._tool is Tool.ERASER) == self._opposite
+        path = tuple(number for point in points for number in point)
+        return Stroke(path=path, adds=adds, filled=not self._tool.has_size)
+
+    def _photo(self, x: float, y: float) -> Point:
+        """The photo's point at one of the widget, in logical pixels."""
+        return self._viewport.to_photo(*self._screen(x, y))
 
     def _released(self, gesture: Gtk.GestureDrag, dx: float, dy: float) -> None:
         drag, self._drag = self._drag, Drag.NOTHING
@@ -216,15 +302,42 @@ class Pointer:
         self._show_cursor()
         event = Gtk.get_current_event()
         let_go = event and event.type in (Gdk.EventType.BUTTON_RELEASE, Gdk.EventType.TOUCH_END)
-        if drag is not Drag.POINT or not let_go or self._compares:
+        if not let_go or self._compares:
+            self._do.stroke_changed(None)
             return
-        if not self._moved:
-            _, x, y = gesture.get_start_point()
-            point = self._viewport.to_photo(*self._screen(x, y))
-            if self._viewport.on_photo(*point):
-                self._do.clicked(*point, self._on_object)
-        elif gesture.get_current_button() == Gdk.BUTTON_PRIMARY and (box := self._box(gesture, dx, dy)):
-            self._do.box_drawn(box)
+        _, x, y = gesture.get_start_point()
+        button = gesture.get_current_button()
+        match drag:
+            case Drag.DRAW:
+                self._finish_stroke()
+            case Drag.MARK:
+                self._mark_released(button, *self._photo(x + dx, y + dy))
+            case Drag.POINT if not self._moved:
+                self._click(*self._photo(x, y))
+            case Drag.POINT if button == Gdk.BUTTON_PRIMARY and (box := self._box(gesture, dx, dy)):
+                self._do.box_drawn(box, self._another)
+
+    def _finish_stroke(self) -> None:
+        if self._tool.has_size or len(self._stroke) >= LEAST_CORNERS:
+            self._do.stroke_drawn(self._stroke_of(self._stroke))
+        else:
+            self._do.stroke_changed(None)
+
+    def _click(self, x: float, y: float) -> None:
+        if self._tool is not Tool.BOX and self._viewport.on_photo(x, y):
+            self._do.clicked(x, y, (self._tool is Tool.EXCLUDE) == self._opposite, self._another)
+
+    def _mark_released(self, button: int, x: float, y: float) -> None:
+        """The right button takes a click away; the left one moves it, or goes on with its object."""
+        assert self._mark is not None
+        if button == Gdk.BUTTON_SECONDARY:
+            self._do.mark_removed(self._mark)
+        elif self._moved and self._viewport.on_photo(x, y):
+            self._do.mark_moved(self._mark, x, y)
+        elif self._moved:
+            self._do.mark_removed(self._mark)
+        else:
+            self._do.mark_chosen(self._mark)
 
     def _box(self, gesture: Gtk.GestureDrag, dx: float, dy: float) -> Box | None:
         """The box of a drag; None for one that has come back to where it began, which takes it back."""
@@ -245,7 +358,9 @@ class Pointer:
         device = event.get_source_device()
         touchpad = device is not None and device.get_source() == Gdk.InputSource.TOUCHPAD
         view, at = self._viewport, self._screen(event.x, event.y)
-        if ctrl or not (shift or touchpad or dx):
+        if shift and self._tool.has_size and not self._compares:
+            self._do.resized(-1 if dx + dy > 0 else 1)
+        elif ctrl or not (shift or touchpad or dx):
             self._do.moved(zoomed(view, view.zoom * NOTCH**-dy, at))
         else:
             dx, dy = (dy, 0) if shift and not dx else (dx, dy)
@@ -253,11 +368,21 @@ class Pointer:
         return True
 
     def _pinch_begins(self, *_: object) -> None:
+        self._give_up()
         self._drag, self._began = Drag.NOTHING, self._viewport
         self._hover.leave()
-        self._do.box_changed(None)
 
     def _pinched(self, gesture: Gtk.GestureZoom, scale: float) -> None:
         found, x, y = gesture.get_bounding_box_center()
         if found:
             self._do.moved(zoomed(self._began, self._began.zoom * scale, self._screen(x, y)))
+
+
+def _pressure(gesture: Gtk.GestureDrag) -> float:
+    """How hard a pen is pressed, 0 to 1; 1 for whatever cannot tell."""
+    event = gesture.get_last_event(gesture.get_current_sequence())
+    device = event.get_source_device() if event else None
+    if event is None or device is None or device.get_source() not in (Gdk.InputSource.PEN, Gdk.InputSource.ERASER):
+        return 1.0
+    told, pressure = event.get_axis(Gdk.AxisUse.PRESSURE)
+    return max(pressure, LEAST_PRESSURE) if told else 1.0

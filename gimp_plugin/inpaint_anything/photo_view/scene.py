@@ -2,15 +2,18 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from itertools import pairwise
+from typing import NamedTuple
 
 import cairo
 
 from inference_server.shared.geometry import Box, Point, Size, Window
-from inference_server.shared.messages import ObjectPrompt
+from inference_server.shared.messages import Stroke
 
 from . import marks
-from .picture import Picture, sampling
+from .picture import Picture, checks, sampling
+from .tool import MaskView
 from .viewport import Viewport
 
 OUTLINE_MARGIN = 3.0  # logical pixels around a mask in which its outline may be seen
@@ -48,81 +51,158 @@ class MaskShape:
     outlines: tuple[tuple[float, ...], ...]
 
 
-@dataclass(frozen=True)
-class MaskStyle:
-    """colour, opacity: of what covers the object; line: the outline's width, in logical pixels."""
-
-    colour: marks.Colour
-    opacity: float
-    line: float
-
-
-CHOSEN = MaskStyle((0.93, 0.13, 0.80), 0.36, 1.5)  # a magenta that hardly any photo has
-HOVERED = MaskStyle(marks.WHITE, 0.16, 1.0)  # brightened a little
+MASK_COLOUR: marks.Colour = (0.93, 0.13, 0.80)  # a magenta that hardly any photo has
+MASK_OPACITY = 0.36
+HOVER_OPACITY = 0.16  # of white: brightened a little
+LINE, FAINT_LINE = 1.5, 1.0  # logical pixels: outlines of the object at hand, and of the others
 
 
 @dataclass(frozen=True)
 class MaskOverlay:
-    """A mask, covered with a colour and outlined.  proxy: the size of the photo's proxy."""
+    """What is meant: the masks of objects, that at hand the last, with strokes drawn over them.
 
-    shape: MaskShape
+    proxy: the size of the photo's proxy.  keeps: whether it is what is around the mask that will change.  at_hand:
+    whether the last of the shapes is the one that clicks go to.
+    """
+
+    shapes: tuple[MaskShape, ...]
+    strokes: tuple[Stroke, ...]
     proxy: Size
-    style: MaskStyle
+    view: MaskView = MaskView.OVERLAY
+    keeps: bool = False
+    at_hand: bool = True
 
     def extents(self, placement: Placement) -> list[Box]:
         """Boxes in logical pixels outside which nothing of it is seen."""
-        across, down = (whole / small for whole, small in zip(placement.viewport.photo, self.proxy, strict=True))
-        x, y, width, height = self.shape.place
-        # Colours are spread, and outlines cut, by up to a pixel of the proxy.
-        box = (x - 1) * across, (y - 1) * down, (x + width + 1) * across, (y + height + 1) * down
-        return [placement.around(box, OUTLINE_MARGIN)]
+        if self.keeps or self.view is not MaskView.OVERLAY:
+            width, height = placement.viewport.size
+            return [(0, 0, width / placement.density, height / placement.density)]
+        boxes = [_shape_box(shape, self.proxy, placement) for shape in self.shapes]
+        boxes += [stroke_box(stroke) for stroke in self.strokes]
+        return [placement.around(box, OUTLINE_MARGIN) for box in boxes]
 
-    def draw(self, cr: cairo.Context, placement: Placement) -> None:
+    def draw_mask(self, cr: cairo.Context, placement: Placement) -> None:
+        """Draw the mask alone, in white on nothing.  cr: scaled to screen pixels."""
+        for shape in self.shapes:
+            _draw_shape(cr, shape, self.proxy, placement.viewport)
+        for stroke in self.strokes:
+            draw_stroke(cr, stroke, placement.viewport)
+
+    def draw_outlines(self, cr: cairo.Context, placement: Placement) -> None:
         """cr: scaled to screen pixels."""
-        self._cover(cr, placement.viewport)
+        cr.save()
         view, density = placement.viewport, placement.density
         x, y = view.origin
         cr.scale(density, density)
-        marks.trace(cr, self.shape.outlines, view.zoom / density, (x / density, y / density))
-        marks.dashes(cr, self.style.line)
-
-    def _cover(self, cr: cairo.Context, view: Viewport) -> None:
-        """Paint the colour through the mask, at the mask's own size first: cairo scales colours much faster."""
-        x, y, width, height = self.shape.place
-        if not (width and height):
-            return
-        cover = cairo.ImageSurface(cairo.FORMAT_ARGB32, width, height)
-        paint = cairo.Context(cover)
-        paint.set_source_rgba(*self.style.colour, self.style.opacity)
-        paint.mask_surface(_alpha_surface(width, height, self.shape.mask), 0, 0)
-        cr.save()
-        cr.translate(*view.origin)
-        across, down = (whole * view.zoom / small for whole, small in zip(view.photo, self.proxy, strict=True))
-        cr.scale(across, down)
-        cr.set_source_surface(cover, x, y)
-        cr.get_source().set_filter(cairo.FILTER_NEAREST if across == 1 else cairo.FILTER_BILINEAR)
-        cr.paint()
+        for shape in self.shapes:
+            marks.trace(cr, shape.outlines, view.zoom / density, (x / density, y / density))
+            marks.dashes(cr, LINE if self.at_hand and shape is self.shapes[-1] else FAINT_LINE)
         cr.restore()
+        for stroke in self.strokes:
+            if not stroke.adds:
+                draw_stroke(cr, stroke, view)
+
+    def paint(self, cr: cairo.Context, mask: cairo.ImageSurface, view: Viewport) -> None:
+        """Show the photo that cr holds as `view` says.  mask: what `draw_mask` has drawn, of cr's size."""
+        if not self.shapes and not self.strokes:  # a first stroke may be under way
+            cr.set_source_rgba(*MASK_COLOUR, MASK_OPACITY)
+            cr.mask_surface(mask, 0, 0)
+            return
+        match self.view:
+            case MaskView.OVERLAY if self.keeps:
+                _paint_around(cr, mask, view, cairo.SolidPattern(*MASK_COLOUR), MASK_OPACITY)
+            case MaskView.OVERLAY:
+                cr.set_source_rgba(*MASK_COLOUR, MASK_OPACITY)
+                cr.mask_surface(mask, 0, 0)
+            case MaskView.MASK:
+                _paint_around(cr, mask, view, cairo.SolidPattern(*marks.BLACK), 1.0)
+                cr.set_source_rgb(*marks.WHITE)
+                cr.mask_surface(mask, 0, 0)
+            case MaskView.CUTOUT:
+                _paint_around(cr, mask, view, checks(), 1.0)
+            case MaskView.WHITE:
+                _paint_around(cr, mask, view, cairo.SolidPattern(*marks.WHITE), 1.0)
+
+
+@dataclass(frozen=True)
+class HoverOverlay:
+    """What a click would take, brightened a little and outlined.  proxy: the size of the photo's proxy."""
+
+    shape: MaskShape
+    proxy: Size
+
+    def extents(self, placement: Placement) -> list[Box]:
+        """Boxes in logical pixels outside which nothing of it is seen."""
+        return [placement.around(_shape_box(self.shape, self.proxy, placement), OUTLINE_MARGIN)]
+
+    def draw(self, cr: cairo.Context, placement: Placement) -> None:
+        """cr: scaled to screen pixels."""
+        view, density = placement.viewport, placement.density
+        _draw_shape(cr, self.shape, self.proxy, view, HOVER_OPACITY)
+        x, y = view.origin
+        cr.scale(density, density)
+        marks.trace(cr, self.shape.outlines, view.zoom / density, (x / density, y / density))
+        marks.dashes(cr, FAINT_LINE)
+
+
+class PlacedClick(NamedTuple):
+    """A click on the photo: of which object and which of its entries, where, what it says, and whether further clicks
+    are about the same object."""
+
+    object: int
+    entry: int
+    x: float
+    y: float
+    on_object: bool
+    at_hand: bool
 
 
 @dataclass(frozen=True)
 class ClickMarks:
-    """The clicks and the box of a prompt."""
+    """The clicks and boxes that mark objects, in pixels of the photo."""
 
-    prompt: ObjectPrompt
+    clicks: tuple[PlacedClick, ...]
+    boxes: tuple[Box, ...]
 
     def extents(self, placement: Placement) -> list[Box]:
         """Boxes in logical pixels outside which nothing of it is seen."""
-        boxes = [self.prompt.box] if self.prompt.box else []
-        boxes += [(*point, *point) for point in self.prompt.points]
+        boxes = [*self.boxes, *((click.x, click.y, click.x, click.y) for click in self.clicks)]
         return [placement.around(box, marks.REACH) for box in boxes]
 
     def draw(self, cr: cairo.Context, placement: Placement) -> None:
         """cr: scaled to logical pixels."""
-        if self.prompt.box:
-            _draw_frame(cr, self.prompt.box, placement)
-        for point, label in zip(self.prompt.points, self.prompt.labels, strict=True):
-            marks.click(cr, placement.to_logical(*point), on_object=bool(label))
+        for box in self.boxes:
+            _draw_frame(cr, box, placement)
+        for click in self.clicks:
+            marks.click(cr, placement.to_logical(click.x, click.y), on_object=click.on_object, at_hand=click.at_hand)
+
+    def at(self, x: float, y: float, reach: float) -> PlacedClick | None:
+        """The click that is nearest to a point of the photo, at most `reach` of its pixels away."""
+        near = min(self.clicks, key=lambda click: math.dist((click.x, click.y), (x, y)), default=None)
+        return near if near and math.dist((near.x, near.y), (x, y)) <= reach else None
+
+    def with_click_at(self, moved: PlacedClick, x: float, y: float) -> "ClickMarks":
+        """The same while one of the clicks is dragged."""
+        clicks = (click._replace(x=x, y=y) if click == moved else click for click in self.clicks)
+        return replace(self, clicks=tuple(clicks))
+
+
+@dataclass(frozen=True)
+class BrushCircle:
+    """The brush where the pointer is: its middle and its radius, in pixels of the photo."""
+
+    at: Point
+    radius: float
+
+    def extents(self, placement: Placement) -> list[Box]:
+        """Boxes in logical pixels outside which nothing of it is seen."""
+        (x, y), radius = self.at, self.radius
+        return [placement.around((x - radius, y - radius, x + radius, y + radius), OUTLINE_MARGIN)]
+
+    def draw(self, cr: cairo.Context, placement: Placement) -> None:
+        """cr: scaled to logical pixels."""
+        radius = self.radius * placement.viewport.zoom / placement.density
+        marks.circle(cr, placement.to_logical(*self.at), radius)
 
 
 @dataclass(frozen=True)
@@ -138,6 +218,24 @@ class RubberBand:
     def draw(self, cr: cairo.Context, placement: Placement) -> None:
         """cr: scaled to logical pixels."""
         _draw_frame(cr, self.box, placement)
+
+
+@dataclass(frozen=True)
+class LassoLine:
+    """What a lasso encloses while it is drawn: corners in pixels of the photo."""
+
+    corners: tuple[Point, ...]
+
+    def extents(self, placement: Placement) -> list[Box]:
+        """Boxes in logical pixels outside which nothing of it is seen."""
+        xs, ys = zip(*self.corners, strict=True)
+        return [placement.around((min(xs), min(ys), max(xs), max(ys)), marks.REACH)]
+
+    def draw(self, cr: cairo.Context, placement: Placement) -> None:
+        """cr: scaled to logical pixels."""
+        for corner in self.corners:
+            cr.line_to(*placement.to_logical(*corner))
+        marks.dashes(cr, LINE)
 
 
 @dataclass(frozen=True)
@@ -190,22 +288,25 @@ class PreviewPicture:
 class Scene:
     """What is to be seen of a photo.
 
-    proxy: the size of the photo's proxy; chosen: the mask that is meant; hovered: what a click would take; result: what
-    is compared with the photo, beyond the slider; slider: where that stands, as a share of the part of the photo that
-    is seen, from the left.  With a result nothing but it and the slider lies over the photo, else with a preview
-    nothing but the preview.
+    proxy: the size of the photo's proxy; mask: what is meant; hovered: what a click would take; lasso: the corners of
+    one while it is drawn; result: what is compared with the photo, beyond the slider; slider: where that stands, as a
+    share of the part of the photo that is seen, from the left.  With a result nothing but it and the slider lies over
+    the photo, else with a preview nothing but the preview.  before: whether the photo is to be seen alone.
     """
 
     picture: Picture
     proxy: Size
-    chosen: MaskOverlay | None = None
-    hovered: MaskOverlay | None = None
+    mask: MaskOverlay | None = None
+    hovered: HoverOverlay | None = None
     clicks: ClickMarks | None = None
     band: RubberBand | None = None
+    lasso: LassoLine | None = None
+    brush: BrushCircle | None = None
     cross: Cross | None = None
     preview: PreviewPicture | None = None
     result: Picture | None = None
     slider: float = 0.5
+    before: bool = False
 
     def changed_areas(self, before: "Scene", placement: Placement) -> Iterator[Box]:
         """Boxes in logical pixels outside which this scene looks as the one before did."""
@@ -226,7 +327,7 @@ def _extents(element: object, placement: Placement) -> list[Box]:
     match element:
         case None:
             return []
-        case MaskOverlay() | ClickMarks() | RubberBand() | Cross():
+        case MaskOverlay() | HoverOverlay() | ClickMarks() | RubberBand() | LassoLine() | BrushCircle() | Cross():
             return element.extents(placement)
     width, height = placement.viewport.size
     return [(0, 0, width / placement.density, height / placement.density)]
@@ -234,6 +335,102 @@ def _extents(element: object, placement: Placement) -> list[Box]:
 
 def _draw_frame(cr: cairo.Context, box: Box, placement: Placement) -> None:
     marks.frame(cr, placement.to_logical(*box[:2]), placement.to_logical(*box[2:]))
+
+
+def stroke_box(stroke: Stroke) -> Box:
+    """The part of the photo, in its pixels, that a stroke reaches."""
+    xs, ys, radii = stroke.path[0::3], stroke.path[1::3], stroke.path[2::3]
+    reach = 0.0 if stroke.filled else max(radii)
+    return min(xs) - reach, min(ys) - reach, max(xs) + reach, max(ys) + reach
+
+
+def draw_stroke(cr: cairo.Context, stroke: Stroke, view: Viewport) -> None:
+    """Add a stroke to the mask that cr holds, or take it out.  cr: scaled to screen pixels."""
+    places = zip(stroke.path[0::3], stroke.path[1::3], stroke.path[2::3], strict=True)
+    points = [(*view.to_screen(x, y), radius * view.zoom) for x, y, radius in places]
+    cr.save()
+    cr.set_operator(cairo.OPERATOR_OVER if stroke.adds else cairo.OPERATOR_DEST_OUT)
+    cr.set_source_rgb(*marks.WHITE)
+    cr.set_line_cap(cairo.LINE_CAP_ROUND)
+    cr.set_line_join(cairo.LINE_JOIN_ROUND)
+    if stroke.filled:
+        for x, y, _radius in points:
+            cr.line_to(x, y)
+        cr.fill()
+    elif len({radius for _x, _y, radius in points}) == 1:
+        _draw_even_stroke(cr, points)
+    else:
+        _draw_uneven_stroke(cr, points)
+    cr.restore()
+
+
+def _draw_even_stroke(cr: cairo.Context, points: list[tuple[float, float, float]]) -> None:
+    cr.set_line_width(2 * points[0][2])
+    cr.move_to(*points[0][:2])
+    for x, y, _radius in points:
+        cr.line_to(x, y)
+    cr.stroke()
+
+
+def _draw_uneven_stroke(cr: cairo.Context, points: list[tuple[float, float, float]]) -> None:
+    """One that pressure makes wider and narrower: discs, and what lies between them."""
+    for x, y, radius in points:
+        cr.arc(x, y, radius, 0, marks.FULL)
+        cr.fill()
+    for (x0, y0, r0), (x1, y1, r1) in pairwise(points):
+        length = math.dist((x0, y0), (x1, y1))
+        if length:
+            dx, dy = (y0 - y1) / length, (x1 - x0) / length
+            cr.move_to(x0 + dx * r0, y0 + dy * r0)
+            cr.line_to(x1 + dx * r1, y1 + dy * r1)
+            cr.line_to(x1 - dx * r1, y1 - dy * r1)
+            cr.line_to(x0 - dx * r0, y0 - dy * r0)
+            cr.fill()
+
+
+def _shape_box(shape: MaskShape, proxy: Size, placement: Placement) -> Box:
+    across, down = (whole / small for whole, small in zip(placement.viewport.photo, proxy, strict=True))
+    x, y, width, height = shape.place
+    # Colours are spread, and outlines cut, by up to a pixel of the proxy.
+    return (x - 1) * across, (y - 1) * down, (x + width + 1) * across, (y + height + 1) * down
+
+
+def _draw_shape(cr: cairo.Context, shape: MaskShape, proxy: Size, view: Viewport, opacity: float = 1.0) -> None:
+    """Paint white through a mask, at the mask's own size first: cairo scales colours much faster."""
+    x, y, width, height = shape.place
+    if not (width and height):
+        return
+    cover = cairo.ImageSurface(cairo.FORMAT_ARGB32, width, height)
+    paint = cairo.Context(cover)
+    paint.set_source_rgba(*marks.WHITE, opacity)
+    paint.mask_surface(_alpha_surface(width, height, shape.mask), 0, 0)
+    cr.save()
+    cr.translate(*view.origin)
+    across, down = (whole * view.zoom / small for whole, small in zip(view.photo, proxy, strict=True))
+    cr.scale(across, down)
+    cr.set_source_surface(cover, x, y)
+    cr.get_source().set_filter(cairo.FILTER_NEAREST if across == 1 else cairo.FILTER_BILINEAR)
+    cr.paint()
+    cr.restore()
+
+
+def _paint_around(
+    cr: cairo.Context, mask: cairo.ImageSurface, view: Viewport, pattern: cairo.Pattern, opacity: float
+) -> None:
+    """Cover what of the photo lies outside the mask."""
+    cr.save()
+    left, top, right, bottom = view.visible()
+    cr.rectangle(left, top, right - left, bottom - top)
+    cr.clip()
+    cr.push_group()
+    cr.set_source(pattern)
+    cr.paint()
+    cr.set_operator(cairo.OPERATOR_DEST_OUT)
+    cr.set_source_surface(mask, 0, 0)
+    cr.paint()
+    cr.pop_group_to_source()
+    cr.paint_with_alpha(opacity)
+    cr.restore()
 
 
 def _alpha_surface(width: int, height: int, mask: bytes) -> cairo.ImageSurface:

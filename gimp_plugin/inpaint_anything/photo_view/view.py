@@ -11,29 +11,33 @@ from . import marks
 from .painter import ScenePainter
 from .picture import Detail, Picture
 from .scene import (
-    CHOSEN,
-    HOVERED,
+    BrushCircle,
     ClickMarks,
     Cross,
+    HoverOverlay,
+    LassoLine,
     MaskOverlay,
     MaskShape,
-    MaskStyle,
+    PlacedClick,
     Placement,
     PreviewPicture,
     RubberBand,
     Scene,
+    stroke_box,
 )
+from .tool import MaskView, Tool, resized
 
 gi.require_version("Atk", "1.0")
 gi.require_version("Gdk", "3.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import Atk, Gdk, GLib, GObject, Gtk  # noqa: E402  gi wants the versions first
 
-from inference_server.shared.geometry import Box, Window, whole  # noqa: E402
-from inference_server.shared.messages import ObjectPrompt  # noqa: E402
+from inference_server.shared.geometry import Box, Point, Window, whole  # noqa: E402
+from inference_server.shared.messages import Stroke  # noqa: E402
 
 from .pointer import Hover, Pointer, PointerHandlers  # noqa: E402
-from .viewport import Viewport, fit, following, panned, resized, stepped, zoomed  # noqa: E402
+from .viewport import Viewport, fit, following, panned, stepped, zoomed  # noqa: E402
+from .viewport import resized as viewport_resized  # noqa: E402
 
 SHARPEN_MS = 80  # without movement before the photo's own pixels are fetched
 MARGIN = 10  # logical pixels seen beyond the photo's edge
@@ -43,21 +47,33 @@ SLIDE = 0.02  # of the photo that is seen: how far a key moves the slider
 ZOOM_KEYS = {"plus": 1, "equal": 1, "Add": 1, "minus": -1, "Subtract": -1}
 SLIDER_KEYS = {"bracketleft": -1, "bracketright": 1}
 ARROW_KEYS = {"Left": (-1, 0), "Right": (1, 0), "Up": (0, -1), "Down": (0, 1)}
+ANOTHER = False  # whether a key means another object: there is one of its own for that
 POINT_KEYS = ("space", "Return", "Enter", "Space")
 
 
 class View(Gtk.DrawingArea):
     """Shows a photo.  Coordinates in signals are the photo's:
 
-    pointed  x, y, whether this is the object or is not: a click, or a key at the keyboard's cross
-    boxed    x0, y0, x1, y1: a box was drawn, and lies inside the photo
-    hovered  x, y: the pointer or the cross rests there
-    left     it does no more
+    pointed       x, y, whether this is the object or is not, whether it is another object: a click, or a key at the
+                  keyboard's cross
+    boxed         x0, y0, x1, y1, whether it is another object: a box was drawn, and lies inside the photo
+    stroked       a `messages.Stroke`: a brush or a lasso was drawn with
+    mark-moved    object, entry, x, y: a click was dragged
+    mark-removed  object, entry: a click is to go
+    mark-chosen   object, entry: further clicks are about the same object
+    brush-resized radius
+    hovered       x, y: the pointer or the cross rests there
+    left          it does no more
     """
 
     __gsignals__ = {  # noqa: RUF012  as GObject wants it
-        "pointed": (GObject.SignalFlags.RUN_LAST, None, (float, float, bool)),
-        "boxed": (GObject.SignalFlags.RUN_LAST, None, (float, float, float, float)),
+        "pointed": (GObject.SignalFlags.RUN_LAST, None, (float, float, bool, bool)),
+        "boxed": (GObject.SignalFlags.RUN_LAST, None, (float, float, float, float, bool)),
+        "stroked": (GObject.SignalFlags.RUN_LAST, None, (object,)),
+        "mark-moved": (GObject.SignalFlags.RUN_LAST, None, (int, int, float, float)),
+        "mark-removed": (GObject.SignalFlags.RUN_LAST, None, (int, int)),
+        "mark-chosen": (GObject.SignalFlags.RUN_LAST, None, (int, int)),
+        "brush-resized": (GObject.SignalFlags.RUN_LAST, None, (float,)),
         "hovered": (GObject.SignalFlags.RUN_LAST, None, (float, float)),
         "left": (GObject.SignalFlags.RUN_LAST, None, ()),
     }
@@ -69,22 +85,36 @@ class View(Gtk.DrawingArea):
         self.set_size_request(240, 180)
         self._scene = _scene(width, proxy, detail)
         self._painter = ScenePainter()
+        self._tool, self._brush = Tool.INCLUDE, 1.0
+        self._locked = False
         self._fits = True  # whether the whole photo is shown, and is to be when the size changes
         self._fetching = 0  # the source that will fetch what is seen
         self.viewport = fit((width, height), (1, 1))
         self._hover = Hover(lambda x, y: self.emit("hovered", x, y), lambda: self.emit("left"))
-        handlers = PointerHandlers(
-            used=self._hide_cross,
-            clicked=lambda x, y, on_object: self.emit("pointed", x, y, on_object),
-            box_changed=self._show_band,
-            box_drawn=lambda box: self.emit("boxed", *box),
-            slid=self._slide_to,
-            moved=self._move,
-        )
-        self._pointer = Pointer(self, self.viewport, self._hover, handlers)
+        self._pointer = Pointer(self, self.viewport, self._hover, self._handlers())
         self.connect("notify::scale-factor", lambda *_: self._resize())
         self.connect("unrealize", self._unrealized)
+        self.connect("focus-out-event", self._focus_left)
         self._describe()
+
+    def _handlers(self) -> PointerHandlers:
+        return PointerHandlers(
+            used=self._hide_cross,
+            pointed=self._show_brush,
+            clicked=lambda x, y, on_object, another: self.emit("pointed", x, y, on_object, another),
+            box_changed=self._show_band,
+            box_drawn=lambda box, another: self.emit("boxed", *box, another),
+            stroke_changed=self._draw_on,
+            stroke_drawn=lambda stroke: self.emit("stroked", stroke),
+            mark_at=self._mark_at,
+            mark_dragged=self._drag_mark,
+            mark_moved=lambda mark, x, y: self.emit("mark-moved", mark.object, mark.entry, x, y),
+            mark_removed=lambda mark: self.emit("mark-removed", mark.object, mark.entry),
+            mark_chosen=lambda mark: self.emit("mark-chosen", mark.object, mark.entry),
+            slid=self._slide_to,
+            moved=self._move,
+            resized=self._resize_brush,
+        )
 
     # -- what is shown
 
@@ -101,17 +131,36 @@ class View(Gtk.DrawingArea):
         self._fetch_soon()
         self.queue_draw()
 
-    def show_shape(self, shape: MaskShape | None) -> None:
-        """Cover what is chosen with a colour, and outline it."""
-        self._show(replace(self._scene, chosen=self._overlay(shape, CHOSEN)))
+    def show_mask(
+        self, shapes: tuple[MaskShape, ...], strokes: tuple[Stroke, ...], view: MaskView, *, keeps: bool, at_hand: bool
+    ) -> None:
+        """Show what is meant: objects, outlined, with strokes over them; as in `MaskOverlay`."""
+        proxy = self._scene.proxy
+        overlay = MaskOverlay(shapes, strokes, proxy, view, keeps=keeps, at_hand=at_hand)
+        self._show(replace(self._scene, mask=overlay, lasso=None))
 
     def show_hover(self, shape: MaskShape | None) -> None:
         """Outline what a click would take, and brighten it a little."""
-        self._show(replace(self._scene, hovered=self._overlay(shape, HOVERED)))
+        self._show(replace(self._scene, hovered=HoverOverlay(shape, self._scene.proxy) if shape else None))
 
-    def show_clicks(self, prompt: ObjectPrompt | None) -> None:
-        """Mark a prompt's points and box."""
-        self._show(replace(self._scene, clicks=ClickMarks(prompt) if prompt else None))
+    def show_clicks(self, clicks: tuple[PlacedClick, ...], boxes: tuple[Box, ...]) -> None:
+        """Mark clicks and boxes."""
+        self._show(replace(self._scene, clicks=ClickMarks(clicks, boxes) if clicks or boxes else None))
+
+    def set_tool(self, tool: Tool, radius: float) -> None:
+        """What the left button does; radius: of a brush, in pixels of the photo."""
+        self._tool, self._brush = tool, radius
+        self._pointer.set_tool(tool, radius)
+        brush = self._scene.brush
+        self._show(replace(self._scene, brush=replace(brush, radius=radius) if brush and tool.has_size else None))
+
+    def set_locked(self, *, locked: bool) -> None:
+        """Whether nothing can be marked now."""
+        self._locked = locked
+        self._pointer.set_locked(locked=locked)
+        if locked:
+            self._hide_cross()
+            self._show(replace(self._scene, brush=None))
 
     def show_preview(self, surface: cairo.ImageSurface | None, window: Window | None = None) -> None:
         """Lay a preview, a small picture, over a window of the photo; masks and clicks are hidden meanwhile."""
@@ -162,16 +211,17 @@ class View(Gtk.DrawingArea):
 
     # -- what changes it
 
-    def _overlay(self, shape: MaskShape | None, style: MaskStyle) -> MaskOverlay | None:
-        return MaskOverlay(shape, self._scene.proxy, style) if shape else None
-
     def _show(self, scene: Scene) -> None:
         """Show another scene.  Only what looks different is drawn: a whole frame takes the model's time where there are
         few cores."""
         before, self._scene = self._scene, scene
-        for x0, y0, x1, y1 in scene.changed_areas(before, self._placement()):
-            left, top = math.floor(x0), math.floor(y0)
-            self.queue_draw_area(left, top, math.ceil(x1) - left, math.ceil(y1) - top)
+        for area in scene.changed_areas(before, self._placement()):
+            self._queue_draw(area)
+
+    def _queue_draw(self, area: Box) -> None:
+        """Draw this part of the widget anew, in logical pixels."""
+        left, top = math.floor(area[0]), math.floor(area[1])
+        self.queue_draw_area(left, top, math.ceil(area[2]) - left, math.ceil(area[3]) - top)
 
     def _placement(self) -> Placement:
         return Placement(self.viewport, self.get_scale_factor())
@@ -203,6 +253,39 @@ class View(Gtk.DrawingArea):
     def _show_band(self, box: Box | None) -> None:
         self._show(replace(self._scene, band=RubberBand(box) if box else None))
 
+    # -- drawing on the mask
+
+    def _show_brush(self, at: Point | None) -> None:
+        """Show the brush where the pointer is."""
+        shown = at is not None and self._tool.has_size and not self._compares and not self._locked
+        self._show(replace(self._scene, brush=BrushCircle(at, self._brush) if at and shown else None))
+
+    def _draw_on(self, stroke: Stroke | None) -> None:
+        """Show what is new of a stroke at once."""
+        if stroke is None:
+            self._painter.redraw_mask()
+            self._show(replace(self._scene, lasso=None))
+            self.queue_draw()
+        elif stroke.filled:
+            corners = tuple(zip(stroke.path[0::3], stroke.path[1::3], strict=True))
+            self._show(replace(self._scene, lasso=LassoLine(corners)))
+        else:
+            self._painter.draw_stroke(stroke, self._placement())
+            self._queue_draw(self._placement().around(stroke_box(stroke), 1))
+
+    def _resize_brush(self, steps: int) -> None:
+        self.emit("brush-resized", resized(self._brush, steps))
+
+    def _mark_at(self, x: float, y: float) -> PlacedClick | None:
+        reach = marks.CLICK_RADIUS * self.get_scale_factor() / self.viewport.zoom
+        return self._scene.clicks.at(x, y, reach) if self._scene.clicks else None
+
+    def _drag_mark(self, mark: PlacedClick, x: float, y: float) -> None:
+        clicks = self._scene.clicks
+        if clicks:
+            dragged = next((each for each in clicks.clicks if each[:2] == mark[:2]), mark)
+            self._show(replace(self._scene, clicks=clicks.with_click_at(dragged, x, y)))
+
     # -- keys
 
     def do_key_press_event(self, event: Gdk.EventKey) -> bool:
@@ -219,13 +302,30 @@ class View(Gtk.DrawingArea):
             self.zoom_to_fit()
         elif name == "1":
             self.zoom_to_pixels()
+        elif name == "backslash":
+            self._show_before(before=True)
         elif name in SLIDER_KEYS and self._compares:
             self._slide(SLIDER_KEYS[name])
+        elif name in SLIDER_KEYS and self._tool.has_size:
+            self._resize_brush(SLIDER_KEYS[name])
         elif name in ARROW_KEYS:
             self._arrow(*ARROW_KEYS[name], far=shift)
         else:
             return False
         return True
+
+    def do_key_release_event(self, event: Gdk.EventKey) -> bool:
+        if event.keyval == Gdk.KEY_backslash:
+            self._show_before(before=False)
+        return False
+
+    def _focus_left(self, *_: object) -> bool:
+        self._show_before(before=False)
+        return False
+
+    def _show_before(self, *, before: bool) -> None:
+        """Show the photo alone for as long as a key is down."""
+        self._show(replace(self._scene, before=before))
 
     def _arrow(self, x: int, y: int, *, far: bool) -> None:
         """Move what the arrow keys move, in this direction: the slider, the photo or the cross."""
@@ -249,11 +349,11 @@ class View(Gtk.DrawingArea):
 
     def _point(self, name: str, *, on_object: bool) -> bool:
         """Point at where the cross is; whether the key was for that: without a cross, Enter is for the dialog."""
-        if self._compares:
+        if self._compares or self._locked:
             return False
         if self._scene.cross:
             self._hover.leave()
-            self.emit("pointed", *self._scene.cross.at, on_object)
+            self.emit("pointed", *self._scene.cross.at, on_object, ANOTHER)
             return True
         if name.lower() == "space":
             self._center_cross()
@@ -320,7 +420,7 @@ class View(Gtk.DrawingArea):
             self._move(fit(self.viewport.photo, size, MARGIN * density))
             self._fits = True
         else:
-            self._move(resized(self.viewport, size))
+            self._move(viewport_resized(self.viewport, size))
 
     # -- the photo's own pixels
 

@@ -16,10 +16,8 @@ BUTTON_MIDDLE: int
 BUTTON_PRIMARY: int
 BUTTON_SECONDARY: int
 CURRENT_TIME: int
-KEY_BackSpace: int
-KEY_Delete: int
 KEY_Escape: int
-KEY_Tab: int
+KEY_backslash: int
 SELECTION_CLIPBOARD: Atom
 def keyval_name(keyval: int) -> str | None: ...
 

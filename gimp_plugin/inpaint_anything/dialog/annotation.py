@@ -1,0 +1,269 @@
+"""What the person has marked on the photo: objects, each by clicks and a box, and strokes.  Knows neither GIMP nor GTK.
+
+Everything is frozen: a step back is the annotation of before.
+"""
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from inference_server.shared.geometry import Box
+from inference_server.shared.messages import ObjectPrompt, Stroke
+
+BESIDE_BOX = 0.1  # of a box's longer side: a click this far outside it is not about what is in it
+
+
+class Click(NamedTuple):
+    """A click on the photo, in its pixels.  label: 1 for the object, 0 for what is not the object."""
+
+    x: float
+    y: float
+    label: int
+
+
+@dataclass(frozen=True)
+class ClickHistory:
+    """The clicks and boxes that mark one object.
+
+    entries: the oldest first; of several boxes the last counts.  chosen: as in `ObjectPrompt`.
+    """
+
+    entries: tuple[Click | Box, ...] = ()
+    chosen: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, prompt: ObjectPrompt) -> "ClickHistory":
+        """The history that gives this prompt, as if it had been clicked here."""
+        box = (prompt.box,) if prompt.box else ()
+        clicks = (Click(x, y, label) for (x, y), label in zip(prompt.points, prompt.labels, strict=True))
+        return cls((*box, *clicks), prompt.chosen)
+
+    def with_click(self, x: float, y: float, *, on_object: bool) -> "ClickHistory":
+        """One more click, at a point of the photo."""
+        return replace(self, entries=(*self.entries, Click(x, y, int(on_object))))
+
+    def with_box(self, box: Box) -> "ClickHistory":
+        """One more box.  Which proposals were chosen before it is forgotten: other masks are proposed now."""
+        return ClickHistory((*self.entries, box))
+
+    def without(self, k: int) -> "ClickHistory":
+        """The history without its entry number k, from 0."""
+        chosen = self.chosen
+        if isinstance(self.entries[k], Click):
+            before = 1 + sum(isinstance(entry, Click) for entry in self.entries[:k])
+            chosen = (*chosen[:before], *chosen[before + 1 :])
+        return ClickHistory((*self.entries[:k], *self.entries[k + 1 :]), chosen)
+
+    def with_entry_at(self, k: int, x: float, y: float) -> "ClickHistory":
+        """With its entry number k, a click, at another point."""
+        click = self.entries[k]
+        assert isinstance(click, Click)  # boxes are drawn anew
+        return replace(self, entries=(*self.entries[:k], click._replace(x=x, y=y), *self.entries[k + 1 :]))
+
+    def with_choice(self, k: int) -> "ClickHistory":
+        """With the k-th proposal, from 0, chosen for the clicks so far."""
+        count = len(self.clicks)
+        return replace(self, chosen=(*(*self.chosen, *[0] * count)[:count], k))
+
+    def moved(self, dx: float, dy: float) -> "ClickHistory":
+        """The same of a photo whose pixels lie so much further to the right and down."""
+
+        def entry(each: Click | Box) -> Click | Box:
+            if isinstance(each, Click):
+                return Click(each.x + dx, each.y + dy, each.label)
+            return each[0] + dx, each[1] + dy, each[2] + dx, each[3] + dy
+
+        return replace(self, entries=tuple(map(entry, self.entries)))
+
+    @property
+    def clicks(self) -> list[Click]:
+        """Without the boxes."""
+        return [entry for entry in self.entries if isinstance(entry, Click)]
+
+    @property
+    def box(self) -> Box | None:
+        """The box that counts."""
+        return next((entry for entry in reversed(self.entries) if not isinstance(entry, Click)), None)
+
+    @property
+    def choice(self) -> int:
+        """Which proposal is chosen for the clicks so far, from 0."""
+        count = len(self.clicks)
+        return self.chosen[count] if count < len(self.chosen) else 0
+
+    @property
+    def marks(self) -> ObjectPrompt:
+        """All clicks and the box, to be drawn over the photo."""
+        clicks = self.clicks
+        return ObjectPrompt(
+            points=tuple((click.x, click.y) for click in clicks),
+            labels=tuple(click.label for click in clicks),
+            box=self.box,
+            chosen=self.chosen,
+        )
+
+    @property
+    def prompt(self) -> ObjectPrompt | None:
+        """The same for the server; None without a box and without a click on the object."""
+        marks = self.marks
+        return marks if marks.box or 1 in marks.labels else None
+
+    def is_beside(self, x: float, y: float) -> bool:
+        """Whether a click at a point of the photo is plainly about something else than what is in the box."""
+        if self.box is None:
+            return False
+        x0, y0, x1, y1 = self.box
+        margin = BESIDE_BOX * max(x1 - x0, y1 - y0)
+        return not (x0 - margin <= x <= x1 + margin and y0 - margin <= y <= y1 + margin)
+
+    def is_apart(self, box: Box) -> bool:
+        """Whether a box is plainly about something else: it holds no click on the object, and does not touch the box
+        there is."""
+        x0, y0, x1, y1 = box
+        if any(click.label and x0 <= click.x <= x1 and y0 <= click.y <= y1 for click in self.clicks):
+            return False
+        other = self.box
+        touches = other is not None and x0 < other[2] and other[0] < x1 and y0 < other[3] and other[1] < y1
+        return bool(self.entries) and not touches
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """objects: none of them empty; active: which of them clicks go to, len(objects) for one that has none yet.
+
+    strokes: drawn over all of them by hand, in their order.
+    """
+
+    objects: tuple[ClickHistory, ...] = ()
+    active: int = 0
+    strokes: tuple[Stroke, ...] = ()
+
+    @property
+    def current(self) -> ClickHistory:
+        """The object that clicks go to."""
+        return self.objects[self.active] if self.active < len(self.objects) else ClickHistory()
+
+    @property
+    def prompts(self) -> tuple[ObjectPrompt, ...]:
+        """One for each object that a server can look for."""
+        return tuple(prompt for history in self.objects if (prompt := history.prompt))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is marked."""
+        return not (self.objects or self.strokes)
+
+    @property
+    def says_what_is_meant(self) -> bool:
+        """Whether a mask follows from it: taking away from nothing leaves nothing."""
+        return bool(self.prompts) or any(stroke.adds for stroke in self.strokes)
+
+    def means(self, other: "Annotation") -> bool:
+        """Whether the same is marked in both, whichever object is at hand."""
+        return self.objects == other.objects and self.strokes == other.strokes
+
+    # -- what becomes of it
+
+    def with_click(self, x: float, y: float, *, on_object: bool) -> "Annotation":
+        """With a click for the object at hand, or for another one where it is plainly about that."""
+        if on_object and self.current.is_beside(x, y):
+            return self.with_next_object().with_click(x, y, on_object=True)
+        return self._with_current(self.current.with_click(x, y, on_object=on_object))
+
+    def with_box(self, box: Box) -> "Annotation":
+        """With a box for the object at hand, or for another one where it is plainly about that."""
+        if self.current.is_apart(box):
+            return self.with_next_object().with_box(box)
+        return self._with_current(self.current.with_box(box))
+
+    def with_choice(self, k: int) -> "Annotation":
+        """With the k-th proposal, from 0, chosen for the object at hand."""
+        return self._with_current(self.current.with_choice(k))
+
+    def with_stroke(self, stroke: Stroke) -> "Annotation":
+        """With one more stroke on top."""
+        return replace(self, strokes=(*self.strokes, stroke))
+
+    def with_next_object(self) -> "Annotation":
+        """The same, with further clicks for another object."""
+        return replace(self, active=len(self.objects))
+
+    def with_active(self, k: int) -> "Annotation":
+        """The same, with further clicks for object number k, from 0."""
+        return replace(self, active=min(k, len(self.objects)))
+
+    def without_object(self, k: int) -> "Annotation":
+        """Without object number k, from 0; the one before it is at hand then."""
+        objects = (*self.objects[:k], *self.objects[k + 1 :])
+        active = self.active - 1 if self.active >= max(k, 1) else self.active
+        return replace(self, objects=objects, active=min(active, len(objects)))
+
+    def without_mark(self, k: int, entry: int) -> "Annotation":
+        """Without one of the clicks, or the box, of object number k, and without the object if that was all."""
+        history = self.objects[k].without(entry)
+        return self._with_object(k, history) if history.entries else self.without_object(k)
+
+    def with_mark_at(self, k: int, entry: int, x: float, y: float) -> "Annotation":
+        """With one of the clicks of object number k at another point."""
+        return self._with_object(k, self.objects[k].with_entry_at(entry, x, y))
+
+    def moved(self, dx: float, dy: float) -> "Annotation":
+        """The same of a photo whose pixels lie so much further to the right and down."""
+        return replace(
+            self,
+            objects=tuple(history.moved(dx, dy) for history in self.objects),
+            strokes=tuple(stroke.moved(dx, dy) for stroke in self.strokes),
+        )
+
+    def with_strokes_as_objects(self) -> "Annotation":
+        """With an object looked for under each group of strokes that touch, instead of the strokes."""
+        groups = _touching([stroke for stroke in self.strokes if stroke.adds])
+        found = tuple(_object_under(group) for group in groups)
+        objects = (*self.objects, *found)
+        return Annotation(objects, max(len(objects) - 1, 0))
+
+    def _with_current(self, history: ClickHistory) -> "Annotation":
+        if self.active < len(self.objects):
+            return self._with_object(self.active, history)
+        return replace(self, objects=(*self.objects, history), active=len(self.objects))
+
+    def _with_object(self, k: int, history: ClickHistory) -> "Annotation":
+        return replace(self, objects=(*self.objects[:k], history, *self.objects[k + 1 :]), active=k)
+
+
+# -- what strokes mean ------------------------------------------------------------------------------------------------
+
+HINTS = 5  # points along a stroke that a segmenter is given
+
+
+def _touching(strokes: list[Stroke]) -> list[list[Stroke]]:
+    """Strokes in groups whose boxes overlap."""
+    groups: list[tuple[Box, list[Stroke]]] = []
+    for stroke in strokes:
+        box, members = _box_of(stroke), [stroke]
+        apart = []
+        for other, group in groups:
+            if box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3]:
+                box = min(box[0], other[0]), min(box[1], other[1]), max(box[2], other[2]), max(box[3], other[3])
+                members = [*group, *members]
+            else:
+                apart.append((other, group))
+        groups = [*apart, (box, members)]
+    return [members for _box, members in groups]
+
+
+def _box_of(stroke: Stroke) -> Box:
+    xs, ys, radii = stroke.path[0::3], stroke.path[1::3], stroke.path[2::3]
+    reach = 0.0 if stroke.filled else max(radii)
+    return min(xs) - reach, min(ys) - reach, max(xs) + reach, max(ys) + reach
+
+
+def _object_under(strokes: list[Stroke]) -> ClickHistory:
+    """Points along the way of brushes; what lassos enclose is a box."""
+    lassos = [_box_of(stroke) for stroke in strokes if stroke.filled]
+    if lassos:
+        x0, y0, x1, y1 = zip(*lassos, strict=True)
+        return ClickHistory(((min(x0), min(y0), max(x1), max(y1)),))
+    path = [(x, y) for stroke in strokes for x, y in zip(stroke.path[0::3], stroke.path[1::3], strict=True)]
+    count = min(HINTS, len(path))
+    chosen = [path[round((k + 0.5) * len(path) / count - 0.5)] for k in range(count)]
+    return ClickHistory(tuple(Click(x, y, 1) for x, y in chosen))

@@ -1,0 +1,67 @@
+"""The objects that are marked, in a row: which of them clicks go to, one more, one less."""
+
+import gi
+
+gi.require_version("Gtk", "3.0")
+from gi.repository import Gtk  # noqa: E402  gi wants the version first
+
+from inference_server.shared.text import tr  # noqa: E402
+
+from ..i18n import _  # noqa: E402
+from ..widgets import named  # noqa: E402
+from . import events  # noqa: E402
+from .state import DialogState  # noqa: E402
+from .toolbar import Dispatch  # noqa: E402
+
+
+class ObjectsRow(Gtk.Box):
+    """A button for each object, and those that begin another one and remove the one at hand."""
+
+    def __init__(self, dispatch: Dispatch) -> None:
+        """dispatch: called with what the person wants."""
+        super().__init__(spacing=6)
+        self._dispatch = dispatch
+        self._shown: tuple[int, int] | None = None  # how many objects, and which is at hand
+        self._numbers = Gtk.Box()
+        self._numbers.get_style_context().add_class("linked")
+        scrolled = Gtk.ScrolledWindow(vscrollbar_policy=Gtk.PolicyType.NEVER, hscrollbar_policy=Gtk.PolicyType.EXTERNAL)
+        scrolled.add(self._numbers)
+        self._next = Gtk.Button(label=_("Another object"))
+        self._next.set_tooltip_text(_("Further clicks are about another object (N, or Shift and a click)"))
+        self._next.connect("clicked", lambda _button: dispatch(events.NextObject()))
+        self._remove = Gtk.Button.new_from_icon_name("edit-delete-symbolic", Gtk.IconSize.BUTTON)
+        named(self._remove, _("Leave this object out")).set_tooltip_text(_("Leave this object out (Delete)"))
+        self._remove.connect("clicked", lambda _button: dispatch(events.RemoveCurrent()))
+        self.pack_start(scrolled, expand=True, fill=True, padding=0)
+        self.pack_end(self._remove, expand=False, fill=False, padding=0)
+        self.pack_end(self._next, expand=False, fill=False, padding=0)
+
+    def show_state(self, state: DialogState) -> None:
+        """Show the objects of a state."""
+        annotation = state.annotation
+        count = len(annotation.objects)
+        self._next.set_sensitive(state.can_mark and annotation.active < count)
+        self._remove.set_sensitive(state.can_mark and (annotation.active < count or bool(annotation.strokes)))
+        self._numbers.set_sensitive(state.can_mark)
+        if self._shown != (count, annotation.active):
+            self._shown = count, annotation.active
+            self._draw(max(count, annotation.active + 1), annotation.active)
+
+    def _draw(self, count: int, active: int) -> None:
+        for child in self._numbers.get_children():
+            child.destroy()
+        first: Gtk.RadioButton | None = None
+        for k in range(count):
+            button = Gtk.RadioButton.new_with_label_from_widget(first, str(k + 1))
+            first = first or button
+            button.set_mode(False)
+            button.set_active(k == active)
+            name = tr(_("Object {number}"), number=k + 1)
+            named(button, name).set_tooltip_text(name)
+            button.connect("toggled", self._toggled, k)
+            button.show()
+            self._numbers.pack_start(button, expand=False, fill=False, padding=0)
+
+    def _toggled(self, button: Gtk.RadioButton, k: int) -> None:
+        if button.get_active():
+            self._dispatch(events.ObjectChosen(k))

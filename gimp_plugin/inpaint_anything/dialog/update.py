@@ -1,0 +1,598 @@
+"""What the dialog decides: the state after an event, and what is then to be done outside.
+
+`update(state, event)` is a pure function: no GTK, no GIMP, no server.  The controller turns signals and answers into
+events and carries the commands out; the window draws a state.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from inference_server.shared.errors import ErrorCode, UserError
+from inference_server.shared.messages import Job
+
+from ..photo_view.tool import MaskView, Tool
+from .annotation import Annotation
+from .events import (
+    ApplyPressed,
+    BoxDrawn,
+    BrushResized,
+    CancelHover,
+    CancelProposals,
+    CancelRun,
+    ChoiceMade,
+    ClearAll,
+    Clicked,
+    Close,
+    CloseConfirmed,
+    CloseRequested,
+    Command,
+    ComposeResult,
+    ComposingFailed,
+    ConfirmClose,
+    ContinuePressed,
+    Encoded,
+    EscapePressed,
+    Event,
+    Failed,
+    HoverArrived,
+    HoverLeft,
+    HoverMoved,
+    Insert,
+    Inserted,
+    JobChanged,
+    MarkMoved,
+    MarkRemoved,
+    MaskQuery,
+    ModelsChanged,
+    NextChoice,
+    NextMaskView,
+    NextObject,
+    ObjectChosen,
+    ObjectRemoved,
+    Opened,
+    PhotoChanged,
+    PreviewArrived,
+    PreviewPressed,
+    ProgressArrived,
+    ProposalsArrived,
+    ProposalsFailed,
+    Redo,
+    RemoveCurrent,
+    ReopenPhoto,
+    RequestEncoding,
+    RequestHover,
+    RequestModels,
+    RequestProposals,
+    ResultArrived,
+    ResultComposed,
+    ResultRemoved,
+    RunEnded,
+    RunProgressed,
+    SettingChanged,
+    SnapPressed,
+    StartRun,
+    StopPressed,
+    StrokeDrawn,
+    ToolChosen,
+    Undo,
+    UpdatePromptHint,
+)
+from .state import KNOWN, AfterRun, Attempt, DialogState, Hint, Phase, Progress
+
+MOST_STEPS = 500  # that can be taken back
+PAINTING_JOBS = (Job.FILL, Job.REPLACE)  # those whose settings name a diffusion model
+HINT_SETTINGS = ("prompt", "negative", "help-prompt", "model", "background")  # those that change what a model is given
+
+Step = tuple[DialogState, tuple[Command, ...]]
+
+
+def update(state: DialogState, event: Event) -> Step:
+    """The state after an event, and what is to be done outside, in order.  A closed dialog stays as it is."""
+    if state.phase is Phase.CLOSED:
+        return state, ()
+    return _TRANSITIONS[type(event)](state, event)
+
+
+# -- what is marked ---------------------------------------------------------------------------------------------------
+
+
+def _clicked(state: DialogState, event: Clicked) -> Step:
+    annotation = state.annotation.with_next_object() if event.another else state.annotation
+    return _marked(state, annotation.with_click(event.x, event.y, on_object=event.on_object))
+
+
+def _box_drawn(state: DialogState, event: BoxDrawn) -> Step:
+    annotation = state.annotation.with_next_object() if event.another else state.annotation
+    return _marked(state, annotation.with_box(event.box))
+
+
+def _stroke_drawn(state: DialogState, event: StrokeDrawn) -> Step:
+    return _marked(state, state.annotation.with_stroke(event.stroke))
+
+
+def _mark_moved(state: DialogState, event: MarkMoved) -> Step:
+    return _marked(state, state.annotation.with_mark_at(event.object, event.entry, event.x, event.y))
+
+
+def _mark_removed(state: DialogState, event: MarkRemoved) -> Step:
+    return _marked(state, state.annotation.without_mark(event.object, event.entry))
+
+
+def _object_removed(state: DialogState, event: ObjectRemoved) -> Step:
+    return _marked(state, state.annotation.without_object(event.k))
+
+
+def _remove_current(state: DialogState, event: RemoveCurrent) -> Step:
+    annotation = state.annotation
+    if annotation.active < len(annotation.objects):
+        return _marked(state, annotation.without_object(annotation.active))
+    return _marked(state, replace(annotation, strokes=()))
+
+
+def _clear_all(state: DialogState, event: ClearAll) -> Step:
+    return _marked(state, Annotation())
+
+
+def _snap_pressed(state: DialogState, event: SnapPressed) -> Step:
+    if not state.can_snap:
+        return state, ()
+    state, commands = _marked(state, state.annotation.with_strokes_as_objects())
+    return replace(state, tool=Tool.INCLUDE), commands
+
+
+def _next_object(state: DialogState, event: NextObject) -> Step:
+    return _at_hand(state, state.annotation.with_next_object())
+
+
+def _object_chosen(state: DialogState, event: ObjectChosen) -> Step:
+    return _at_hand(state, state.annotation.with_active(event.k))
+
+
+def _at_hand(state: DialogState, annotation: Annotation) -> Step:
+    """Another object is at hand, which is no step that could be taken back."""
+    if not state.can_mark or annotation == state.annotation:
+        return state, ()
+    return _annotated(replace(state, tool=Tool.INCLUDE), annotation)
+
+
+def _undo(state: DialogState, event: Undo) -> Step:
+    if not state.past or not state.can_mark:
+        return state, ()
+    *past, annotation = state.past
+    return _annotated(replace(state, past=tuple(past), future=(*state.future, state.annotation)), annotation)
+
+
+def _redo(state: DialogState, event: Redo) -> Step:
+    if not state.future or not state.can_mark:
+        return state, ()
+    *future, annotation = state.future
+    return _annotated(replace(state, past=(*state.past, state.annotation), future=tuple(future)), annotation)
+
+
+def _marked(state: DialogState, annotation: Annotation) -> Step:
+    """Something else is marked, which can be taken back."""
+    if not state.can_mark or annotation == state.annotation:
+        return state, ()
+    past = (*state.past, state.annotation)[-MOST_STEPS:]
+    return _annotated(replace(state, past=past, future=()), annotation)
+
+
+def _annotated(state: DialogState, annotation: Annotation) -> Step:
+    hovered = (CancelHover(),) if state.hovered else ()
+    same = annotation.active == state.annotation.active
+    proposals = state.proposals if same else ()  # another object's are none of this one
+    state = replace(state, annotation=annotation, proposals=proposals, hovered=None, hover=None, applied=False)
+    state, masks = _decided(state)
+    return state, (*hovered, *masks)
+
+
+# -- how it is marked and shown ---------------------------------------------------------------------------------------
+
+
+def _tool_chosen(state: DialogState, event: ToolChosen) -> Step:
+    if not state.can_mark or event.tool is state.tool:
+        return state, ()
+    hovered = (CancelHover(),) if state.hovered else ()
+    return replace(state, tool=event.tool, hovered=None, hover=None, revision=state.revision + 1), hovered
+
+
+def _brush_resized(state: DialogState, event: BrushResized) -> Step:
+    return replace(state, brush=event.radius), ()
+
+
+def _next_mask_view(state: DialogState, event: NextMaskView) -> Step:
+    views = [*MaskView]
+    return replace(state, mask_view=views[(views.index(state.mask_view) + 1) % len(views)]), ()
+
+
+# -- job, settings, photo ---------------------------------------------------------------------------------------------
+
+
+def _opened(state: DialogState, event: Opened) -> Step:
+    state, masks = _with_masks(state)
+    state, models = _with_models(state)
+    return state, (*masks, UpdatePromptHint(), *models, RequestEncoding())
+
+
+def _photo_changed(state: DialogState, event: PhotoChanged) -> Step:
+    """What was known of the former photo is forgotten."""
+    before = (*_stop(state), *((CancelHover(),) if state.hovered else ()))
+    cancel = (CancelProposals(),) if state.waiting else ()
+    state = replace(state, phase=Phase.POINTING, stopping=False, preview=None, status=None)
+    state = replace(state, attempts=(), not_composed=None, shown=None, picked=False)
+    state = replace(state, annotation=event.annotation, given=event.annotation, past=(), future=())
+    state = replace(state, has_ready_mask=event.has_ready_mask, applied=event.applied, tool=Tool.INCLUDE)
+    state = replace(state, encoded=False, known=(), failed=(), hovered=None, hover=None)
+    state = replace(state, asked=None, waiting=False, proposals=(), choices=(), revision=state.revision + 1)
+    state, masks = _with_masks(state)
+    return state, (*before, *cancel, *masks, UpdatePromptHint(), RequestEncoding())
+
+
+def _job_changed(state: DialogState, event: JobChanged) -> Step:
+    if event.job == state.job or state.working:
+        return state, ()
+    state, changed = _decided(replace(_pointing(state), job=event.job, options=event.options, applied=False))
+    state, models = _with_models(state)
+    return state, (*changed, UpdatePromptHint(), *models)
+
+
+def _setting_changed(state: DialogState, event: SettingChanged) -> Step:
+    if event.name == "source":
+        return state, (ReopenPhoto(),)
+    state, changed = _decided(replace(state, options=event.options, seeds_from=state.run + 1))
+    return state, (*changed, UpdatePromptHint()) if event.name in HINT_SETTINGS else changed
+
+
+def _with_models(state: DialogState) -> Step:
+    """With the list of models asked for, where the job's settings need it for the first time."""
+    if state.models_requested or state.job not in PAINTING_JOBS:
+        return state, ()
+    return replace(state, models_requested=True), (RequestModels(),)
+
+
+def _models_changed(state: DialogState, event: ModelsChanged) -> Step:
+    state, masks = _with_masks(replace(state, known=(), failed=()))
+    return state, (*masks, UpdatePromptHint())
+
+
+# -- masks ------------------------------------------------------------------------------------------------------------
+
+
+def _decided(state: DialogState) -> Step:
+    """What is meant, or how, has changed: other masks may be meant."""
+    state, masks = _with_masks(replace(state, failed=(), revision=state.revision + 1))
+    return state if state.waiting else _cleared(state), masks
+
+
+def _with_masks(state: DialogState) -> Step:
+    """With the masks that are meant, or with the next question for them under way."""
+    query = state.query
+    known = None if query is None else state.known_for(query)
+    if query is None or known is not None:
+        state = replace(state, proposals=known or ())
+        state = replace(state, choices=state.row)
+    missing = next((each for each in state.queries if _is_missing(state, each)), None)
+    if missing is None:
+        cancel = (CancelProposals(),) if state.waiting else ()
+        return replace(state, asked=None, waiting=False), cancel
+    if state.asked is not None and missing.key == state.asked.key:
+        return state, ()
+    return replace(state, asked=missing, waiting=True), (RequestProposals(missing),)
+
+
+def _is_missing(state: DialogState, query: MaskQuery) -> bool:
+    return state.known_for(query) is None and query.key not in state.failed
+
+
+def _proposals_arrived(state: DialogState, event: ProposalsArrived) -> Step:
+    if not _awaited(state, event.query):
+        return state, ()
+    key = event.query.key
+    if state.query is not None and key == state.query.key:
+        state = replace(state, proposals=event.proposals)
+        if event.more <= 1:  # else the next answer follows at once, with all of them
+            state = replace(state, choices=state.row)
+    if event.more:
+        return state, ()
+    others = tuple(entry for entry in state.known if entry[0] != key)
+    state = replace(state, known=(*others, (key, event.proposals))[-KNOWN:], asked=None)
+    state, next_one = _with_masks(state)
+    return _cleared(state), next_one
+
+
+def _proposals_failed(state: DialogState, event: ProposalsFailed) -> Step:
+    if not _awaited(state, event.query):
+        return state, ()
+    state = replace(state, failed=(*state.failed, event.query.key), asked=None)
+    state, next_one = _with_masks(state)
+    return _with_error(state, event.error), next_one
+
+
+def _awaited(state: DialogState, query: MaskQuery) -> bool:
+    return state.waiting and state.asked is not None and query.key == state.asked.key
+
+
+# -- what a click would take ------------------------------------------------------------------------------------------
+
+
+def _hover_moved(state: DialogState, event: HoverMoved) -> Step:
+    if not state.can_mark or not state.encoded or state.tool is not Tool.INCLUDE:
+        return state, ()
+    prompt = state.annotation.with_click(event.x, event.y, on_object=True).current.prompt
+    query = MaskQuery(job=state.job, prompt=prompt, options=state.options)
+    return replace(state, hovered=query), (RequestHover(query),)
+
+
+def _hover_left(state: DialogState, event: HoverLeft) -> Step:
+    if state.hovered is None:
+        return state, ()
+    return replace(state, hovered=None, hover=None), (CancelHover(),)
+
+
+def _hover_arrived(state: DialogState, event: HoverArrived) -> Step:
+    return (replace(state, hover=event.proposal) if event.query == state.hovered else state), ()
+
+
+# -- choosing ---------------------------------------------------------------------------------------------------------
+
+
+def _choice_made(state: DialogState, event: ChoiceMade) -> Step:
+    row = state.row
+    if event.k == state.chosen or event.k >= len(row):
+        return state, ()
+    chosen = row[event.k]
+    if isinstance(chosen, Attempt):
+        return replace(state, shown=chosen, picked=True, revision=state.revision + 1), ()
+    return _marked(state, state.annotation.with_choice(event.k))
+
+
+def _next_choice(state: DialogState, event: NextChoice) -> Step:
+    count = len(state.row)
+    return _choice_made(state, ChoiceMade((state.chosen + 1) % count)) if count else (state, ())
+
+
+def _result_removed(state: DialogState, event: ResultRemoved) -> Step:
+    seen = state.results_seen
+    if state.phase is not Phase.SHOWING_RESULTS or event.k >= len(seen):
+        return state, ()
+    left = tuple(each for each in state.attempts if each is not seen[event.k])
+    state = replace(state, attempts=left, revision=state.revision + 1)
+    if state.shown is seen[event.k]:
+        state = replace(state, shown=next(reversed(state.results_seen), None))
+    if not state.results_seen:
+        return _pointing(state), ()
+    return replace(state, choices=state.row), ()
+
+
+# -- working ----------------------------------------------------------------------------------------------------------
+
+
+def _preview_pressed(state: DialogState, event: PreviewPressed) -> Step:
+    """Show the results there are for the same marks and settings, or else another one."""
+    if state.can_mark and any(each.run >= state.seeds_from for each in state.results_seen):
+        return _showing_results(state), ()
+    return _work(state, AfterRun.SHOW)
+
+
+def _apply_pressed(state: DialogState, event: ApplyPressed) -> Step:
+    return _finish(state, AfterRun.APPLY) if state.phase is Phase.SHOWING_RESULTS else _work(state, AfterRun.APPLY)
+
+
+def _continue_pressed(state: DialogState, event: ContinuePressed) -> Step:
+    after = AfterRun.CONTINUE
+    return _finish(state, after) if state.phase is Phase.SHOWING_RESULTS else _work(state, after)
+
+
+def _work(state: DialogState, after: AfterRun) -> Step:
+    """Start a job, or have the one that runs end otherwise."""
+    if not state.can_apply:
+        return replace(state, status=Hint.HOW_TO_POINT), ()
+    if state.working:
+        return replace(state, after_run=after), ()
+    hovered = (CancelHover(),) if state.hovered else ()
+    seeds_used = sum(each.run >= state.seeds_from for each in state.results)
+    state = replace(state, phase=Phase.WORKING, run=state.run + 1, after_run=after, hovered=None, hover=None)
+    state = replace(state, status=Progress(0.0), picked=False, not_composed=None)
+    state = replace(state, choices=state.row)
+    return state, (*hovered, StartRun(state.run, state.job, state.annotation, seeds_used))
+
+
+def _stop_pressed(state: DialogState, event: StopPressed) -> Step:
+    stop = _stop(state)
+    return (replace(state, stopping=True, status=Progress(None)) if stop else state), stop
+
+
+def _escape_pressed(state: DialogState, event: EscapePressed) -> Step:
+    if state.working and state.stopping:
+        return _after_run(state), ()  # whatever still comes of it is ignored
+    if state.working:
+        return _stop_pressed(state, StopPressed())
+    if state.phase is Phase.SHOWING_RESULTS:
+        return _pointing(state), ()
+    if state.tool is not Tool.INCLUDE:
+        return _tool_chosen(state, ToolChosen(Tool.INCLUDE))
+    if state.unsaved:
+        return state, (ConfirmClose(results=bool(state.attempts)),)
+    return _close_confirmed(state, CloseConfirmed())
+
+
+def _close_requested(state: DialogState, event: CloseRequested) -> Step:
+    if state.attempts:
+        return state, (ConfirmClose(results=True),)
+    return _close_confirmed(state, CloseConfirmed())
+
+
+def _close_confirmed(state: DialogState, event: CloseConfirmed) -> Step:
+    return replace(state, phase=Phase.CLOSED), (*_stop(state), Close())
+
+
+def _stop(state: DialogState) -> tuple[Command, ...]:
+    """What stops the job that runs, if it was not told to."""
+    return (CancelRun(),) if state.working and not state.stopping else ()
+
+
+def _result_arrived(state: DialogState, event: ResultArrived) -> Step:
+    if not _runs(state, event.run):
+        return state, ()
+    index = sum(each.run == event.run for each in state.attempts)
+    attempt = Attempt(run=event.run, job=state.job, annotation=state.annotation, result=event.result)
+    shown = state.shown if state.picked else attempt
+    state = replace(state, attempts=(*state.attempts, attempt), shown=shown, preview=None)
+    needs_picture = event.result.pixels is not None
+    return state, (ComposeResult(event.run, index, event.result),) if needs_picture else ()
+
+
+def _result_composed(state: DialogState, event: ResultComposed) -> Step:
+    of_run = [each for each in state.attempts if each.run == event.run]
+    if event.index >= len(of_run):
+        return state, ()
+    before = of_run[event.index]
+    composed = replace(before, picture=event.picture)
+    attempts = tuple(composed if each is before else each for each in state.attempts)
+    state = replace(state, attempts=attempts, shown=composed if state.shown is before else state.shown)
+    return replace(state, choices=state.row), ()
+
+
+def _composing_failed(state: DialogState, event: ComposingFailed) -> Step:
+    if event.run != state.run or not state.results:
+        return state, ()
+    state = replace(state, not_composed=event.error)
+    return (state if state.working else replace(state, status=event.error)), ()
+
+
+def _run_progressed(state: DialogState, event: RunProgressed) -> Step:
+    if not _runs(state, event.run) or state.stopping:
+        return state, ()
+    return replace(state, status=Progress(event.share, event.message)), ()
+
+
+def _preview_arrived(state: DialogState, event: PreviewArrived) -> Step:
+    return (replace(state, preview=event.preview) if _runs(state, event.run) else state), ()
+
+
+def _run_ended(state: DialogState, event: RunEnded) -> Step:
+    if not _runs(state, event.run):
+        return state, ()
+    after, state = state.after_run, _after_run(state)
+    if event.error is not None:
+        return _with_error(state, event.error), ()
+    came = any(each.run == event.run for each in state.results)
+    return _finish(state, after) if after is not AfterRun.SHOW and came else (state, ())
+
+
+def _runs(state: DialogState, run: int) -> bool:
+    return state.working and run == state.run
+
+
+def _after_run(state: DialogState) -> DialogState:
+    """With what has come of the job and, where nothing has, as it was before."""
+    came = any(each.run == state.run for each in state.attempts)
+    state = replace(state, stopping=False, preview=None, status=state.not_composed)
+    return _showing_results(state) if came else _pointing(state)
+
+
+def _showing_results(state: DialogState) -> DialogState:
+    results = state.results
+    shown = state.shown if any(each is state.shown for each in results) else next(reversed(results), None)
+    state = replace(state, phase=Phase.SHOWING_RESULTS, shown=shown)
+    return replace(state, choices=state.row)
+
+
+def _pointing(state: DialogState) -> DialogState:
+    """Back to the marks."""
+    if state.can_mark:
+        return state
+    state = replace(state, phase=Phase.POINTING, picked=False)
+    return replace(state, choices=state.row)
+
+
+def _finish(state: DialogState, after: AfterRun) -> Step:
+    results = state.results
+    if not results:
+        return state, ()
+    shown = next((k for k, each in enumerate(results) if each is state.shown), len(results) - 1)
+    given = tuple(each.result for each in results)
+    goes_on = after is AfterRun.CONTINUE
+    return state, (Insert(results[shown].run, state.annotation, given, shown, goes_on),)
+
+
+def _inserted(state: DialogState, event: Inserted) -> Step:
+    return replace(state, phase=Phase.CLOSED), (Close(),)
+
+
+# -- what is reported -------------------------------------------------------------------------------------------------
+
+
+def _encoded(state: DialogState, event: Encoded) -> Step:
+    return _cleared(replace(state, encoded=True)), ()
+
+
+def _progress_arrived(state: DialogState, event: ProgressArrived) -> Step:
+    if state.stopping:
+        return state, ()
+    return replace(state, status=Progress(event.share, event.message)), ()
+
+
+def _failed(state: DialogState, event: Failed) -> Step:
+    return _with_error(state, event.error), ()
+
+
+def _with_error(state: DialogState, error: UserError) -> DialogState:
+    """With the reason below the photo, unless it is that the person did not want any more."""
+    return state if error.code == ErrorCode.CANCELLED else replace(state, status=error)
+
+
+def _cleared(state: DialogState) -> DialogState:
+    """Without a status, unless it is how a job goes."""
+    return state if state.working else replace(state, status=None)
+
+
+_TRANSITIONS: dict[type, Callable[[DialogState, Any], Step]] = {
+    Opened: _opened,
+    PhotoChanged: _photo_changed,
+    Inserted: _inserted,
+    Clicked: _clicked,
+    BoxDrawn: _box_drawn,
+    StrokeDrawn: _stroke_drawn,
+    MarkMoved: _mark_moved,
+    MarkRemoved: _mark_removed,
+    NextObject: _next_object,
+    ObjectChosen: _object_chosen,
+    ObjectRemoved: _object_removed,
+    SnapPressed: _snap_pressed,
+    Undo: _undo,
+    Redo: _redo,
+    RemoveCurrent: _remove_current,
+    ClearAll: _clear_all,
+    ToolChosen: _tool_chosen,
+    BrushResized: _brush_resized,
+    NextMaskView: _next_mask_view,
+    ChoiceMade: _choice_made,
+    NextChoice: _next_choice,
+    JobChanged: _job_changed,
+    SettingChanged: _setting_changed,
+    ModelsChanged: _models_changed,
+    HoverMoved: _hover_moved,
+    HoverLeft: _hover_left,
+    HoverArrived: _hover_arrived,
+    PreviewPressed: _preview_pressed,
+    ApplyPressed: _apply_pressed,
+    ContinuePressed: _continue_pressed,
+    StopPressed: _stop_pressed,
+    EscapePressed: _escape_pressed,
+    CloseRequested: _close_requested,
+    CloseConfirmed: _close_confirmed,
+    ResultRemoved: _result_removed,
+    Encoded: _encoded,
+    ProposalsArrived: _proposals_arrived,
+    ProposalsFailed: _proposals_failed,
+    ProgressArrived: _progress_arrived,
+    Failed: _failed,
+    RunProgressed: _run_progressed,
+    PreviewArrived: _preview_arrived,
+    ResultArrived: _result_arrived,
+    ResultComposed: _result_composed,
+    ComposingFailed: _composing_failed,
+    RunEnded: _run_ended,
+}

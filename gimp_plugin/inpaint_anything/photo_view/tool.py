@@ -1,0 +1,47 @@
+"""What the pointer does over the photo, and how its mask is shown.  Pure; knows no GTK."""
+
+from enum import Enum
+
+RADII = 1.0, 2000.0  # of a brush, in pixels of the photo
+STEP = 1.2  # by which a brush grows or shrinks
+FIRST_RADIUS = 0.02  # of a photo's longer side
+
+
+class Tool(Enum):
+    """What the left button does."""
+
+    INCLUDE = "include"  # a click is on the object; dragging draws a box
+    EXCLUDE = "exclude"  # a click is on what is not the object
+    BOX = "box"  # draws a box around an object
+    BRUSH = "brush"  # adds to the mask
+    ERASER = "eraser"  # takes from the mask
+    LASSO = "lasso"  # adds what is enclosed
+
+    @property
+    def has_size(self) -> bool:
+        """Whether it is a brush, as wide as one wants."""
+        return self in (Tool.BRUSH, Tool.ERASER)
+
+    @property
+    def draws(self) -> bool:
+        """Whether it makes strokes, and no clicks or boxes."""
+        return self.has_size or self is Tool.LASSO
+
+
+class MaskView(Enum):
+    """How the mask is shown."""
+
+    OVERLAY = "overlay"  # what will change is covered with a colour
+    MASK = "mask"  # in black and white
+    CUTOUT = "cutout"  # the object alone
+    WHITE = "white"  # the object on white
+
+
+def resized(radius: float, steps: int) -> float:
+    """A brush's radius after so many steps, upwards or, where negative, downwards."""
+    return min(max(radius * STEP**steps, RADII[0]), RADII[1])
+
+
+def first_radius(width: int, height: int) -> float:
+    """A brush's radius for a photo of this size, in its pixels."""
+    return min(max(FIRST_RADIUS * max(width, height), RADII[0]), RADII[1])
