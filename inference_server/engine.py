@@ -152,8 +152,8 @@ class Engine:
     ) -> np.ndarray:
         """The image without the object, or the objects: of the same shape and dtype.
 
-        grow, feather: pixels of the image, None for what suits its size (`masks.default_grow`); 0 takes the mask as it
-        is.  include_shadow: with the shadow it casts (`with_shadow`).  Every pixel outside the grown and feathered mask
+        grow, feather: pixels of the image, None for what suits its size (`default_grow`); 0 takes the mask as it is.
+        include_shadow: with the shadow it casts (`with_shadow`).  Every pixel outside the grown and feathered mask
         comes back bit for bit.  The same seed gives the same pixels.  Raises UserError.
         """
         if include_shadow:

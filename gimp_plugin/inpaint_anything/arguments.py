@@ -172,6 +172,9 @@ ARGUMENTS: dict[str, tuple[Argument, ...]] = {
     ),
 }
 
+# Those that one seldom changes, and that the dialog therefore shows on demand.
+SELDOM = ("negative", "help-prompt", "model", "variations", "seed", "grow", "feather", "source")
+
 # The arguments that a background needs, beside those that all have.
 NEEDED: dict[str, tuple[str, ...]] = {
     "prompt": tuple(argument.name for argument in _PAINTING),

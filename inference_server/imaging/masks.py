@@ -10,24 +10,8 @@ import cv2
 import numpy as np
 
 from ..shared.errors import wrong_input
-from ..shared.geometry import Size
+from ..shared.geometry import Size, default_feather, default_grow
 from .windows import bounds
-
-LEAST_GROW = 7  # the paper's code dilates with a 15-pixel kernel
-
-
-def default_grow(width: int, height: int) -> int:
-    """Pixels to grow by in an image of this size.
-
-    Several times the mean error of a refined edge, because the lens spreads the object beyond its edge.  A panorama's
-    length says nothing of its lens: it counts as twice its height.
-    """
-    return max(LEAST_GROW, round(min(max(width, height), 2 * min(width, height)) / 400))
-
-
-def default_feather(grow: int) -> int:
-    """Pixels of soft edge that suit a mask grown by `grow` pixels."""
-    return max(1, grow // 3) if grow else 0
 
 
 def suited(grow: int | None, feather: int | None, size: Size) -> tuple[int, int]:

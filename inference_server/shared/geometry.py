@@ -6,6 +6,7 @@ Coordinates are pixels, x to the right, y down, the origin at the top left corne
 from typing import NamedTuple
 
 PROXY_SIDE = 1024  # pixels on the long side of a proxy, all that a segmenter looks at
+LEAST_GROW = 7  # pixels: the paper's code dilates with a 15-pixel kernel
 
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]  # x0, y0, x1, y1
@@ -89,3 +90,17 @@ def fit_within(width: int, height: int, side: float) -> Size:
 def proxy_size(width: int, height: int) -> Size:
     """Width and height of the proxy of an image: its long side at most PROXY_SIDE; a small image is its own proxy."""
     return fit_within(width, height, PROXY_SIDE)
+
+
+def default_grow(width: int, height: int) -> int:
+    """Pixels to grow by in an image of this size.
+
+    Several times the mean error of a refined edge, because the lens spreads the object beyond its edge.  A panorama's
+    length says nothing of its lens: it counts as twice its height.
+    """
+    return max(LEAST_GROW, round(min(max(width, height), 2 * min(width, height)) / 400))
+
+
+def default_feather(grow: int) -> int:
+    """Pixels of soft edge that suit a mask grown by `grow` pixels."""
+    return max(1, grow // 3) if grow else 0

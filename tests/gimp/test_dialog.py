@@ -13,6 +13,7 @@ from .window import Dialog, wait_for
 
 pytestmark = IN_GIMP
 TOWER = (205, 330)  # another object
+MORE: dict[str, dict[str, object]] = {"window": {"more": True}}  # the dialog shows all settings
 SAME = 0.0005  # of the photo: where it lies on the screen is estimated
 
 
@@ -127,7 +128,7 @@ def test_clicks_that_leave_out_boxes_and_taking_them_back(window, photo, rocket,
 
 
 def test_settings_change_the_overlay_at_once(window, photo, near):
-    gimp = window("click")  # which is on the path: it is there when the dialog opens
+    gimp = window("click", last=MORE)  # which is on the path: it is there when the dialog opens
     dialog = gimp.open("remove")
     before = dialog.final_overlay(photo, changes=0)
     assert near(before), "the path's click is not there"
@@ -137,8 +138,8 @@ def test_settings_change_the_overlay_at_once(window, photo, near):
     assert grown.sum() > 1.3 * before.sum(), "Grow does not show"
     assert grown[before].mean() > 0.95
     assert dialog.is_open
-    dialog.press("Escape")
-    dialog.wait_closed()
+    dialog.wait_for_results()  # Enter shows what comes of it
+    dialog.leave()
 
 
 def test_a_selection_is_there_when_it_opens_and_is_used_as_it_is(window, photo):
@@ -150,7 +151,7 @@ def test_a_selection_is_there_when_it_opens_and_is_used_as_it_is(window, photo):
 
 
 def test_what_was_done_is_edited_again_in_its_place(window, photo, near, clicked):
-    gimp = window("plain")
+    gimp = window("plain", last=MORE)
     dialog = gimp.open("remove")
     clicked(dialog)
     dialog.apply()

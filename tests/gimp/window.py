@@ -22,10 +22,10 @@ from .x11 import Display
 PREPARE = Path(__file__).with_name("prepare_window.py")
 PROGRAMS = ("Xvfb", "openbox", "xdotool", "xwd")
 WIDTH, HEIGHT = 1280, 860
-ESCAPES = 5  # of a job, of its results, of a question, of the dialog, and one more
+ESCAPES = 7  # of a job, not waiting for it, of its results, of a tool, of the dialog, its question, and one more
 TINTED = 25  # levels by which the overlay makes a photo redder, and not greener; hovering only makes it lighter
 IMAGE_WINDOW = "layers?.*GIMP$"
-DIALOG, SEARCH = "^Inpaint Anything$", "^Search Actions$"
+DIALOG, SEARCH, QUESTION = "^Inpaint Anything$", "^Search Actions$", "^Close without"
 # The keys that our procedures get in GIMP, which has nothing else on them.  No function keys: to Debian sid's X server
 # xdotool sends others in their place.
 SHORTCUTS = {
@@ -95,9 +95,9 @@ class Window:
         for _ in range(ESCAPES):
             if not self.runs_plug_in():
                 return True
-            self.do("key", "Escape")
+            self.do("key", "alt+l" if self.shows(QUESTION) else "Escape")
             with contextlib.suppress(AssertionError):
-                wait_for(lambda: not self.runs_plug_in(), 2, "it runs")
+                wait_for(lambda: not self.runs_plug_in() or self.shows(QUESTION), 2, "it runs")
         return not self.runs_plug_in()
 
     def call(self, procedure: str) -> None:
@@ -127,6 +127,8 @@ class State:
     preview: int
     runs: int
     results: int
+    objects: int
+    strokes: int
 
     @classmethod
     def read(cls, role: str) -> "State | None":
@@ -227,6 +229,11 @@ class Dialog:
         self.wait_closed(300)
         self.gimp.wait_for_plug_in()
         wait_for(lambda: self.gimp.layers() == layers, seconds, "no result")
+
+    def leave(self) -> None:
+        """Close it, whatever is lost."""
+        self.gimp.leave_dialogs()
+        self.wait_closed()
 
     def wait_closed(self, seconds: float = 60) -> None:
         wait_for(lambda: not self.is_open, seconds, "the dialog stays")

@@ -135,8 +135,20 @@ class Dialog:
             lambda choice: thumbnail(self._photo, self._proxy, choice),
             self.dispatch,
         )
+        for panel in window.panels.values():
+            panel.show_size((self._photo.width, self._photo.height))
+            panel.more.set_expanded(last_settings.shows_more())
+            panel.more.connect("notify::expanded", self._more_toggled)
+        size = last_settings.window_size()
+        if size:
+            window.set_default_size(*size)
         GimpUi.window_set_transient(window)
         return window
+
+    def _more_toggled(self, expander: Gtk.Expander, _property: object) -> None:
+        """Open or close it for all jobs."""
+        for panel in self.window.panels.values():
+            panel.more.set_expanded(expander.get_expanded())
 
     def _fix_what_is_edited(self) -> None:
         """A former result is made again from what it was made from, and that is all that is done."""
@@ -153,6 +165,8 @@ class Dialog:
         self._photo.release()
         self._photo, self._proxy = photo, proxy_picture(photo)
         self.view.show_photo(photo.width, photo.height, self._proxy, self._detail())
+        for panel in self.window.panels.values():
+            panel.show_size((photo.width, photo.height))
 
     # -- from signals to events -----------------------------------------------------------------------------------
 
@@ -246,6 +260,9 @@ class Dialog:
         self.dispatch(events.ModelsChanged())
 
     def _confirm_close(self, command: events.ConfirmClose) -> None:
+        self._tasks.post(self._ask_whether_to_close, command)  # while it is asked, jobs go on and are shown
+
+    def _ask_whether_to_close(self, command: events.ConfirmClose) -> None:
         if command.results:
             question, more = _("Close without the results?"), _("They are not in the image yet: Apply puts them there.")
         else:
@@ -384,6 +401,9 @@ class Dialog:
         self._worker.close()
         self._tasks.close()
         self._photo.release()
+        more = self.window.panels[self.state.job].more.get_expanded()
+        width, height = self.window.get_size()
+        last_settings.keep_window((width, height), shows_more=more)
         self.window.destroy()
         Gtk.main_quit()
 

@@ -10,7 +10,9 @@ gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gimp, GimpUi, GObject, Gtk  # noqa: E402  gi wants the versions first
 
+from inference_server.shared.geometry import Size, default_feather, default_grow  # noqa: E402
 from inference_server.shared.messages import Job  # noqa: E402
+from inference_server.shared.text import tr  # noqa: E402
 
 from .. import arguments  # noqa: E402
 from ..i18n import _  # noqa: E402
@@ -24,15 +26,23 @@ FIRST_AMOUNT = 7  # pixels, when an amount is no longer automatic
 HINT_ROW = "prompt-hint"
 
 
-class Panel(Gtk.Grid):
+class Panel(Gtk.Box):
     """A job's settings, bound to its config; only the rows that the chosen background needs are shown.
+
+    Those that one seldom changes are under an expander.
 
     prompt_hint: the label for what a model would be given, None where the job has no prompt.
     """
 
     def __init__(self, job: Job, config: Gimp.ProcedureConfig, enter: Callable[[], None]) -> None:
         """enter: called when Enter is pressed in one of the entries."""
-        super().__init__(column_spacing=12, row_spacing=6, visible=True)
+        super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6, visible=True)
+        self._grids = [Gtk.Grid(column_spacing=12, row_spacing=6, visible=True) for _grid in range(2)]
+        self.more = Gtk.Expander(label=_("More"), visible=True)
+        self.more.add(self._grids[1])
+        self.pack_start(self._grids[0], expand=False, fill=False, padding=0)
+        self.pack_start(self.more, expand=False, fill=False, padding=0)
+        self._automatic: dict[str, Gtk.CheckButton] = {}
         self._config, self._enter = config, enter
         self._rows: dict[str, tuple[Gtk.Widget, ...]] = {}
         self.prompt_hint: Gtk.Label | None = None
@@ -59,7 +69,18 @@ class Panel(Gtk.Grid):
         for widget in self._rows[name]:
             widget.set_sensitive(False)
 
+    def show_size(self, size: Size) -> None:
+        """Say which amounts suit a photo of this (width, height)."""
+        grow = default_grow(*size)
+        for name, amount in (("grow", grow), ("feather", default_feather(grow))):
+            if name in self._automatic:
+                self._automatic[name].set_label(tr(_("automatic ({amount} px)"), amount=amount))
+
     # -- rows
+
+    def _grid(self, name: str) -> Gtk.Grid:
+        """Where the row of a setting is."""
+        return self._grids[name in arguments.SELDOM]
 
     def _add(self, setting: GObject.ParamSpec) -> None:
         name, label = setting.name, setting.nick
@@ -67,15 +88,15 @@ class Panel(Gtk.Grid):
             row = Gtk.CheckButton.new_with_mnemonic(label)
             self._config.bind_property(name, row, "active", BIND)
             row.set_properties(visible=True, tooltip_text=setting.blurb)
-            self.attach(row, 0, len(self._rows), 2, 1)
+            self._grid(name).attach(row, 0, len(self._rows), 2, 1)
             self._rows[name] = (row,)
             return
         field = self._field(setting)
         field.set_properties(visible=True, hexpand=True, tooltip_text=setting.blurb)
         first = field.get_children()[0] if isinstance(field, Gtk.Box) and field.get_children() else field
         title = Gtk.Label(label=label, use_underline=True, xalign=0, visible=True, mnemonic_widget=first)
-        self.attach(title, 0, len(self._rows), 1, 1)
-        self.attach(field, 1, len(self._rows), 1, 1)
+        self._grid(name).attach(title, 0, len(self._rows), 1, 1)
+        self._grid(name).attach(field, 1, len(self._rows), 1, 1)
         self._rows[name] = (title, field)
 
     def _field(self, setting: GObject.ParamSpec) -> Gtk.Widget:
@@ -139,6 +160,7 @@ class Panel(Gtk.Grid):
             check.set_active(False)
             store()
 
+        self._automatic[setting.name] = check
         check.connect("toggled", store)
         adjustment.connect("value-changed", store_number)
         row = Gtk.Box(spacing=6)
@@ -166,7 +188,7 @@ class Panel(Gtk.Grid):
             selectable=True, can_focus=False, width_chars=HINT_CHARS, max_width_chars=HINT_CHARS, visible=True
         )
         self.prompt_hint.get_style_context().add_class("dim-label")
-        self.attach(self.prompt_hint, 0, len(self._rows), 2, 1)
+        self._grids[0].attach(self.prompt_hint, 0, len(self._rows), 2, 1)
         self._rows[HINT_ROW] = (self.prompt_hint,)
 
     def _show_needed(self) -> None:

@@ -1,4 +1,4 @@
-"""The settings each job was last done with, in a file of GIMP's profile.
+"""The settings each job was last done with, and how the dialog was, in a file of GIMP's profile.
 
 GIMP remembers last values too, but only of the procedure that was called; in the dialog one changes to another.
 """
@@ -10,12 +10,14 @@ from pathlib import Path
 from gi.repository import Gimp
 
 from inference_server.shared.atomic import write_atomically
+from inference_server.shared.geometry import Size
 from inference_server.shared.messages import Job
 
 from .. import job_settings
 from ..job_settings import JobSettings
 
 FILE = "inpaint-anything.json"
+WINDOW = "window"
 
 
 def last(job: Job) -> JobSettings:
@@ -25,10 +27,35 @@ def last(job: Job) -> JobSettings:
 
 
 def keep(settings: JobSettings) -> None:
-    """Remember the settings.  A disk that takes nothing is no reason to refuse a result."""
+    """Remember the settings."""
+    _keep(settings.job.value, job_settings.to_json(settings))
+
+
+def window_size() -> Size | None:
+    """The dialog's width and height when it was last closed, in logical pixels; None where that is not known."""
+    match _read().get(WINDOW):
+        case {"size": [int(width), int(height)]}:
+            return width, height
+    return None
+
+
+def shows_more() -> bool:
+    """Whether the dialog showed the settings then that one seldom changes."""
+    match _read().get(WINDOW):
+        case {"more": bool(more)}:
+            return more
+    return False
+
+
+def keep_window(size: Size, *, shows_more: bool) -> None:
+    """Remember the dialog's size, and whether it shows the settings that one seldom changes."""
+    _keep(WINDOW, {"size": size, "more": shows_more})
+
+
+def _keep(name: str, value: object) -> None:
+    """Remember something.  A disk that takes nothing is no reason to refuse a result."""
     with contextlib.suppress(OSError):
-        kept = {**_read(), settings.job.value: job_settings.to_json(settings)}
-        write_atomically(_file(), json.dumps(kept).encode())
+        write_atomically(_file(), json.dumps({**_read(), name: value}).encode())
 
 
 def _read() -> dict[str, object]:
