@@ -37,6 +37,7 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
         "blur": {"replace"},
         "generative": {"fill"},
         "models": {"settings"},
+        "help": {"help"},
     },
     "de": {
         "inpaint": {*PAINTING, "settings"},
@@ -49,6 +50,7 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
         "maske": {"select", "edit"},
         "hintergrund": {"replace"},
         "modelle": {"settings"},
+        "hilfe": {"help"},
     },
     "vi": {
         "inpaint": {*PAINTING, "settings"},
@@ -60,6 +62,7 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
         "mặt nạ": {"select", "edit"},
         "nền": {"replace"},
         "mô hình": {"settings"},
+        "trợ giúp": {"help"},
     },
 }
 

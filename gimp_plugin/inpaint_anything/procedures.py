@@ -6,12 +6,13 @@ cairo) is therefore imported when a procedure runs, and explained then.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gi
 
 gi.require_version("Gimp", "3.0")
-from gi.repository import Gimp, GLib, GObject  # noqa: E402  gi wants the versions first
+from gi.repository import Gimp, Gio, GLib, GObject  # noqa: E402  gi wants the versions first
 
 from . import arguments  # noqa: E402
 from .arguments import FLAGS, PREFIX  # noqa: E402
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 MENU = "<Image>/Filters/Inpaint Anything"
 AUTHOR = "Inpaint Anything for GIMP"
 YEAR = "2026"
+HELP = Path(__file__).parents[1] / "help"
+HELP_DOMAIN = "inpaint-anything"
 NONE_OK = True  # of a layer that is returned
 CLICKS = _(
     "Clicks come from the selected path: one anchor is one click on the object, a closed stroke is a box around it,"
@@ -107,6 +110,12 @@ def _open_settings(call: Call) -> None:
     from .settings import dialog
 
     dialog.show()
+
+
+def _open_help(_call: Call) -> None:
+    from . import help as pages
+
+    pages.show(pages.Page.CONTENTS)
 
 
 def _photo(call: Call, source: "Source") -> "PhotoLayer":
@@ -300,6 +309,14 @@ _DECLARATIONS = (
         run=_open_settings,
         needs_image=False,
     ),
+    ProcedureDeclaration(
+        name="help",
+        label=_("_Help"),
+        blurb=_("How to select, remove, fill or replace an object: the help of Inpaint Anything"),
+        help=_("Opens the help pages, which come with the plug-in, in the browser."),
+        run=_open_help,
+        needs_image=False,
+    ),
 )
 PROCEDURES = {PREFIX + declaration.name: declaration for declaration in _DECLARATIONS}
 
@@ -309,6 +326,7 @@ class InpaintAnything(Gimp.PlugIn):
 
     def do_query_procedures(self) -> list[str]:
         """Their names."""
+        self.set_help_domain(HELP_DOMAIN, Gio.File.new_for_path(str(HELP)))
         return list(PROCEDURES)
 
     def do_set_i18n(self, _name: str) -> bool:

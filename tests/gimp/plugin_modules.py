@@ -195,6 +195,17 @@ def names_after_edits(photo, before, edits, renamed=None, former=None):
     return [names, [each.get_name() for each in image.get_layers()]]
 
 
+def help_shown(_photo, page):
+    """Open a help page: "", or why that could not be done."""
+    from inpaint_anything import help as pages
+
+    try:
+        pages.show(pages.Page(page))
+    except UserError as error:
+        return str(error)
+    return ""
+
+
 # -- what becomes of an object that is selected
 
 
