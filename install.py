@@ -140,7 +140,9 @@ def put_plug_in(profile: Path, python: Path, home: Path) -> Path:
     shutil.copy(package / "__init__.py", place / "inference_server")
     if vendor:
         shutil.copytree(vendor, place / "vendor")
-    (place / f"{gimp_installs.PLUG_IN}.py").chmod(0o755)
+    program = place / f"{gimp_installs.PLUG_IN}.py"
+    program.chmod(0o755)
+    program.touch()  # GIMP asks a plug-in anew what it offers where this file has another time than before
     (place / "installation.json").write_text(json.dumps({"python": str(python), "home": str(home)}), "utf-8")
     compileall.compile_dir(place, quiet=1)  # where GIMP's Python is this one, it need not do so at each start
     return place

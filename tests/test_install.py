@@ -102,10 +102,12 @@ def test_the_plug_in_is_complete_and_executable_and_replaces_an_older_one(user, 
     place = install.put_plug_in(profile, Path("/somewhere/python"), Path("/somewhere"))
     assert not old.exists()
     program = place / "inpaint-anything.py"
+    assert program.stat().st_mtime > (REPOSITORY / "gimp_plugin" / program.name).stat().st_mtime, "GIMP asks it anew"
     assert os.access(program, os.X_OK) and program.read_bytes().startswith(b"#!/usr/bin/env python3\n")
     ours = {path.name for path in (REPOSITORY / "gimp_plugin").iterdir()} | {"inference_server", "vendor"}
     assert {path.name for path in place.iterdir()} | {"__pycache__"} == ours | {"installation.json", "__pycache__"}
     assert (place / "locale" / "vi" / "LC_MESSAGES" / "inpaint-anything.mo").is_file()
+    assert (place / "help" / "en" / "index.html").is_file()
     record = json.loads((place / "installation.json").read_text())
     assert record == {"python": "/somewhere/python", "home": "/somewhere"}
 

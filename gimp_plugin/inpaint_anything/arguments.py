@@ -40,6 +40,16 @@ BACKGROUNDS = {
     "gradient": (_("Two colours"), _("One at the top, the other at the bottom")),
     "blur": (_("Out of focus"), _("This photo's own background, blurred")),
 }
+SELECTION_TARGETS = {
+    "replace": (_("The selection"), _("In place of what is selected")),
+    "add": (_("Added to the selection"), _("What is selected, and the object")),
+    "subtract": (_("Taken from the selection"), _("What is selected, without the object")),
+    "intersect": (_("Only within the selection"), _("What is selected of the object")),
+    "layer-mask": (_("A layer mask"), _("Of the photo's layer, which then shows the object alone")),
+    "channel": (_("A channel"), _("Beside the layers, to be selected again at any time")),
+    "path": (_("A path"), _("The object's outline, for the Paths tool")),
+    "layer": (_("A new layer"), _("The object alone, cut out")),
+}
 SOURCES = {
     "visible": (_("What is visible"), _("All layers as they are seen; the result comes on top")),
     "layer": (_("This layer"), _("The selected layer alone, whatever covers it")),
@@ -143,7 +153,18 @@ _PAINTING = (
 
 # The arguments of each job's procedure, in their order.
 ARGUMENTS: dict[str, tuple[Argument, ...]] = {
-    "select": (_boolean("soft-edge", _("Soft _edge"), _HAIR, default=False), _SHADOW, _SOURCE),
+    "select": (
+        _choice(
+            "result-as",
+            _("Result _as"),
+            _("What becomes of the object"),
+            options=SELECTION_TARGETS,
+            default="replace",
+        ),
+        _boolean("soft-edge", _("Soft _edge"), _HAIR, default=False),
+        _SHADOW,
+        _SOURCE,
+    ),
     "remove": (_SEED, _GROW, _FEATHER, _SHADOW, _SOURCE),
     "fill": (*_PAINTING, _GROW, _FEATHER, _SHADOW, _SOURCE),
     "replace": (

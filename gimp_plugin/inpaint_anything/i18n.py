@@ -19,8 +19,8 @@ LOCALE = Path(__file__).parents[1] / "locale"
 
 # GLib knows the languages on every platform, in order; GIMP puts the one chosen in its preferences first.  There is no
 # catalogue of English: without this, who prefers it would get the language after it.
-_languages = takewhile(lambda name: re.split("[_.@]", name)[0] not in ("en", "C", "POSIX"), GLib.get_language_names())
-_catalogue = gettext.translation(DOMAIN, LOCALE, list(_languages), fallback=True)
+LANGUAGES = [*takewhile(lambda name: re.split("[_.@]", name)[0] not in ("en", "C", "POSIX"), GLib.get_language_names())]
+_catalogue = gettext.translation(DOMAIN, LOCALE, LANGUAGES, fallback=True)
 _ = _catalogue.gettext
 ngettext = _catalogue.ngettext
 

@@ -36,6 +36,19 @@ class BackgroundKind(StrEnum):
     BLUR = "blur"  # the photo's own
 
 
+class SelectionTarget(StrEnum):
+    """What an object that is selected becomes."""
+
+    REPLACE = "replace"  # the selection
+    ADD = "add"  # part of the selection
+    SUBTRACT = "subtract"  # no part of the selection
+    INTERSECT = "intersect"  # what is left of the selection
+    LAYER_MASK = "layer-mask"
+    CHANNEL = "channel"
+    PATH = "path"
+    LAYER = "layer"
+
+
 @dataclass(frozen=True, kw_only=True)
 class JobSettings:
     """What a person has chosen for a job.  A setting that the job does not have keeps its default.
@@ -61,6 +74,7 @@ class JobSettings:
     colour: Gegl.Color | None = None
     second_colour: Gegl.Color | None = None
     blur: int = 50
+    result_as: SelectionTarget = SelectionTarget.REPLACE
     source: Source = Source.VISIBLE
 
     @property
@@ -125,7 +139,7 @@ def _config_value(settings: JobSettings, name: str) -> object:
     value = getattr(settings, _field(name))
     if name in ("grow", "feather") and value is None:
         return AUTOMATIC
-    return str(value.value) if isinstance(value, Quality | BackgroundKind | Source) else value
+    return str(value.value) if isinstance(value, Quality | BackgroundKind | SelectionTarget | Source) else value
 
 
 def _pixels(value: int) -> int | None:
@@ -144,6 +158,7 @@ _FROM_CONFIG: dict[str, Callable[[Any], Any]] = {
     "model": _text,
     "quality": Quality,
     "background": BackgroundKind,
+    "result_as": SelectionTarget,
     "source": Source,
 }
 

@@ -6,12 +6,13 @@ cairo) is therefore imported when a procedure runs, and explained then.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gi
 
 gi.require_version("Gimp", "3.0")
-from gi.repository import Gimp, GLib, GObject  # noqa: E402  gi wants the versions first
+from gi.repository import Gimp, Gio, GLib, GObject  # noqa: E402  gi wants the versions first
 
 from . import arguments  # noqa: E402
 from .arguments import FLAGS, PREFIX  # noqa: E402
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 MENU = "<Image>/Filters/Inpaint Anything"
 AUTHOR = "Inpaint Anything for GIMP"
 YEAR = "2026"
+HELP = Path(__file__).parents[1] / "help"
+HELP_DOMAIN = "inpaint-anything"
 NONE_OK = True  # of a layer that is returned
 CLICKS = _(
     "Clicks come from the selected path: one anchor is one click on the object, a closed stroke is a box around it,"
@@ -107,6 +110,12 @@ def _open_settings(call: Call) -> None:
     from .settings import dialog
 
     dialog.show()
+
+
+def _open_help(_call: Call) -> None:
+    from . import help as pages
+
+    pages.show(pages.Page.CONTENTS)
 
 
 def _photo(call: Call, source: "Source") -> "PhotoLayer":
@@ -188,6 +197,8 @@ def _perform(photo: "PhotoLayer", settings: "JobSettings") -> "ResultLayers":
 class ProcedureDeclaration:
     """A procedure: name (after PREFIX), menu label, what it does in a line and in a few sentences, and the function.
 
+    The line is found by GIMP's action search, so it has the words that people look for it by: segment, erase, heal,
+    inpaint and so on. Translations need their language's (tests/action_search.py).
     job: whose settings are its arguments, "" for none.  needs_image: whether it works on a layer of an image, and
     returns the group it made.
     """
@@ -234,15 +245,18 @@ _DECLARATIONS = (
     ProcedureDeclaration(
         name="select",
         label=_("_Select Object…"),
-        blurb=_("Select the object that is clicked"),
-        help=_("Finds the object under the clicks and selects it. The mask also comes as a hidden layer."),
+        blurb=_("Segment, select, mask or cut out the object that is clicked"),
+        help=_(
+            "Finds the object under the clicks and selects it, or makes a layer mask, a channel, a path or a layer of"
+            " it. The mask also comes as a hidden layer."
+        ),
         run=_do_job,
         job="select",
     ),
     ProcedureDeclaration(
         name="remove",
         label=_("_Remove Object…"),
-        blurb=_("Remove the object that is clicked"),
+        blurb=_("Erase the object that is clicked and heal the photo in its place, by inpainting"),
         help=_("Finds the object under the clicks and continues its surroundings in its place, on a new layer."),
         run=_do_job,
         job="remove",
@@ -250,7 +264,7 @@ _DECLARATIONS = (
     ProcedureDeclaration(
         name="fill",
         label=_("_Fill…"),
-        blurb=_("Put something else in the place of the object that is clicked"),
+        blurb=_("Put something else in the place of the object that is clicked: inpainting, generative fill"),
         help=_("Finds the object under the clicks and paints what the prompt describes in its place, on a new layer."),
         run=_do_job,
         job="fill",
@@ -258,7 +272,9 @@ _DECLARATIONS = (
     ProcedureDeclaration(
         name="replace",
         label=_("Replace _Background…"),
-        blurb=_("Put another world around the object that is clicked"),
+        blurb=_(
+            "Inpaint another background around the object that is clicked, or put a photo, a colour or a blur there"
+        ),
         help=_(
             "Finds the object under the clicks and puts something else around it, on a new layer: what the prompt"
             " describes, another photo, a colour, two colours, or its own background out of focus."
@@ -269,14 +285,14 @@ _DECLARATIONS = (
     ProcedureDeclaration(
         name="remove-again",
         label=_("Remove Object (_Last Settings)"),
-        blurb=_("Remove the object of the path or the selection at once"),
+        blurb=_("Erase the object of the path or the selection at once and heal the photo in its place, by inpainting"),
         help=_("As Remove Object, with the settings it was last used with, and without a dialog."),
         run=_remove_again,
     ),
     ProcedureDeclaration(
         name="edit",
         label=_("_Edit Inpainting…"),
-        blurb=_("Change a result: its clicks, its mask, its settings"),
+        blurb=_("Change a result of inpainting: its object, its clicks, its mask, its settings"),
         help=_(
             "Opens the dialog with the clicks, the mask and the settings of the group that is selected, and puts the"
             " new result in its place. A mask that was painted on is taken as it is."
@@ -286,11 +302,19 @@ _DECLARATIONS = (
     ProcedureDeclaration(
         name="settings",
         label=_("S_ettings…"),
-        blurb=_("Choose the models and the computer that find and paint objects"),
+        blurb=_("Choose the models and the computer that segment and inpaint objects"),
         help=_(
             "Shows what the inference server has to work with, gets and removes models, and says which server is used."
         ),
         run=_open_settings,
+        needs_image=False,
+    ),
+    ProcedureDeclaration(
+        name="help",
+        label=_("_Help"),
+        blurb=_("How to select, remove, fill or replace an object: the help of Inpaint Anything"),
+        help=_("Opens the help pages, which come with the plug-in, in the browser."),
+        run=_open_help,
         needs_image=False,
     ),
 )
@@ -302,6 +326,7 @@ class InpaintAnything(Gimp.PlugIn):
 
     def do_query_procedures(self) -> list[str]:
         """Their names."""
+        self.set_help_domain(HELP_DOMAIN, Gio.File.new_for_path(str(HELP)))
         return list(PROCEDURES)
 
     def do_set_i18n(self, _name: str) -> bool:

@@ -4,6 +4,7 @@ The modules are imported from the profile's plug-in, as the plug-in itself does.
 """
 
 import json
+import math
 import os
 import sys
 import threading
@@ -11,20 +12,26 @@ from pathlib import Path
 
 import gi
 
+gi.require_version("Babl", "0.1")
+gi.require_version("Gegl", "0.4")
 gi.require_version("Gimp", "3.0")
-from gi.repository import Gimp  # noqa: E402  gi wants the version first
+from gi.repository import Babl, Gegl, Gimp  # noqa: E402  gi wants the version first
 
 PLUG_IN = Path(os.environ["GIMP3_DIRECTORY"], "plug-ins", "inpaint-anything")
 sys.path[:0] = [str(Path(__file__).parent), str(PLUG_IN)]
 from inpaint_anything import arguments, job_settings  # noqa: E402
 from inpaint_anything.image import last_settings, photo_layer, previous_job  # noqa: E402
-from inpaint_anything.image.layers import JobResult  # noqa: E402
-from scenarios import open_photo  # noqa: E402
+from inpaint_anything.image.layers import JobResult, ResultLayers  # noqa: E402
+from inpaint_anything.image.notes import PaintedWith  # noqa: E402
+from inpaint_anything.job_settings import JobSettings, Source  # noqa: E402
+from scenarios import draw_path, find, fingerprint, open_photo, pixels, state, tree  # noqa: E402
 
+from inference_server.shared.errors import UserError  # noqa: E402
 from inference_server.shared.geometry import Window  # noqa: E402
 from inference_server.shared.messages import Job, Quality  # noqa: E402
 
 PARASITE = "inpaint-anything-job"
+SQUARE, OBJECT = Window(100, 200, 20, 20), Window(90, 60, 80, 50)  # of the photo
 AT = {"inside": (110, 210), "outside": (150, 210)}
 
 
@@ -94,6 +101,7 @@ def settings_through_a_config(_photo):
         "jobs": set(arguments.ARGUMENTS) == set(Job),
         "qualities": list(arguments.QUALITIES) == list(Quality),
         "sources": list(arguments.SOURCES) == list(job_settings.Source),
+        "targets": list(arguments.SELECTION_TARGETS) == list(job_settings.SelectionTarget),
         "backgrounds": list(arguments.BACKGROUNDS) == list(job_settings.BackgroundKind) == list(arguments.NEEDED),
     }
 
@@ -129,3 +137,181 @@ def composed_on_another_thread(photo, **preparation):
 
     seen = {name: [pixel(each, *at) for each in (before, composed[0].whole)] for name, at in AT.items()}
     return {**seen, "formats": [expected, there.pixel_format]}
+
+
+def do_job(there, job, previous=None, seeds=(0,), window=SQUARE, mask=None, **settings):
+    """Put white results of a job into the image of a `PhotoLayer`, as if it had been done; gives its group.
+
+    mask: of the window, uint8; all of it where there is none.
+    """
+    kinds = {
+        "background": job_settings.BackgroundKind,
+        "photo": job_settings.Gio.File.new_for_path,
+        "result_as": job_settings.SelectionTarget,
+    }
+    made = JobSettings(job=Job(job), **{name: kinds.get(name, str)(value) for name, value in settings.items()})
+    white = b"\xff" * window.area
+    with ResultLayers(there, made, None, previous=previous) as layers:
+        for seed in seeds:
+            painted = PaintedWith(seed=seed, prompt="", negative="", model="", quality=Quality.FAST)
+            layers.add(
+                JobResult(
+                    window=window,
+                    score=1.0,
+                    mask=mask or white,
+                    pixels=None if job == "select" else 3 * white,
+                    alpha=None if job == "select" else white,
+                    painted_with=painted if made.paints else None,
+                )
+            )
+    return layers.group
+
+
+def names_of_jobs(photo, steps):
+    """The names of the groups of several jobs done one after the other on one image, and of the layers in them."""
+    image, layer = open_photo(photo)
+    there = photo_layer.PhotoLayer.of(image, [layer], Source.LAYER)
+    groups = [do_job(there, **step) for step in steps]
+    return [[group.get_name(), *(each.get_name() for each in group.get_children())] for group in groups]
+
+
+def names_after_edits(photo, before, edits, renamed=None, former=None):
+    """The names that a job's group has, at first and after each of several edits; then those of all layers.
+
+    renamed: what the person calls it before the first edit.  former: its name and note, where an older version made it.
+    """
+    image, layer = open_photo(photo)
+    there = photo_layer.PhotoLayer.of(image, [layer], Source.LAYER)
+    group = do_job(there, **before)
+    if former:
+        group.set_name(former[0])
+        note(group, former[1])
+    if renamed:
+        group.set_name(renamed)
+    names = [group.get_name()]
+    for edit in edits:
+        group = do_job(there, previous=group, **edit)
+        names.append(group.get_name())
+    return [names, [each.get_name() for each in image.get_layers()]]
+
+
+def help_shown(_photo, page):
+    """Open a help page: "", or why that could not be done."""
+    from inpaint_anything import help as pages
+
+    try:
+        pages.show(pages.Page(page))
+    except UserError as error:
+        return str(error)
+    return ""
+
+
+# -- what becomes of an object that is selected
+
+
+def disc(width, height, soft=6):
+    """A mask, uint8: an ellipse whose edge falls over about `soft` pixels."""
+    values = bytearray()
+    for y in range(height):
+        for x in range(width):
+            away = math.hypot((x + 0.5) / width - 0.5, (y + 0.5) / height - 0.5) * min(width, height)
+            values.append(round(255 * min(1, max(0, (min(width, height) / 2 - away) / soft))))
+    return bytes(values)
+
+
+def select_as(photo, target, selection=None, masked=False, offset=(0, 0), **preparation):
+    """Select an ellipse with one of the targets; a path, and perhaps a rectangle, are selected before.
+
+    masked: whether the layer has a layer mask.  offset: where the layer begins.  wrong: see SELECTED_AS.
+    """
+    image, layer = open_photo(photo, **preparation)
+    layer.set_offsets(*offset)
+    clicks = draw_path(image, [(10, 10)])
+    if selection:
+        image.select_rectangle(Gimp.ChannelOps.REPLACE, *selection)
+    if masked:
+        layer.add_mask(layer.create_mask(Gimp.AddMaskType.WHITE))
+    before, untouched, selected = pixels(image.get_selection(), "Y u8"), fingerprint(layer), state(image)
+    there, mask = photo_layer.PhotoLayer.of(image, [layer], Source.LAYER), disc(OBJECT.width, OBJECT.height)
+    try:
+        group = do_job(there, "select", window=OBJECT, mask=mask, result_as=target)
+    except UserError as error:
+        return {"sentence": str(error), "unchanged": fingerprint(layer) == untouched and state(image) == selected}
+    return {
+        "unchanged": fingerprint(layer) == untouched,
+        "group": tree([group])[0],
+        "masked": bool(layer.get_mask()),
+        "channels": [[each.get_name(), each.get_visible()] for each in image.get_channels()],
+        "paths": [each.get_name() for each in image.get_paths()],
+        "selected": image.get_selected_paths() == [clicks] and image.get_selected_layers() == [layer],
+        "same selection": pixels(image.get_selection(), "Y u8") == before,
+        "wrong": SELECTED_AS[target](image, layer, in_image(image, layer, mask), before),
+    }
+
+
+def in_image(image, layer, mask):
+    """The ellipse's mask as it lies in the image, uint8 of the image's size."""
+    (_, x, y), width = layer.get_offsets(), image.get_width()
+    whole = bytearray(width * image.get_height())
+    for v in range(OBJECT.height):
+        for u in range(OBJECT.width):
+            across, down = x + OBJECT.x + u, y + OBJECT.y + v
+            if 0 <= across < width and 0 <= down < image.get_height():
+                whole[down * width + across] = mask[v * OBJECT.width + u]
+    return bytes(whole)
+
+
+def differing(one, other, tolerance=0):
+    return sum(abs(a - b) > tolerance for a, b in zip(one, other, strict=True))
+
+
+def selection_of(image):
+    return pixels(image.get_selection(), "Y u8")
+
+
+def stored(channel):
+    """The values of a channel as it stores them, which is as it selects."""
+    return pixels(channel, f"{Babl.get_name(channel.get_format()).split()[0]} u8")
+
+
+def wrong_in_a_path(image, _layer, mask, _before):
+    """Per cent of what the path and the mask cover together that only one covers."""
+    image.select_item(Gimp.ChannelOps.REPLACE, image.get_paths()[0])
+    pairs = [(a > 127, b > 127) for a, b in zip(selection_of(image), mask, strict=True)]
+    return 100 * sum(a != b for a, b in pairs) / sum(a or b for a, b in pairs)
+
+
+def wrong_in_a_layer_mask(image, layer, mask, _before):
+    _, x, y = layer.get_offsets()
+    there = Gegl.Rectangle.new(-x, -y, image.get_width(), image.get_height())
+    return differing(bytes(layer.get_mask().get_buffer().get(there, 1.0, "Y u8", Gegl.AbyssPolicy.NONE)), mask)
+
+
+def wrong_in_a_cut_out(image, layer, mask, _before):
+    """Values of alpha, and of the colours where it is opaque, that the cut-out layer holds otherwise than it must."""
+    (_, x, y), (_, left, top) = find(image.get_layers(), "Object").get_offsets(), layer.get_offsets()
+
+    def shown(which, x, y):
+        there = Gegl.Rectangle.new(-x, -y, image.get_width(), image.get_height())
+        return bytes(which.get_buffer().get(there, 1.0, "R'G'B'A u8", Gegl.AbyssPolicy.NONE))
+
+    cut_out, whole = shown(find(image.get_layers(), "Object"), x, y), shown(layer, left, top)
+    opaque = [4 * k for k, value in enumerate(mask) if value == 255]
+    # In 8 bits, of which float may come a level apart with alpha and without.
+    colours = sum(differing(cut_out[at : at + 3], whole[at : at + 3], 1) for at in opaque)
+    return differing(cut_out[3::4], mask) + colours
+
+
+# What became of the object, compared with its mask and what was selected before: how many pixels are wrong.
+SELECTED_AS = {
+    "replace": lambda image, _layer, mask, _before: differing(selection_of(image), mask),
+    "add": lambda image, _layer, mask, before: differing(selection_of(image), map(max, mask, before)),
+    "subtract": lambda image, _layer, mask, before: differing(
+        selection_of(image), (max(0, was - value) for was, value in zip(before, mask, strict=True))
+    ),
+    "intersect": lambda image, _layer, mask, before: differing(selection_of(image), map(min, mask, before)),
+    "layer-mask": wrong_in_a_layer_mask,
+    "channel": lambda image, _layer, mask, _before: differing(stored(image.get_channels()[0]), mask),
+    "path": wrong_in_a_path,
+    "layer": wrong_in_a_cut_out,
+}

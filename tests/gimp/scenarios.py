@@ -195,7 +195,7 @@ def remove(photo, clicks=(ROCKET,), settings=None, **preparation):
         seen |= changes(image, result.get_mask(), shown_before, shown)
         seen["kind"] = [result.type().value_nick, image.get_precision().value_nick]
         seen["selected"] = [each.get_name() for each in image.get_selected_layers()]
-        group = find(image.get_layers(), "Remove Object")
+        group = find(image.get_layers(), "Removed: object")
         seen["parasite"] = json.loads(bytes(group.get_parasite("inpaint-anything-job").get_data()))
         if preparation.get("precision") == "u16":
             values = memoryview(pixels(result, "R'G'B' u16")).cast("H")
@@ -336,7 +336,7 @@ def one_after_another(photo, first, second):
     }
 
 
-def masks_found(photo, paths, selection=None, scale=1):
+def masks_found(photo, paths, selection=None, scale=1, target="replace"):
     """Select with paths ([name, points, closed]), the last one selected: the selection's bounds and some pixels."""
     image, layer = open_photo(photo, scale=scale)
     for name, points, closed in paths:
@@ -344,7 +344,7 @@ def masks_found(photo, paths, selection=None, scale=1):
     if selection:
         image.select_rectangle(Gimp.ChannelOps.REPLACE, *selection)
     before = fingerprint(layer)
-    answer = call(image, "select", [layer])
+    answer = call(image, "select", [layer], **{"result-as": target})
     selected = image.get_selection()
     at = {
         f"{x},{y}": selected.get_buffer().get(Gegl.Rectangle.new(x, y, 1, 1), 1.0, "Y u8", Gegl.AbyssPolicy.NONE)[0]
@@ -446,7 +446,7 @@ def saved_and_opened_again(photo, target):
     before = tree(image.get_layers())
     Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, Gio.File.new_for_path(target), None)
     again = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(target))
-    group = find(again.get_layers(), "Remove Object")
+    group = find(again.get_layers(), "Removed: object")
     job = json.loads(bytes(group.get_parasite("inpaint-anything-job").get_data()))
     return {"same": tree(again.get_layers()) == before, "job": job}
 

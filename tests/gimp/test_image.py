@@ -74,7 +74,8 @@ def test_the_settings_last_used_are_found_again(gimp, own_profile):
     remove = {"seed": 0, "grow": 12, "feather": -1, "include_shadow": False, "source": "visible"}
     assert seen["read"]["remove"]["settings"] == remove
     assert seen["read"]["fill"]["settings"]["quality"] == "balanced"
-    assert seen["read"]["select"]["settings"] == {"soft_edge": False, "include_shadow": False, "source": "visible"}
+    select = {"result_as": "replace", "soft_edge": False, "include_shadow": False, "source": "visible"}
+    assert seen["read"]["select"]["settings"] == select
     assert seen["written"] == {**kept, "remove": remove}, "other jobs' settings are lost"
     assert not list(Path(own_profile["GIMP3_DIRECTORY"]).glob("*.part"))
 
@@ -84,7 +85,59 @@ def test_settings_go_through_gimps_config_and_every_choice_has_its_type(gimp):
     assert seen["same"]
     chosen = {name: seen["settings"][name] for name in ("quality", "feather", "colour", "second_colour")}
     assert chosen == {"quality": "best", "feather": 4, "colour": "#ffffff", "second_colour": "#102030"}
-    assert seen["jobs"] and seen["qualities"] and seen["backgrounds"] and seen["sources"]
+    assert all(seen[name] for name in ("jobs", "qualities", "backgrounds", "sources", "targets"))
+
+
+# what is done, and what the group and the layers in it are then called
+NAMES = [
+    ({"job": "remove"}, ["Removed: object", "Result", "Mask"]),
+    ({"job": "remove"}, ["Removed: object 2", "Result", "Mask"]),
+    ({"job": "select"}, ["Selected: object", "Mask"]),
+    ({"job": "remove"}, ["Removed: object 3", "Result", "Mask"]),
+    (
+        {"job": "fill", "prompt": "a red ball", "seeds": [7, 8]},
+        ["Fill: a red ball", "Result 1 (seed 7)", "Result 2 (seed 8)", "Mask"],
+    ),
+    ({"job": "fill", "prompt": " "}, ["Fill: the surroundings", "Result 1 (seed 0)", "Mask"]),
+    (
+        {"job": "fill", "prompt": "an old, weathered wooden bench\nunder a tree"},
+        ["Fill: an old, weathered wooden bench…", "Result 1 (seed 0)", "Mask"],
+    ),
+    (
+        {"job": "replace", "background": "prompt", "prompt": "a beach at sunset"},
+        ["Background: a beach at sunset", "Result 1 (seed 0)", "Mask"],
+    ),
+    (
+        {"job": "replace", "background": "photo", "photo": "/nowhere/sky.png"},
+        ["Background: sky.png", "Result", "Mask"],
+    ),
+    ({"job": "replace", "background": "colour"}, ["Background: a colour", "Result", "Mask"]),
+    ({"job": "replace", "background": "gradient"}, ["Background: two colours", "Result", "Mask"]),
+    ({"job": "replace", "background": "blur"}, ["Background: out of focus", "Result", "Mask"]),
+]
+
+
+def test_layers_are_named_for_people(gimp):
+    named = gimp("names_of_jobs", file=MODULES, steps=[step for step, _ in NAMES])
+    # GIMP itself numbers the layers of a name in all of an image.
+    plain = [[name.partition(" #")[0] for name in names] for names in named]
+    assert plain == [names for _, names in NAMES]
+    assert [names[0] for names in named] == [names[0] for _, names in NAMES], "as they are"
+
+
+BALL, CAT = {"job": "fill", "prompt": "a red ball"}, {"job": "fill", "prompt": "a cat"}
+
+
+def test_an_edited_group_is_named_anew_unless_the_person_has_named_it(gimp):
+    def names(**arguments):
+        return gimp("names_after_edits", file=MODULES, **arguments)
+
+    followed = ["Fill: a red ball", "Fill: a cat", "Fill: a cat", "Removed: object"]
+    assert names(before=BALL, edits=[CAT, CAT, {"job": "remove"}]) == [followed, [followed[-1], "Background"]]
+    assert names(before=BALL, edits=[CAT, BALL], renamed="My ball")[0] == ["My ball"] * 3
+    of_before = ["Remove Object", REMOVED]
+    assert names(before=BALL, edits=[CAT], former=of_before)[0] == ["Remove Object", "Fill: a cat"]
+    assert names(before=BALL, edits=[CAT], former=["Mine", REMOVED])[0] == ["Mine", "Mine"]
 
 
 @pytest.mark.parametrize("preparation", [{}, {"grey": True}, {"precision": "u16 linear", "alpha": True}], ids=str)
@@ -99,3 +152,44 @@ def test_a_result_is_composed_where_gimp_does_not_answer(gimp, preparation):
     if not preparation.get("precision"):
         assert own == travels
     assert travels.startswith("Y' u8" if preparation.get("grey") else "R'G'B'")
+
+
+RECTANGLE = (120, 40, 60, 50)  # over a part of the object
+
+
+@pytest.mark.parametrize("target", ["replace", "add", "subtract", "intersect"])
+@pytest.mark.parametrize("selection", [None, RECTANGLE], ids=["nothing selected", "a rectangle selected"])
+def test_the_selection_is_set_or_combined_with_what_is_selected(gimp, target, selection):
+    seen = gimp("select_as", file=MODULES, target=target, selection=selection)
+    assert seen["wrong"] == 0 and seen["unchanged"] and seen["selected"]
+    assert not seen["channels"] and seen["paths"] == ["Clicks"] and not seen["masked"]
+    assert [layer[0] for layer in seen["group"][7]] == ["Mask"]
+
+
+KINDS = {
+    "plain": {},
+    "offset, with alpha": {"alpha": True, "offset": (-100, 30)},
+    "grey 16 bits": {"grey": True, "precision": "u16"},
+    "linear float": {"precision": "float linear"},
+}
+
+
+@pytest.mark.parametrize("target", ["channel", "path", "layer", "layer-mask"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_object_can_become_something_else_and_the_selection_stays(gimp, target, kind):
+    selection = None if kind == "plain" else RECTANGLE
+    seen = gimp("select_as", file=MODULES, target=target, selection=selection, **KINDS[kind])
+    assert seen["unchanged"] and seen["selected"] and seen["same selection"]
+    assert seen["wrong"] < (3 if target == "path" else 1)
+    assert seen["channels"] == ([["Selected: object", False]] if target == "channel" else [])
+    assert seen["paths"] == ["Selected: object", "Clicks"][target != "path" :]
+    assert seen["masked"] == (target == "layer-mask")
+    assert [layer[0] for layer in seen["group"][7]] == ["Object", "Mask"][target != "layer" :]
+    if target == "layer":
+        cut_out, mask = seen["group"][7]
+        assert cut_out[5] and not cut_out[6] and cut_out[1:5] == mask[1:5], "shown, and its alpha is its own"
+
+
+def test_a_layer_that_has_a_layer_mask_keeps_it(gimp):
+    seen = gimp("select_as", file=MODULES, target="layer-mask", masked=True)
+    assert seen["unchanged"] and "The layer Background has a layer mask already." in seen["sentence"]

@@ -138,7 +138,7 @@ def test_a_prompt_paints_the_background(painting, model):
     seen = painting("paint", job="replace", settings=FAST | {"model": model})
     check(seen, KINDS[0][1])
     ((name, note, _, visible),) = seen["results"]
-    assert [name, visible, note["job"], note["seed"]] == ["Result, seed 7", True, "replace", 7]
+    assert [name, visible, note["job"], note["seed"]] == ["Result 1 (seed 7)", True, "replace", 7]
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +166,7 @@ def test_the_seed_decides_and_each_variation_says_its_own(painting, model):
     several = FAST | {"model": model, "variations": 3, "negative": "dogs"}
     variants = [{"job": "fill", "settings": settings} for settings in (several, several | {"seed": 8, "variations": 1})]
     three, one = painting("each", scenario_of_each="paint", variants=variants)
-    assert [name for name, *_ in three["results"]] == ["Result, seed 7", "Result, seed 8", "Result, seed 9"]
+    assert [name for name, *_ in three["results"]] == ["Result 1 (seed 7)", "Result 2 (seed 8)", "Result 3 (seed 9)"]
     assert [visible for *_, visible in three["results"]] == [True, False, False], "one at a time, to compare"
     assert [layer[0] for layer in three["layers"][0][7]] == [*(name for name, *_ in three["results"]), "Mask"]
     assert len({digest for _, _, digest, _ in three["results"]}) == 3

@@ -30,7 +30,7 @@ def test_the_procedures_are_there_and_documented(gimp):
         assert all(seen[job]["arguments"].values())
         assert seen[job]["returns"] == ["group", "score"]
         assert "one anchor is one click" in seen[job]["help"]
-    assert {"include-shadow", "soft-edge"} <= seen["select"]["arguments"].keys()
+    assert {"include-shadow", "soft-edge", "result-as"} <= seen["select"]["arguments"].keys()
     assert {"include-shadow", "grow", "feather", "seed"} <= seen["remove"]["arguments"].keys()
     painting = {
         "prompt",
@@ -60,7 +60,7 @@ def test_the_result_comes_as_a_group_above_the_untouched_layer(gimp):
     assert seen["unchanged"]
     group, photo = seen["layers"]
     assert photo[0] == "Background" and photo[1:5] == [0, 0, 640, 427]
-    assert group[0] == "Remove Object" == seen["answer"]["group"]
+    assert group[0] == "Removed: object" == seen["answer"]["group"]
     result, mask = group[7]
     assert [result[0], mask[0]] == ["Result", "Mask"]
     assert result[5] and result[6], "the result is shown through a layer mask"
@@ -109,7 +109,7 @@ def test_the_group_goes_beside_the_layer_whereever_that_is(gimp):
     assert seen["answer"]["status"] == "success" and seen["unchanged"]
     (group,) = seen["layers"]
     text, job, photo = group[7]
-    assert [text[0], job[0], photo[0]] == ["Text", "Remove Object", "Background"]
+    assert [text[0], job[0], photo[0]] == ["Text", "Removed: object", "Background"]
     assert photo[1:3] == [-50, 30]
     x, y, width, height = job[7][0][1:5]
     assert x < 322 - 50 < x + width and y < 200 + 30 < y + height
@@ -119,8 +119,8 @@ def test_one_removal_follows_another_on_what_is_visible(gimp):
     seen = gimp("one_after_another", first=(300, 150, 40, 60), second=(100, 250, 50, 40))
     assert [answer["status"] for answer in seen["answers"]] == ["success"] * 2 and seen["unchanged"]
     second, first, square, photo = seen["layers"]
-    assert [first[0], square[0], photo[0]] == ["Remove Object", "Square", "Background"]
-    assert second[0].startswith("Remove Object") and second[1:5] == [100, 250, 50, 40], "the second is on top"
+    assert [first[0], square[0], photo[0]] == ["Removed: object", "Square", "Background"]
+    assert second[0] == "Removed: object 2" and second[1:5] == [100, 250, 50, 40], "the second is on top"
     assert first[1:5] == [300, 150, 40, 60]
     assert seen["changed"] == [True, True] and seen["kept"] == [True, True]
 
@@ -161,7 +161,7 @@ def test_paths_say_what_is_meant(of_all_paths, drawn):
     assert seen["selected"] and seen["channels"] == 0
     assert [seen["at"]["322,200"], seen["at"]["150,300"], seen["at"]["5,5"]] == [rocket, tower, 0]
     ((group, *_, ((mask, *place, visible, _, _),)), _) = seen["layers"]
-    assert [group, mask, visible] == ["Select Object", "Mask", False]
+    assert [group, mask, visible] == ["Selected: object", "Mask", False]
     x0, y0, x1, y1 = seen["bounds"]
     assert place == [x0, y0, x1 - x0, y1 - y0]
 
@@ -178,6 +178,13 @@ def test_a_selection_is_a_box_for_selecting(gimp):
     seen = gimp("masks_found", paths=[], selection=(300, 115, 45, 285))
     assert seen["answer"]["status"] == "success"
     assert seen["at"]["322,200"] == 255 and seen["at"]["5,5"] == 0
+
+
+def test_the_object_can_become_something_else_than_the_selection(gimp):
+    selection = (300, 115, 45, 285)
+    seen = gimp("masks_found", paths=[PATHS["a click"][0][0]], selection=selection, target="channel")
+    assert seen["answer"]["status"] == "success" and seen["channels"] == 1
+    assert seen["bounds"] == [300, 115, 345, 400], "what was selected still is"
 
 
 def test_a_selection_is_a_ready_mask_for_removing(gimp):

@@ -65,8 +65,12 @@ def test_settings_and_layers_are_in_the_language_of_gimp(way, request):
         ],
     }
     assert seen["layers"] == [
-        [pretended("Select Object"), pretended("Mask")],
-        [pretended("Remove Object"), pretended("Result"), pretended("Mask") + " #1"],  # GIMP's, for the second so named
+        [pretended("Selected: object"), pretended("Mask")],
+        [
+            pretended("Removed: object"),
+            pretended("Result"),
+            pretended("Mask") + " #1",
+        ],  # GIMP's, for the second so named
     ]
     assert seen["jobs"] == ["select", "remove"], "programs go by the note, which is the same in all languages"
 
@@ -83,4 +87,4 @@ def test_the_menu_and_what_goes_wrong_are_in_the_language_of_gimp(in_german):
 def test_who_prefers_english_to_german_gets_english(gimp, profile):
     """There is no English catalogue, for the sources are English."""
     environment = {"GIMP3_DIRECTORY": str(profile), "LANGUAGE": "en_GB:de"}
-    assert gimp("read", file=READING, environment=environment)["layers"][0] == ["Select Object", "Mask"]
+    assert gimp("read", file=READING, environment=environment)["layers"][0] == ["Selected: object", "Mask"]

@@ -19,7 +19,12 @@ from ..i18n import _  # noqa: E402
 from ..widgets import label as wrapped  # noqa: E402
 
 BIND = GObject.BindingFlags.BIDIRECTIONAL | GObject.BindingFlags.SYNC_CREATE
-CHOICES = {"quality": arguments.QUALITIES, "background": arguments.BACKGROUNDS, "source": arguments.SOURCES}
+CHOICES = {
+    "quality": arguments.QUALITIES,
+    "background": arguments.BACKGROUNDS,
+    "result-as": arguments.SELECTION_TARGETS,
+    "source": arguments.SOURCES,
+}
 ENTRY_CHARS = 24
 HINT_CHARS = 34
 FIRST_AMOUNT = 7  # pixels, when an amount is no longer automatic

@@ -2,18 +2,20 @@
 
 from dataclasses import dataclass
 
-from gi.repository import Gegl, Gimp
+from gi.repository import Gimp
 
 from inference_server.shared.errors import wrong_input
 from inference_server.shared.geometry import Window
-from inference_server.shared.messages import TITLES, Job
+from inference_server.shared.messages import Job
 from inference_server.shared.text import tr
 
 from ..i18n import _
 from ..job_settings import JobSettings
-from . import notes
+from . import names, notes
 from .notes import JobNote, PaintedWith
 from .photo_layer import PhotoLayer
+from .pixels import write_pixels
+from .selection import SelectedObject
 from .target import ObjectTarget, mask_digest
 
 
@@ -70,15 +72,13 @@ class ResultLayers:
         image = self._photo.image
         # Everything that can fail happens before the image is changed.
         layer = self._result_layer(result)
-        channel = _selection_channel(self._photo, result) if self._settings.job == Job.SELECT else None
+        selected_object = self._selected_object(result)
         selected = image.get_selected_layers()
         group = self.group or self._open(result)
         if layer:
             image.insert_layer(layer, group, self.count)
-        if channel:
-            image.insert_channel(channel, None, 0)
-            image.select_item(Gimp.ChannelOps.REPLACE, channel)
-            image.remove_channel(channel)
+        if selected_object:
+            selected_object.put(group)
         image.set_selected_layers([layer for layer in selected if layer.is_valid()] or [group])
         self.count += 1
         Gimp.displays_flush()
@@ -91,10 +91,11 @@ class ResultLayers:
     def _open(self, result: JobResult) -> Gimp.GroupLayer:
         """Begin the undo step with the group, which is returned, and the mask in it."""
         photo, image = self._photo, self._photo.image
-        group = Gimp.GroupLayer.new(image, _(TITLES[self._settings.job]))
+        name = names.unused(names.title(self._settings), image, besides=self._previous)
+        group = Gimp.GroupLayer.new(image, name)
         mask = _mask_layer(photo, result)
         # Before the group is in the image: GIMP undoes attaching to one that is with a critical error of its own.
-        notes.note_job(group, self._note(result.score))
+        notes.note_job(group, self._note(name, result.score))
         image.undo_group_start()
         below = self._previous or photo.below
         parent = below.get_parent() if below else None
@@ -105,15 +106,16 @@ class ResultLayers:
             raise wrong_input(tr("GIMP does not take the result: {reason}", reason=reason))
         self.group, self.score = group, result.score
         if self._previous:
-            _take_place(group, self._previous)
+            _take_place(group, self._previous, name)
         else:
             _blend_as_computed(group, image)
         image.insert_layer(mask, group, 0)
         return group
 
-    def _note(self, score: float) -> JobNote:
+    def _note(self, name: str, score: float) -> JobNote:
         ready = self._target.mask is not None and not self._target.rough
         return JobNote(
+            name=name,
             job=self._settings.job,
             layer=self._photo.name,
             tattoo=self._photo.tattoo,
@@ -124,17 +126,25 @@ class ResultLayers:
             score=score,
         )
 
+    def _selected_object(self, result: JobResult) -> SelectedObject | None:
+        """The object of Select; None of another job.  Raises UserError."""
+        if self._settings.job != Job.SELECT:
+            return None
+        return SelectedObject(self._photo, result.window, result.mask, self._settings.result_as)
+
     def _result_layer(self, result: JobResult) -> Gimp.Layer | None:
         """The layer with the new pixels; None where there are none."""
         if result.pixels is None or result.alpha is None:
             return None
         photo, painted_with = self._photo, result.painted_with
-        name = tr(_("Result, seed {seed}"), seed=painted_with.seed) if painted_with else _("Result")
-        layer = _new_layer(photo, result.window, name, photo.image_type)
-        _set_pixels(layer, result.window, photo.pixel_format, result.pixels)
+        name = _("Result")
+        if painted_with:
+            name = tr(_("Result {number} (seed {seed})"), number=self.count + 1, seed=painted_with.seed)
+        layer = photo.new_layer(result.window, name, photo.image_type)
+        _fill(layer, photo.pixel_format, result.pixels)
         _blend_as_computed(layer, photo.image)
         mask = layer.create_mask(Gimp.AddMaskType.BLACK)
-        _set_pixels(mask, result.window, "Y u8", result.alpha)
+        _fill(mask, "Y u8", result.alpha)
         layer.add_mask(mask)
         layer.set_edit_mask(False)
         layer.set_visible(self.count == self._visible)
@@ -143,52 +153,34 @@ class ResultLayers:
         return layer
 
 
-def _take_place(group: Gimp.GroupLayer, previous: Gimp.GroupLayer) -> None:
-    """Keep what the person may have changed of the previous group, and remove it."""
-    group.set_name(previous.get_name())
+def _take_place(group: Gimp.GroupLayer, previous: Gimp.GroupLayer, name: str) -> None:
+    """Keep what the person may have changed of the previous group, and remove it.
+
+    name: that of the new one, unless the person has given the previous one another than its job did.
+    """
+    note, former = notes.job_of(previous), previous.get_name()
     group.set_visible(previous.get_visible())
     group.set_opacity(previous.get_opacity())
     group.set_mode(previous.get_mode())
     group.set_blend_space(previous.get_blend_space())
     group.set_composite_space(previous.get_composite_space())
     previous.get_image().remove_layer(previous)
+    group.set_name(name if note and note.name == former else former)
 
 
 def _mask_layer(photo: PhotoLayer, result: JobResult) -> Gimp.Layer:
     grey = photo.image.get_base_type() == Gimp.ImageBaseType.GRAY
     kind = Gimp.ImageType.GRAY_IMAGE if grey else Gimp.ImageType.RGB_IMAGE
-    layer = _new_layer(photo, result.window, _("Mask"), kind)
-    _set_pixels(layer, result.window, "Y' u8", result.mask)
+    layer = photo.new_layer(result.window, _("Mask"), kind)
+    _fill(layer, "Y' u8", result.mask)
     layer.set_visible(False)
     notes.note_mask(layer, mask_digest(layer))
     return layer
 
 
-def _new_layer(photo: PhotoLayer, window: Window, name: str, kind: Gimp.ImageType) -> Gimp.Layer:
-    """An empty layer over a window of the photo, not in the image yet."""
-    layer = Gimp.Layer.new(photo.image, name, window.width, window.height, kind, 100, Gimp.LayerMode.NORMAL)
-    layer.set_offsets(photo.offset[0] + window.x, photo.offset[1] + window.y)
-    return layer
-
-
-def _selection_channel(photo: PhotoLayer, result: JobResult) -> Gimp.Channel:
-    """A channel of the image's size that holds the mask at its place."""
-    image, (x, y, width, height) = photo.image, result.window
-    channel = Gimp.Channel.new(
-        image, _(TITLES[Job.SELECT]), image.get_width(), image.get_height(), 100, Gegl.Color.new("black")
-    )
-    buffer = channel.get_buffer()
-    buffer.set(Gegl.Rectangle.new(photo.offset[0] + x, photo.offset[1] + y, width, height), "Y u8", result.mask)
-    buffer.flush()
-    return channel
-
-
-def _set_pixels(drawable: Gimp.Drawable, window: Window, pixel_format: str, pixels: bytes) -> None:
-    """Fill a drawable of the window's size."""
-    buffer = drawable.get_buffer()
-    buffer.set(Gegl.Rectangle.new(0, 0, window.width, window.height), pixel_format, pixels)
-    buffer.flush()
-    drawable.update(0, 0, window.width, window.height)
+def _fill(drawable: Gimp.Drawable, pixel_format: str, pixels: bytes) -> None:
+    """Set all pixels of a drawable."""
+    write_pixels(drawable, Window(0, 0, drawable.get_width(), drawable.get_height()), pixel_format, pixels)
 
 
 def _blend_as_computed(layer: Gimp.Layer, image: Gimp.Image) -> None:

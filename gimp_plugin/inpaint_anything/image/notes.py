@@ -11,9 +11,10 @@ from typing import TypeVar
 
 from gi.repository import Gimp
 
-from inference_server.shared.messages import Job, ObjectPrompt, Quality, Stroke
+from inference_server.shared.messages import TITLES, Job, ObjectPrompt, Quality, Stroke
 
 from .. import job_settings
+from ..i18n import _
 from ..job_settings import JobSettings, Source
 
 T = TypeVar("T")
@@ -26,12 +27,14 @@ FLAGS = Gimp.PARASITE_PERSISTENT | Gimp.PARASITE_UNDOABLE
 class JobNote:
     """What a group came from.
 
-    layer, tattoo: the photo's layer, by its name and by GIMP's number for it, 0 where that is not known.  origin: the
-    photo's top left in the image then, None where that is not known.  prompts, strokes: what was marked, one prompt for
-    each object; none of both where a mask was given.  score: of the mask, 0 to 1.
+    name: what the job called the group.  layer, tattoo: the photo's layer, by its name and by GIMP's number for it, 0
+    where that is not known.  origin: the photo's top left in the image then, None where that is not known.  prompts,
+    strokes: what was marked, one prompt for each object; none of both where a mask was given.  score: of the mask, 0 to
+    1.
     """
 
     job: Job
+    name: str
     layer: str
     tattoo: int
     origin: tuple[int, int] | None
@@ -63,6 +66,7 @@ def note_job(group: Gimp.GroupLayer, note: JobNote) -> None:
         group,
         {
             "job": note.job.value,
+            "name": note.name,
             "layer": note.layer,
             "tattoo": note.tattoo,
             "origin": note.origin,
@@ -93,7 +97,8 @@ def is_job(item: Gimp.Item) -> bool:
 def job_of(group: Gimp.GroupLayer) -> JobNote | None:
     """The note on a job's group; None where there is none that can be read."""
     found = _read(group)
-    settings, layer, tattoo, score = (found.get(name) for name in ("settings", "layer", "tattoo", "score"))
+    settings, layer, tattoo, score = (found.get(key) for key in ("settings", "layer", "tattoo", "score"))
+    name = found.get("name")
     try:
         job = Job(str(found.get("job")))
     except ValueError:
@@ -102,6 +107,7 @@ def job_of(group: Gimp.GroupLayer) -> JobNote | None:
         return None
     return JobNote(
         job=job,
+        name=name if isinstance(name, str) else _(TITLES[job]),  # which it always was once
         layer=layer if isinstance(layer, str) else "",
         tattoo=tattoo if isinstance(tattoo, int) else 0,
         origin=_origin(found.get("origin")),

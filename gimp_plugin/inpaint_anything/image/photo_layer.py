@@ -149,6 +149,12 @@ class PhotoLayer:
         """The type of a layer that holds its pixels."""
         return _TYPES[self.channels]
 
+    def new_layer(self, window: Window, name: str, kind: Gimp.ImageType) -> Gimp.Layer:
+        """An empty layer over a window of the photo, not in the image yet."""
+        layer = Gimp.Layer.new(self.image, name, window.width, window.height, kind, 100, Gimp.LayerMode.NORMAL)
+        layer.set_offsets(self.offset[0] + window.x, self.offset[1] + window.y)
+        return layer
+
     @property
     def is_valid(self) -> bool:
         """Whether GIMP still has the image and the layer."""

@@ -34,3 +34,11 @@ def strips(window: Window) -> list[Window]:
         Window(window.x, window.y + top, window.width, min(rows, window.height - top))
         for top in range(0, window.height, rows)
     ]
+
+
+def write_pixels(drawable: Gimp.Drawable, window: Window, pixel_format: str, pixels: bytes) -> None:
+    """Set the pixels of a window of a drawable, as far as the drawable reaches; as `read_pixels` gives them."""
+    buffer = drawable.get_buffer()
+    buffer.set(Gegl.Rectangle.new(*window), pixel_format, pixels)
+    buffer.flush()
+    drawable.update(*window)
