@@ -14,14 +14,14 @@ import numpy as np
 
 from ..imaging import masks, windows
 from ..shared.geometry import Size, Window, fit_within, proxy_size, whole
-from ..shared.messages import Job, MaskOptions, ObjectPrompt
+from ..shared.messages import MAX_OBJECTS, Job, MaskOptions, ObjectPrompt
 from ..shared.monitor import Monitor
 from . import prompts, shadows
 from .outlines import outlines
 from .selector import EncodedImage, Mask, Selector
 
 QUICK_SIDE = 512  # pixels on the long side of a quick mask: the segmenter's grid has 256
-MOST_PROPOSALS = 4  # more than points give; a text may give many
+MOST_PROPOSALS = 4  # of points, which give fewer; a text names as many objects as there may be
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,9 +92,11 @@ def _masks(
     prompt = prompts.scaled(prompt, width / question.size[0], height / question.size[1])
     soft_edge = question.options.soft_edge
 
+    most = MAX_OBJECTS if prompt.text else MOST_PROPOSALS
+
     def select(*, quick: bool) -> list[Mask]:
         monitor.check()
-        return selector.select(encoded, (width, height), prompt, soft_edge=soft_edge, quick=quick)[:MOST_PROPOSALS]
+        return selector.select(encoded, (width, height), prompt, soft_edge=soft_edge, quick=quick)[:most]
 
     def quick_mask(mask: Mask) -> Scored:
         return mask.preview(*fit_within(width, height, QUICK_SIDE)), mask.score

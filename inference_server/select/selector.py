@@ -231,7 +231,10 @@ class Selector:
         return self._segmenter
 
     def _find_by_text(self, encoded: EncodedImage, text: str) -> tuple[tuple[float, float], Answer]:
-        """Cells per proxy pixel, and the masks of everything that `text` names.  Raises UserError."""
+        """Cells per proxy pixel, and the masks of everything that `text` names, best first.  Raises UserError."""
+        prompt = ObjectPrompt(text=text)
+        if encoded.text_embedding is not None and prompt in encoded.answers:
+            return encoded.text_embedding.cells, encoded.answers[prompt]
         if self._text_segmenter is None:
             self._make_room("sam3")
             self._text_segmenter = segmenters.load(self._store, "sam3", UNWATCHED)
@@ -241,7 +244,8 @@ class Selector:
         if not len(logits):
             sentence = tr("Nothing was found that is “{text}”.", text=text)
             raise wrong_input(sentence, "Use other words, or click on it.")
-        return encoded.text_embedding.cells, Answer(logits, scores, complete=True)
+        answer = encoded.answers[prompt] = Answer(logits, scores, complete=True)
+        return encoded.text_embedding.cells, answer
 
 
 def _answer(segmenter: Segmenter, encoded: EncodedImage, prompt: ObjectPrompt, *, quick: bool) -> Answer:

@@ -20,19 +20,28 @@ class Click(NamedTuple):
     label: int
 
 
+class Name(NamedTuple):
+    """What an object is called."""
+
+    text: str
+
+
 @dataclass(frozen=True)
 class ClickHistory:
-    """The clicks and boxes that mark one object.
+    """The clicks and boxes that mark one object, or its name alone.
 
-    entries: the oldest first; of several boxes the last counts.  chosen: as in `ObjectPrompt`.
+    entries: the oldest first; of several boxes the last counts.  chosen: as in `ObjectPrompt`; of a name, which of the
+    objects that are called so.
     """
 
-    entries: tuple[Click | Box, ...] = ()
+    entries: tuple[Click | Box | Name, ...] = ()
     chosen: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, prompt: ObjectPrompt) -> "ClickHistory":
         """The history that gives this prompt, as if it had been clicked here."""
+        if prompt.text:
+            return cls((Name(prompt.text),), prompt.chosen)
         box = (prompt.box,) if prompt.box else ()
         clicks = (Click(x, y, label) for (x, y), label in zip(prompt.points, prompt.labels, strict=True))
         return cls((*box, *clicks), prompt.chosen)
@@ -67,7 +76,9 @@ class ClickHistory:
     def moved(self, dx: float, dy: float) -> "ClickHistory":
         """The same of a photo whose pixels lie so much further to the right and down."""
 
-        def entry(each: Click | Box) -> Click | Box:
+        def entry(each: Click | Box | Name) -> Click | Box | Name:
+            if isinstance(each, Name):
+                return each
             if isinstance(each, Click):
                 return Click(each.x + dx, each.y + dy, each.label)
             return each[0] + dx, each[1] + dy, each[2] + dx, each[3] + dy
@@ -82,7 +93,12 @@ class ClickHistory:
     @property
     def box(self) -> Box | None:
         """The box that counts."""
-        return next((entry for entry in reversed(self.entries) if not isinstance(entry, Click)), None)
+        return next((entry for entry in reversed(self.entries) if not isinstance(entry, Click | Name)), None)
+
+    @property
+    def name(self) -> str:
+        """What the object is called; "" for one that is pointed at."""
+        return next((entry.text for entry in self.entries if isinstance(entry, Name)), "")
 
     @property
     def choice(self) -> int:
@@ -98,14 +114,15 @@ class ClickHistory:
             points=tuple((click.x, click.y) for click in clicks),
             labels=tuple(click.label for click in clicks),
             box=self.box,
+            text=self.name,
             chosen=self.chosen,
         )
 
     @property
     def prompt(self) -> ObjectPrompt | None:
-        """The same for the server; None without a box and without a click on the object."""
+        """The same for the server; None where nothing says what the object is."""
         marks = self.marks
-        return marks if marks.box or 1 in marks.labels else None
+        return marks if marks.box or marks.text or 1 in marks.labels else None
 
     def is_beside(self, x: float, y: float) -> bool:
         """Whether a click at a point of the photo is plainly about something else than what is in the box."""
@@ -165,19 +182,25 @@ class Annotation:
 
     def with_click(self, x: float, y: float, *, on_object: bool) -> "Annotation":
         """With a click for the object at hand, or for another one where it is plainly about that."""
-        if on_object and self.current.is_beside(x, y):
-            return self.with_next_object().with_click(x, y, on_object=True)
+        if self.current.name or (on_object and self.current.is_beside(x, y)):
+            return self.with_next_object().with_click(x, y, on_object=on_object)
         return self._with_current(self.current.with_click(x, y, on_object=on_object))
 
     def with_box(self, box: Box) -> "Annotation":
         """With a box for the object at hand, or for another one where it is plainly about that."""
-        if self.current.is_apart(box):
+        if self.current.name or self.current.is_apart(box):
             return self.with_next_object().with_box(box)
         return self._with_current(self.current.with_box(box))
 
     def with_choice(self, k: int) -> "Annotation":
         """With the k-th proposal, from 0, chosen for the object at hand."""
         return self._with_current(self.current.with_choice(k))
+
+    def with_named(self, text: str, count: int = 1) -> "Annotation":
+        """With so many objects that are called so, each as one of its own, instead of those there were."""
+        others = tuple(history for history in self.objects if history.name != text)
+        named = tuple(ClickHistory((Name(text),), (k,)) for k in range(count))
+        return replace(self, objects=(*others, *named), active=len(others))
 
     def with_stroke(self, stroke: Stroke) -> "Annotation":
         """With one more stroke on top."""

@@ -139,6 +139,13 @@ class ObjectRemoved:
 
 
 @dataclass(frozen=True)
+class NameEntered:
+    """Everything is meant that is called so, each thing as an object of its own."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class SnapPressed:
     """The objects are to be found that were painted over."""
 
@@ -484,6 +491,7 @@ Event = (
     | NextObject
     | ObjectChosen
     | ObjectRemoved
+    | NameEntered
     | SnapPressed
     | Undo
     | Redo

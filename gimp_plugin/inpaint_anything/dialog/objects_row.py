@@ -1,5 +1,7 @@
 """The objects that are marked, in a row: which of them clicks go to, one more, one less."""
 
+from typing import Any
+
 import gi
 
 gi.require_version("Gtk", "3.0")
@@ -13,13 +15,21 @@ from . import events  # noqa: E402
 from .state import DialogState  # noqa: E402
 from .toolbar import Dispatch  # noqa: E402
 
+# What one often wants gone, and what a model that finds things by their names calls it.
+PRESETS = {
+    "people": _("people"),
+    "wires": _("wires"),
+    "signs": _("signs"),
+    "cars": _("cars"),
+}
+
 
 class ObjectsRow(Gtk.Box):
-    """A button for each object, and those that begin another one and remove the one at hand."""
+    """A button for each object, those that begin another one and remove the one at hand, and a field for names."""
 
     def __init__(self, dispatch: Dispatch) -> None:
         """dispatch: called with what the person wants."""
-        super().__init__(spacing=6)
+        super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6)
         self._dispatch = dispatch
         self._shown: tuple[int, int] | None = None  # how many objects, and which is at hand
         self._numbers = Gtk.Box()
@@ -32,9 +42,13 @@ class ObjectsRow(Gtk.Box):
         self._remove = Gtk.Button.new_from_icon_name("edit-delete-symbolic", Gtk.IconSize.BUTTON)
         named(self._remove, _("Leave this object out")).set_tooltip_text(_("Leave this object out (Delete)"))
         self._remove.connect("clicked", lambda _button: dispatch(events.RemoveCurrent()))
-        self.pack_start(scrolled, expand=True, fill=True, padding=0)
-        self.pack_end(self._remove, expand=False, fill=False, padding=0)
-        self.pack_end(self._next, expand=False, fill=False, padding=0)
+        row = Gtk.Box(spacing=6)
+        row.pack_start(scrolled, expand=True, fill=True, padding=0)
+        row.pack_end(self._remove, expand=False, fill=False, padding=0)
+        row.pack_end(self._next, expand=False, fill=False, padding=0)
+        self._names = self._name_field()
+        for each in (row, self._names):
+            self.pack_start(each, expand=False, fill=False, padding=0)
 
     def show_state(self, state: DialogState) -> None:
         """Show the objects of a state."""
@@ -43,9 +57,27 @@ class ObjectsRow(Gtk.Box):
         self._next.set_sensitive(state.can_mark and annotation.active < count)
         self._remove.set_sensitive(state.can_mark and (annotation.active < count or bool(annotation.strokes)))
         self._numbers.set_sensitive(state.can_mark)
+        self._names.set_sensitive(state.can_mark)
         if self._shown != (count, annotation.active):
             self._shown = count, annotation.active
             self._draw(max(count, annotation.active + 1), annotation.active)
+
+    def _name_field(self) -> Gtk.ComboBoxText:
+        names = Gtk.ComboBoxText.new_with_entry()
+        for text, label in PRESETS.items():
+            names.append(text, label)
+        entry: Any = names.get_child()
+        words = _("Or name it, in English: everything that is called so is found")
+        entry.set_placeholder_text(_("Or name it: people, wires…"))
+        named(entry, words).set_tooltip_text(words)
+        entry.connect("activate", lambda entry: self._dispatch(events.NameEntered(entry.get_text())))
+        names.connect("changed", self._preset_chosen)
+        return names
+
+    def _preset_chosen(self, names: Gtk.ComboBoxText) -> None:
+        text = names.get_active_id()
+        if text:
+            self._dispatch(events.NameEntered(text))
 
     def _draw(self, count: int, active: int) -> None:
         for child in self._numbers.get_children():

@@ -46,6 +46,7 @@ class Hint(Enum):
     HOW_TO_POINT = "how-to-point"
     MORE_CLICKS = "more-clicks"
     HOW_TO_DRAW = "how-to-draw"
+    NAMED = "named"
     LASSO = "lasso"
     WAIT = "wait"
     COMPARE = "compare"
@@ -97,7 +98,8 @@ class DialogState:
 
     proposals: the masks that are shown for the object at hand, the best first; asked: the query that was asked last;
     waiting: whether it is still being answered.  known: final proposals by the key of their query, the latest last;
-    failed: the keys of those queries that no answer came to.  hovered: what would be meant if the person clicked where
+    failed: the keys of those queries that no answer came to.  naming: a name of which it is not known yet how many
+    objects have it.  hovered: what would be meant if the person clicked where
     the pointer rests.
 
     run: the number of the last job, from 1; stopping: whether it was told to stop.  attempts: all the results since the
@@ -130,6 +132,7 @@ class DialogState:
     waiting: bool = False
     known: "tuple[tuple[MaskQuery, tuple[MaskShape, ...]], ...]" = ()
     failed: tuple[MaskQuery, ...] = ()
+    naming: str = ""
     hovered: MaskQuery | None = None
     hover: "MaskShape | None" = None
 
@@ -221,6 +224,14 @@ class DialogState:
             shapes = next((shapes for query, shapes in reversed(self.known) if query.prompt == key), ())
         return _at(shapes, choice)
 
+    def named_at(self, x: float, y: float) -> int | None:
+        """The object that was found by its name and covers a point of the photo, by its number from 0."""
+        for k, history in enumerate(self.annotation.objects):
+            shape = self._shape(history.prompt, history.choice) if history.name and history.prompt else None
+            if shape and _covers(shape, x, y):
+                return k
+        return None
+
     # -- what has come of it
 
     @property
@@ -282,6 +293,8 @@ class DialogState:
             return Hint.HOW_TO_DRAW
         if self.applied:
             return Hint.APPLIED
+        if self.annotation.current.name:
+            return Hint.NAMED
         return Hint.MORE_CLICKS if self.annotation.objects else Hint.HOW_TO_POINT
 
     @property
@@ -300,6 +313,17 @@ class DialogState:
         }
         settled = "settled" if self.settled else "waiting"
         return " ".join([self.phase.value, settled, *(f"{name}={int(number)}" for name, number in numbers.items())])
+
+
+def _covers(shape: "MaskShape", x: float, y: float) -> bool:
+    """Whether a point of the photo lies in a mask: a ray from it crosses the outlines an odd number of times."""
+    inside = False
+    for outline in shape.outlines:
+        xs, ys = outline[0::2], outline[1::2]
+        for x0, y0, x1, y1 in zip(xs, ys, (*xs[1:], xs[0]), (*ys[1:], ys[0]), strict=True):
+            if (y0 > y) != (y1 > y) and x < x0 + (y - y0) * (x1 - x0) / (y1 - y0):
+                inside = not inside
+    return inside
 
 
 def _at(shapes: "tuple[MaskShape, ...]", choice: int) -> "MaskShape | None":

@@ -45,6 +45,7 @@ from .events import (
     MarkRemoved,
     MaskQuery,
     ModelsChanged,
+    NameEntered,
     NextChoice,
     NextMaskView,
     NextObject,
@@ -98,6 +99,9 @@ def update(state: DialogState, event: Event) -> Step:
 
 
 def _clicked(state: DialogState, event: Clicked) -> Step:
+    named = state.named_at(event.x, event.y)
+    if named is not None:  # it is not meant after all
+        return _marked(state, state.annotation.without_object(named))
     annotation = state.annotation.with_next_object() if event.another else state.annotation
     return _marked(state, annotation.with_click(event.x, event.y, on_object=event.on_object))
 
@@ -132,6 +136,21 @@ def _remove_current(state: DialogState, event: RemoveCurrent) -> Step:
 
 def _clear_all(state: DialogState, event: ClearAll) -> Step:
     return _marked(state, Annotation())
+
+
+def _name_entered(state: DialogState, event: NameEntered) -> Step:
+    text = event.text.strip()
+    if not text or not state.can_mark:
+        return state, ()
+    state, commands = _marked(state, state.annotation.with_named(text))
+    return replace(state, naming=text, tool=Tool.INCLUDE), commands
+
+
+def _named(state: DialogState, query: MaskQuery, count: int) -> DialogState:
+    """With an object for each that is called as the query says, now that they are counted."""
+    if query.prompt is None or not state.naming or query.prompt.text != state.naming:
+        return state
+    return replace(state, naming="", annotation=state.annotation.with_named(state.naming, count))
 
 
 def _snap_pressed(state: DialogState, event: SnapPressed) -> Step:
@@ -297,6 +316,7 @@ def _proposals_arrived(state: DialogState, event: ProposalsArrived) -> Step:
         return state, ()
     others = tuple(entry for entry in state.known if entry[0] != key)
     state = replace(state, known=(*others, (key, event.proposals))[-KNOWN:], asked=None)
+    state = _named(state, event.query, len(event.proposals))
     state, next_one = _with_masks(state)
     return _cleared(state), next_one
 
@@ -305,6 +325,7 @@ def _proposals_failed(state: DialogState, event: ProposalsFailed) -> Step:
     if not _awaited(state, event.query):
         return state, ()
     state = replace(state, failed=(*state.failed, event.query.key), asked=None)
+    state = _named(state, event.query, 0)
     state, next_one = _with_masks(state)
     return _with_error(state, event.error), next_one
 
@@ -560,6 +581,7 @@ _TRANSITIONS: dict[type, Callable[[DialogState, Any], Step]] = {
     NextObject: _next_object,
     ObjectChosen: _object_chosen,
     ObjectRemoved: _object_removed,
+    NameEntered: _name_entered,
     SnapPressed: _snap_pressed,
     Undo: _undo,
     Redo: _redo,
