@@ -76,7 +76,7 @@ def _do_job(call: Call) -> "ResultLayers":
         except UserError:
             return photo, None  # nothing yet: that is what the dialog is for
 
-    return _ask(job, open_photo, settings)
+    return _ask(call, job, open_photo, settings)
 
 
 def _remove_again(call: Call) -> "ResultLayers":
@@ -99,7 +99,7 @@ def _edit(call: Call) -> "ResultLayers":
     def open_photo(_source: "Source") -> "tuple[PhotoLayer, ObjectTarget | None]":
         return previous.photo, previous.target
 
-    return _ask(previous.settings.job, open_photo, previous.settings, previous.group)
+    return _ask(call, previous.settings.job, open_photo, previous.settings, previous.group)
 
 
 def _open_settings(call: Call) -> None:
@@ -126,7 +126,11 @@ def _photo(call: Call, source: "Source") -> "PhotoLayer":
 
 
 def _ask(
-    job: "Job", open_photo: "OpenPhoto", settings: "JobSettings", previous: Gimp.GroupLayer | None = None
+    call: Call,
+    job: "Job",
+    open_photo: "OpenPhoto",
+    settings: "JobSettings",
+    previous: Gimp.GroupLayer | None = None,
 ) -> "ResultLayers":
     """What the person does in the dialog, which begins with these: the last layers that came of it.
 
@@ -149,7 +153,8 @@ def _ask(
     def insert(photo: "PhotoLayer", outcome: "Outcome") -> None:
         layers.append(_insert(photo, outcome, previous))
 
-    controller.ask(job, open_photo, insert, settings, is_edit=previous is not None)
+    assert call.image is not None  # it is a procedure of images
+    controller.ask(call.image.get_id(), job, open_photo, insert, settings, is_edit=previous is not None)
     if not layers:
         raise cancelled_error()
     return layers[-1]

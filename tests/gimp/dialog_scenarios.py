@@ -77,7 +77,7 @@ class Opened:
         self.until(lambda: self.dialog.state.settled)
 
     def close(self) -> None:
-        self.dialog.dispatch(self.events.CloseRequested())
+        self.dialog.dispatch(self.events.CloseConfirmed())
 
 
 def composed_result(photo):

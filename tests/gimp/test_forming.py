@@ -15,7 +15,7 @@ def wanted(model: str, variations: int) -> dict[str, dict[str, object]]:
 
 
 def test_a_picture_is_seen_forming_and_escape_frees_the_server(window, photo, log, model):
-    gimp = window("plain")
+    gimp = window("plain", last={"window": {"more": True}})
     dialog = gimp.open("fill")
     dialog.point(photo, *CLICK)
     before = dialog.final_overlay(photo)

@@ -10,7 +10,7 @@ from typing import Any
 
 import gi
 
-from inference_server.shared.errors import UserError
+from inference_server.shared.errors import UserError, wrong_input
 from inference_server.shared.geometry import Window as PhotoWindow
 from inference_server.shared.messages import Encoded, Job, ListModels, MaskProposals, ModelList, Raster
 
@@ -20,7 +20,7 @@ from ..image import last_settings
 from ..image.layers import JobResult
 from ..image.photo_layer import PhotoLayer
 from ..image.target import ObjectTarget
-from ..job_settings import JobSettings, Source
+from ..job_settings import BackgroundKind, JobSettings, Source
 from ..photo_view.picture import Detail
 from ..photo_view.scene import MaskShape
 from ..photo_view.tool import first_radius
@@ -36,6 +36,7 @@ from .annotation import Annotation, ClickHistory
 from .panels import Panel
 from .pictures import ComposedResult, mask_shape, photo_part, preview_picture, proxy_picture, thumbnail
 from .prompt_hint import PromptHint
+from .single import only_dialog, when_called
 from .state import DialogState
 from .toolbar import TOOL_KEYS
 from .update import update
@@ -54,6 +55,7 @@ KEYS: dict[str, events.Event] = {  # over the photo
     "f": events.SnapPressed(),
     "m": events.NextMaskView(),
 }
+NEEDS_PHOTO = events.RequestProposals | events.StartRun | events.Insert
 PROPOSALS, HOVER = "proposals", "hover"  # slots of the worker: the newest question for each counts
 
 
@@ -71,17 +73,24 @@ OpenPhoto = Callable[[Source], tuple[PhotoLayer, ObjectTarget | None]]
 InsertResults = Callable[[PhotoLayer, Outcome], None]
 
 
-def ask(job: Job, open_photo: OpenPhoto, insert: InsertResults, settings: JobSettings, *, is_edit: bool) -> None:
+def ask(
+    image: int, job: Job, open_photo: OpenPhoto, insert: InsertResults, settings: JobSettings, *, is_edit: bool
+) -> None:
     """Show the dialog and wait until it is closed.
 
-    open_photo(source): the photo, and what the image says is meant, if it does.  insert(photo, outcome): puts what the
-    person has chosen into the image.  settings: the job's, to begin with.  is_edit: whether a former result is changed.
-    Raises UserError where there is no photo to work on.
+    image: its id in GIMP.  open_photo(source): the photo, and what the image says is meant, if it does.
+    insert(photo, outcome): puts what the person has chosen into the image.  settings: the job's, to begin with.
+    is_edit: whether a former result is changed.  Raises UserError where there is no photo to work on, and where the
+    image has a dialog already.
     """
     GimpUi.init("inpaint-anything")
-    dialog = Dialog(job, open_photo, insert, settings, is_edit=is_edit)
-    dialog.window.present()
-    Gtk.main()
+    with only_dialog(image) as alone:
+        if not alone:
+            raise wrong_input("This image has a window of Inpaint Anything already.", "Close it first.")
+        dialog = Dialog(job, open_photo, insert, settings, is_edit=is_edit)
+        when_called(dialog.window.present)
+        dialog.window.present()
+        Gtk.main()
 
 
 class Dialog:
@@ -293,6 +302,8 @@ class Dialog:
     def _execute(self, command: events.Command) -> None:
         """Carry out a command.  Where that fails, the event says so that the dialog waits for."""
         try:
+            if isinstance(command, NEEDS_PHOTO) and not self._photo.is_valid:
+                raise wrong_input("The photo was closed in GIMP.", "Close this window.")
             self._EXECUTE[type(command)](self, command)
         except Exception as error:
             reason = error if isinstance(error, UserError) else internal_error(error)
@@ -315,6 +326,10 @@ class Dialog:
             names = [model.name for model in models.models if model.installed and model.job == Job.FILL]
             for panel in self.window.panels.values():
                 panel.offer_models(names)
+            replacing = self._configs[Job.REPLACE]
+            paints = replacing.get_property("background") == BackgroundKind.PROMPT
+            if paints and not names and not replacing.get_property("prompt"):
+                replacing.set_property("background", BackgroundKind.BLUR.value)  # which needs no model
 
         self._tasks.run(lambda: connection.ask(ListModels()), answered)
 
