@@ -366,9 +366,9 @@ def _download_file(
         ErrorCode.NO_NETWORK,
         tr("{file} could not be downloaded.", file=file.name),
         tr(
-            "Check the network and try again, or bring the file by hand: {command} What was tried: {reasons}.",
-            command=command("models import --help"),
+            "Check the network and try again. What was tried: {reasons}. Or bring the file by hand: {command}",
             reasons="; ".join(reasons),
+            command=command("models import --help"),
         ),
     )
 

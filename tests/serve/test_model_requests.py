@@ -21,7 +21,7 @@ from inference_server.shared.messages import (
 )
 from inference_server.shared.monitor import Monitor
 
-from ..servers import locate, wait_until
+from ..servers import let_packages_seem_installed, locate, wait_until
 
 NAME, FILE = "maker/small", "pytorch_lora_weights.safetensors"
 WHERE = f"/{NAME}/resolve/main/{FILE}"
@@ -29,7 +29,8 @@ DATA = np.random.default_rng(1).bytes(3_000_000)
 
 
 @pytest.fixture
-def offered(hub):
+def offered(hub, home):
+    let_packages_seem_installed(home)
     hub.publish(NAME, {FILE: DATA})
     return hub
 
