@@ -17,12 +17,10 @@ import hashlib
 import io
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 import time
-import urllib.request
 import venv
 import zipfile
 from collections.abc import Sequence
@@ -42,13 +40,13 @@ from sandbox import INSIDE, SUITES, NoSandbox, Sandbox  # noqa: E402
 
 from inference_server.cli import gimp_installs  # noqa: E402
 from inference_server.cli.progress_bar import Bar  # noqa: E402
+from inference_server.models import packages  # noqa: E402
 from inference_server.models.catalogue import STARTERS  # noqa: E402
 from inference_server.models.store import Store  # noqa: E402
 from inference_server.shared import paths  # noqa: E402
 from inference_server.shared.errors import ErrorCode, UserError, wrong_input  # noqa: E402
 from inference_server.shared.monitor import Monitor  # noqa: E402
 
-TORCH_INDEX = "https://download.pytorch.org/whl/"  # PyTorch's own builds, for CPU or one GPU maker
 PHOTO_PACKAGE, PHOTO = "scikit-image==0.26.0", "skimage/data/rocket.jpg"
 PHOTO_CLICK = "322,200"
 ALL_EXTRAS = ("full", "test", "bench")
@@ -224,24 +222,12 @@ def venv_python(folder: Path) -> Path:
 
 
 def torch_packages(extras: Sequence[str]) -> list[str]:
-    """What makes pip take the torch that fits this machine's GPU, or the small one where there is none.
-
-    torchvision must be of torch's own build, so it is asked for only where both come from one place.
-    """
-    if "full" not in extras:
+    """What makes pip take the torch that fits this machine (`packages.torch_build`)."""
+    if packages.EXTRA not in extras:
         return []
-    nvidia = shutil.which("nvidia-smi") and subprocess.run(["nvidia-smi", "-L"], capture_output=True).returncode == 0
-    if sys.platform == "darwin" or (nvidia and sys.platform == "linux"):
-        return ["torchvision"]  # the usual build has Metal, or CUDA, in it
-    amd = sys.platform == "linux" and shutil.which("rocminfo")
-    index = TORCH_INDEX + ("cu128" if nvidia else "rocm6.4" if amd else "cpu")
-    print(f"torch        the build for {index.rsplit('/', 1)[1]}")
-    try:
-        urllib.request.urlopen(index + "/torch/", timeout=15).close()
-    except OSError:
-        print(f"             {index} cannot be reached: the usual build, which is larger and fits any machine")
-        return ["torchvision"]
-    return ["--extra-index-url", index, "torchvision"]
+    build = packages.torch_build()
+    print(f"torch        {f'the build for {build.name}' if build.name else 'the usual build'}")
+    return [*build.arguments]
 
 
 def pip(python: Path, arguments: Sequence[str]) -> None:
@@ -251,8 +237,8 @@ def pip(python: Path, arguments: Sequence[str]) -> None:
     last: list[str] = []
     for line in process.stdout or ():
         last = [*last[-8:], line.rstrip()]
-        if found := re.match(r"\s*Downloading (\S+?)-\d\S* \((.+)\)", line):
-            print(f"             {found[1]}, {found[2]}", flush=True)
+        if found := packages.downloading(line):
+            print(f"             {found[0]}, {found[1]}", flush=True)
     if process.wait():
         said = "\n".join(line for line in last if line)
         raise UserError(

@@ -3,11 +3,14 @@
 import os
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import zmq
 
+from inference_server.models import packages
+from inference_server.models.catalogue import DIFFUSION_PACKAGES
 from inference_server.shared import client, endpoint, paths
 from inference_server.shared.geometry import whole
 from inference_server.shared.messages import ImageRef, Inpaint, Job, Locate, Located, Target
@@ -27,6 +30,14 @@ def stopped() -> bool:
             connection.stop_server()
         time.sleep(0.1)
     return not paths.server_runs()
+
+
+def let_packages_seem_installed(home: Path) -> None:
+    """Have the servers of a home, which import from there too, find the packages that painting needs: those that are
+    not installed would be got with a model."""
+    for name in packages.missing(DIFFUSION_PACKAGES):
+        (home / name).mkdir()
+        (home / name / "__init__.py").touch()
 
 
 def wait_until(happened, seconds: float = 10) -> None:

@@ -65,8 +65,12 @@ def seen(environment: dict[str, str]) -> np.ndarray:
             break
         time.sleep(POLL_SECONDS)
     done.check_returncode()
+    return picture_of(done.stdout)
+
+
+def picture_of(dump: bytes) -> np.ndarray:
+    """The picture, (height, width, 3) uint8 RGB, in what `xwd` writes."""
     # An X window dump: a header of big-endian numbers, the colour map, the pixels.
-    dump = done.stdout
     header = struct.unpack(">25I", dump[:100])
     start, width, height, row, colours = header[0], header[4], header[5], header[12], header[19]
     size = header[11] // 8

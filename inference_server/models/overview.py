@@ -11,10 +11,10 @@ import sys
 from importlib.util import find_spec
 from typing import NamedTuple
 
-from ..shared.messages import Job, ModelInfo
+from ..shared.messages import ModelInfo
 from ..shared.text import Translatable, tr
-from . import packages
-from .catalogue import MODELS, Model, ranked
+from . import catalogue, packages
+from .catalogue import MODELS, Model
 from .store import Store, licence_remedy
 
 TIMEOUT = 60  # seconds for a process to import torch from a cold disk and name the device
@@ -46,8 +46,8 @@ def device() -> Device:
         found = Device(*devices.describe())
     elif find_spec("torch"):
         found = _ask_process()
-    else:
-        found = Device("", 0, 0)
+    else:  # what torch would compute on if it came, so that what is advised suits that
+        found = Device(*(packages.nvidia_gpu() or ("", 0, 0)))
     return found if found.name else _processor()
 
 
@@ -76,28 +76,28 @@ def _ask_process() -> Device:
 def describe(store: Store, device: Device | None) -> tuple[ModelInfo, ...]:
     """Every model of the catalogue, and every other one that is installed.
 
-    device: the one they are to run on; None where it is not known yet: then no model is advised.
+    device: the one they are to run on; None where it is not known yet: then no model is advised, or said to be used.
     """
-    best = () if device is None else advised(device)
-    return tuple(_info(store, model, advised=model.name in best) for model in (*MODELS.values(), *store.fetched()))
+    models = (*MODELS.values(), *store.fetched())
+    installed = [model.name for model in models if not store.missing(model.name)]
+    usable = [model.name for model in models if model.name in installed and not packages.missing(model.packages)]
+    advised = () if device is None else catalogue.advised(device.gpu_memory, installed)
+    used = () if device is None else catalogue.used(device.gpu_memory, usable)
+    return tuple(
+        _info(
+            store,
+            model,
+            installed=model.name in installed,
+            advised=model.name in advised,
+            used=model.name in used,
+        )
+        for model in models
+    )
 
 
-def advised(device: Device) -> tuple[str, ...]:
-    """The models that suit a device best: one for each job, and what makes the one that paints faster.
-
-    Models whose licence must be accepted by hand are left out.
-    """
-    best = [
-        next(model for model in ranked(job) if not model.licence_page and model.suits(device.gpu_memory))
-        for job in (Job.SELECT, Job.REMOVE, Job.FILL)
-    ]
-    families = {model.family for model in best}
-    accelerators = [model for model in MODELS.values() if model.accelerates in families]
-    return tuple(model.name for model in (*best, *accelerators))
-
-
-def _info(store: Store, model: Model, *, advised: bool) -> ModelInfo:
+def _info(store: Store, model: Model, *, installed: bool, advised: bool, used: bool) -> ModelInfo:
     files = store.files(model.name) or model.files
+    lacking = packages.missing(model.packages)
     fetched_with_token = bool(model.hub and os.environ.get("HF_TOKEN"))
     return ModelInfo(
         name=model.name,
@@ -107,17 +107,19 @@ def _info(store: Store, model: Model, *, advised: bool) -> ModelInfo:
         licence=model.licence,
         size=sum(file.size for file in files),
         memory=0 if model.accelerates else model.memory,
-        installed=not store.missing(model.name),
+        installed=installed,
         page=model.licence_page,
         by_hand=Translatable.of("" if fetched_with_token else licence_remedy(model)),
-        lacks=_lacks(model),
+        lacks=_lacks(lacking),
         advised=advised,
+        short=Translatable.of(model.short),
+        packages_size=packages.download_size(lacking),
+        used=used,
     )
 
 
-def _lacks(model: Model) -> Translatable:
-    """What to do about a package that the model needs and this Python lacks; "" where there is none."""
-    missing = packages.missing(model.packages)
-    if not missing:
+def _lacks(lacking: list[str]) -> Translatable:
+    """What is said of packages that a model needs and this Python lacks; "" where there are none."""
+    if not lacking:
         return Translatable("")
-    return tr("Needs {package} in the server's Python: run install.py without --starter.", package=missing[0])
+    return tr("Needs {packages} in the server's Python, which come with it.", packages=", ".join(lacking))

@@ -364,9 +364,10 @@ def _download_file(
         reasons.append(f"{source}: not the file the catalogue describes")
     raise UserError(
         ErrorCode.NO_NETWORK,
-        tr("{file} could not be downloaded ({reasons}).", file=file.name, reasons="; ".join(reasons)),
+        tr("{file} could not be downloaded.", file=file.name),
         tr(
-            "Check the network and try again, or bring the file by hand: {command}",
+            "Check the network and try again. What was tried: {reasons}. Or bring the file by hand: {command}",
+            reasons="; ".join(reasons),
             command=command("models import --help"),
         ),
     )

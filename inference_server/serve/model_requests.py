@@ -1,11 +1,22 @@
-"""Requests about models: listing, downloading and removing them.
+"""Requests about models: listing, downloading, importing and removing them.
 
 Knows no engine: that takes the best model installed whenever it starts on an image.
 """
 
-from ..models import overview
+from pathlib import Path
+
+from ..models import overview, packages
 from ..models.store import Store
-from ..shared.messages import AnyRequest, FetchModel, ListModels, ModelFetched, ModelList, ModelRemoved, RemoveModel
+from ..shared.messages import (
+    AnyRequest,
+    FetchModel,
+    ImportModel,
+    ListModels,
+    ModelFetched,
+    ModelList,
+    ModelRemoved,
+    RemoveModel,
+)
 from ..shared.monitor import Monitor
 from ..shared.text import tr
 from ..shared.wire import ProtocolError
@@ -19,12 +30,28 @@ def perform(message: AnyRequest, monitor: Monitor, send: Send) -> Answer:
         case ListModels():
             return _model_list(store, monitor, send), []
         case FetchModel():
-            store.fetch(message.name, monitor)
+            store.fetch(message.name, _after_packages(store, message.name, monitor))
+            return ModelFetched(), []
+        case ImportModel():
+            store.import_files(message.name, [Path(message.folder)])
+            _after_packages(store, message.name, monitor)
             return ModelFetched(), []
         case RemoveModel():
             store.remove(message.name, monitor)
             return ModelRemoved(), []
     raise ProtocolError(f"{type(message).__name__} is not about models")
+
+
+def _after_packages(store: Store, name: str, monitor: Monitor) -> Monitor:
+    """Install the packages that a model lacks; the monitor for what is left of the work.  Raises UserError."""
+    model = store.known(name)
+    lacking = packages.missing(model.packages)
+    if not lacking:
+        return monitor
+    size, missing = packages.download_size(lacking), sum(file.size for file in store.missing(name))
+    share = size / max(size + missing, 1)
+    packages.install(lacking, monitor.part(0.0, share))
+    return monitor.part(share, 1.0)
 
 
 def _model_list(store: Store, monitor: Monitor, send: Send) -> ModelList:

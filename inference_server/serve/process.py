@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from ..shared import messages, paths, preferences
 from ..shared.errors import UserError
-from ..shared.messages import ExpandPrompt, FetchModel, Job, ListModels, Locate, RemoveModel
+from ..shared.messages import ExpandPrompt, FetchModel, ImportModel, Job, ListModels, Locate, RemoveModel
 from ..shared.monitor import Monitor
 from . import model_requests, server
 from .worker import Answer, Send
@@ -46,7 +46,7 @@ class Performer:
     def perform(self, message: messages.AnyRequest, frames: list[bytes], monitor: Monitor, send: Send) -> Answer:
         """As `worker.Perform`."""
         match message:
-            case ListModels() | FetchModel() | RemoveModel():  # in threads of their own
+            case ListModels() | FetchModel() | ImportModel() | RemoveModel():  # in threads of their own
                 return model_requests.perform(message, monitor, send)
             case Locate(paints=True):
                 _demand_painter(message.job, message.model)

@@ -33,7 +33,7 @@ LONGEST_SOCKET_PATH = 100  # sun_path holds 104 bytes on macOS, 108 on Linux
 
 # The workers and the kinds of messages they take; a message belongs to the first that takes its kind.
 WORKERS: tuple[tuple[str, tuple[type, ...]], ...] = (
-    ("downloads", (messages.FetchModel,)),
+    ("downloads", (messages.FetchModel, messages.ImportModel)),
     ("models", (messages.ListModels, messages.RemoveModel)),
     ("device", (Request,)),
 )

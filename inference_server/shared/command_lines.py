@@ -1,5 +1,6 @@
 """How to tell a person which command to run.  Standard library only."""
 
+import re
 import sys
 
 from .text import Translatable, tr
@@ -18,3 +19,11 @@ def command(words: str) -> str:
 def this_python() -> str:
     """The path of the Python that runs now, quoted for a terminal where it has spaces."""
     return f'"{sys.executable}"' if " " in sys.executable else sys.executable
+
+
+_FOR_A_TERMINAL = re.compile(r"-m (?:inference_server|pip)\b|\binstall\.py\b|\bsudo\b|\bkeys (?:admit|make)\b")
+
+
+def is_for_a_terminal(remedy: str) -> bool:
+    """Whether a remedy, in English, tells the person to run something in a terminal."""
+    return bool(_FOR_A_TERMINAL.search(remedy))

@@ -12,7 +12,8 @@ result or one `Failure`, all with the request's id.  Where several results come,
     ExpandPrompt -> ExpandedPrompt   the prompt a model would be given
     Inpaint      -> Inpainted        new pixels
     ListModels   -> ModelList        the device and the models
-    FetchModel   -> ModelFetched     download a model
+    FetchModel   -> ModelFetched     download a model, and install the packages it lacks
+    ImportModel  -> ModelFetched     take a model's files that a person has downloaded
     RemoveModel  -> ModelRemoved     delete a model's files
     Cancel, Stop                     have no result: a cancelled request is answered with Failure(CANCELLED)
 
@@ -225,10 +226,11 @@ class MaskProposal:
 class ModelInfo:
     """A model the server knows.
 
-    job: what it is for, None for one that makes another faster.  use: what it is good for.  size: bytes to download, 0
-    where that is not known; memory: bytes it needs to run.  page: where its licence is accepted by hand, if it must be;
-    by_hand: what to do then.  lacks: what must be there before it can be used here.  advised: whether it is what suits
-    this machine best.
+    job: what it is for, None for one that makes another faster.  short: its name where there is little room; use: what
+    it is good for.  size: bytes to download, 0 where that is not known; memory: bytes it needs to run.  page: where its
+    licence is accepted by hand, if it must be; by_hand: what to do then.  lacks: which packages, that come with it, it
+    needs and this machine does not have; packages_size: bytes to download for these, about.  advised: whether it is
+    what suits this machine best; used: whether it does its job now where no model is named.
     """
 
     name: str
@@ -243,6 +245,9 @@ class ModelInfo:
     by_hand: Translatable
     lacks: Translatable
     advised: bool
+    short: Translatable
+    packages_size: int = 0
+    used: bool = False
 
 
 # -- results ----------------------------------------------------------------------------------------------------------
@@ -464,9 +469,20 @@ class ListModels(Request[ModelList]):
 
 @dataclass(frozen=True, kw_only=True)
 class FetchModel(Request[ModelFetched]):
-    """Download a model."""
+    """Download a model, and install the packages it lacks."""
 
     name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportModel(Request[ModelFetched]):
+    """Take a model's files that a person has downloaded, and install the packages it lacks.
+
+    folder: the one that they are all in, on the server's machine.
+    """
+
+    name: str
+    folder: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -523,6 +539,7 @@ AnyRequest = (
     | Inpaint
     | ListModels
     | FetchModel
+    | ImportModel
     | RemoveModel
 )
 Message = AnyRequest | Result | Progress | Preview | Failure | Cancel | Stop

@@ -9,6 +9,7 @@ Everything is in one private folder: a program in a sandbox needs access to that
     server.json    how to reach the running server: address, public key, process id
     server.lock    held as long as a server runs
     server.log
+    packages.log   what the installer of Python packages has said last
     settings.json  the person's preferences
 """
 

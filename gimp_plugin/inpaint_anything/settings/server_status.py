@@ -1,4 +1,4 @@
-"""How the server is: what it computes on, whether it runs, and what can be done with this computer's own."""
+"""How this computer's server is: what it computes on, whether it runs, and what can be done with it."""
 
 from collections.abc import Callable
 
@@ -12,30 +12,35 @@ from inference_server.shared.messages import ModelList, Welcome  # noqa: E402
 from inference_server.shared.text import tr  # noqa: E402
 
 from ..i18n import _, ngettext  # noqa: E402
-from ..widgets import ERROR, Notice, label  # noqa: E402
+from ..widgets import ERROR, ErrorNotice, label  # noqa: E402
 
 DAY = 24 * 3600  # seconds
 
 
 class ServerStatus(Gtk.Box):
-    """The server's state in words; for this computer's own, buttons and the idle time.  notice: for what went wrong."""
+    """The state in words, buttons and the idle time.  notice: for what went wrong."""
 
     def __init__(
         self, idle_minutes: int, start_or_stop: Callable[[], None], idle_changed: Callable[[int], None]
     ) -> None:
         """start_or_stop: called when the one of them is to be done that is possible."""
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6)
-        self._device = label(_("Looking what there is"))
-        self._running = label(_("Looking whether it runs"))
+        self._device, self._running = label(), label()
         self._switch = Gtk.Button(use_underline=True, no_show_all=True)
         self._switch.connect("clicked", lambda _button: start_or_stop())
-        self.notice = Notice()
-        self._local = self._local_row(idle_minutes, idle_changed)
-        for widget in (self._device, self._running, self._local, self.notice):
+        self.notice = ErrorNotice()
+        for widget in (self._device, self._running, self._buttons(idle_minutes, idle_changed), self.notice):
             self.pack_start(widget, expand=False, fill=False, padding=0)
+        self.clear()
 
-    def _local_row(self, idle_minutes: int, idle_changed: Callable[[int], None]) -> Gtk.Box:
-        """What only this computer's server has."""
+    def clear(self) -> None:
+        """Nothing is known yet."""
+        self._device.set_text(_("Looking what there is"))
+        self._device.show()
+        self._running.set_text(_("Looking whether it runs"))
+        self.notice.set_text("")
+
+    def _buttons(self, idle_minutes: int, idle_changed: Callable[[int], None]) -> Gtk.Box:
         log = Gtk.Button(label=_("Open _Log"), use_underline=True)
         log.connect("clicked", lambda _button: self._open_log())
         idle = Gtk.SpinButton.new_with_range(1, preferences.LONGEST_IDLE, 5)
@@ -51,19 +56,9 @@ class ServerStatus(Gtk.Box):
         made.pack_end(title, expand=False, fill=False, padding=0)
         return made
 
-    def show_local(self, *, local: bool) -> None:
-        """Show what only this computer's server has, or hide it."""
-        self._local.set_visible(local)
-
     def show_device(self, models: ModelList) -> None:
         """Show what the server computes on."""
-        name = models.device or _("The processor; no graphics card can be used")
-        facts = [_("Looking for a graphics card") if models.more else name]
-        if models.memory:
-            facts.append(tr(_("{size} of memory"), size=GLib.format_size(models.memory)))
-        if models.free:
-            facts.append(tr(_("{size} free"), size=GLib.format_size(models.free)))
-        self._device.set_text(" · ".join(facts))
+        self._device.set_text(device_facts(models))
         self._device.show()
 
     def hide_device(self) -> None:
@@ -74,12 +69,9 @@ class ServerStatus(Gtk.Box):
         """Show what becomes of the server, which cannot be started or stopped meanwhile."""
         self._running.set_text(text)
 
-    def show_welcome(self, welcome: Welcome | None, *, remote: bool) -> None:
-        """Show what the server has answered; None where it does not run.  remote: whether it is another computer's."""
-        if welcome is not None:
-            self._running.set_text(_running_since(welcome))
-        else:
-            self._running.set_text(_("Not connected") if remote else _("Not running; it starts when it is needed"))
+    def show_welcome(self, welcome: Welcome | None) -> None:
+        """Show what the server has answered; None where it does not run."""
+        self._running.set_text(_running_since(welcome) if welcome else _("Not running; it starts when it is needed"))
         self._switch.set_label(_("Stop the Ser_ver") if welcome else _("Start the Ser_ver"))
         self._switch.show()
 
@@ -89,6 +81,17 @@ class ServerStatus(Gtk.Box):
             Gio.AppInfo.launch_default_for_uri(file.as_uri(), None)
         except GLib.Error as error:
             self.notice.set_text(tr(_("{file} cannot be opened: {error}"), file=file, error=error.message), ERROR)
+
+
+def device_facts(models: ModelList) -> str:
+    """What a server computes on, and with how much memory."""
+    name = models.device or _("The processor; no graphics card can be used")
+    facts = [_("Looking for a graphics card") if models.more else name]
+    if models.memory:
+        facts.append(tr(_("{size} of memory"), size=GLib.format_size(models.memory)))
+    if models.free:
+        facts.append(tr(_("{size} free"), size=GLib.format_size(models.free)))
+    return " · ".join(facts)
 
 
 def _running_since(welcome: Welcome) -> str:
