@@ -14,12 +14,14 @@ gi.require_version("Gtk", "3.0")
 from gi.repository import Gegl, Gimp, GimpUi, Gio, GLib, Gtk
 
 STALL = 0.05  # seconds
+STROKE = 200  # movements of the brush
 BEAT_MS = 5
 BESIDE = 7.0, 5.0  # pixels from the first clicks to those with hovering, which nothing is known of yet
 
 
 def main(photo: str, points: list[list[float]]) -> dict[str, object]:
-    """Seconds to the first and to the final overlay of each click, without and with a hovering pointer, and stalls."""
+    """Seconds to the first and to the final overlay of each click, without and with a hovering pointer, of each frame
+    while somebody draws, and stalls."""
     Gegl.init(None)
     plug_in = Path(Gimp.directory()) / "plug-ins" / "inpaint-anything"
     sys.path[:0] = [str(plug_in)]
@@ -52,22 +54,31 @@ def main(photo: str, points: list[list[float]]) -> dict[str, object]:
         watch.until(lambda: dialog.state.settled, 20)
         final.append(time.monotonic() - begun)
         watch.rest(0.3)
-        dialog.dispatch(events.ClearClicks())
+        dialog.dispatch(events.ClearAll())
         watch.rest(0.2)
     for x, y in ((x + BESIDE[0], y + BESIDE[1]) for x, y in points):
         dialog.view.emit("hovered", x, y)
         watch.rest(0.25)
         hovered.append(watch.drawn_after(watch.click(x, y)))
         watch.until(lambda: dialog.state.settled, 20)
-        dialog.dispatch(events.ClearClicks())
+        dialog.dispatch(events.ClearAll())
         watch.rest(0.2)
     watch.click(*points[0])
+    watch.until(lambda: dialog.state.settled, 20)
+    strokes = watch.strokes(image.get_width(), image.get_height())
     dialog.dispatch(events.PreviewPressed())
     watch.until(lambda: dialog.state.comparison and not dialog.state.working, 300)
     watch.rest(1)
     stalls = watch.stalls
-    dialog.dispatch(events.CloseRequested())
-    return {"ready": ready, "first": first, "final": final, "hovered": hovered, "stalls": stalls}
+    dialog.dispatch(events.CloseConfirmed())
+    return {
+        "ready": ready,
+        "first": first,
+        "final": final,
+        "hovered": hovered,
+        "strokes": strokes,
+        "stalls": stalls,
+    }
 
 
 class Watch:
@@ -95,13 +106,33 @@ class Watch:
     def click(self, x: float, y: float) -> float:
         """Click on the object; when that was."""
         begun = time.monotonic()
-        self._dialog.view.emit("pointed", x, y, True)
+        self._dialog.view.emit("pointed", x, y, True, False)
         return begun
 
     def drawn_after(self, begun: float) -> float:
         """Seconds until masks are drawn."""
         self.until(lambda: self._drawn > begun, 20)
         return self._drawn - begun
+
+    def strokes(self, width: int, height: int) -> list[float]:
+        """Seconds from each movement of a brush across the photo to the frame that shows it."""
+        from inpaint_anything.dialog import events
+        from inpaint_anything.photo_view.tool import Tool
+
+        dialog, took = self._dialog, []
+        dialog.dispatch(events.ToolChosen(Tool.BRUSH))
+        frames: list[float] = []
+        noted = dialog.view.connect_after("draw", lambda *_: frames.append(time.monotonic()))
+        points = [(width * (0.2 + 0.6 * k / STROKE), height * (0.3 + 0.3 * (k % 40) / 40)) for k in range(STROKE)]
+        stroke = [(x, y, dialog.state.brush) for x, y in points]
+        for k in range(1, STROKE):
+            begun = time.monotonic()
+            dialog.view.draw_on(events.Stroke(path=(*stroke[k - 1], *stroke[k])))
+            self.until(lambda begun=begun: frames and frames[-1] > begun, 5)
+            took.append(frames[-1] - begun)
+        dialog.view.disconnect(noted)
+        dialog.dispatch(events.StrokeDrawn(events.Stroke(path=tuple(number for point in stroke for number in point))))
+        return took
 
     def until(self, happened: Callable[[], object], seconds: float) -> None:
         """Let the main loop run until something has happened."""

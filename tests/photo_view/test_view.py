@@ -34,9 +34,9 @@ def test_what_is_clicked_is_what_is_seen_there_and_the_button_says_whether_it_is
     window.mouse("mousemove", border, MIDDLE[1], "click", 1, "mousemove", border, 100, "click", 3)
     window.mouse("keydown", "ctrl", "click", 1, "keyup", "ctrl", "mousemove", 3, 3, "click", 1)
     pointed = window.heard("pointed")
-    assert [this for _, _, this in pointed] == [True, False, False], "one beside the photo is none"
+    assert [this for _, _, this, _ in pointed] == [True, False, False], "one beside the photo is none"
     pixel = 1 / window.state()["zoom"]
-    assert all(abs(x - 750) <= pixel for x, _, _ in pointed)
+    assert all(abs(x - 750) <= pixel for x, *_ in pointed)
     assert abs(pointed[0][1] - 500) <= pixel
     assert abs(pointed[0][1] - pointed[1][1] - (MIDDLE[1] - 100) * pixel) < 1e-6
 
@@ -108,7 +108,7 @@ def test_the_keyboards_cross_points_and_hovers(view):
     window.keys("Left", "Left", "shift+Up", "space", "shift+space", "ctrl+Return", "Return")
     zoom = window.state()["zoom"]
     pointed = window.heard("pointed")
-    assert [this for *_, this in pointed] == [True, False, False, True]
+    assert [this for *_, this, _ in pointed] == [True, False, False, True]
     assert all(close(at[:2], (x - 16 / zoom, y - 80 / zoom)) for at in pointed)
     window.mouse("mousemove", 300, 300)
     assert (window.screen() == before)[20:730, 350:980].all(), "the pointer does not put it away"
@@ -122,7 +122,7 @@ def test_the_view_follows_the_cross_and_the_cross_stays_on_the_photo(view):
     assert window.state()["middle"][0] < 500
     window.forget()
     window.keys("0", *["shift+Left"] * 10, *["shift+Up"] * 10, "space")
-    assert window.heard("pointed") == [[0, 0, True]]
+    assert window.heard("pointed") == [[0, 0, True, False]]
 
 
 def test_keys_zoom(view):
@@ -204,3 +204,104 @@ def test_the_pointer_says_what_it_does(view):
     assert window.do("cursor") == ["crosshair"]
     window.do("result")
     assert window.do("cursor") == ["ew-resize"]
+
+
+# -- tools
+
+
+def test_a_brush_paints_where_it_goes_and_the_other_button_erases(view):
+    window = view()
+    zoom = window.state()["zoom"]
+    window.do("tool", "brush", 30)
+    window.drag((300, 300), (340, 300), (400, 300))
+    window.drag((300, 300), (340, 300), (400, 300), button=3)
+    window.do("tool", "eraser", 20)
+    window.drag((500, 300), (500, 340))
+    (painted, adds, filled), (_, takes, _), (erased, erases, _) = window.heard("stroked")
+    assert (adds, takes, erases, filled) == (True, False, False, False)
+    xs, ys, radii = painted[0::3], painted[1::3], painted[2::3]
+    assert set(radii) == {30} and set(erased[2::3]) == {20}
+    assert xs == sorted(xs) and close((xs[-1] - xs[0],), (100 / zoom,), 1 / zoom) and max(ys) - min(ys) < 1 / zoom
+    assert not window.heard("pointed", "boxed")
+
+
+def test_one_touch_of_a_brush_is_a_dot(view):
+    window = view()
+    window.do("tool", "brush", 30)
+    window.mouse("mousemove", 300, 300, "click", 1)
+    ((path, adds, _),) = window.heard("stroked")
+    assert len(path) == 3 and adds
+
+
+def test_a_lasso_encloses_and_less_than_a_triangle_is_nothing(view):
+    window = view()
+    window.do("tool", "lasso", 30)
+    window.drag((300, 300), (400, 300), (350, 400))
+    window.mouse("mousemove", 300, 300, "click", 1)
+    ((path, adds, filled),) = window.heard("stroked")
+    assert filled and adds and len(path) >= 9
+
+
+def test_a_brush_is_resized_by_keys_and_wheel_which_without_shift_zooms(view):
+    window = view()
+    window.do("tool", "brush", 30)
+    zoom = window.state()["zoom"]
+    window.mouse("mousemove", 300, 300)
+    window.keys("bracketright", "bracketleft")
+    window.mouse("keydown", "shift", "click", 4, "click", 5, "keyup", "shift")
+    (wider,), (finer,), (up,), (down,) = window.heard("brush-resized")
+    assert wider == up > 30 > finer == down
+    assert window.state()["zoom"] == zoom
+    window.mouse("click", 4)
+    assert window.state()["zoom"] > zoom
+
+
+def test_the_other_tools_leave_out_and_draw_boxes(view):
+    window = view()
+    window.do("tool", "exclude", 30)
+    window.mouse("mousemove", 300, 300, "click", 1, "click", 3)
+    window.do("tool", "box", 30)
+    window.mouse("click", 1)
+    window.drag((300, 200), (400, 300), (600, 500))
+    assert [this for *_, this, _ in window.heard("pointed")] == [False, True]
+    assert len(window.heard("boxed")) == 1
+
+
+def test_with_shift_another_object_is_meant(view):
+    window = view()
+    window.mouse("mousemove", 300, 300, "keydown", "shift", "click", 1)
+    window.drag((300, 200), (400, 300), (600, 500))
+    window.mouse("keyup", "shift")
+    window.mouse("click", 1)
+    assert [another for *_, another in window.heard("pointed")] == [True, False]
+    assert [another for *_, another in window.heard("boxed")] == [True]
+
+
+def test_clicks_are_dragged_taken_away_and_taken_up_again(view):
+    window = view()
+    state = window.state()
+    x, y = 400 / state["zoom"], 300 / state["zoom"]
+    at = [int(edge * state["zoom"] + start) for edge, start in zip((x, y), state["origin"], strict=True)]
+    window.do("clicks", [[100, 100], [x, y]], [1, 0])
+    window.mouse("mousemove", *at, "click", 1, "click", 3)
+    window.drag(tuple(at), (at[0] + 20, at[1]), (at[0] + 50, at[1]))
+    assert window.heard("mark-chosen") == [[0, 1]] == window.heard("mark-removed")
+    ((_, entry, to_x, to_y),) = window.heard("mark-moved")
+    assert entry == 1 and close((to_x, to_y), (x + 50 / state["zoom"], y), 2 / state["zoom"])
+    assert not window.heard("pointed", "boxed")
+
+
+def test_nothing_is_marked_while_the_photo_is_locked(view):
+    window = view()
+    window.do("lock", True)
+    for tool in ("include", "brush", "lasso"):
+        window.do("tool", tool, 30)
+        window.mouse("mousemove", 300, 300, "click", 1)
+        window.drag((300, 300), (400, 300), (350, 400))
+    window.keys("space", "space")
+    assert not window.heard("pointed", "boxed", "stroked", "hovered")
+    assert window.do("cursor") == ["default"]
+    window.do("lock", False)
+    window.do("tool", "include", 30)
+    window.mouse("mousemove", 310, 310, "click", 1)
+    assert len(window.heard("pointed")) == 1

@@ -87,7 +87,7 @@ def test_on_a_screen_of_twice_the_density_pixels_are_the_screens(view):
     assert all(tuple(screen[300, column]) == (RED, GREEN)[(column - left) % 2] for column in range(10, 480))
     window.forget()
     window.mouse("mousemove", 600, 300, "click", 1)
-    ((x, y, _),) = window.heard("pointed")
+    ((x, y, *_),) = window.heard("pointed")
     assert (x, y) == (state["middle"][0] + 100, state["middle"][1] - 75)
     before = window.screen()
     window.do("clicks", [[x, y]], [1])
@@ -276,3 +276,78 @@ def test_a_frame_takes_not_much_longer_than_the_photo_alone_and_hardly_any_time_
     print(f"zoom {window.state()['zoom']:.2f}: {took} ms")
     assert took["moved"] < 30 * took["photo"], "about 8 times"
     assert took["still"] < took["moved"] / 4, "about a fifteenth"
+
+
+# -- the mask
+
+ADDED = {"path": [300, 700, 60, 500, 700, 60], "adds": True}
+ERASED = {"path": [300, 300, 60], "adds": False}
+
+
+def tinted(before: np.ndarray, screen: np.ndarray, state: dict, x: float, y: float) -> bool:
+    """Whether a photo's point is covered with the mask's colour, of which blue has most more than the left half."""
+    return on_photo(screen, state, x, y)[2] > on_photo(before, state, x, y)[2] + 40
+
+
+def test_several_objects_and_strokes_over_them_are_one_mask(view):
+    window = view()
+    before, state = window.screen(), window.state()
+    window.do("discs", [[300, 300, 120], [380, 300, 120]], [ERASED, ADDED])
+    screen = window.screen()
+    meant = {(200, 300): True, (300, 300): False, (440, 300): True, (400, 700): True, (600, 700): False}
+    assert {at: tinted(before, screen, state, *at) for at in meant} == meant
+    both = on_photo(screen, state, 372, 380), on_photo(screen, state, 232, 380)
+    assert all(abs(one[2] - other[2]) <= 2 for one, other in [both]), "where two overlap it is no darker"
+
+
+def test_where_an_object_is_kept_its_surroundings_are_tinted(view):
+    window = view()
+    before, state = window.screen(), window.state()
+    window.do("discs", [[300, 300, 120]], [ERASED], "overlay", True)
+    screen = window.screen()
+    meant = {(380, 300): False, (300, 300): True, (600, 700): True}
+    assert {at: tinted(before, screen, state, *at) for at in meant} == meant
+    window.do("discs", [], [], "overlay", True)
+    assert not tinted(before, window.screen(), state, 600, 700), "nothing is kept yet"
+
+
+@pytest.mark.parametrize(
+    ("kind", "inside", "outside"), [("mask", (255,) * 3, (0,) * 3), ("white", None, (255,) * 3), ("cutout", None, None)]
+)
+def test_the_mask_can_be_seen_alone_and_the_object_alone(view, kind, inside, outside):
+    window = view()
+    before, state = window.screen(), window.state()
+    window.do("discs", [[300, 300, 120]], [], kind)
+    screen = window.screen()
+    within, beyond = on_photo(screen, state, 300, 300), on_photo(screen, state, 650, 700)
+    assert tuple(within) == (inside or tuple(on_photo(before, state, 300, 300)))
+    if outside:
+        assert tuple(beyond) == outside
+    else:
+        assert len(set(beyond.tolist())) == 1 and 90 < beyond[0] < 170, "no checkerboard"
+
+
+def test_what_is_painted_is_seen_while_it_is_painted(view):
+    window = view()
+    before, state = window.screen(), window.state()
+    window.do("tool", "brush", 40)
+    window.do("discs", [[300, 300, 120]])
+    window.mouse("mousemove", 500, 600, "mousedown", 1, "mousemove", 560, 600)
+    x, y = ((at - start) / state["zoom"] for at, start in zip((530, 600), state["origin"], strict=True))
+    assert not window.heard("stroked")
+    assert abs(window.screen()[600, 530] - before[600, 530]).max() > 40, f"nothing is seen at {x}, {y}"
+    window.mouse("mouseup", 1)
+    assert len(window.heard("stroked")) == 1
+
+
+def test_the_photo_is_seen_alone_as_long_as_a_key_is_down(view):
+    window = view()
+    before = window.screen()
+    window.do("discs", [[300, 300, 120]], [ADDED])
+    masked = window.screen()
+    assert changed(before, masked).mean() > 0.01
+    window.mouse("keydown", "backslash")
+    within = slice(20, 730), slice(20, 980)  # the ring that says where the keyboard is
+    assert not changed(before, window.screen())[within].any()
+    window.mouse("keyup", "backslash")
+    assert not changed(masked, window.screen())[within].any()

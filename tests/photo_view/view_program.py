@@ -23,12 +23,14 @@ gi.require_version("Gdk", "3.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, GLib, Gtk  # noqa: E402
 from inpaint_anything.photo_view.painter import ScenePainter  # noqa: E402
-from inpaint_anything.photo_view.scene import MaskShape, Placement, Scene  # noqa: E402
+from inpaint_anything.photo_view.scene import MaskShape, PlacedClick, Placement, Scene  # noqa: E402
+from inpaint_anything.photo_view.tool import MaskView, Tool  # noqa: E402
 from inpaint_anything.photo_view.view import View  # noqa: E402
 
 from inference_server.shared.geometry import Size, Window, proxy_size, whole  # noqa: E402
-from inference_server.shared.messages import ObjectPrompt  # noqa: E402
+from inference_server.shared.messages import Stroke  # noqa: E402
 
+HEARD = ("pointed", "boxed", "hovered", "left", "mark-moved", "mark-removed", "mark-chosen", "brush-resized")
 FRAMES = 9  # that are timed; the least time is the one that nothing disturbed
 
 
@@ -94,8 +96,9 @@ class Program:
         small = proxy_size(width, height)
         self.scale = small[0] / width
         self.view = View(width, height, scaled(self.photo, whole(*small), self.scale), self.detail)
-        for name in ("pointed", "boxed", "hovered", "left"):
+        for name in HEARD:
             self.view.connect(name, self.heard, name)
+        self.view.connect("stroked", lambda view, stroke: self.heard(view, *stroke_values(stroke), "stroked"))
         self.window = Gtk.Window(title="View", decorated=False)
         self.window.set_default_size(*window)
         self.window.add(self.view)
@@ -168,7 +171,26 @@ class Program:
 
     def do_shape(self, kind: str, x: float, y: float, radius: float, points: int = 200, waves: int = 0) -> None:
         """Show a disc around a point of the photo as what is chosen ("shape") or hovered over ("hover")."""
-        getattr(self.view, f"show_{kind}")(self.disc(x, y, radius, points, waves))
+        shape = self.disc(x, y, radius, points, waves)
+        if kind == "hover":
+            self.view.show_hover(shape)
+        else:
+            self.do_mask([shape])
+
+    def do_mask(self, shapes: list[MaskShape], strokes: list[dict] = (), view: str = "overlay", keeps: bool = False):
+        """Show what is meant: shapes, with strokes over them."""
+        drawn = tuple(Stroke(**{**stroke, "path": tuple(stroke["path"])}) for stroke in strokes)
+        self.view.show_mask(tuple(shapes), drawn, MaskView(view), keeps=keeps, at_hand=bool(shapes))
+
+    def do_discs(self, discs: list[list[float]], strokes: list[dict] = (), view: str = "overlay", keeps: bool = False):
+        """`do_mask` with discs, each x, y, radius."""
+        self.do_mask([self.disc(*disc, 200, 0) for disc in discs], strokes, view, keeps)
+
+    def do_tool(self, tool: str, radius: float) -> None:
+        self.view.set_tool(Tool(tool), radius)
+
+    def do_lock(self, locked: bool) -> None:
+        self.view.set_locked(locked=locked)
 
     def disc(self, x: float, y: float, radius: float, points: int, waves: int) -> MaskShape:
         outline = []
@@ -195,12 +217,19 @@ class Program:
 
     def do_nothing(self, kind: str) -> None:
         """Show no shape, hover, clicks, preview or result."""
-        getattr(self.view, f"show_{kind}")(None)
+        if kind == "shape":
+            self.do_mask([])
+        elif kind == "clicks":
+            self.view.show_clicks((), ())
+        else:
+            getattr(self.view, f"show_{kind}")(None)
 
     def do_clicks(self, points: list[list[float]], labels: list[int], box: list[float] | None = None) -> None:
-        self.view.show_clicks(
-            ObjectPrompt(points=tuple(map(tuple, points)), labels=tuple(labels), box=box and tuple(box))
+        clicks = (
+            PlacedClick(0, k, *point, bool(label), True)
+            for k, (point, label) in enumerate(zip(points, labels, strict=True))
         )
+        self.view.show_clicks(tuple(clicks), (tuple(box),) if box else ())
 
     def do_result(self) -> None:
         """The photo with a grey disc in its middle."""
@@ -239,7 +268,7 @@ class Program:
     def do_cursor(self) -> list[str]:
         """Which of the pointers that it may be it is."""
         display, now = self.view.get_display(), self.view.get_window().get_cursor()
-        names = ("crosshair", "ew-resize", "grabbing")
+        names = ("crosshair", "ew-resize", "grabbing", "default")
         return [name for name in names if now == Gdk.Cursor.new_from_name(display, name)]
 
     def do_draw_times(self) -> dict[str, float]:
@@ -254,6 +283,10 @@ class Program:
             "still": least_milliseconds(lambda: painter.draw(target, view._scene, placement, view)),
             "photo": least_milliseconds(lambda: ScenePainter().draw(target, bare, placement, view)),
         }
+
+
+def stroke_values(stroke: Stroke) -> tuple[object, ...]:
+    return [*stroke.path], stroke.adds, stroke.filled
 
 
 def least_milliseconds(draw) -> float:

@@ -1,5 +1,6 @@
 """The dialog's window: its widgets, where they are, and how they show a `DialogState`.  It decides nothing."""
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -70,6 +71,7 @@ class Window(GimpUi.Dialog):
         self._thumbnail, self._dispatch = thumbnail, dispatch
         self._state: DialogState | None = None
         self._started = 0.0  # when the job was, time.monotonic()
+        self._ends = math.inf  # when it will have ended, as far as is known: what is said of that never rises
         self._row_source = 0  # the idle source that will show the row of choices
         self._choice_buttons: list[Gtk.RadioButton] = []
         self._default = 0  # the response of Enter
@@ -167,7 +169,7 @@ class Window(GimpUi.Dialog):
         if changed("job"):
             self._draw_job(state.job)
         if changed("run"):
-            self._started = time.monotonic()
+            self._started, self._ends = time.monotonic(), math.inf
         self._draw_photo(state, changed)
         self._toolbar.show_state(state)
         self._objects.show_state(state)
@@ -230,7 +232,8 @@ class Window(GimpUi.Dialog):
             text = _("Cancelling")
         passed = time.monotonic() - self._started
         if state.working and share is not None and passed > ESTIMATE_SECONDS and 0.05 < share < 1:
-            left = time_left(passed * (1 - share) / share)
+            self._ends = min(self._ends, self._started + passed / share)
+            left = time_left(max(1.0, self._ends - time.monotonic()))
         self._bar.set_text(" · ".join(part for part in (text, left) if part))
         if share is None:
             self._bar.pulse()

@@ -104,7 +104,7 @@ class View(Gtk.DrawingArea):
             clicked=lambda x, y, on_object, another: self.emit("pointed", x, y, on_object, another),
             box_changed=self._show_band,
             box_drawn=lambda box, another: self.emit("boxed", *box, another),
-            stroke_changed=self._draw_on,
+            stroke_changed=self.draw_on,
             stroke_drawn=lambda stroke: self.emit("stroked", stroke),
             mark_at=self._mark_at,
             mark_dragged=self._drag_mark,
@@ -260,8 +260,8 @@ class View(Gtk.DrawingArea):
         shown = at is not None and self._tool.has_size and not self._compares and not self._locked
         self._show(replace(self._scene, brush=BrushCircle(at, self._brush) if at and shown else None))
 
-    def _draw_on(self, stroke: Stroke | None) -> None:
-        """Show what is new of a stroke at once."""
+    def draw_on(self, stroke: Stroke | None) -> None:
+        """Show what is new of a stroke at once; None: what was shown of it is not meant."""
         if stroke is None:
             self._painter.redraw_mask()
             self._show(replace(self._scene, lasso=None))
