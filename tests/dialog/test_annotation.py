@@ -105,7 +105,12 @@ def brush(*path: float, adds: bool = True) -> Stroke:
 
 
 def lasso(*corners: float) -> Stroke:
-    return Stroke(path=tuple(number for x, y in zip(corners[::2], corners[1::2]) for number in (x, y, 1)), filled=True)
+    path = tuple(number for corner in zip(corners[::2], corners[1::2], strict=True) for number in (*corner, 1))
+    return Stroke(path=path, filled=True)
+
+
+def points_of(stroke: Stroke) -> list[tuple[float, float]]:
+    return list(zip(stroke.path[::3], stroke.path[1::3], strict=True))
 
 
 def inside(x: float, y: float, box: Box, margin: float = 0) -> bool:
@@ -380,7 +385,7 @@ def test_points_of_an_object_under_brushes_lie_on_them_and_lassos_become_a_box(s
     assert now.objects[: len(before.objects)] == before.objects
     found = now.objects[len(before.objects) :]
     assert bool(found) == bool(adding) and len(found) <= len(adding)
-    on_brushes = {(x, y) for each in adding if not each.filled for x, y in zip(each.path[::3], each.path[1::3])}
+    on_brushes = {point for each in adding if not each.filled for point in points_of(each)}
     for history in found:
         if history.box:
             assert history.entries == (history.box,)
@@ -389,7 +394,7 @@ def test_points_of_an_object_under_brushes_lie_on_them_and_lassos_become_a_box(s
             assert all(click.label == 1 and (click.x, click.y) in on_brushes for click in history.clicks)
     for each in adding:
         if each.filled:
-            corners = list(zip(each.path[::3], each.path[1::3]))
+            corners = points_of(each)
             assert any(history.box and all(inside(*corner, history.box) for corner in corners) for history in found)
     if found:
         assert now.current == found[-1]
