@@ -287,7 +287,7 @@ def _with_masks(state: DialogState) -> Step:
         state = replace(state, choices=state.row)
     missing = next((each for each in state.queries if _is_missing(state, each)), None)
     if missing is None:
-        cancel = (CancelProposals(),) if state.waiting else ()
+        cancel = (CancelProposals(),) if state.asked else ()  # not where the last answer has just come
         return replace(state, asked=None, waiting=False), cancel
     if state.asked is not None and missing.key == state.asked.key:
         return state, ()
