@@ -60,7 +60,7 @@ class ClickHistory:
         if isinstance(self.entries[k], Click):
             before = 1 + sum(isinstance(entry, Click) for entry in self.entries[:k])
             chosen = (*chosen[:before], *chosen[before + 1 :])
-        return ClickHistory((*self.entries[:k], *self.entries[k + 1 :]), chosen)
+        return ClickHistory((*self.entries[:k], *self.entries[k + 1 :]), trimmed(chosen))
 
     def with_entry_at(self, k: int, x: float, y: float) -> "ClickHistory":
         """With its entry number k, a click, at another point."""
@@ -71,7 +71,7 @@ class ClickHistory:
     def with_choice(self, k: int) -> "ClickHistory":
         """With the k-th proposal, from 0, chosen for the clicks so far."""
         count = len(self.clicks)
-        return replace(self, chosen=(*(*self.chosen, *[0] * count)[:count], k))
+        return replace(self, chosen=trimmed((*(*self.chosen, *[0] * count)[:count], k)))
 
     def moved(self, dx: float, dy: float) -> "ClickHistory":
         """The same of a photo whose pixels lie so much further to the right and down."""
@@ -138,9 +138,14 @@ class ClickHistory:
         x0, y0, x1, y1 = box
         if any(click.label and x0 <= click.x <= x1 and y0 <= click.y <= y1 for click in self.clicks):
             return False
-        other = self.box
-        touches = other is not None and x0 < other[2] and other[0] < x1 and y0 < other[3] and other[1] < y1
-        return bool(self.entries) and not touches
+        return bool(self.entries) and not (self.box and _overlap(box, self.box))
+
+
+def trimmed(chosen: tuple[int, ...]) -> tuple[int, ...]:
+    """The same choices, as in `ObjectPrompt`, said as briefly as can be: without a choice, the best is meant."""
+    while chosen and chosen[-1] == 0:
+        chosen = chosen[:-1]
+    return chosen
 
 
 @dataclass(frozen=True)
@@ -178,6 +183,12 @@ class Annotation:
         """Whether the same is marked in both, whichever object is at hand."""
         return self.objects == other.objects and self.strokes == other.strokes
 
+    def mark(self, k: int, entry: int) -> Click | Box | Name | None:
+        """One of the marks, by the numbers of its object and of its entry; None where there is none: what was taken
+        hold of may be gone."""
+        entries = self.objects[k].entries if k < len(self.objects) else ()
+        return entries[entry] if entry < len(entries) else None
+
     # -- what becomes of it
 
     def with_click(self, x: float, y: float, *, on_object: bool) -> "Annotation":
@@ -199,7 +210,7 @@ class Annotation:
     def with_named(self, text: str, count: int = 1) -> "Annotation":
         """With so many objects that are called so, each as one of its own, instead of those there were."""
         others = tuple(history for history in self.objects if history.name != text)
-        named = tuple(ClickHistory((Name(text),), (k,)) for k in range(count))
+        named = tuple(ClickHistory((Name(text),), trimmed((k,))) for k in range(count))
         return replace(self, objects=(*others, *named), active=len(others))
 
     def with_stroke(self, stroke: Stroke) -> "Annotation":
@@ -259,19 +270,21 @@ HINTS = 5  # points along a stroke that a segmenter is given
 
 
 def _touching(strokes: list[Stroke]) -> list[list[Stroke]]:
-    """Strokes in groups whose boxes overlap."""
-    groups: list[tuple[Box, list[Stroke]]] = []
+    """Strokes in groups: those whose boxes overlap are in the same one, whichever was drawn first."""
+    groups: list[list[tuple[Box, Stroke]]] = []
     for stroke in strokes:
-        box, members = _box_of(stroke), [stroke]
-        apart = []
-        for other, group in groups:
-            if box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3]:
-                box = min(box[0], other[0]), min(box[1], other[1]), max(box[2], other[2]), max(box[3], other[3])
+        members, apart = [(_box_of(stroke), stroke)], []
+        for group in groups:
+            if any(_overlap(members[-1][0], box) for box, _stroke in group):
                 members = [*group, *members]
             else:
-                apart.append((other, group))
-        groups = [*apart, (box, members)]
-    return [members for _box, members in groups]
+                apart.append(group)
+        groups = [*apart, members]
+    return [[stroke for _box, stroke in group] for group in groups]
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def _box_of(stroke: Stroke) -> Box:

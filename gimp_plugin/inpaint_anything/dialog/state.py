@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # what is only passed on here; these modules need GIMP
     from ..photo_view.scene import MaskShape
     from .pictures import ComposedResult
 
-KNOWN = 64  # sets of clicks whose final masks are kept: some kilobytes each, and 3 MB at most
+KNOWN = 64  # sets of clicks whose final masks are kept beside what is meant: some kilobytes each, and 3 MB at most
 
 
 class Phase(Enum):
@@ -73,11 +73,12 @@ class Progress:
 class Attempt:
     """A result, and what it is of.
 
-    run: the number of the job that gave it; annotation: what was meant then.  picture: the photo with the result, None
-    until it is composed.
+    run, index: the number of the job that gave it, and which of its results it is, from 0; annotation: what was meant
+    then.  picture: the photo with the result, None until it is composed.
     """
 
     run: int
+    index: int
     job: Job
     annotation: Annotation
     result: "JobResult"
@@ -102,10 +103,11 @@ class DialogState:
     objects have it.  hovered: what would be meant if the person clicked where
     the pointer rests.
 
-    run: the number of the last job, from 1; stopping: whether it was told to stop.  attempts: all the results since the
-    photo was opened, the latest last; not_composed: why one of them has no picture.  shown: the one that is compared
-    with the photo, the newest unless picked, which is when the person has chosen one.  seeds_from: the number of the
-    first job since the settings were changed.
+    run: the number of the last job, from 1; returns_to: the phase after it if it gives nothing; stopping: whether it
+    was told to stop.  attempts: all the results since the photo was opened, the latest last; removed: the job's number,
+    the job and what was meant of those that were not wanted; not_composed: why one of them has no picture.  shown: the
+    one that is compared with the photo, the newest unless picked, which is when the person has chosen one.
+    seeds_from: the number of the first job since the settings were changed.
 
     choices: the row of small pictures to choose among.  status: what stands below the photo: how work goes, what went
     wrong, or what to do.  revision: counts the person's decisions on what is meant and how, so that one can wait for
@@ -137,9 +139,11 @@ class DialogState:
     hover: "MaskShape | None" = None
 
     run: int = 0
+    returns_to: Phase = Phase.POINTING
     stopping: bool = False
     after_run: AfterRun = AfterRun.SHOW
     attempts: tuple[Attempt, ...] = ()
+    removed: tuple[tuple[int, Job, Annotation], ...] = ()
     not_composed: UserError | None = None
     shown: Attempt | None = None
     picked: bool = False
@@ -245,6 +249,16 @@ class DialogState:
         return tuple(each for each in self.attempts if each.job == self.job and each.annotation.means(self.annotation))
 
     @property
+    def seeds_used(self) -> int:
+        """How many results there were for this with the seeds from the chosen one on; those that were not wanted count:
+        nobody wants them again."""
+        given = [(each.run, each.job, each.annotation) for each in self.attempts]
+        return sum(
+            run >= self.seeds_from and job == self.job and annotation.means(self.annotation)
+            for run, job, annotation in (*given, *self.removed)
+        )
+
+    @property
     def shows_results(self) -> bool:
         """Whether results are compared with the photo."""
         if self.phase is Phase.WORKING:
@@ -265,7 +279,8 @@ class DialogState:
         """What one can choose among: results, or masks that the clicks may mean."""
         if self.shows_results:
             return tuple(each for each in self.results if each.picture is not None)
-        return self.proposals if self.annotation.current.prompt else ()
+        current = self.annotation.current  # of those with a name each is an object already
+        return self.proposals if current.prompt and not current.name else ()
 
     @property
     def chosen(self) -> int:

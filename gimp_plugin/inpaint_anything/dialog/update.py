@@ -12,7 +12,7 @@ from inference_server.shared.errors import ErrorCode, UserError
 from inference_server.shared.messages import Job
 
 from ..photo_view.tool import MaskView, Tool
-from .annotation import Annotation
+from .annotation import Annotation, Click
 from .events import (
     ApplyPressed,
     BoxDrawn,
@@ -116,14 +116,20 @@ def _stroke_drawn(state: DialogState, event: StrokeDrawn) -> Step:
 
 
 def _mark_moved(state: DialogState, event: MarkMoved) -> Step:
+    if not isinstance(state.annotation.mark(event.object, event.entry), Click):
+        return state, ()
     return _marked(state, state.annotation.with_mark_at(event.object, event.entry, event.x, event.y))
 
 
 def _mark_removed(state: DialogState, event: MarkRemoved) -> Step:
+    if state.annotation.mark(event.object, event.entry) is None:
+        return state, ()
     return _marked(state, state.annotation.without_mark(event.object, event.entry))
 
 
 def _object_removed(state: DialogState, event: ObjectRemoved) -> Step:
+    if event.k >= len(state.annotation.objects):
+        return state, ()
     return _marked(state, state.annotation.without_object(event.k))
 
 
@@ -198,12 +204,18 @@ def _marked(state: DialogState, annotation: Annotation) -> Step:
 
 
 def _annotated(state: DialogState, annotation: Annotation) -> Step:
-    hovered = (CancelHover(),) if state.hovered else ()
-    same = annotation.active == state.annotation.active
+    state, hovered = _hover_left(state, HoverLeft())
+    same = _same_at_hand(state.annotation, annotation)
     proposals = state.proposals if same else ()  # another object's are none of this one
-    state = replace(state, annotation=annotation, proposals=proposals, hovered=None, hover=None, applied=False)
-    state, masks = _decided(state)
+    state, masks = _decided(replace(state, annotation=annotation, proposals=proposals, applied=False))
     return state, (*hovered, *masks)
+
+
+def _same_at_hand(before: Annotation, after: Annotation) -> bool:
+    """Whether the same object is at hand in two annotations that are one step apart, even if it has changed."""
+    if before.current == after.current:
+        return True
+    return before.active == after.active and len(before.objects) == len(after.objects)
 
 
 # -- how it is marked and shown ---------------------------------------------------------------------------------------
@@ -212,8 +224,8 @@ def _annotated(state: DialogState, annotation: Annotation) -> Step:
 def _tool_chosen(state: DialogState, event: ToolChosen) -> Step:
     if not state.can_mark or event.tool is state.tool:
         return state, ()
-    hovered = (CancelHover(),) if state.hovered else ()
-    return replace(state, tool=event.tool, hovered=None, hover=None, revision=state.revision + 1), hovered
+    state, hovered = _hover_left(state, HoverLeft())
+    return replace(state, tool=event.tool, revision=state.revision + 1), hovered
 
 
 def _brush_resized(state: DialogState, event: BrushResized) -> Step:
@@ -236,16 +248,17 @@ def _opened(state: DialogState, event: Opened) -> Step:
 
 def _photo_changed(state: DialogState, event: PhotoChanged) -> Step:
     """What was known of the former photo is forgotten."""
-    before = (*_stop(state), *((CancelHover(),) if state.hovered else ()))
+    stop, (state, hovered) = _stop(state), _hover_left(state, HoverLeft())
     cancel = (CancelProposals(),) if state.waiting else ()
+    by_person = not (event.applied or state.annotation.means(state.given))  # that it is still theirs, and can be lost
     state = replace(state, phase=Phase.POINTING, stopping=False, preview=None, status=None)
-    state = replace(state, attempts=(), not_composed=None, shown=None, picked=False)
-    state = replace(state, annotation=event.annotation, given=event.annotation, past=(), future=())
-    state = replace(state, has_ready_mask=event.has_ready_mask, applied=event.applied, tool=Tool.INCLUDE)
-    state = replace(state, encoded=False, known=(), failed=(), hovered=None, hover=None)
+    state = replace(state, attempts=(), removed=(), not_composed=None, shown=None, picked=False)
+    state = replace(state, annotation=event.annotation, given=state.given if by_person else event.annotation)
+    state = replace(state, past=(), future=(), encoded=False, known=(), failed=(), tool=Tool.INCLUDE)
+    state = replace(state, has_ready_mask=event.has_ready_mask, applied=event.applied)
     state = replace(state, asked=None, waiting=False, proposals=(), choices=(), revision=state.revision + 1)
     state, masks = _with_masks(state)
-    return state, (*before, *cancel, *masks, UpdatePromptHint(), RequestEncoding())
+    return state, (*stop, *hovered, *cancel, *masks, UpdatePromptHint(), RequestEncoding())
 
 
 def _job_changed(state: DialogState, event: JobChanged) -> Step:
@@ -271,7 +284,7 @@ def _with_models(state: DialogState) -> Step:
 
 
 def _models_changed(state: DialogState, event: ModelsChanged) -> Step:
-    state, masks = _with_masks(replace(state, known=(), failed=()))
+    state, masks = _with_masks(replace(state, known=(), failed=(), asked=None))
     return state, (*masks, UpdatePromptHint())
 
 
@@ -293,7 +306,7 @@ def _with_masks(state: DialogState) -> Step:
         state = replace(state, choices=state.row)
     missing = next((each for each in state.queries if _is_missing(state, each)), None)
     if missing is None:
-        cancel = (CancelProposals(),) if state.waiting else ()
+        cancel = (CancelProposals(),) if state.asked else ()  # not where the last answer has just come
         return replace(state, asked=None, waiting=False), cancel
     if state.asked is not None and missing.key == state.asked.key:
         return state, ()
@@ -314,10 +327,12 @@ def _proposals_arrived(state: DialogState, event: ProposalsArrived) -> Step:
             state = replace(state, choices=state.row)
     if event.more:
         return state, ()
-    others = tuple(entry for entry in state.known if entry[0] != key)
-    state = replace(state, known=(*others, (key, event.proposals))[-KNOWN:], asked=None)
-    state = _named(state, event.query, len(event.proposals))
-    state, next_one = _with_masks(state)
+    others = [entry for entry in state.known if entry[0] != key]
+    meant = {each.key for each in state.queries}  # never forgotten, however many: they would be asked for again
+    forgotten = [entry[0] for entry in others if entry[0] not in meant][:-KNOWN]
+    kept = [entry for entry in others if entry[0] not in forgotten]
+    state = replace(state, known=(*kept, (key, event.proposals)), asked=None)
+    state, next_one = _with_masks(_named(state, event.query, len(event.proposals)))
     return _cleared(state), next_one
 
 
@@ -325,7 +340,7 @@ def _proposals_failed(state: DialogState, event: ProposalsFailed) -> Step:
     if not _awaited(state, event.query):
         return state, ()
     state = replace(state, failed=(*state.failed, event.query.key), asked=None)
-    state = _named(state, event.query, 0)
+    state = _named(replace(state, choices=state.row), event.query, 0)
     state, next_one = _with_masks(state)
     return _with_error(state, event.error), next_one
 
@@ -377,9 +392,11 @@ def _result_removed(state: DialogState, event: ResultRemoved) -> Step:
     seen = state.results_seen
     if state.phase is not Phase.SHOWING_RESULTS or event.k >= len(seen):
         return state, ()
-    left = tuple(each for each in state.attempts if each is not seen[event.k])
-    state = replace(state, attempts=left, revision=state.revision + 1)
-    if state.shown is seen[event.k]:
+    gone = seen[event.k]
+    left = tuple(each for each in state.attempts if each is not gone)
+    removed = (*state.removed, (gone.run, gone.job, gone.annotation))
+    state = replace(state, attempts=left, removed=removed, revision=state.revision + 1)
+    if state.shown is gone:
         state = replace(state, shown=next(reversed(state.results_seen), None))
     if not state.results_seen:
         return _pointing(state), ()
@@ -392,7 +409,8 @@ def _result_removed(state: DialogState, event: ResultRemoved) -> Step:
 def _preview_pressed(state: DialogState, event: PreviewPressed) -> Step:
     """Show the results there are for the same marks and settings, or else another one."""
     if state.can_mark and any(each.run >= state.seeds_from for each in state.results_seen):
-        return _showing_results(state), ()
+        state, hovered = _hover_left(state, HoverLeft())
+        return _showing_results(state), hovered
     return _work(state, AfterRun.SHOW)
 
 
@@ -411,17 +429,17 @@ def _work(state: DialogState, after: AfterRun) -> Step:
         return replace(state, status=Hint.HOW_TO_POINT), ()
     if state.working:
         return replace(state, after_run=after), ()
-    hovered = (CancelHover(),) if state.hovered else ()
-    seeds_used = sum(each.run >= state.seeds_from for each in state.results)
-    state = replace(state, phase=Phase.WORKING, run=state.run + 1, after_run=after, hovered=None, hover=None)
+    state, hovered = _hover_left(state, HoverLeft())
+    state = replace(state, phase=Phase.WORKING, returns_to=state.phase, run=state.run + 1, after_run=after)
     state = replace(state, status=Progress(0.0), picked=False, not_composed=None)
     state = replace(state, choices=state.row)
-    return state, (*hovered, StartRun(state.run, state.job, state.annotation, seeds_used))
+    return state, (*hovered, StartRun(state.run, state.job, state.annotation, state.seeds_used))
 
 
 def _stop_pressed(state: DialogState, event: StopPressed) -> Step:
+    """Keep what has come, and put nothing into the image that the person has not seen."""
     stop = _stop(state)
-    return (replace(state, stopping=True, status=Progress(None)) if stop else state), stop
+    return (replace(state, stopping=True, after_run=AfterRun.SHOW, status=Progress(None)) if stop else state), stop
 
 
 def _escape_pressed(state: DialogState, event: EscapePressed) -> Step:
@@ -457,7 +475,7 @@ def _result_arrived(state: DialogState, event: ResultArrived) -> Step:
     if not _runs(state, event.run):
         return state, ()
     index = sum(each.run == event.run for each in state.attempts)
-    attempt = Attempt(run=event.run, job=state.job, annotation=state.annotation, result=event.result)
+    attempt = Attempt(run=event.run, index=index, job=state.job, annotation=state.annotation, result=event.result)
     shown = state.shown if state.picked else attempt
     state = replace(state, attempts=(*state.attempts, attempt), shown=shown, preview=None)
     needs_picture = event.result.pixels is not None
@@ -465,10 +483,9 @@ def _result_arrived(state: DialogState, event: ResultArrived) -> Step:
 
 
 def _result_composed(state: DialogState, event: ResultComposed) -> Step:
-    of_run = [each for each in state.attempts if each.run == event.run]
-    if event.index >= len(of_run):
+    before = next((each for each in state.attempts if (each.run, each.index) == (event.run, event.index)), None)
+    if before is None:
         return state, ()
-    before = of_run[event.index]
     composed = replace(before, picture=event.picture)
     attempts = tuple(composed if each is before else each for each in state.attempts)
     state = replace(state, attempts=attempts, shown=composed if state.shown is before else state.shown)
@@ -510,7 +527,7 @@ def _after_run(state: DialogState) -> DialogState:
     """With what has come of the job and, where nothing has, as it was before."""
     came = any(each.run == state.run for each in state.attempts)
     state = replace(state, stopping=False, preview=None, status=state.not_composed)
-    return _showing_results(state) if came else _pointing(state)
+    return _showing_results(state) if came or state.returns_to is Phase.SHOWING_RESULTS else _pointing(state)
 
 
 def _showing_results(state: DialogState) -> DialogState:
@@ -565,8 +582,9 @@ def _with_error(state: DialogState, error: UserError) -> DialogState:
 
 
 def _cleared(state: DialogState) -> DialogState:
-    """Without a status, unless it is how a job goes."""
-    return state if state.working else replace(state, status=None)
+    """Without a status, unless it is how a job goes, or why there is no mask."""
+    failed = state.failed and isinstance(state.status, UserError)
+    return state if state.working or failed else replace(state, status=None)
 
 
 _TRANSITIONS: dict[type, Callable[[DialogState, Any], Step]] = {
