@@ -1,6 +1,7 @@
 """The shadow that the object casts on the old ground, carried over to the new background.  Pure functions.
 
-How much darker the old ground is near the object's foot and in its cast shadow than around them.
+How much darker the old ground is in its cast shadow, and where the object stands beside that, than around them.  What
+is dark where no shadow is cast may be anything, and stays behind.
 """
 
 import cv2
@@ -28,11 +29,11 @@ def shading(image: np.ndarray, alpha: np.ndarray, cast_shadow: np.ndarray) -> np
     """What the object leaves of the ground's brightness: (h, w) float32, up to 1, at reduced size.
 
     image: (H, W, 3|4) of any depth; alpha: (H, W) uint8, the object's; cast_shadow: (H, W) uint8, 255 where it lies.
-    None for an object whose ground is not in the image.
+    None where no shadow lies, or the object's ground is not in the image.
     """
     standing = defocus.ground(alpha)
     bounds = windows.bounds(alpha > 127)
-    if standing is None or bounds is None:
+    if standing is None or bounds is None or not cast_shadow.any():
         return None
     height, width = alpha.shape
     size, scale = fit_within(width, height, SIDE), min(1.0, SIDE / max(height, width))
@@ -40,7 +41,7 @@ def shading(image: np.ndarray, alpha: np.ndarray, cast_shadow: np.ndarray) -> np
     cast = cv2.resize(cast_shadow, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     rgb = to_uint8(cv2.resize(image, size, interpolation=cv2.INTER_AREA)[..., :3])
     light = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32)[..., None] + 1
-    contact = _contact(small)
+    contact = _contact(small) * _near(cast > 0, CONTACT * bounds.width * scale)
     free = small <= BACKGROUND
     near = cv2.dilate(((contact > 0) | (cast > 0)).astype(np.uint8), np.ones((2 * SHADED + 1,) * 2, np.uint8)) > 0
     if not (free & ~near).any():
@@ -69,6 +70,12 @@ def darken(pixels: np.ndarray, factor: np.ndarray, monitor: Monitor) -> None:
             wide = cv2.resize(lines, (width, len(lines)), interpolation=cv2.INTER_LINEAR)
             value = pixels[rows, :, :3] * wide[..., None]
             pixels[rows, :, :3] = value if pixels.dtype == np.float32 else np.rint(value)
+
+
+def _near(part: np.ndarray, reach: float) -> np.ndarray:
+    """How near (h, w) float32 a pixel is to a part (h, w) bool: 1 in it, falling to 0 at `reach` pixels from it."""
+    away = cv2.distanceTransform((~part).astype(np.uint8), cv2.DIST_L2, 5)
+    return (1 - away / max(2.0, reach)).clip(0, 1)
 
 
 def _contact(alpha: np.ndarray) -> np.ndarray:

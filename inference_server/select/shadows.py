@@ -49,8 +49,10 @@ CUT = 0.3  # share of a piece's outline: with more than this at the picture's ed
 STANDS = 0.4  # of the object's height from its top: a shadow touches the object below
 
 CLEAR = 0.4  # a shadow at least as dark as this certainly has an edge; in logarithms
+DEEPEST = 1.4  # what is darker than that is no shadow: the sky, or the room, lights it too; in logarithms
 BLUE = (-0.02, 0.25)  # by how much red may fall more than blue, in logarithms: skylight is blue
 LIKELY = 0.75  # the probability from which a piece is taken
+HARDLY = 0.05  # the probability below which what is left of it, without its lighter rim, is something else
 
 NEAR_EDGE = 2, 6  # pixels: least and most of the width of the strips that are compared
 COMPARABLE = 0.02  # share of the box around an edge pixel that lit, or shaded, ground must take
@@ -132,14 +134,17 @@ def _likeliest(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
     scene = _scene(pixels, mask)
     if scene.taken.all() or scene.taken[-1].any():  # the foot of an object that is cut off below is not in the picture
         return None
-    best, most = None, np.log(LIKELY / (1 - LIKELY))
+    best, most = None, LIKELY
     for piece, bounds in _candidates(scene):
-        evidence = _evidence(scene, piece, bounds)
-        if evidence is not None and (odds := BIAS + float(np.dot(WEIGHTS, evidence))) > most:
-            best, most = piece, odds
+        if (likely := _likelihood(scene, piece, bounds)) > most:
+            best, most = piece, likely
     if best is None:
         return None
     best = _trimmed(scene, best)
+    # What was trimmed may have been all that made it look like a shadow.
+    left = windows.bounds(best)
+    if left is None or _likelihood(scene, best, left) < HARDLY:
+        return None
     near = cv2.dilate(best.astype(np.uint8), np.ones((4 * RIM + 3,) * 2, np.uint8)) > 0
     return best | (near & scene.taken)
 
@@ -190,6 +195,12 @@ def _dark(light: np.ndarray, free: np.ndarray) -> Iterator[np.ndarray]:
             yield shade & (darker > level)
 
 
+def _likelihood(scene: Scene, piece: np.ndarray, bounds: Window) -> float:
+    """The probability that piece (h, w) bool with these bounds is a shadow; 0 where that cannot be said."""
+    evidence = _evidence(scene, piece, bounds)
+    return 0.0 if evidence is None else float(1 / (1 + np.exp(-BIAS - np.dot(WEIGHTS, evidence))))
+
+
 def _evidence(scene: Scene, piece: np.ndarray, bounds: Window) -> Evidence | None:
     """The evidence on piece (h, w) bool with these bounds; None where it is no shadow or there is too little of it."""
     near = bounds.grown(MARGIN, MARGIN, piece.shape[1], piece.shape[0])
@@ -206,6 +217,8 @@ def _evidence(scene: Scene, piece: np.ndarray, bounds: Window) -> Evidence | Non
         return None
     fall, varied, seen = compared
     dark = float(fall.mean())
+    if dark > DEEPEST:
+        return None
     bluer = float(fall[0] - fall[2])
     return Evidence(
         faint=max(0.0, float(np.log((CLEAR + 0.02) / (max(dark, 0) + 0.02)))),

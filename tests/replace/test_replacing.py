@@ -347,6 +347,34 @@ def test_the_shadow_on_the_ground_goes_with_the_object():
     assert (plain[alpha == 0] == 220).all()
 
 
+def ground_with(thing: tuple[int, int, int], shadow: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Sandy ground (300, 400, 3) with something of this colour at the left of an object's foot; and the alpha of the
+    object, which casts a shadow to its right or none."""
+    alpha = standing(300, 400)
+    scene = np.array([190, 175, 150]) + np.random.default_rng(0).normal(0, 5, (300, 400, 1))
+    scene[225:250, 105:160] = thing
+    if shadow:
+        cast = np.zeros((300, 400), np.uint8)
+        cv2.fillConvexPoly(cast, np.array([[165, 252], [240, 252], [340, 220], [290, 220]]), 255)
+        scene *= 1 - 0.45 * cv2.GaussianBlur(cast / 255, (0, 0), 2)[..., None]
+    scene[alpha > 0] = 200, 40, 40
+    return scene.clip(0, 255).astype(np.uint8), alpha
+
+
+@pytest.mark.parametrize("thing", [(25, 50, 120), (20, 20, 20), (120, 30, 30)], ids=str)
+def test_something_dark_beside_the_object_is_no_shadow(thing):
+    image, alpha = ground_with(thing, shadow=False)
+    pixels, _ = compose(image, alpha, np.full_like(image, 220), True)
+    assert (pixels[alpha == 0] == 220).all()
+
+
+def test_beside_a_shadow_something_dark_stays_behind():
+    image, alpha = ground_with((25, 50, 120), shadow=True)
+    pixels, _ = compose(image, alpha, np.full_like(image, 220), True)
+    assert pixels[240, 275].max() < 0.75 * 220, "the shadow is carried over"
+    assert (pixels[:, :155] == 220).all()
+
+
 def test_what_stands_on_nothing_seen_leaves_no_shadow():
     image = noise((200, 200, 3))
     alpha = np.zeros((200, 200), np.uint8)

@@ -77,6 +77,14 @@ def test_a_dark_object_beside_it_is_no_shadow():
     assert not shadows.find(taken(scene, mask), mask).any()
 
 
+@pytest.mark.parametrize("colour", [(25, 50, 120), (20, 20, 20)], ids=str)
+def test_a_dark_thing_at_its_foot_is_no_shadow(colour):
+    """Blue, which only with its paler surroundings looks like a shadow; and blacker than any shadow."""
+    mask, scene = standing(), ground(8)
+    scene[165:185, 100:150] = colour
+    assert not shadows.find(taken(scene, mask), mask).any()
+
+
 def test_dark_ground_to_the_edge_of_the_picture_is_no_shadow():
     mask, scene = standing(), ground(8)
     scene[170:] *= 0.5
