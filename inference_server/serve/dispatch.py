@@ -50,7 +50,7 @@ from ..shared.messages import (
 from ..shared.monitor import Monitor
 from ..shared.text import Translatable, tr
 from ..shared.wire import ProtocolError, attach, extract
-from .worker import Answer, Send
+from .worker_process import Answer, Send
 
 MAX_PROFILE = 16 << 20  # bytes; printers' are the largest, with a few megabytes
 PREVIEW_SECONDS = 0.2  # between two previews, at least: nobody sees more
@@ -248,8 +248,6 @@ def _has_prompt(target: Target) -> bool:
 def _prompts(target: Target, encoded: EncodedImage, size: Size, frames: Frames) -> list[messages.ObjectPrompt]:
     """What says which objects are meant in an image of this size, at least one.  Raises UserError where one says
     nothing."""
-    if len(target.prompts) > messages.MAX_OBJECTS:
-        raise ProtocolError(f"there can be {messages.MAX_OBJECTS} objects at most")
     height, width = encoded.proxy.shape[:2]
     rough = None if target.rough_mask is None else _mask(target.rough_mask, frames, (width, height))
     first, *others = target.prompts or (messages.ObjectPrompt(),)
@@ -348,8 +346,13 @@ def _no_object() -> UserError:
 # -- pixels in frames -------------------------------------------------------------------------------------------------
 
 
-def _pixels(raster: Raster, frames: Frames, window: Window) -> np.ndarray:
-    """The array (height, width, channels) of a raster that must be as large as the window."""
+def _pixels(raster: Raster, frames: Frames, window: Window, *, packed: bool = False) -> np.ndarray:
+    """The array (height, width, channels) of a raster that must be as large as the window.
+
+    packed: whether it may be: a mask may, as it is of the size of pixels that are not, or of the proxy's.
+    """
+    if raster.packed and not packed:
+        raise ProtocolError("only masks may be packed")
     if (raster.width, raster.height) != (window.width, window.height):
         raise ProtocolError("the pixels are not of the window's size")
     return np.frombuffer(extract(raster, frames), raster.depth).reshape(raster.height, raster.width, raster.channels)
@@ -359,7 +362,7 @@ def _mask(raster: Raster, frames: Frames, size: Size) -> np.ndarray:
     """The mask (h, w) uint8 of a raster that must be of this size."""
     if (raster.channels, raster.depth) != (1, Depth.UINT8):
         raise ProtocolError("a mask is one channel of 8 bits")
-    return _pixels(raster, frames, whole(*size))[..., 0]
+    return _pixels(raster, frames, whole(*size), packed=True)[..., 0]
 
 
 def _attach_pixels(pixels: np.ndarray, frames: list[bytes]) -> Raster:

@@ -20,7 +20,7 @@ from ..shared.messages import (
 from ..shared.monitor import Monitor
 from ..shared.text import tr
 from ..shared.wire import ProtocolError
-from .worker import Answer, Send
+from .worker_process import Answer, Send
 
 
 def perform(message: AnyRequest, monitor: Monitor, send: Send) -> Answer:

@@ -1,21 +1,16 @@
 """The server: sockets, routing, lifetime.  It knows no model and imports none.
 
-One thread owns the ROUTER socket that clients are connected to.  The device has one worker, which runs one request at a
-time; downloads, which take long, have another, and so has what else is asked about models: neither keeps a click
-waiting.
+One thread owns the ROUTER socket that clients are connected to, and reads of a message its small header alone.  The
+work is done in other processes: one for the device, which does one request at a time; one for downloads, which take
+long, and one for what else is asked about models: neither keeps a click waiting, and none this thread.
 """
 
-import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable, Sequence
 
 import zmq
-
-if TYPE_CHECKING:  # brings asyncio with it: only for TCP
-    from zmq.auth.thread import ThreadAuthenticator
 
 from .. import __version__
 from ..shared import endpoint, keys, messages, paths, wire
@@ -23,11 +18,23 @@ from ..shared.endpoint import Endpoint
 from ..shared.errors import ErrorCode, UserError, cancelled_error
 from ..shared.messages import Cancel, Hello, PreviewMasks, Progress, Request, Stop, Welcome
 from ..shared.text import Translatable, tr
-from .worker import INBOX, REPORT_SECONDS, Perform, QueuedRequest, Worker, failure
+from . import limits, places
+from .admission import Admission
+from .channel import Tag
+from .connections import Connections
+from .failures import ended_error, failure, not_admitted_error, too_much_error
+from .requests import REPORT_SECONDS, QueuedRequest, Sender
+from .worker import INBOX, OWN_COMMAND, Worker
 
 log = logging.getLogger("inference_server")
 
 TICK_MS = 50
+SETTLED_MS = 1000  # between two checks whether it is idle
+MOST_AT_ONCE = 20  # messages taken of one socket before the others have their turn
+MOST_PARTS = limits.LARGEST_REQUEST // wire.PIECE + 2 * wire.MAX_FRAMES
+HANDSHAKE_MS = 5000  # in which whoever connects has to prove who they are
+MOST_ANSWERS = 10_000  # that a client has not taken yet
+LEAVING_SECONDS = 2
 HANDOVER_SECONDS = 10
 LONGEST_SOCKET_PATH = 100  # sun_path holds 104 bytes on macOS, 108 on Linux
 
@@ -43,21 +50,28 @@ class Server:
     """Answers clients until told to stop, or until nobody has asked for anything for `idle_seconds()`.
 
     address: "ipc://…" in a private folder, or "tcp://host:port" with CURVE keys (port 0 or *: any free one).
+    command: what starts a worker's process.
     """
 
-    def __init__(self, address: str, perform: Perform, idle_seconds: Callable[[], float]) -> None:
+    def __init__(self, address: str, idle_seconds: Callable[[], float], command: Sequence[str] = OWN_COMMAND) -> None:
         self._address, self._idle_seconds, self._begun = address, idle_seconds, time.monotonic()
         self._context = zmq.Context()
+        self._admission: Admission | None = None
         self._router = self._context.socket(zmq.ROUTER)
         self._router.linger = 1000
         # Sending to a client that is gone then fails at once: that is how a killed GIMP frees the device.
         self._router.router_mandatory = True
-        self._router.sndhwm = self._router.rcvhwm = 0
+        self._router.sndhwm = MOST_ANSWERS
+        self._router.rcvhwm = 2  # messages of one client that wait to be looked at; with more its connection waits
+        self._router.maxmsgsize = wire.MAX_PART
+        self._router.handshake_ivl = HANDSHAKE_MS
+        self._connections = Connections(self._router)
         self._inbox = self._context.socket(zmq.PULL)
         self._inbox.bind(INBOX)
-        self._workers = [Worker(name, kinds, perform, self._context) for name, kinds in WORKERS]
+        self._workers = [Worker(name, kinds, self._context, command) for name, kinds in WORKERS]
+        self._unread = Unread()
+        self._own_key = ""
         self._stopping = False
-        self._authenticator: ThreadAuthenticator | None = None
 
     # -- lifetime -------------------------------------------------------------------------------------------------
 
@@ -79,21 +93,22 @@ class Server:
 
     def serve(self) -> None:
         """Work until stopped or idle for long.  Call `bind` first."""
-        for worker in self._workers:
-            worker.start()
         poller = zmq.Poller()
-        poller.register(self._router, zmq.POLLIN)
-        poller.register(self._inbox, zmq.POLLIN)
+        for one in (self._router, self._inbox, self._connections.events):
+            poller.register(one, zmq.POLLIN)
+        if self._admission:
+            poller.register(self._admission.socket, zmq.POLLIN)
         last_use = time.monotonic()
         while not self._stopping and time.monotonic() - last_use < self._idle_seconds():
-            busy = any(worker.unfinished for worker in self._workers)
-            ready = dict(poller.poll(TICK_MS if busy else 1000))
-            if busy or ready:
+            busy = any(worker.is_busy for worker in self._workers)
+            ready = dict(poller.poll(TICK_MS if busy else SETTLED_MS))
+            if busy or self._router in ready:
                 last_use = time.monotonic()
-            if self._inbox in ready:
-                self._forward(self._inbox.recv_multipart(copy=False))
-            if self._router in ready:
-                self._receive(self._router.recv_multipart())
+            if self._admission and self._admission.socket in ready:
+                self._admission.answer()
+            self._connections.take_events()
+            self._take_all(self._inbox, self._forward)
+            self._take_all(self._router, self._receive)
             for worker in self._workers:
                 worker.start_next()
             self._report()
@@ -102,124 +117,217 @@ class Server:
         """Cancel what runs and give the socket back."""
         for worker in self._workers:
             worker.stop()
-        for worker in self._workers:
-            worker.join(2)
-        if self._authenticator:
-            self._authenticator.stop()
+        self._connections.close()
         self._router.close()
+        for worker in self._workers:
+            worker.join(LEAVING_SECONDS)
+        if self._admission:
+            self._admission.close()
         self._inbox.close(0)
 
     def _require_keys(self) -> str:
         """Answer only clients whose public key is admitted; returns the server's public key.  Raises UserError."""
-        from zmq.auth.thread import ThreadAuthenticator
-
         public = keys.demand()
-        self._authenticator = ThreadAuthenticator(self._context)
-        self._authenticator.start()
-        self._authenticator.configure_curve_callback("*", _KeyCheck())
+        self._own_key = keys.kept(keys.OWN)[0]
+        self._admission = Admission(self._context)
         self._router.curve_publickey, self._router.curve_secretkey = (key.encode() for key in keys.kept("server"))
         self._router.curve_server = True
         return public
 
     # -- from clients ---------------------------------------------------------------------------------------------
 
-    def _receive(self, parts: list[bytes]) -> None:
+    def _take_all(self, source: "zmq.Socket[bytes]", take: Callable[[list[zmq.Frame]], None]) -> None:
+        """Take what has come, but not for ever."""
+        for _ in range(MOST_AT_ONCE):
+            if self._stopping or not source.poll(0):
+                return
+            parts = [source.recv(copy=False)]
+            while parts[-1].more:
+                part = source.recv(copy=False)
+                if len(parts) > MOST_PARTS:  # no message of ours: the rest is of no interest
+                    parts.pop()
+                parts.append(part)
+            try:
+                take(parts)
+            except Exception as error:  # whatever one message does, the others are answered
+                log.error("a message could not be dealt with: %s", places.of(error))
+
+    def _receive(self, parts: list[zmq.Frame]) -> None:
         """One message from a client."""
         client, *parts = parts
+        sender = Sender(client.bytes, self._key_of(parts))
         try:
-            request_id, message, frames = wire.decode(parts)
+            if not parts or len(parts) > MOST_PARTS:
+                raise wire.ProtocolError("no message of ours")
+            envelope = wire.read_envelope(parts[0].buffer)
+            wire.check_parts(envelope, [len(part) for part in parts[1:]])
         except wire.ProtocolError as error:
-            self._refuse(client, parts, error)
+            self._refuse(sender, parts, error)
             return
-        match message:
-            case Hello():
-                waiting = sum(len(worker.unfinished) for worker in self._workers)
-                running = time.monotonic() - self._begun
-                welcome = Welcome(server=__version__, pid=os.getpid(), jobs_waiting=waiting, running=running)
-                self._send(client, request_id, welcome)
-            case Cancel():
-                self._cancel(client, request_id)
-            case Stop():
-                log.info("asked to stop")
-                self._stopping = True
-            case Request():
-                self._enqueue(QueuedRequest(client, request_id, cast(messages.AnyRequest, message), frames))
-            case _:
-                refusal = UserError(ErrorCode.BAD_REQUEST, "That is an answer, not a request.")
-                self._send(client, request_id, failure(refusal))
+        kind = envelope.message_type
+        if not self._may_be_answered(sender):
+            self._send(sender.client, envelope.request_id, failure(not_admitted_error()))
+        elif kind is Hello:
+            self._welcome(sender, envelope.request_id)
+        elif kind is Cancel:
+            self._cancel(sender.client, envelope.request_id)
+        elif kind is Stop:
+            self._stop(sender)
+        elif issubclass(kind, Request):
+            request = QueuedRequest(sender, envelope, parts[0].bytes, parts[1:])
+            self._enqueue(request, kind)
+        else:
+            refusal = UserError(ErrorCode.BAD_REQUEST, "That is an answer, not a request.")
+            self._send(sender.client, envelope.request_id, failure(refusal))
 
-    def _refuse(self, client: bytes, parts: list[bytes], error: wire.ProtocolError) -> None:
+    def _key_of(self, parts: list[zmq.Frame]) -> str:
+        """The key that another computer has proved to have; "" for this user's own programs."""
+        if self._admission is None or not parts:
+            return ""
+        key = str(parts[0].get("User-Id"))
+        return "" if key == self._own_key else key
+
+    def _may_be_answered(self, sender: Sender) -> bool:
+        """Whether the sender's key is still listed."""
+        return self._admission is None or self._admission.is_listed(sender.key or self._own_key)
+
+    def _welcome(self, sender: Sender, request_id: str) -> None:
+        waiting = sum(len(worker.unfinished) for worker in self._workers)
+        running = time.monotonic() - self._begun
+        welcome = Welcome(server=__version__, pid=os.getpid(), jobs_waiting=waiting, running=running)
+        self._send(sender.client, request_id, welcome)
+
+    def _stop(self, sender: Sender) -> None:
+        if sender.key:
+            log.warning("another computer may not stop this server")
+        else:
+            log.info("asked to stop")
+            self._stopping = True
+
+    def _refuse(self, sender: Sender, parts: list[zmq.Frame], error: wire.ProtocolError) -> None:
         """Answer what is no message of this version of the protocol."""
-        log.warning("a message that is not ours: %s", error)
+        log.warning("a message that is not ours")
         sentence = tr(
             "This server speaks version {version} of the protocol; the message was not: {error}.",
             version=messages.VERSION,
             error=error,
         )
         refusal = UserError(ErrorCode.VERSION, sentence, "Run install.py again.")
-        self._send(client, wire.request_id_of(parts), failure(refusal))
+        request_id = wire.request_id_of([part.buffer for part in parts[:1]])
+        self._send(sender.client, request_id, failure(refusal))
 
-    def _enqueue(self, request: QueuedRequest) -> None:
-        """Put a request in its worker's queue."""
-        if isinstance(request.message, PreviewMasks):  # a client shows the newest only
+    def _enqueue(self, request: QueuedRequest, kind: type) -> None:
+        """Put a request in its worker's queue, or refuse it."""
+        if kind is PreviewMasks:  # a client shows the newest only
             for older in [older for worker in self._workers for older in worker.unfinished]:
-                if older.client == request.client and isinstance(older.message, PreviewMasks):
-                    self._cancel(older.client, older.request_id)
-        next(worker for worker in self._workers if isinstance(request.message, worker.kinds)).add(request)
+                if older.sender.client == request.sender.client and older.envelope.message_type is PreviewMasks:
+                    self._cancel(older.sender.client, older.envelope.request_id)
+        unfinished = [other for worker in self._workers for other in worker.unfinished]
+        waiting = [other for worker in self._workers for other in worker.waiting]
+        try:
+            limits.check(request, unfinished, waiting)
+        except UserError as error:
+            log.warning("%s refused: %s", kind.__name__, error.code)
+            self._send(request.sender.client, request.envelope.request_id, failure(error))
+        else:
+            next(worker for worker in self._workers if issubclass(kind, worker.kinds)).add(request)
 
     def _cancel(self, client: bytes, request_id: str) -> None:
         for worker in self._workers:
             for request in worker.unfinished:
-                wanted = request.client == client and request.request_id == request_id
-                if wanted and worker.cancel(request):
+                if request.sender.client == client and request.envelope.request_id == request_id:
+                    worker.cancel(request)
                     self._send(client, request_id, failure(cancelled_error()))
 
     # -- to clients -----------------------------------------------------------------------------------------------
 
     def _forward(self, parts: list[zmq.Frame]) -> None:
-        """One answer from a worker."""
-        finished, *answer = parts
-        for worker in self._workers:
-            if worker.name == finished.bytes:
-                worker.finish()
-        # A client that is gone, or one that cancelled by leaving, does not want it any more.
-        with contextlib.suppress(zmq.ZMQError):
-            self._router.send_multipart(answer, copy=False)
+        """One message from a worker's process."""
+        name, process, tag_name, *answer = parts
+        worker = next(worker for worker in self._workers if worker.name == name.bytes.decode())
+        tag = Tag(tag_name.bytes.decode())
+        if tag == Tag.LOG:
+            level, text = (part.bytes.decode() for part in answer)
+            log.log(int(level), "%s", text)
+            return
+        request = worker.take(process.bytes, tag)
+        if tag == Tag.ENDED:
+            log.error("the process for %s has ended: %s", worker.name, answer[0].bytes.decode())
+        if request is None:
+            return
+        if tag == Tag.ENDED:
+            error = ended_error(answer[0].bytes.decode(), paths.home() / "server.log")
+            self._send(request.sender.client, request.envelope.request_id, failure(error))
+        elif tag == Tag.PROGRESS:
+            progress = wire.decode([part.bytes for part in answer])[1]
+            assert isinstance(progress, Progress)
+            request.share, request.progress_message = progress.share, progress.message
+        elif not self._pass_on(request.sender.client, answer):
+            self._send(request.sender.client, request.envelope.request_id, failure(too_much_error()))
+            if tag == Tag.ANSWER:
+                worker.cancel(request)
 
     def _report(self) -> None:
         """Send each client the progress of its request now and then; that shows too which client is gone."""
         now = time.monotonic()
         for worker in self._workers:
-            for place, request in enumerate(worker.unfinished):
-                if now - request.reported < REPORT_SECONDS or request.cancelled.is_set():
+            for place, request in enumerate(worker.unfinished, 0 if worker.current in worker.unfinished else 1):
+                if now - request.reported < REPORT_SECONDS:
                     continue
                 request.reported = now
                 message = request.progress_message
                 if request is not worker.current:
                     message = tr("Waiting, place {place} in the queue", place=place)
-                progress = Progress(share=request.share, message=Translatable.of(message))
-                if not self._send(request.client, request.request_id, progress):
+                news: messages.Message = Progress(share=request.share, message=Translatable.of(message))
+                listed = self._may_be_answered(request.sender)
+                if not listed:
+                    news = failure(not_admitted_error())
+                if not self._send(request.sender.client, request.envelope.request_id, news) or not listed:
                     log.info("a client left; its job is cancelled")
                     worker.cancel(request)
 
     def _send(self, client: bytes, request_id: str, message: messages.Message) -> bool:
-        """Returns whether the client is still there."""
+        """Send a message of the server's own.  Returns whether the client is still there."""
         try:
-            self._router.send_multipart([client, *wire.encode(request_id, message)])
-        except zmq.ZMQError:  # EHOSTUNREACH: the client is gone
+            self._router.send_multipart([client, *wire.encode(request_id, message)], zmq.DONTWAIT)
+        except zmq.ZMQError:  # EHOSTUNREACH: the client is gone; EAGAIN: it takes nothing
             return False
         return True
 
+    def _pass_on(self, client: bytes, answer: list[zmq.Frame]) -> bool:
+        """Send an answer of a worker's.  Returns whether the client is there and takes what it is sent."""
+        size = sum(map(len, answer))
+        if not self._unread.has_room(client, limits.MOST_UNREAD):
+            log.warning("a client does not take its answers")
+            return False
+        last = zmq.Frame(answer[-1].bytes, track=True, copy=False, copy_threshold=0)
+        try:
+            self._router.send_multipart([client, *answer[:-1]], zmq.DONTWAIT | zmq.SNDMORE, copy=False)
+            self._router.send(last, zmq.DONTWAIT, copy=False)
+        except zmq.ZMQError:
+            return False
+        self._unread.add(client, last.tracker, size)
+        return True
 
-class _KeyCheck:
-    """Whom pyzmq asks about each client that connects."""
 
-    def callback(self, domain: str, key: bytes) -> bool:
-        """Whether the client with this public key is admitted."""
-        listed = key.decode() in keys.admitted().values()
-        if not listed:
-            log.warning("a client was turned away: its key %s is not admitted", key.decode())
-        return listed
+class Unread:
+    """Answers that clients have not taken yet: their bytes are in this process's memory."""
+
+    def __init__(self) -> None:
+        self._sent: dict[bytes, list[tuple[zmq.MessageTracker, int]]] = {}
+
+    def add(self, client: bytes, tracker: zmq.MessageTracker, size: int) -> None:
+        """Take note of an answer of so many bytes, which has left the process when `tracker` is done."""
+        self._sent.setdefault(client, []).append((tracker, size))
+
+    def has_room(self, client: bytes, most: int) -> bool:
+        """Whether fewer bytes than `most` wait for this client."""
+        for other, sent in [*self._sent.items()]:
+            left = [(tracker, size) for tracker, size in sent if not tracker.done]
+            self._sent[other] = left
+            if not left:
+                del self._sent[other]
+        return sum(size for _, size in self._sent.get(client, ())) < most
 
 
 def default_address() -> str:
@@ -230,8 +338,11 @@ def default_address() -> str:
     return "tcp://127.0.0.1:*"
 
 
-def run(perform: Perform, address: str | None, idle_seconds: Callable[[], float]) -> int:
-    """Be this user's server, unless one runs already.  Returns the exit status.  Raises UserError."""
+def run(address: str | None, idle_seconds: Callable[[], float], command: Sequence[str] = OWN_COMMAND) -> int:
+    """Be this user's server, unless one runs already.  Returns the exit status.  Raises UserError.
+
+    command: as in `Server`.
+    """
     home = paths.private_folder(paths.home())
     begun = time.monotonic()
     # Whoever holds the lock without an endpoint is a client asking whether a server runs, for an instant, or a server
@@ -239,7 +350,7 @@ def run(perform: Perform, address: str | None, idle_seconds: Callable[[], float]
     while time.monotonic() - begun < HANDOVER_SECONDS:
         with paths.only_instance(home / "server.lock") as alone:
             if alone:
-                _run_alone(Server(address or default_address(), perform, idle_seconds))
+                _run_alone(Server(address or default_address(), idle_seconds, command))
                 return 0
         if endpoint.file().exists():
             break

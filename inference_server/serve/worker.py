@@ -1,170 +1,201 @@
-"""The queue's worker threads: each works through the requests of some kinds, one after the other.
+"""A worker, as the server sees it: a queue, and a process that works through it, one request after the other.
 
-A worker's thread is handed a request over a queue and passes its answers back over an inproc socket, so that only the
-server's thread ever touches the sockets that clients are connected to.  Progress is a plain attribute of the request:
-written by the worker's thread, read by the server's.
+The process is started with the first request.  Where it ends, for want of memory say, the request it had fails with a
+sentence and the next one gets a new process.  A request that nobody wants any more is answered at once; the process is
+asked to give it up, and what it still says of it is dropped.
+
+Two threads own the process's pipes, so that the server's thread never waits for them.
 """
 
-import logging
+import contextlib
 import queue
+import subprocess
+import sys
 import threading
 import time
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import zmq
 
-from ..shared import messages, paths, wire
-from ..shared.errors import ErrorCode, UserError
-from ..shared.messages import Failure
-from ..shared.monitor import Monitor
 from ..shared.text import tr
+from ..shared.wire import Bytes
+from . import channel
+from .channel import Tag
+from .requests import FairQueue, QueuedRequest
 
-log = logging.getLogger("inference_server")
-
-INBOX = "inproc://finished"  # where the server's thread gets answers: [finished, client, *message]
-UNFINISHED = b""  # `finished` is the worker's name if it has no more to say on its request, else this
-REPORT_SECONDS = 0.5
-SHORT_SECONDS = 1  # what takes no longer is not reported: an overlay that comes at once needs no progress bar
-
-Answer = tuple[messages.Message, list[bytes]]
-Send = Callable[[messages.Message, list[bytes]], None]
-# (request, its frames, monitor, send) -> (result, its frames); raises UserError, and ProtocolError for a request that
-# contradicts itself.
-Perform = Callable[[messages.AnyRequest, list[bytes], Monitor, Send], Answer]
-
-
-@dataclass(eq=False)
-class QueuedRequest:
-    """A request on its way through the queue.
-
-    share, progress_message: how far its work is, as in `Monitor`.  reported: when (`time.monotonic`) its client was
-    last told.  cancelled: set when nobody wants its result any more.
-    """
-
-    client: bytes
-    request_id: str
-    message: messages.AnyRequest
-    frames: list[bytes]
-    share: float = 0.0
-    progress_message: str = tr("Waiting")
-    reported: float = field(default_factory=lambda: time.monotonic() + SHORT_SECONDS - REPORT_SECONDS)
-    cancelled: threading.Event = field(default_factory=threading.Event)
-
-    def set_progress(self, share: float, message: str) -> None:
-        """Take note of how far the work is."""
-        self.share, self.progress_message = share, message
+INBOX = "inproc://workers"  # where the server's thread gets what they say: [name, process number, tag, *parts]
+STUBBORN_SECONDS = 15  # after which a process that does not give up a cancelled request makes way for the next one
+NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # on Windows a console would show for a moment
+OWN_COMMAND = (sys.executable, "-m", "inference_server.serve.performer")
 
 
 class Worker:
-    """A thread and its queue.  All but the thread's own methods are for the server's thread alone.
+    """A queue and its process.  For the server's thread alone.
 
-    kinds: the classes of the messages that belong here.  current: the request the thread works on.
+    kinds: the classes of the messages that belong here.  current: the request the process works on.
     """
 
     def __init__(
-        self, name: str, kinds: tuple[type, ...], perform: Perform, context: "zmq.Context[zmq.Socket[bytes]]"
+        self,
+        name: str,
+        kinds: tuple[type, ...],
+        context: "zmq.Context[zmq.Socket[bytes]]",
+        command: Sequence[str] = OWN_COMMAND,
     ) -> None:
-        self.name, self.kinds = name.encode(), kinds
-        self._perform, self._context = perform, context
-        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
-        self._handed_over: queue.SimpleQueue[QueuedRequest | None] = queue.SimpleQueue()
-        self._waiting: deque[QueuedRequest] = deque()
+        """command: what starts the process."""
+        self.name, self.kinds = name, kinds
+        self._context, self._command = context, command
+        self._waiting = FairQueue()
+        self._processes = self._handed_over = 0
+        self._process: _Process | None = None
         self.current: QueuedRequest | None = None
 
     @property
-    def unfinished(self) -> list[QueuedRequest]:
-        """The current request and those that wait, in their order."""
-        return [self.current, *self._waiting] if self.current else [*self._waiting]
+    def waiting(self) -> Iterator[QueuedRequest]:
+        """The requests that the process does not have yet, in their order."""
+        return iter(self._waiting)
 
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
+    @property
+    def unfinished(self) -> list[QueuedRequest]:
+        """The requests that somebody waits for, in their order."""
+        current = [self.current] if self.current and self.current.cancelled is None else []
+        return [*current, *self._waiting]
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is anything to do, be it to get rid of a cancelled request."""
+        return self.current is not None or any(self._waiting)
 
     def add(self, request: QueuedRequest) -> None:
-        """Put a request at the end of the queue."""
-        self._waiting.append(request)
+        """Put a request in the queue."""
+        self._waiting.add(request)
 
     def start_next(self) -> None:
-        """Hand the next request to the thread if it has none."""
-        if self.current is None and self._waiting:
-            self.current = self._waiting.popleft()
-            self.current.progress_message = tr("Starting")
-            self._handed_over.put(self.current)
+        """Hand the next request to the process if it has none."""
+        if self.current is None:
+            self.current = self._waiting.take()
+            if self.current is not None:
+                self.current.progress_message = tr("Starting")
+                self._hand_over(self.current)
+        elif self._is_stubborn() and self._process:
+            self._process.kill()  # and `take` hears that it has ended
 
-    def cancel(self, request: QueuedRequest) -> bool:
-        """Cancel an unfinished request.  Returns whether it only waited, so that no answer to it will come."""
-        request.cancelled.set()
-        if request not in self._waiting:
-            return False
-        self._waiting.remove(request)
-        return True
+    def cancel(self, request: QueuedRequest) -> None:
+        """Give up an unfinished request, whose client needs no answer from the process any more."""
+        request.cancelled = time.monotonic()
+        if not self._waiting.remove(request) and self._process and request is self.current:
+            self._process.send(_Order(Tag.CANCEL, [str(self._handed_over).encode()]))
 
-    def finish(self) -> None:
-        """Take note that the thread has sent the result of the current request."""
-        self.current = None
+    def take(self, process: bytes, tag: Tag) -> QueuedRequest | None:
+        """Take note of what came from a process.  Returns the request it is about; None where nobody is interested."""
+        if process != str(self._processes).encode():
+            return None
+        request = self.current
+        if tag in (Tag.RESULT, Tag.ENDED):
+            self.current = None
+        if tag == Tag.ENDED:
+            self._process = None
+        return request if request and request.cancelled is None else None
 
     def stop(self) -> None:
-        """Cancel what runs, and have the thread end after it."""
-        if self.current:
-            self.current.cancelled.set()
-        self._handed_over.put(None)
+        """Have the process end."""
+        if self._process:
+            self._process.send(None)
 
     def join(self, seconds: float) -> None:
-        """Wait for the thread to end, at most so long."""
+        """Wait until the process has ended; one that has not after so long is killed."""
+        if self._process:
+            self._process.join(seconds)
+
+    def _hand_over(self, request: QueuedRequest) -> None:
+        if self._process is None:
+            self._processes += 1
+            self._process = _Process(self.name, self._processes, self._command, self._context)
+        self._handed_over += 1
+        number = str(self._handed_over).encode()
+        lengths = [len(number), len(request.header), *request.envelope.sizes]
+        parts: list[Bytes] = [number, request.header, *(frame.buffer for frame in request.pieces)]
+        request.pieces = ()
+        self._process.send(_Order(Tag.REQUEST, parts, lengths))
+
+    def _is_stubborn(self) -> bool:
+        """Whether others wait for the process to give up what it was asked to long ago."""
+        if self.current is None or self.current.cancelled is None or not any(self._waiting):
+            return False
+        return time.monotonic() - self.current.cancelled > STUBBORN_SECONDS
+
+
+@dataclass
+class _Order:
+    """A message to a process, as in `channel.write`."""
+
+    tag: Tag
+    parts: list[Bytes]
+    lengths: list[int] | None = None
+
+
+class _Process:
+    """A worker's process and the two threads at its pipes."""
+
+    def __init__(
+        self, name: str, number: int, command: Sequence[str], context: "zmq.Context[zmq.Socket[bytes]]"
+    ) -> None:
+        self._source = [name.encode(), str(number).encode()]
+        self._command, self._context = command, context
+        self._orders: queue.SimpleQueue[_Order | None] = queue.SimpleQueue()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._thread = threading.Thread(target=self._listen, name=name, daemon=True)
+        self._thread.start()
+
+    def send(self, order: _Order | None) -> None:
+        """Give the process something to do; None has it end."""
+        self._orders.put(order)
+
+    def kill(self) -> None:
+        """End the process at once."""
+        if self._process:
+            self._process.kill()
+
+    def join(self, seconds: float) -> None:
+        """Wait until the process has ended; one that has not after so long is killed."""
         self._thread.join(seconds)
+        if self._thread.is_alive():
+            self.kill()
 
-    # -- the thread's own -----------------------------------------------------------------------------------------
-
-    def _work(self) -> None:
+    def _listen(self) -> None:
+        """The thread that starts the process and reads what it says."""
         outbox = self._context.socket(zmq.PUSH)
+        outbox.linger = 0
         outbox.connect(INBOX)
-        while (request := self._handed_over.get()) is not None:
-            result, frames = self._result(request, partial(_pass_on, outbox, UNFINISHED, request))
-            _pass_on(outbox, self.name, request, result, frames)
-        outbox.close(0)
-
-    def _result(self, request: QueuedRequest, send: Send) -> Answer:
-        """The result of a request, or the Failure that takes its place."""
-        begun = time.monotonic()
-        kind = type(request.message).__name__
-        monitor = Monitor(on_progress=request.set_progress, is_cancelled=request.cancelled.is_set)
         try:
-            result, frames = self._perform(request.message, request.frames, monitor, send)
-        except UserError as error:
-            log.info("%s refused: %s", kind, error)
-            return failure(error), []
-        except wire.ProtocolError as error:
-            log.warning("%s was malformed: %s", kind, error)
-            return failure(UserError(ErrorCode.BAD_REQUEST, tr("The request was malformed: {error}.", error=error))), []
-        except Exception as error:
-            return failure(_fault(kind, error)), []
-        received, sent = (sum(map(len, some)) / 1e6 for some in (request.frames, frames))
-        log.info("%s done in %.3f s, %.2f MB in, %.2f MB out", kind, time.monotonic() - begun, received, sent)
-        return result, frames
+            process = self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                creationflags=NO_WINDOW,
+            )
+        except OSError as error:
+            outcome = f"not started: {error.strerror}"
+        else:
+            threading.Thread(target=self._talk, args=(process,), daemon=True).start()
+            assert process.stdout
+            with contextlib.suppress(zmq.ZMQError):
+                while parts := channel.read(process.stdout):
+                    outbox.send_multipart([*self._source, *parts], copy=False)
+            self._orders.put(None)
+            outcome = str(process.wait())
+        with contextlib.suppress(zmq.ZMQError):  # the server has closed its sockets
+            outbox.send_multipart([*self._source, Tag.ENDED.encode(), outcome.encode()])
+        outbox.close()
 
-
-def failure(error: UserError) -> Failure:
-    """An error as it travels."""
-    return Failure(code=error.code, sentence=error.sentence, remedy=error.remedy)
-
-
-def _fault(kind: str, error: Exception) -> UserError:
-    """What a person is told of an exception that nobody foresaw; the log gets its traceback."""
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's, of a device
-        log.exception("%s ran out of memory", kind)
-        remedy = "Close other programs, or work on a smaller part of the photo."
-        return UserError(ErrorCode.NO_MEMORY, "There is not enough memory for this.", remedy)
-    log.exception("%s failed", kind)
-    remedy = tr("Nothing was changed. Please report it with the file {file}.", file=paths.home() / "server.log")
-    return UserError(ErrorCode.INTERNAL, "Something went wrong in the inference server.", remedy)
-
-
-def _pass_on(
-    outbox: "zmq.Socket[bytes]", finished: bytes, request: QueuedRequest, message: messages.Message, frames: list[bytes]
-) -> None:
-    """Give an answer to the server's thread."""
-    parts = wire.encode(request.request_id, message, frames)
-    outbox.send_multipart([finished, request.client, *parts], copy=False)
+    def _talk(self, process: "subprocess.Popen[bytes]") -> None:
+        """The thread that writes what the process is to do."""
+        assert process.stdin
+        with contextlib.suppress(OSError, ValueError):  # it has ended
+            while (order := self._orders.get()) is not None:
+                channel.write(process.stdin, order.tag, order.parts, order.lengths)
+                del order  # its pixels
+        with contextlib.suppress(OSError):
+            process.stdin.close()

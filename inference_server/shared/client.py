@@ -52,6 +52,7 @@ class Client:
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.DEALER)
         self._socket.linger = 500
+        self._socket.maxmsgsize = wire.MAX_PART
         self._socket.connect_timeout = 3000
         self._socket.reconnect_ivl = -1  # a server that comes back has forgotten the request: better to say so
         if own:

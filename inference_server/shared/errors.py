@@ -1,5 +1,7 @@
 """The one exception that is shown to a person, and its codes.  Standard library only."""
 
+import errno
+
 from .strenum import StrEnum
 from .text import Translatable, tr
 
@@ -17,6 +19,7 @@ class ErrorCode(StrEnum):
     MODEL_CORRUPT = "model-corrupt"  # a model's file is not what it should be
     NO_CAIRO = "no-cairo"  # GIMP's Python has no pycairo
     NO_ENCRYPTION = "no-keys"  # pyzmq was built without CURVE
+    NO_FOLDER = "no-folder"  # a file of the private folder cannot be read or written
     NO_GIMP = "no-gimp"  # there is no GIMP 3 on this machine
     NO_MEMORY = "no-memory"  # a job does not fit into memory
     NO_MODEL = "no-model"  # a job needs a model, or a package, that is not installed
@@ -30,6 +33,7 @@ class ErrorCode(StrEnum):
     SERVER_GONE = "server-gone"  # the server ended while it was asked
     SILENT = "silent"  # the server does not answer
     TAKEN = "taken"  # the server's address is in use
+    TOO_MUCH = "too-much"  # a client asks for more than its share of the server
     UNKNOWN_IMAGE = "unknown-image"  # the server has no embedding of this image and was sent no proxy
     VERSION = "version"  # the two sides speak different versions of the protocol
     WRONG_INPUT = "wrong-input"  # what the person gave cannot be worked on
@@ -62,3 +66,11 @@ def disk_full_error(path: object) -> UserError:
     """The error for a file that does not fit on its disk."""
     sentence = tr("There is no room left on the disk for {path}.", path=path)
     return UserError(ErrorCode.DISK_FULL, sentence, "Free some space and try again.")
+
+
+def file_error(path: object, error: OSError) -> UserError:
+    """The error for a file of ours, or a folder, that cannot be read or written."""
+    if error.errno == errno.ENOSPC:
+        return disk_full_error(path)
+    sentence = tr("{file} cannot be read or written: {error}.", file=path, error=error.strerror or type(error).__name__)
+    return UserError(ErrorCode.NO_FOLDER, sentence, "See whose it is and whether its disk can be written.")

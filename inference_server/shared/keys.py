@@ -5,9 +5,10 @@ keys/server.key, server.key_secret      this machine's server
 keys/clients/NAME.key                   clients that the server answers over TCP; this user's own programs among them
 """
 
+import contextlib
+import os
 import re
 import struct
-import tempfile
 import time
 from pathlib import Path
 
@@ -15,55 +16,63 @@ import zmq
 
 from . import paths
 from .atomic import write_atomically
-from .errors import ErrorCode, UserError, wrong_input
+from .errors import ErrorCode, UserError, file_error, wrong_input
 from .preferences import KEY
 from .text import tr
 
 OWN = "client"
 WAITING_SECONDS = 0.02
+_PUBLIC = re.compile(r'^\s*public-key\s*=\s*"([^"]*)"', re.MULTILINE)
+_SECRET = re.compile(r'^\s*secret-key\s*=\s*"([^"]*)"', re.MULTILINE)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 
 
 def folder() -> Path:
+    """The folder of all keys.  Raises UserError."""
     return paths.private_folder(paths.home() / "keys")
 
 
 def pair(name: str) -> tuple[str, str]:
     """The public and the secret key of "client" or "server", made on first use.  Raises UserError."""
-    from zmq.auth import create_certificates, load_certificate  # brings asyncio with it
-
     if not zmq.has("curve"):
         raise UserError(
             ErrorCode.NO_ENCRYPTION, "This Python's pyzmq cannot encrypt, so no other machine can be talked to."
         )
-    while not _secret_file(name).exists():
-        with paths.only_instance(folder() / "lock") as alone:  # or two programs would make two
-            if alone and not _secret_file(name).exists():
-                with tempfile.TemporaryDirectory(dir=folder()) as scratch:
-                    certificates = create_certificates(scratch, name)
-                    while load_certificate(certificates[0])[0].startswith(b"-"):  # an option, to a command line
-                        certificates = create_certificates(scratch, name)
-                    for made in map(Path, certificates):  # the secret one last
-                        made.chmod(0o600)
-                        made.replace(folder() / made.name)
-        time.sleep(WAITING_SECONDS)
+    try:
+        while not _secret_file(name).exists():
+            with paths.only_instance(folder() / "lock") as alone:  # or two programs would make two
+                if alone and not _secret_file(name).exists():
+                    _make(name)
+            time.sleep(WAITING_SECONDS)
+    except OSError as error:
+        raise file_error(folder(), error) from None
     return kept(name)
+
+
+def _make(name: str) -> None:
+    """Make a pair of keys and keep it.  Raises OSError; there is none then, and nothing of it."""
+    public, secret = zmq.curve_keypair()
+    while public.startswith(b"-"):  # an option, to a command line
+        public, secret = zmq.curve_keypair()
+    content = _content(public.decode())
+    write_atomically(folder() / f"{name}.key", content.encode(), private=True)
+    content += f'    secret-key = "{secret.decode()}"\n'
+    write_atomically(_secret_file(name), content.encode(), private=True)
 
 
 def kept(name: str) -> tuple[str, str]:
     """The public and the secret key of "client" or "server" that were made before.  Raises UserError."""
-    from zmq.auth import load_certificate
-
     file = _secret_file(name)
     try:
-        public, secret = load_certificate(file)
+        content = file.read_text("utf-8")
     except (OSError, ValueError):
-        public, secret = b"", None
-    if not public or not secret:
+        content = ""
+    public, secret = _PUBLIC.search(content), _SECRET.search(content)
+    if not public or not secret or not _is_key(public[1]) or not _is_key(secret[1]):
         raise UserError(
             ErrorCode.KEY_MISSING, tr("The key {file} is missing or damaged.", file=file), "Run install.py again."
         )
-    return public.decode(), secret.decode()
+    return public[1], secret[1]
 
 
 def demand() -> str:
@@ -76,16 +85,20 @@ def demand() -> str:
 
 
 def admitted() -> dict[str, str]:
-    """The public keys of the clients that the server answers, by name."""
-    from zmq.auth import load_certificate
-
+    """The public keys of the clients that the server answers, by name.  Raises OSError."""
     found = {}
     for file in sorted(_clients().glob("*.key")):
-        try:
-            found[file.stem] = load_certificate(file)[0].decode()
-        except (OSError, ValueError):
-            continue  # a client whose file is damaged is not answered
+        with contextlib.suppress(OSError, ValueError):  # a client whose file is damaged is not answered
+            key = _PUBLIC.search(file.read_text("utf-8"))
+            if key and _is_key(key[1]):
+                found[file.stem] = key[1]
     return found
+
+
+def list_state() -> object:
+    """Something that is another whenever `admitted` may be.  Raises OSError."""
+    with os.scandir(_clients()) as entries:
+        return sorted((entry.name, entry.stat().st_mtime_ns, entry.stat().st_size) for entry in entries)
 
 
 def admit(key: str, name: str) -> None:
@@ -107,7 +120,10 @@ def forget(name: str) -> None:
     file = _clients() / f"{name}.key"
     if not file.exists():
         raise wrong_input(tr("Nobody called {name} is answered.", name=name), "“keys” lists those that are.")
-    file.unlink()
+    try:
+        file.unlink()
+    except OSError as error:
+        raise file_error(file, error) from None
 
 
 def _check_name(name: str) -> None:
@@ -136,6 +152,14 @@ def _clients() -> Path:
 
 
 def _write(name: str, key: str) -> None:
-    """Keep a public key in the form of ZeroMQ's certificates."""
-    content = f'metadata\ncurve\n    public-key = "{key}"\n'
-    write_atomically(_clients() / f"{name}.key", content.encode(), private=True)
+    """Have a client's public key among those that are answered.  Raises UserError."""
+    file = _clients() / f"{name}.key"
+    try:
+        write_atomically(file, _content(key).encode(), private=True)
+    except OSError as error:
+        raise file_error(file, error) from None
+
+
+def _content(key: str) -> str:
+    """A public key in the form of ZeroMQ's certificates."""
+    return f'metadata\ncurve\n    public-key = "{key}"\n'

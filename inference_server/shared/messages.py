@@ -1,7 +1,7 @@
 """The messages that travel between the plug-in and the server.  Standard library only.
 
-A message is a JSON header, described by one dataclass below, followed by any number of raw frames (pixels); `wire` puts
-it into bytes and back.  A request is answered with any number of `Progress` and `Preview`, then with exactly one
+A message is described by one dataclass below, and followed by any number of raw frames (pixels); `wire` puts it into
+bytes and back.  A request is answered with any number of `Progress` and `Preview`, then with exactly one
 result or one `Failure`, all with the request's id.  Where several results come, `more` says how many still follow.
 
     Hello        -> Welcome          is a server there, and of which version?
@@ -29,11 +29,30 @@ from .geometry import Box, Point, Window
 from .strenum import StrEnum
 from .text import Translatable
 
-VERSION = 6
+VERSION = 7
 MAX_PIXELS = 1 << 30
 MAX_VARIATIONS = 16
 MAX_OBJECTS = 64  # of a target
 MAX_RADIUS = 1 << 16  # pixels, of a brush
+
+# What a request may hold: items of a list, characters of a text.  A list that is not named here may hold none.
+MOST = {
+    "ObjectPrompt.points": 200,
+    "ObjectPrompt.labels": 200,
+    "ObjectPrompt.chosen": 201,
+    "ObjectPrompt.text": 1000,
+    "Target.prompts": MAX_OBJECTS,
+    "Target.strokes": 4000,
+    "Stroke.path": 200_000,
+    "PaintOptions.prompt": 10_000,
+    "PaintOptions.negative": 10_000,
+    "PaintOptions.model": 4096,  # it may be a path
+    "Locate.model": 4096,
+    "ImportModel.folder": 4096,
+    "Background.colours": 2,
+}
+LONGEST_TEXT = 500  # characters of any other text
+MOST_ITEMS = 300_000  # of all lists of a request together
 
 
 class Job(StrEnum):

@@ -1,6 +1,6 @@
 """Where this user's files are, and the lock that makes a server the only one.  Standard library only.
 
-Everything is in one private folder: a program in a sandbox needs access to that one alone, and uninstalling deletes it:
+Everything is in one private folder: a program in a sandbox needs access to that one alone.  What is ours in it:
 
     models/        downloaded weights
     venv/          the server's own Python (made by install.py)
@@ -8,8 +8,10 @@ Everything is in one private folder: a program in a sandbox needs access to that
     server.sock    the socket, where the platform has Unix sockets
     server.json    how to reach the running server: address, public key, process id
     server.lock    held as long as a server runs
-    server.log
+    server.log     what was done, and server.log.1 what was done before
+    server.start   why a server could not be started
     packages.log   what the installer of Python packages has said last
+    dialogs/       who holds the dialog of which image
     settings.json  the person's preferences
 """
 
@@ -17,9 +19,18 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from pathlib import Path
 
+from .errors import ErrorCode, UserError, file_error
+from .text import tr
+
 HOME_VARIABLE = "INPAINT_ANYTHING_HOME"
+# All that is ever made in the private folder; the last are files that are being written.
+OWN_NAMES = (
+    *("models", "venv", "keys", "server.sock", "server.json", "server.lock", "server.log", "server.log.1"),
+    *("server.start", "settings.json", ".server.json.*.part", ".settings.json.*.part"),
+)
 
 
 def home() -> Path:
@@ -35,11 +46,42 @@ def home() -> Path:
 
 
 def private_folder(path: Path) -> Path:
-    """Make `path` if need be and see to it that nobody but this user can look inside (0700)."""
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if os.name == "posix" and path.stat().st_mode & 0o077:
-        path.chmod(0o700)
+    """Make `path` if need be and see to it that nobody but this user can look inside (0700).
+
+    Raises UserError where it cannot be made, and where others can look into a folder that is not ours alone: its rights
+    are not ours to change.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not is_private(path):
+            strange = foreign(path) if path == home() else []
+            if strange:
+                raise UserError(
+                    ErrorCode.NO_FOLDER,
+                    tr(
+                        "{folder} holds other files, {name} for one, and others can look into it.",
+                        folder=path,
+                        name=strange[0].name,
+                    ),
+                    tr("Choose a folder of its own in the variable {variable}.", variable=HOME_VARIABLE),
+                )
+            path.chmod(0o700)
+    except OSError as error:
+        raise file_error(path, error) from None
     return path
+
+
+def is_private(path: Path) -> bool:
+    """Whether nobody but this user can look into a folder, as far as the system tells.  Raises OSError."""
+    if os.name != "posix":
+        return True
+    state = path.stat()
+    return state.st_uid == os.getuid() and not state.st_mode & 0o077
+
+
+def foreign(folder: Path) -> list[Path]:
+    """What a private folder holds that is not ours.  Raises OSError."""
+    return sorted(path for path in folder.iterdir() if not any(fnmatch(path.name, name) for name in OWN_NAMES))
 
 
 @contextmanager

@@ -1,68 +1,165 @@
 """Messages as bytes.  Standard library only.
 
-    [header, frame 0, frame 1, ...]        header = {"version": 6, "id": "…", "kind": "inpaint", "body": {…}}
+    [envelope, body, frame 0, frame 1, ...]     envelope = {"version": 6, "id": "…", "kind": "inpaint", "sizes": [2, …]}
 
-Nothing is pickled and nothing is trusted: `decode` checks every type and every length.
+The envelope is small and all that the server's socket thread reads of a message; `sizes` are the bytes of the body and
+of each frame.  The body is the message's fields in JSON.  Body and frames travel in pieces of at most `PIECE` bytes:
+so a socket can refuse any larger part, and a stranger gets it to keep no more than that.
+
+Nothing is pickled and nothing is trusted: every type, every length and every count is checked (`messages.MOST`).
 """
 
 import enum
 import json
+import re
 import types
 import typing
 import zlib
-from collections.abc import Sequence
-from dataclasses import fields, is_dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 from .geometry import Window
-from .messages import MAX_PIXELS, VERSION, Depth, Message, Raster
+from .messages import LONGEST_TEXT, MAX_PIXELS, MOST, MOST_ITEMS, VERSION, Depth, Message, Raster, Request
 from .text import Translatable
 
-MAX_HEADER = 4 << 20
+PIECE = 256 << 10  # bytes of the largest part of a message
+MAX_PART = PIECE + 1024  # bytes of one that is encrypted
+MAX_ENVELOPE = 16 << 10
+MAX_BODY = 4 << 20
+MAX_FRAMES = 512
+MAX_ID = 1000  # characters
 KINDS: dict[str, type] = {kind.__name__.lower(): kind for kind in typing.get_args(Message)}
+_ID = re.compile(rb'"id"\s*:\s*("(?:[^"\\]|\\.){0,%d}")' % MAX_ID)
+
+Bytes = bytes | bytearray | memoryview
 
 
 class ProtocolError(ValueError):
     """The bytes are not a message of this protocol; the text says why."""
 
 
-def encode(request_id: str, message: Message, frames: Sequence[bytes] = ()) -> list[bytes]:
+@dataclass(frozen=True, kw_only=True)
+class Envelope:
+    """What is known of a message before it is read.  kind: a key of `KINDS`; sizes: as they travel."""
+
+    request_id: str
+    kind: str
+    sizes: tuple[int, ...]
+
+    @property
+    def message_type(self) -> type:
+        """The class of the message."""
+        return KINDS[self.kind]
+
+    @property
+    def pieces(self) -> int:
+        """The number of parts that follow the envelope."""
+        return sum(map(_pieces, self.sizes))
+
+
+def encode(request_id: str, message: Message, frames: Sequence[Bytes] = ()) -> list[Bytes]:
     """The multipart form of a message."""
-    kind = type(message).__name__.lower()
-    header = {"version": VERSION, "id": request_id, "kind": kind, "body": _as_json(message)}
-    return [json.dumps(header, separators=(",", ":")).encode(), *frames]
+    body = json.dumps(_as_json(message), separators=(",", ":")).encode()
+    whole = [body, *frames]
+    kind, sizes = type(message).__name__.lower(), [len(data) for data in whole]
+    envelope = {"version": VERSION, "id": request_id, "kind": kind, "sizes": sizes}
+    parts: list[Bytes] = [json.dumps(envelope, separators=(",", ":")).encode()]
+    for data in whole:
+        parts += _split(data)
+    return parts
 
 
-def decode(parts: Sequence[bytes]) -> tuple[str, Message, list[bytes]]:
+def decode(parts: Sequence[Bytes]) -> tuple[str, Message, list[bytes]]:
     """Read a multipart message: (request id, message, frames).
 
     Raises ProtocolError for anything that is not a well-formed message of this version.
     """
-    if not parts or len(parts[0]) > MAX_HEADER:
-        raise ProtocolError("no header, or one that is too long")
+    if not parts:
+        raise ProtocolError("a message without parts")
+    envelope = read_envelope(parts[0])
+    body, *frames = _joined(envelope, parts[1:])
+    return envelope.request_id, read_body(envelope, body), frames
+
+
+def read_envelope(data: Bytes) -> Envelope:
+    """Read the first part of a message; takes well under a millisecond whatever it is.  Raises ProtocolError."""
+    if len(data) > MAX_ENVELOPE:
+        raise ProtocolError("the header is too long")
     try:
-        header = json.loads(parts[0])
-    except (ValueError, RecursionError) as error:
-        raise ProtocolError(f"the header is not JSON: {error}") from None
+        header = json.loads(bytes(data))
+    except (ValueError, RecursionError):
+        raise ProtocolError("the header is not JSON") from None
     if not isinstance(header, dict) or header.get("version") != VERSION:
         raise ProtocolError(f"the header is not of protocol version {VERSION}")
-    request_id, kind = header.get("id"), header.get("kind")
+    request_id, kind, sizes = header.get("id"), header.get("kind"), header.get("sizes")
     if not isinstance(request_id, str) or not isinstance(kind, str) or kind not in KINDS:
         raise ProtocolError("the header has no id or names an unknown kind of message")
+    if len(request_id) > MAX_ID:
+        raise ProtocolError("the id is too long")
+    if not isinstance(sizes, list) or not all(type(size) is int and 0 <= size < 2**53 for size in sizes):
+        raise ProtocolError("the header has no sizes")
+    if not 1 <= len(sizes) <= 1 + MAX_FRAMES or sizes[0] > MAX_BODY:
+        raise ProtocolError("there are too many frames, or the body is too long")
+    return Envelope(request_id=request_id, kind=kind, sizes=tuple(sizes))
+
+
+def check_parts(envelope: Envelope, lengths: Sequence[int]) -> None:
+    """Raise ProtocolError unless parts of these lengths, which follow the envelope, are those it announces."""
+    announced = (min(PIECE, size - start) for size in envelope.sizes for start in range(0, size or 1, PIECE))
+    if len(lengths) != envelope.pieces or any(one != other for one, other in zip(lengths, announced, strict=True)):
+        raise ProtocolError("the parts are not those that the header announces")
+
+
+def read_body(envelope: Envelope, body: Bytes) -> Message:
+    """The message that the body of an envelope holds.  Raises ProtocolError.
+
+    Of a request each list and each text may have a length only (`messages.MOST`), and all lists together.
+    """
     try:
-        message: Message = _from_json(KINDS[kind], header.get("body"), kind)
+        content = json.loads(bytes(body))
+    except (ValueError, RecursionError):
+        raise ProtocolError("the body is not JSON") from None
+    kind = envelope.message_type
+    reader = _Reader(bounded=issubclass(kind, Request))
+    try:
+        message: Message = reader.value(kind, content, envelope.kind)
     except RecursionError:
         raise ProtocolError("text nested too deeply") from None
-    return request_id, message, list(parts[1:])
+    return message
 
 
-def request_id_of(parts: Sequence[bytes]) -> str:
+def request_id_of(parts: Sequence[Bytes]) -> str:
     """The id of a message as far as it can be read, so that even one that is misunderstood gets its answer."""
+    found = _ID.search(bytes(parts[0][:MAX_ENVELOPE])) if parts else None
     try:
-        found = json.loads(parts[0])["id"]
-    except (ValueError, LookupError, TypeError, RecursionError):
+        return str(json.loads(found[1])) if found else ""
+    except ValueError:
         return ""
-    return found if isinstance(found, str) else ""
+
+
+def _pieces(size: int) -> int:
+    return max(1, -(-size // PIECE))
+
+
+def _split(data: Bytes) -> Iterator[Bytes]:
+    if len(data) <= PIECE:
+        yield data
+        return
+    view = memoryview(data).cast("B")
+    for start in range(0, len(view), PIECE):
+        yield view[start : start + PIECE]
+
+
+def _joined(envelope: Envelope, parts: Sequence[Bytes]) -> list[bytes]:
+    """The body and the frames whose pieces these are.  Raises ProtocolError."""
+    check_parts(envelope, [len(part) for part in parts])
+    whole, first = [], 0
+    for size in envelope.sizes:
+        last = first + _pieces(size)
+        whole.append(bytes(parts[first]) if last - first == 1 else b"".join(parts[first:last]))
+        first = last
+    return whole
 
 
 def attach(
@@ -74,7 +171,10 @@ def attach(
 
 
 def extract(raster: Raster, frames: Sequence[bytes]) -> bytes:
-    """The pixel bytes of `raster`, exactly width * height * channels samples.  Raises ProtocolError."""
+    """The pixel bytes of `raster`, exactly width * height * channels samples.  Raises ProtocolError.
+
+    A packed one may unpack to a thousand times its bytes: whoever takes one from a stranger checks its size before.
+    """
     if not 1 <= raster.channels <= 4 or raster.width < 1 or raster.height < 1:
         raise ProtocolError("a picture of an unknown kind")
     if raster.width * raster.height > MAX_PIXELS:
@@ -123,51 +223,69 @@ def _as_json(value: Any) -> Any:
     return value
 
 
-def _from_json(kind: Any, value: object, where: str) -> Any:
-    """`value`, as JSON gave it, turned into the type `kind`; raises ProtocolError where it does not fit."""
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin in (typing.Union, types.UnionType):  # only X | None is used
-        return None if value is None else _from_json(arguments[0], value, where)
-    if origin is tuple:
-        return _tuple_from_json(arguments, value, where)
-    if kind is Translatable:
-        return _text_from_json(value, where)
-    if kind is Window:
-        return Window(*_tuple_from_json((int,) * 4, value, where))
-    if is_dataclass(kind):
-        return _dataclass_from_json(kind, value, where)
-    if issubclass(kind, enum.Enum):
+class _Reader:
+    """Turns JSON into messages.  Raises ProtocolError where it does not fit."""
+
+    def __init__(self, *, bounded: bool) -> None:
+        """bounded: whether lists and texts may have a length only."""
+        self._bounded = bounded
+        self._items_left = MOST_ITEMS
+
+    def value(self, kind: Any, value: object, where: str) -> Any:
+        """`value`, as JSON gave it, turned into the type `kind`.  where: its name, "Class.field" of a field."""
+        origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+        if origin in (typing.Union, types.UnionType):  # only X | None is used
+            return None if value is None else self.value(arguments[0], value, where)
+        if origin is tuple:
+            return self._tuple(arguments, value, where)
+        if kind is Translatable:
+            return _text_from_json(value, where)
+        if kind is Window:
+            return Window(*self._tuple((int,) * 4, value, where))
+        if is_dataclass(kind):
+            return self._dataclass(kind, value, where)
+        if issubclass(kind, enum.Enum):
+            try:
+                return kind(value)
+            except ValueError:
+                raise ProtocolError(f"{where} is not a {kind.__name__}") from None
+        if self._bounded and isinstance(value, str) and len(value) > MOST.get(where, LONGEST_TEXT):
+            raise ProtocolError(f"{where} is too long")
+        return _plain_from_json(kind, value, where)
+
+    def _dataclass(self, kind: Any, value: object, where: str) -> Any:
+        if not isinstance(value, dict):
+            raise ProtocolError(f"{where} is not an object")
+        hints = typing.get_type_hints(kind)
+        if value.keys() - hints.keys():
+            raise ProtocolError(f"{where} has unknown fields")
+        given = {
+            f.name: self.value(hints[f.name], value[f.name], f"{kind.__name__}.{f.name}")
+            for f in fields(kind)
+            if f.name in value
+        }
         try:
-            return kind(value)
-        except ValueError:
-            raise ProtocolError(f"{where} is not a {kind.__name__}") from None
-    return _plain_from_json(kind, value, where)
+            return kind(**given)
+        except TypeError:
+            raise ProtocolError(f"{where} lacks a field") from None
 
+    def _tuple(self, kinds: tuple[Any, ...], value: object, where: str) -> tuple[Any, ...]:
+        """kinds: of the items, or (kind, ...) for any number of them, up to `MOST`."""
+        if not isinstance(value, list | tuple):
+            raise ProtocolError(f"{where} is not a list")
+        self._count(len(value), where, some=kinds[-1] is Ellipsis)
+        if kinds == (float, ...) and all(type(item) is float and abs(item) < 2**53 for item in value):
+            return tuple(value)  # the outlines of a mask are thousands
+        if kinds[-1] is Ellipsis:
+            return tuple(self.value(kinds[0], item, where) for item in value)
+        if len(value) != len(kinds):
+            raise ProtocolError(f"{where} has {len(value)} items where {len(kinds)} belong")
+        return tuple(self.value(kind, item, where) for kind, item in zip(kinds, value, strict=True))
 
-def _dataclass_from_json(kind: Any, value: object, where: str) -> Any:
-    if not isinstance(value, dict):
-        raise ProtocolError(f"{where} is not an object")
-    hints = typing.get_type_hints(kind)
-    if value.keys() - hints.keys():
-        raise ProtocolError(f"{where} has unknown fields")
-    given = {f.name: _from_json(hints[f.name], value[f.name], f.name) for f in fields(kind) if f.name in value}
-    try:
-        return kind(**given)
-    except TypeError:
-        raise ProtocolError(f"{where} lacks a field") from None
-
-
-def _tuple_from_json(kinds: tuple[Any, ...], value: object, where: str) -> tuple[Any, ...]:
-    """kinds: of the items, or (kind, ...) for any number of them."""
-    if not isinstance(value, list | tuple):
-        raise ProtocolError(f"{where} is not a list")
-    if kinds == (float, ...) and all(type(item) is float and abs(item) < 2**53 for item in value):
-        return tuple(value)  # the outlines of a mask are thousands
-    if kinds[-1] is Ellipsis:
-        return tuple(_from_json(kinds[0], item, where) for item in value)
-    if len(value) != len(kinds):
-        raise ProtocolError(f"{where} has {len(value)} items where {len(kinds)} belong")
-    return tuple(_from_json(kind, item, where) for kind, item in zip(kinds, value, strict=True))
+    def _count(self, count: int, where: str, *, some: bool) -> None:
+        self._items_left -= count
+        if self._bounded and (self._items_left < 0 or (some and count > MOST.get(where, 0))):
+            raise ProtocolError(f"{where} has too many items")
 
 
 def _plain_from_json(kind: type, value: object, where: str) -> Any:

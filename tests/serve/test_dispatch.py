@@ -373,12 +373,6 @@ def test_requests_that_contradict_themselves_are_refused(engine, message):
         result_of(engine, message, [*FRAME, b"\xff" * 300 + bytes(300)])
 
 
-def test_there_is_an_end_to_objects(engine, described):
-    image, frames = described
-    with pytest.raises(ProtocolError, match="objects at most"):
-        result_of(engine, locate(image, Target(prompts=(AT_ROCKET,) * (messages.MAX_OBJECTS + 1))), frames)
-
-
 def test_a_proxy_under_another_images_key_is_refused(engine, described):
     image, frames = described
     with pytest.raises(ProtocolError, match="not that of the image"):

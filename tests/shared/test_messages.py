@@ -3,7 +3,8 @@
 import json
 import typing
 import zlib
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,9 @@ from inference_server.shared import messages, wire
 from inference_server.shared.errors import ErrorCode
 from inference_server.shared.geometry import Window
 from inference_server.shared.messages import (
+    Background,
     Depth,
+    EncodeImage,
     Failure,
     ImageRef,
     Inpaint,
@@ -41,7 +44,24 @@ TEXTS = st.recursive(
     ),
 )
 st.register_type_strategy(Translatable, TEXTS)
+st.register_type_strategy(Background, st.builds(Background, colours=st.just(()) | st.just(((0.5, 0.5, 0.5),))))
 MESSAGES = st.one_of(*(st.from_type(kind) for kind in wire.KINDS.values()))
+
+
+def body_of(message: messages.Message) -> Any:
+    """The body that is sent for a message, as JSON."""
+    return json.loads(encode("1", message)[1])
+
+
+def with_body(message: messages.Message, body: object, *frames: bytes) -> list[bytes]:
+    """The bytes of a message of the same kind with another body."""
+    return enveloped(type(message).__name__.lower(), json.dumps(body).encode(), *frames)
+
+
+def enveloped(kind: str, *frames: bytes) -> list[bytes]:
+    sizes = [len(frame) for frame in frames]
+    header = json.dumps({"version": messages.VERSION, "id": "1", "kind": kind, "sizes": sizes}).encode()
+    return [header, *(piece for frame in frames for piece in wire._split(frame))]
 
 
 @given(MESSAGES, st.text(max_size=40), st.lists(st.binary(max_size=20), max_size=3))
@@ -63,14 +83,13 @@ ANY_JSON = st.recursive(
 
 @given(MESSAGES, st.data())
 def test_a_message_with_one_field_of_any_other_value_is_decoded_or_refused(message, data):
-    header = json.loads(encode("1", message)[0])
-    body = header["body"]
+    body = body_of(message)
     if body:
         body[data.draw(st.sampled_from(sorted(body)))] = data.draw(ANY_JSON)
     else:
         body["more"] = data.draw(ANY_JSON)
     try:
-        _, decoded, _ = decode([json.dumps(header).encode()])
+        _, decoded, _ = decode(with_body(message, body))
     except ProtocolError:
         return
     hints = typing.get_type_hints(type(decoded))
@@ -79,23 +98,45 @@ def test_a_message_with_one_field_of_any_other_value_is_decoded_or_refused(messa
             assert isinstance(getattr(decoded, name), hints[name])
 
 
+GOOD = {"version": messages.VERSION, "id": "1", "kind": "hello", "sizes": [14]}
+
+
 @pytest.mark.parametrize(
-    "header",
+    "change",
     [
-        {"version": 99, "id": "1", "kind": "hello", "body": {"client": "x"}},
-        {"version": messages.VERSION, "kind": "hello", "body": {"client": "x"}},
-        {"version": messages.VERSION, "id": "1", "kind": "shutdown", "body": {}},
-        {"version": messages.VERSION, "id": "1", "kind": "hello", "body": {}},
-        {"version": messages.VERSION, "id": "1", "kind": "hello", "body": {"client": 5}},
-        {"version": messages.VERSION, "id": "1", "kind": "hello", "body": {"client": "x", "more": 1}},
-        {"version": messages.VERSION, "id": "1", "kind": "progress", "body": {"share": float("nan"), "message": ""}},
-        {"version": messages.VERSION, "id": "1", "kind": ["hello"], "body": {}},
-        [],
+        {"version": 99},
+        {"id": None},
+        {"id": "x" * (wire.MAX_ID + 1)},
+        {"kind": "shutdown"},
+        {"kind": ["hello"]},
+        {"sizes": []},
+        {"sizes": [13]},
+        {"sizes": [15]},
+        {"sizes": [14, 0]},
+        {"sizes": [14.0]},
+        {"sizes": [-14]},
+        {"sizes": [True]},
+        {"sizes": [2**60]},
+        {"sizes": [14, *[0] * (wire.MAX_FRAMES + 1)]},
     ],
 )
-def test_headers_that_are_refused(header):
+def test_headers_that_are_refused(change):
+    body = b'{"client":"x"}'
+    assert decode([json.dumps(GOOD).encode(), body])[1] == messages.Hello(client="x")
     with pytest.raises(ProtocolError):
-        decode([json.dumps(header).encode()])
+        decode([json.dumps({**GOOD, **change}).encode(), body])
+
+
+@pytest.mark.parametrize("header", ["[]", '"hello"', "7", "[" * 9999, "9" * 9999])
+def test_what_is_no_header_is_refused(header):
+    with pytest.raises(ProtocolError):
+        decode([header.encode(), b"{}"])
+
+
+@pytest.mark.parametrize("body", [{}, {"client": 5}, {"client": "x", "more": 1}, [], None, {"client": "x" * 501}])
+def test_bodies_that_are_refused(body):
+    with pytest.raises(ProtocolError):
+        decode(with_body(messages.Hello(client="x"), body))
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), 1e300, "1", None, True, [1.0]])
@@ -104,11 +145,11 @@ def test_an_outline_of_anything_but_numbers_is_refused(number):
     mask = attach(frames, 1, 1, 1, "uint8", b"1")
     proposal = MaskProposal(score=1.0, place=Window(0, 0, 1, 1), mask=mask, outlines=((0.0, 1.5, 2.0, 1.0),))
     found = MaskProposals(proposals=(proposal,))
-    header = json.loads(encode("1", found)[0])
-    assert decode([json.dumps(header).encode()])[1] == found
-    header["body"]["proposals"][0]["outlines"][0][1] = number
+    body = body_of(found)
+    assert decode(with_body(found, body))[1] == found
+    body["proposals"][0]["outlines"][0][1] = number
     with pytest.raises(ProtocolError):
-        decode([json.dumps(header).encode()])
+        decode(with_body(found, body))
 
 
 def test_a_text_arrives_with_its_template_and_its_values():
@@ -120,15 +161,14 @@ def test_a_text_arrives_with_its_template_and_its_values():
 
 
 def test_the_template_of_a_text_cannot_reach_into_its_values():
-    header = {"version": messages.VERSION, "id": "1", "kind": "progress"}
     body = {"share": 0.5, "message": ["{a.__class__} {a!r} {a:>99999999} {b}", {"a": "x"}]}
-    _, arrived, _ = decode([json.dumps({**header, "body": body}).encode()])
+    _, arrived, _ = decode(enveloped("progress", json.dumps(body).encode()))
     assert arrived.message == "{a.__class__} {a!r} {a:>99999999} {b}"
 
 
 def test_deeply_nested_json_is_refused():
     with pytest.raises(ProtocolError):
-        decode([b"[" * 100_000])
+        decode(enveloped("hello", b"[" * 100_000))
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 4), st.sampled_from(Depth), st.booleans())
@@ -229,19 +269,19 @@ def test_a_request_holds_everything_its_job_needs():
     ],
 )
 def test_a_value_that_an_enumeration_lacks_is_refused(message, name, value):
-    header = json.loads(encode("1", message)[0])
-    header["body"][name] = value
+    body = body_of(message)
+    body[name] = value
     with pytest.raises(ProtocolError):
-        decode([json.dumps(header).encode()])
+        decode(with_body(message, body))
 
 
 @pytest.mark.parametrize("depth", ["int64", "float64", "", None, 8, ["uint8"]])
 def test_samples_of_an_unknown_depth_are_refused(depth):
     preview = messages.Preview(picture=Raster(2, 2, 1, Depth.UINT8, 0))
-    header = json.loads(encode("1", preview)[0])
-    header["body"]["picture"]["depth"] = depth
+    body = body_of(preview)
+    body["picture"]["depth"] = depth
     with pytest.raises(ProtocolError):
-        decode([json.dumps(header).encode(), b"1234"])
+        decode(with_body(preview, body, b"1234"))
 
 
 def test_every_message_has_a_kind_of_its_own_and_every_request_its_result():
@@ -250,3 +290,88 @@ def test_every_message_has_a_kind_of_its_own_and_every_request_its_result():
     for kind in typing.get_args(messages.AnyRequest):
         (base,) = (base for base in kind.__orig_bases__ if typing.get_origin(base) is messages.Request)
         assert typing.get_args(base)[0] in typing.get_args(messages.Result)
+
+
+# -- limits
+
+
+@pytest.mark.parametrize(
+    "sizes", [(0,), (1,), (wire.PIECE,), (wire.PIECE + 1,), (0, 3 * wire.PIECE, 5), (9, 2 * wire.PIECE + 1)]
+)
+def test_large_frames_travel_in_pieces(sizes):
+    frames = [bytes(k % 251 for k in range(1000)) * (size // 1000) + b"x" * (size % 1000) for size in sizes]
+    parts = encode("1", messages.Stop(), frames)
+    assert max(map(len, parts)) <= wire.PIECE and len(parts) == 1 + wire.read_envelope(parts[0]).pieces
+    assert decode(parts) == ("1", messages.Stop(), frames)
+    for damaged in (parts[:-1], [*parts, b""], [*parts[:-1], b"x" * (len(parts[-1]) + 1)]):
+        with pytest.raises(ProtocolError):
+            decode(damaged)
+
+
+def test_a_header_is_small_whatever_it_announces():
+    assert len(encode("é" * wire.MAX_ID, messages.Stop(), [b""] * wire.MAX_FRAMES)[0]) < wire.MAX_ENVELOPE
+    with pytest.raises(ProtocolError, match="too long"):
+        decode([b" " * wire.MAX_ENVELOPE + b"{}", b"{}"])
+    with pytest.raises(ProtocolError, match="body is too long"):
+        wire.read_envelope(json.dumps({**GOOD, "sizes": [wire.MAX_BODY + 1]}).encode())
+
+
+def test_an_id_is_found_where_the_rest_is_not_understood():
+    old = {"version": 5, "id": '\ud800 "7"', "kind": "hello", "body": {"client": "x" * 10**6}}
+    assert wire.request_id_of([json.dumps(old).encode()]) == old["id"]
+    assert wire.request_id_of([]) == wire.request_id_of([b'{"id":7}']) == wire.request_id_of([b'{"id":"']) == ""
+
+
+IMAGE = ImageRef(width=9, height=9, key="k")
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        {"points": [[0.5, 0.5]] * 201},
+        {"labels": [1] * 201},
+        {"chosen": [0] * 202},
+        {"text": "x" * 1001},
+        {"points": [[[0.5] * 100_000, 0.5]]},
+    ],
+)
+def test_a_prompt_of_too_much_is_refused_before_it_is_read(prompt):
+    locate = Locate(job=Job.REMOVE, image=IMAGE, target=Target(prompt=ObjectPrompt()))
+    body = body_of(locate)
+    body["target"]["prompt"].update(prompt)
+    with pytest.raises(ProtocolError, match=r"too many items|too long|is not a"):
+        decode(with_body(locate, body))
+
+
+def test_a_prompt_of_much_is_read():
+    prompt = ObjectPrompt(points=((0.5, 1.0),) * 200, labels=(1,) * 200, chosen=(0,) * 201, text="x" * 1000)
+    locate = Locate(job=Job.REMOVE, image=IMAGE, target=Target(prompt=prompt))
+    assert decode(encode("1", locate))[1] == locate
+
+
+def test_every_list_of_a_request_has_a_limit():
+    kinds = [kind for kind in typing.get_args(messages.AnyRequest)]
+    seen = set()
+    while kinds:
+        kind = kinds.pop()
+        for field in fields(kind):
+            hint = typing.get_type_hints(kind)[field.name]
+            for part in (hint, *typing.get_args(hint)):
+                if typing.get_origin(part) is tuple and typing.get_args(part)[-1] is ...:
+                    assert f"{kind.__name__}.{field.name}" in messages.MOST
+                for inner in (part, *typing.get_args(part)):
+                    if hasattr(inner, "__dataclass_fields__") and inner not in seen:
+                        seen.add(inner)
+                        kinds.append(inner)
+    assert {ObjectPrompt, Target, Background} <= seen
+
+
+def test_the_lists_of_an_answer_may_be_long():
+    mask = Raster(1, 1, 1, Depth.UINT8, 0)
+    proposal = MaskProposal(score=1.0, place=Window(0, 0, 1, 1), mask=mask, outlines=((0.5, 1.5) * 200_000,))
+    assert decode(encode("1", MaskProposals(proposals=(proposal,)), [b"x"]))[1].proposals == (proposal,)
+
+
+def test_a_name_in_a_request_may_not_be_endless():
+    with pytest.raises(ProtocolError, match="too long"):
+        decode(encode("1", EncodeImage(image=replace(IMAGE, key="k" * 501))))

@@ -112,7 +112,7 @@ def test_an_error_says_what_cannot_be_written(file):
 def test_the_server_leaves_after_the_preferred_time_unless_the_command_line_says_otherwise(file, monkeypatch):
     seen = []
 
-    def run(perform, address, idle_seconds):
+    def run(address, idle_seconds):
         seen.append(idle_seconds)
         raise UserError(ErrorCode.TAKEN, "That is enough.")
 
@@ -127,7 +127,7 @@ def test_the_server_leaves_after_the_preferred_time_unless_the_command_line_says
 def test_a_running_server_hears_of_another_idle_time(file):
     paths.private_folder(file.parent)
     seconds = 100.0
-    running = server.Server(server.default_address(), lambda *_: None, lambda: seconds)
+    running = server.Server(server.default_address(), lambda: seconds)
     running.bind()
     thread = threading.Thread(target=running.serve)
     thread.start()

@@ -1,0 +1,49 @@
+"""What a worker process does with requests: the engine and its libraries come with the first that needs them."""
+
+from typing import TYPE_CHECKING
+
+from ..shared import messages
+from ..shared.messages import ExpandPrompt, FetchModel, ImportModel, Job, ListModels, Locate, RemoveModel
+from ..shared.monitor import Monitor
+from . import worker_process
+from .worker_process import Answer, Send
+
+if TYPE_CHECKING:
+    from ..engine import Engine
+
+
+class Performer:
+    """Does what requests ask.  A missing model is reported without waiting for the engine's libraries."""
+
+    def __init__(self) -> None:
+        self._engine: Engine | None = None
+
+    def perform(self, message: messages.AnyRequest, frames: list[bytes], monitor: Monitor, send: Send) -> Answer:
+        """As `worker_process.Perform`."""
+        match message:
+            case ListModels() | FetchModel() | ImportModel() | RemoveModel():  # in processes of their own
+                from . import model_requests
+
+                return model_requests.perform(message, monitor, send)
+            case Locate(paints=True):
+                _demand_painter(message.job, message.model)
+            case ExpandPrompt():
+                _demand_painter(message.job, message.paint.model)
+        from ..engine import Engine
+        from . import dispatch
+
+        self._engine = self._engine or Engine()
+        return dispatch.perform(self._engine, message, frames, monitor, send)
+
+
+def _demand_painter(job: Job, model: str) -> None:
+    """Raise UserError if `job` paints and lacks a model.  Needs the standard library alone, and milliseconds."""
+    from ..fill import diffusion
+    from ..models.store import Store
+
+    if job in (Job.FILL, Job.REPLACE):
+        diffusion.demand(Store(), job, model)
+
+
+if __name__ == "__main__":
+    worker_process.run(Performer().perform)

@@ -1,0 +1,267 @@
+"""Strangers, crowds and greedy clients: the others' hellos come at once, and memory stays within its bound."""
+
+import contextlib
+import json
+import socket
+import sys
+import threading
+import time
+
+import pytest
+import zmq
+
+from inference_server.serve import limits
+from inference_server.shared import endpoint, keys, messages, wire
+from inference_server.shared.errors import ErrorCode, UserError
+from inference_server.shared.messages import Failure
+
+from ..servers import needs_posix, raw_socket
+from . import obedient
+
+needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+SECONDS = 0.5  # a hello takes: ten times what is promised, as tests may run on a slow machine beside others
+GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x01CURVE".ljust(23, b"\0") + bytes(32)  # ZMTP 3.1
+
+
+def hellos(connection, count: int) -> list[float]:
+    """Seconds that so many hellos took, the longest last."""
+    taken = []
+    for _ in range(count):
+        begun = time.monotonic()
+        connection.hello()
+        taken.append(time.monotonic() - begun)
+        time.sleep(0.005)
+    return sorted(taken)
+
+
+def stranger(address: str, size: int) -> socket.socket:
+    """A connection that announces a command of so many bytes before any key is checked, and sends them."""
+    host, _, port = address.removeprefix("tcp://").rpartition(":")
+    connection = socket.create_connection((host, int(port)))
+    with contextlib.suppress(OSError):
+        connection.sendall(GREETING)
+        connection.recv(64)
+        connection.sendall(b"\x06" + size.to_bytes(8, "big"))
+        for _ in range(size >> 16):
+            connection.sendall(bytes(1 << 16))
+    return connection
+
+
+@needs_proc
+def test_strangers_get_next_to_no_memory(reachable):
+    before, connections = reachable.memory(), []
+    for size in (64 << 20, 64 << 20, wire.PIECE - 1, wire.PIECE - 1):
+        connections.append(stranger(endpoint.running().address, size))
+    assert reachable.memory() - before < 10
+    assert reachable.connect().hello()
+    for connection in connections:
+        connection.close()
+
+
+@needs_proc
+def test_a_crowd_of_strangers_keeps_nobody_waiting(reachable):
+    connection = reachable.connect()
+    before, address = reachable.memory(), endpoint.running().address
+    with contextlib.ExitStack() as crowd:
+        for _ in range(400):
+            crowd.enter_context(stranger(address, 1 << 17))
+        assert hellos(connection, 50)[-2] < SECONDS
+        assert reachable.memory() - before < 150
+    assert reachable.do("nothing")
+
+
+def test_connections_beyond_what_there_is_room_for_are_ended(reachable, monkeypatch):
+    from inference_server.serve.connections import Connections
+
+    with zmq.Context() as context, context.socket(zmq.ROUTER) as router:
+        watched = Connections(router)
+        watched._most = 3
+        port = router.bind_to_random_port("tcp://127.0.0.1")
+        there = [socket.create_connection(("127.0.0.1", port)) for _ in range(6)]
+        ended = 0
+        limit = time.monotonic() + 10
+        while ended < 3 and time.monotonic() < limit:
+            watched.take_events()
+            time.sleep(0.02)
+            ended = sum(not _open(connection) for connection in there)
+        assert ended == 3
+        for connection in there:
+            connection.close()
+        watched.close()
+
+
+def _open(connection: socket.socket) -> bool:
+    connection.settimeout(0.01)
+    try:
+        while data := connection.recv(100):
+            assert data
+        return False
+    except TimeoutError:
+        return True
+    except OSError:
+        return False
+
+
+def raw(parts: list[bytes]) -> Failure:
+    """What the server answers to these bytes."""
+    context, connection = raw_socket(endpoint.running().address)
+    connection.send_multipart(parts)
+    assert connection.poll(10_000)
+    answer = wire.decode(connection.recv_multipart())[1]
+    connection.close()
+    context.term()
+    assert isinstance(answer, Failure)
+    return answer
+
+
+def enveloped(body: bytes, kind: str = "locate") -> list[bytes]:
+    header = {"version": messages.VERSION, "id": "1", "kind": kind, "sizes": [len(body)]}
+    pieces = [body[k : k + wire.PIECE] for k in range(0, len(body), wire.PIECE)]
+    return [json.dumps(header).encode(), *pieces]
+
+
+@needs_posix
+@pytest.mark.parametrize(
+    ("parts", "code"),
+    [
+        ([b"[" * (200 << 10)], ErrorCode.VERSION),
+        ([b'{"version":5,"id":"1","kind":"hello","body":{"client":"' + b"x" * 200_000 + b'"}}'], ErrorCode.VERSION),
+        ([b"{}"] * 20_000, ErrorCode.VERSION),
+        (enveloped(b'{"points":[' + b"[0.5,0.5]," * 400_000 + b"0]}"), ErrorCode.BAD_REQUEST),
+        (enveloped(b"[" * (4 << 20)), ErrorCode.BAD_REQUEST),
+        (enveloped(b'{"model":"' + b"\\u0000" * 600_000 + b'"}'), ErrorCode.BAD_REQUEST),
+    ],
+    ids=["long header", "old header", "many parts", "many points", "deep body", "long text"],
+)
+def test_no_message_keeps_anothers_hello_waiting(server, parts, code):
+    connection, answers = server.connect(), []
+    server.do("nothing")
+    hostile = threading.Thread(target=lambda: answers.append(raw(parts)))
+    hostile.start()
+    taken = []
+    while hostile.is_alive():
+        taken += hellos(connection, 1)
+    assert [answer.code for answer in answers] == [code]
+    assert max(hellos(connection, 5) + taken) < SECONDS
+    assert server.do("nothing") > 0
+
+
+@needs_posix
+def test_a_long_call_in_the_worker_keeps_no_hello_waiting(server):
+    job = threading.Thread(target=lambda: server.do("hold 2"))
+    job.start()
+    connection = server.connect()
+    taken = hellos(connection, 60)
+    job.join()
+    assert taken[-2] < SECONDS
+
+
+@needs_posix
+def test_a_client_gets_its_share_of_the_queue_and_no_more(server):
+    greedy, codes = zmq.Context(), []
+    connection = greedy.socket(zmq.DEALER)
+    connection.connect(endpoint.running().address)
+    connection.send_multipart(wire.encode("first", obedient.order("work 1")))
+    pixels = bytes(24 << 20)
+    for k in range(20):
+        connection.send_multipart(wire.encode(str(k), obedient.order("work 0.01"), [pixels]))
+    honest = threading.Thread(target=lambda: codes.append(server.do("nothing")))
+    honest.start()
+    ends: dict[str, object] = {}
+    while len(ends) < 21:
+        assert connection.poll(20_000)
+        request_id, answer, _ = wire.decode(connection.recv_multipart())
+        if not isinstance(answer, messages.Progress):
+            ends[request_id] = answer
+            if len(ends) == 20:
+                assert server.memory() < 250
+    refused = [answer for answer in ends.values() if isinstance(answer, Failure)]
+    assert {answer.code for answer in refused} == {ErrorCode.TOO_MUCH} and len(refused) >= 15
+    honest.join(10)
+    assert codes
+    connection.close(0)
+    greedy.term()
+
+
+@needs_posix
+def test_clients_take_turns(server):
+    order: list[str] = []
+
+    def ask(name: str, words: str) -> None:
+        server.do(words)
+        order.append(name)
+
+    busy = threading.Thread(target=ask, args=("first", "work 0.8"))
+    busy.start()
+    time.sleep(0.3)
+    context, greedy = raw_socket(endpoint.running().address)
+    for k in range(10):
+        greedy.send_multipart(wire.encode(str(k), obedient.order("work 0.2")))
+    time.sleep(0.2)
+    honest = threading.Thread(target=ask, args=("honest", "nothing"))
+    honest.start()
+    honest.join(20)
+    answered = 0
+    while greedy.poll(0):
+        answered += not isinstance(wire.decode(greedy.recv_multipart())[1], messages.Progress)
+    assert order == ["first", "honest"] and answered <= 2, "it waited for more than one of the greedy client's"
+    greedy.close()
+    context.term()
+    busy.join()
+
+
+@needs_posix
+def test_a_client_that_takes_no_answers_fills_no_memory(server):
+    context, mute = raw_socket(endpoint.running().address)
+    mute.rcvhwm = 1
+    for k in range(8):
+        mute.send_multipart(wire.encode(str(k), obedient.order("answer 100")))
+    time.sleep(1)
+    server.do("nothing")
+    assert server.memory() < 50 + 2 * limits.MOST_UNREAD / 2**20
+    mute.close()
+    context.term()
+    assert server.do("nothing") > 0
+
+
+def test_a_key_that_is_forgotten_is_refused_from_the_next_message_on(reachable, small_home):
+    found = endpoint.running()
+    context = zmq.Context()
+    other = context.socket(zmq.DEALER)
+    other.linger = 0
+    public, secret = zmq.curve_keypair()
+    other.curve_publickey, other.curve_secretkey = public, secret
+    other.curve_serverkey = found.server_key.encode()
+    keys.admit(public.decode(), "laptop")
+    other.connect(found.address)
+
+    def answer(message: messages.Message) -> messages.Message:
+        other.send_multipart(wire.encode("1", message))
+        assert other.poll(5000)
+        return wire.decode(other.recv_multipart())[1]
+
+    assert isinstance(answer(messages.Hello(client="laptop")), messages.Welcome)
+    other.send_multipart(wire.encode("2", messages.Stop()))  # which is for this user's own programs
+    other.send_multipart(wire.encode("3", obedient.order("work 30")))
+    own = reachable.connect()
+    while own.hello().jobs_waiting != 1:
+        time.sleep(0.02)
+    keys.forget("laptop")
+    refused = answer(messages.Hello(client="laptop"))
+    assert isinstance(refused, Failure) and refused.code == ErrorCode.NOT_ADMITTED
+    limit = time.monotonic() + 5
+    while own.hello().jobs_waiting and time.monotonic() < limit:
+        time.sleep(0.02)
+    assert own.hello().jobs_waiting == 0, "its job goes on"
+    other.close()
+    context.term()
+
+
+@pytest.mark.parametrize("damage", [b"public-key\n", b"\xff\xfe\0", b"curve\n public-key = \n", b"", b"[" * 99999])
+def test_a_damaged_key_keeps_only_its_owner_out(reachable, small_home, damage):
+    (small_home / "keys" / "clients" / "odd.key").write_bytes(damage)
+    (small_home / "keys" / "clients" / "folder.key").mkdir()
+    for _ in range(2):
+        assert reachable.connect().hello()
+    with pytest.raises(UserError, match=r"folder\.key"):
+        keys.admit(zmq.curve_keypair()[0].decode(), "folder")

@@ -1,0 +1,74 @@
+"""A worker's process that dies, hangs, or fails: its request gets a sentence, the others go on."""
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from inference_server.shared.errors import ErrorCode, UserError
+from inference_server.shared.monitor import Monitor
+
+from ..servers import needs_posix, wait_until
+
+
+@needs_posix
+@pytest.mark.parametrize("words", ["kill", "abort", "lack"])
+def test_a_job_without_memory_ends_with_a_sentence_and_the_next_one_works(server, words):
+    assert server.failure(words).code == ErrorCode.NO_MEMORY
+    assert server.do("nothing") > 0
+    assert server.process.poll() is None
+
+
+@needs_posix
+def test_the_requests_of_others_go_on_when_a_process_dies(server):
+    done = []
+    others = [threading.Thread(target=lambda: done.append(server.do("work 0.2"))) for _ in range(3)]
+    first = threading.Thread(target=lambda: server.failure("kill"))
+    for thread in (first, *others):
+        thread.start()
+    for thread in (first, *others):
+        thread.join(20)
+    assert len(done) == 3
+
+
+def test_a_fault_nobody_foresaw_is_answered_and_named_without_its_text(server, small_home):
+    assert server.failure("fail secret-text").code == ErrorCode.INTERNAL
+    assert "secret.jpg is no photo" in server.failure("refuse secret.jpg").sentence
+    log = (small_home / "server.log").read_text()
+    assert "Locate failed: ValueError at obedient.py:" in log and "Locate refused: wrong-input" in log
+    assert "secret" not in log
+
+
+def test_a_job_that_is_deaf_is_cancelled_at_once_and_its_result_dropped(server):
+    begun = time.monotonic()
+    with pytest.raises(UserError) as refused:
+        server.do("sleep 2", monitor=Monitor(is_cancelled=lambda: time.monotonic() - begun > 0.5))
+    assert refused.value.code == ErrorCode.CANCELLED and time.monotonic() - begun < 1.5
+    assert server.connect().hello().jobs_waiting == 0
+    assert server.do("nothing") > 0  # and its answer is not the other's
+
+
+def test_a_job_that_never_gives_up_makes_way_for_the_next(server):
+    begun = time.monotonic()
+    deaf = server.do("nothing")
+    with pytest.raises(UserError):
+        server.do("sleep 1000", monitor=Monitor(is_cancelled=lambda: time.monotonic() - begun > 0.3))
+    assert server.do("nothing") != deaf
+    assert time.monotonic() - begun < 30
+
+
+@needs_posix
+def test_no_process_outlives_its_server(server):
+    worker = server.do("nothing")
+    busy = threading.Thread(target=lambda: server.failure("sleep 60"))
+    busy.start()
+    wait_until(lambda: server.connect().hello().jobs_waiting == 1)
+    server.process.kill()
+    busy.join(10)
+    wait_until(lambda: not is_running(worker), seconds=5)
+
+
+def is_running(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
