@@ -265,6 +265,8 @@ def _answer(segmenter: Segmenter, encoded: EncodedImage, prompt: ObjectPrompt, *
         answer = encoded.answers.get(part) or _decode(segmenter, encoded.embedding, part, before)
         if not answer.complete and (k < count or not quick):
             answer = _completed(segmenter, encoded.embedding, part, answer)
+        if k == count > 1:
+            answer = _covering(segmenter, encoded.embedding, part, answer)
         encoded.answers[part] = answer
         encoded.answers.move_to_end(part)
         while len(encoded.answers) > ANSWERS_KEPT:
@@ -301,6 +303,23 @@ def _completed(segmenter: Segmenter, embedding: Embedding, prompt: ObjectPrompt,
         again, _ = segmenter.decode(embedding, np.array(prompt.points), np.array(prompt.labels), box, logits[0])
         logits[0] = (logits[0] + again[0]) / 2
     return Answer(logits, answer.scores, complete=True)
+
+
+def _covering(segmenter: Segmenter, embedding: Embedding, prompt: ObjectPrompt, answer: Answer) -> Answer:
+    """The answer to several points with each point that is on the object in its best mask.
+
+    The segmenter takes points far from each other for parts of one thing and may leave one of them out; whoever has
+    clicked there means both.  What such a point means alone is added.
+    """
+    cx, cy = embedding.cells
+    rows, columns = embedding.full_grid
+    logits = answer.logits
+    for (x, y), label in zip(prompt.points, prompt.labels, strict=True):
+        at = min(max(round(y * cy - 0.5), 0), rows - 1), min(max(round(x * cx - 0.5), 0), columns - 1)
+        if label and logits[0][at] <= 0:
+            alone = _decode(segmenter, embedding, ObjectPrompt(points=((x, y),), labels=(1,)), None)
+            logits = np.concatenate([np.maximum(logits[:1], alone.logits[:1]), logits[1:]])
+    return answer._replace(logits=logits)
 
 
 def _box_around(logits: np.ndarray, embedding: Embedding) -> Box | None:
