@@ -20,11 +20,11 @@ from gi.repository import Babl, Gegl, Gimp  # noqa: E402  gi wants the version f
 PLUG_IN = Path(os.environ["GIMP3_DIRECTORY"], "plug-ins", "inpaint-anything")
 sys.path[:0] = [str(Path(__file__).parent), str(PLUG_IN)]
 from inpaint_anything import arguments, job_settings  # noqa: E402
-from inpaint_anything.image import last_settings, photo_layer, previous_job  # noqa: E402
+from inpaint_anything.image import background, last_settings, photo_layer, previous_job  # noqa: E402
 from inpaint_anything.image.layers import JobResult, ResultLayers  # noqa: E402
 from inpaint_anything.image.notes import PaintedWith  # noqa: E402
 from inpaint_anything.job_settings import JobSettings, Source  # noqa: E402
-from scenarios import draw_path, find, fingerprint, open_photo, pixels, state, tree  # noqa: E402
+from scenarios import composite, draw_path, find, fingerprint, open_photo, pixels, state, tree  # noqa: E402
 
 from inference_server.shared.errors import UserError  # noqa: E402
 from inference_server.shared.geometry import Window  # noqa: E402
@@ -193,6 +193,34 @@ def names_after_edits(photo, before, edits, renamed=None, former=None):
         group = do_job(there, previous=group, **edit)
         names.append(group.get_name())
     return [names, [each.get_name() for each in image.get_layers()]]
+
+
+def picture_behind(photo, picture, opaque):
+    """A picture of two layers, saved as `picture` and read to come behind the photo, compared with what it shows.
+
+    opaque: whether its lower layer covers all of it.
+    """
+    image, layer = open_photo(photo)
+    two, lower = open_photo(photo)
+    if not opaque:
+        lower.resize(400, 300, -50, -40)
+    upper = Gimp.Layer.new(two, "Pale", 300, 200, Gimp.ImageType.RGBA_IMAGE, 50, Gimp.LayerMode.NORMAL)
+    two.insert_layer(upper, None, 0)
+    upper.fill(Gimp.FillType.WHITE)
+    there = job_settings.Gio.File.new_for_path(picture)
+    Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, two, there, None)
+    settings = JobSettings(job=Job.REPLACE, background=job_settings.BackgroundKind.PHOTO, photo=there)
+    images, frames = len(Gimp.get_images()), []
+    before = photo_layer.PhotoLayer.of(image, [layer], Source.LAYER)
+    read = background.read_background(before, settings, frames)
+    left = len(Gimp.get_images()) - images
+    expected = pixels(composite(two), Babl.get_name(before.colour_format(alpha=not opaque)))
+    return {
+        "channels": read.picture.channels,
+        "size": [read.picture.width, read.picture.height],
+        "differing": differing(bytes(frames[read.picture.frame]), expected, 1),
+        "images left": left,
+    }
 
 
 def help_shown(_photo, page):

@@ -193,3 +193,9 @@ def test_the_object_can_become_something_else_and_the_selection_stays(gimp, targ
 def test_a_layer_that_has_a_layer_mask_keeps_it(gimp):
     seen = gimp("select_as", file=MODULES, target="layer-mask", masked=True)
     assert seen["unchanged"] and "The layer Background has a layer mask already." in seen["sentence"]
+
+
+@pytest.mark.parametrize("opaque", [True, False])
+def test_a_picture_of_several_layers_comes_behind_as_it_looks(gimp, tmp_path, opaque):
+    seen = gimp("picture_behind", file=MODULES, picture=str(tmp_path / "two.xcf"), opaque=opaque)
+    assert seen == {"channels": 3 if opaque else 4, "size": [640, 427], "differing": 0, "images left": 0}

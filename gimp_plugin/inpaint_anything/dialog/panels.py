@@ -117,7 +117,9 @@ class Panel(Gtk.Box):
             return self._number(setting)
         if kind.name == "GFile":
             return self._file_button(name)
-        return GimpUi.prop_color_select_new(self._config, name, 24, 24, GimpUi.ColorAreaType.FLAT)
+        colour: Any = GimpUi.prop_color_select_new(self._config, name, 24, 24, GimpUi.ColorAreaType.FLAT)
+        colour.set_title(setting.nick.replace("_", ""))  # of the window that it opens
+        return colour
 
     def _choice(self, name: str) -> Gtk.Widget:
         field = Gtk.ComboBoxText()

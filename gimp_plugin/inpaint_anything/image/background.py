@@ -16,6 +16,7 @@ from inference_server.shared.text import tr  # noqa: E402
 from ..job_settings import BackgroundKind, JobSettings  # noqa: E402
 from .photo_layer import PhotoLayer  # noqa: E402
 from .pixels import read_pixels  # noqa: E402
+from .visible import is_opaque, shown_without, visible_layers  # noqa: E402
 
 
 def read_background(photo: PhotoLayer, settings: JobSettings, frames: list[bytes]) -> Background | None:
@@ -46,15 +47,17 @@ def _picture(photo: PhotoLayer, file: Gio.File | None, frames: list[bytes]) -> R
     if image is None:
         raise _unreadable(file)
     try:
-        layer = image.merge_visible_layers(Gimp.MergeType.CLIP_TO_IMAGE)
-        if layer is None:
+        seen = visible_layers(image)
+        if not seen:
             raise _unreadable(file)
-        layer.resize_to_image_size()
-        width, height, alpha = layer.get_width(), layer.get_height(), layer.has_alpha()
+        # Not merged: GIMP would say in its status bar that it merges layers, and go on saying so.
+        layer, alpha = shown_without(image, None), not is_opaque(image, seen)
+        width, height = layer.get_width(), layer.get_height()
         scale = min(1.0, max(photo.width / width, photo.height / height))
         width, height = scaled_size(width, height, scale)
         pixel_format = Babl.get_name(photo.colour_format(alpha=alpha))
         pixels = read_pixels(layer, Window(0, 0, width, height), scale, pixel_format)
+        layer.delete()
         return wire.attach(frames, width, height, (1 if photo.grey else 3) + alpha, photo.depth, pixels)
     finally:
         image.delete()
