@@ -10,7 +10,7 @@ from typing import get_args
 
 import pytest
 
-from inference_server.shared.errors import ErrorCode, UserError, cancelled_error
+from inference_server.shared.errors import ErrorCode, UserError, cancelled_error, wrong_input
 from inference_server.shared.messages import Job, MaskOptions, Stroke
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "gimp_plugin"))
@@ -72,6 +72,7 @@ from inpaint_anything.dialog.events import (
     ResultArrived,
     ResultComposed,
     ResultRemoved,
+    RetryPressed,
     RunEnded,
     RunProgressed,
     SettingChanged,
@@ -1201,14 +1202,14 @@ ENDED = {
     "another result has failed: the former ones are shown again": (
         ANOTHER,
         RunEnded(2, FAULT),
-        {"phase": Phase.SHOWING_RESULTS, "status": FAULT, "choices": (A, B)},
+        {"phase": Phase.SHOWING_RESULTS, "run_failed": True, "status": FAULT, "choices": (A, B)},
         (),
     ),
-    "it has failed": (WORKING, RunEnded(1, FAULT), {"phase": Phase.POINTING, "status": FAULT}, ()),
+    "it has failed": (WORKING, RunEnded(1, FAULT), {"phase": Phase.POINTING, "run_failed": True, "status": FAULT}, ()),
     "it has failed after some results, which are not applied": (
         replace(SOME, after_run=AfterRun.APPLY),
         RunEnded(1, FAULT),
-        {"phase": Phase.SHOWING_RESULTS, "status": FAULT},
+        {"phase": Phase.SHOWING_RESULTS, "run_failed": True, "status": FAULT},
         (),
     ),
     "it was stopped": (
@@ -1227,6 +1228,33 @@ ENDED = {
     "a job that was given up": (replace(POINTING, run=1), RunEnded(1, FAULT), {}, ()),
 }
 PAINTED = replace(EMPTY, annotation=Annotation(strokes=(DRAWN,)))
+UNASKED = replace(POINTING, known=(), failed=(query(FIRST),), status=FAULT)
+RETRIED = {
+    "what has failed is asked again": (
+        UNASKED,
+        RetryPressed(),
+        {"failed": (), "status": None, **asked(FIRST)},
+        asks(FIRST),
+    ),
+    "the photo is encoded again": (
+        replace(UNASKED, encoded=False),
+        RetryPressed(),
+        {"failed": (), "status": None, **asked(FIRST)},
+        (*asks(FIRST), RequestEncoding()),
+    ),
+    "a job that has failed is done again, to be applied if it was": (
+        replace(POINTING, run=1, run_failed=True, after_run=AfterRun.APPLY, status=FAULT),
+        RetryPressed(),
+        {**STARTED, "run": 2, "run_failed": False},
+        (StartRun(2, Job.REMOVE, ONE, 0),),
+    ),
+    "what a person has to change is not tried again": (
+        replace(POINTING, run_failed=True, status=wrong_input("No object was found there.")),
+        RetryPressed(),
+        {},
+        (),
+    ),
+}
 LEFT = {
     "stop": (WORKING, StopPressed(), {"stopping": True, "status": Progress(None)}, (CancelRun(),)),
     "stop keeps what has come, and applies none of it": (
@@ -1313,6 +1341,7 @@ TABLES = (
     WORKED,
     CAME,
     ENDED,
+    RETRIED,
     LEFT,
 )
 
@@ -1358,6 +1387,7 @@ UNMOVED = {
     HoverMoved(9, 9): ("working", "stopping", "results"),
     JobChanged(Job.FILL, GROWN): ("working", "stopping"),
     PreviewPressed(): ("working", "stopping"),
+    RetryPressed(): ("pointing", "working", "stopping", "results"),
     StopPressed(): ("pointing", "stopping", "results"),
     ResultRemoved(0): ("pointing", "working", "stopping"),
     ProgressArrived(0.5, "Starting"): ("stopping",),

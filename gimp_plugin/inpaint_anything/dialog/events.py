@@ -251,6 +251,11 @@ class ContinuePressed:
 
 
 @dataclass(frozen=True)
+class RetryPressed:
+    """What has just failed is to be tried again."""
+
+
+@dataclass(frozen=True)
 class StopPressed:
     """The job is to stop."""
 
@@ -510,6 +515,7 @@ Event = (
     | PreviewPressed
     | ApplyPressed
     | ContinuePressed
+    | RetryPressed
     | StopPressed
     | EscapePressed
     | CloseRequested

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from inference_server.shared.errors import UserError
+from inference_server.shared.errors import ErrorCode, UserError
 from inference_server.shared.messages import Job, MaskOptions, ObjectPrompt
 
 from ..photo_view.tool import MaskView, Tool
@@ -29,6 +29,19 @@ if TYPE_CHECKING:  # what is only passed on here; these modules need GIMP
     from .pictures import ComposedResult
 
 KNOWN = 64  # sets of clicks whose final masks are kept beside what is meant: some kilobytes each, and 3 MB at most
+
+
+RETRIED = (  # errors that are no answer to what was asked
+    ErrorCode.DISK_FULL,
+    ErrorCode.INTERNAL,
+    ErrorCode.NO_MEMORY,
+    ErrorCode.NO_MODEL,
+    ErrorCode.NO_NETWORK,
+    ErrorCode.NO_SERVER,
+    ErrorCode.SERVER_GONE,
+    ErrorCode.SILENT,
+    ErrorCode.TOO_MUCH,
+)
 
 
 class Phase(Enum):
@@ -104,10 +117,11 @@ class DialogState:
     the pointer rests.
 
     run: the number of the last job, from 1; returns_to: the phase after it if it gives nothing; stopping: whether it
-    was told to stop.  attempts: all the results since the photo was opened, the latest last; removed: the job's number,
-    the job and what was meant of those that were not wanted; not_composed: why one of them has no picture.  shown: the
-    one that is compared with the photo, the newest unless picked, which is when the person has chosen one.
-    seeds_from: the number of the first job since the settings were changed.
+    was told to stop; run_failed: whether it ended with an error, and nothing was changed since.  attempts: all the
+    results since the photo was opened, the latest last; removed: the job's number, the job and what was meant of those
+    that were not wanted; not_composed: why one of them has no picture.  shown: the one that is compared with the photo,
+    the newest unless picked, which is when the person has chosen one.  seeds_from: the number of the first job since
+    the settings were changed.
 
     choices: the row of small pictures to choose among.  status: what stands below the photo: how work goes, what went
     wrong, or what to do.  revision: counts the person's decisions on what is meant and how, so that one can wait for
@@ -141,6 +155,7 @@ class DialogState:
     run: int = 0
     returns_to: Phase = Phase.POINTING
     stopping: bool = False
+    run_failed: bool = False
     after_run: AfterRun = AfterRun.SHOW
     attempts: tuple[Attempt, ...] = ()
     removed: tuple[tuple[int, Job, Annotation], ...] = ()
@@ -216,6 +231,11 @@ class DialogState:
         """Whether closing would lose something the person has marked or waited for."""
         marked = not self.annotation.is_empty and not self.annotation.means(self.given)
         return bool(self.attempts) or marked
+
+    @property
+    def can_retry(self) -> bool:
+        """Whether what has failed may go well the next time, though nothing else is asked for."""
+        return isinstance(self.status, UserError) and self.status.code in RETRIED and not self.working
 
     def _query(self, prompt: ObjectPrompt | None) -> MaskQuery:
         return MaskQuery(job=self.job, prompt=prompt, options=self.options)

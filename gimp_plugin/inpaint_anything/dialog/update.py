@@ -68,6 +68,7 @@ from .events import (
     ResultArrived,
     ResultComposed,
     ResultRemoved,
+    RetryPressed,
     RunEnded,
     RunProgressed,
     SettingChanged,
@@ -293,7 +294,7 @@ def _models_changed(state: DialogState, event: ModelsChanged) -> Step:
 
 def _decided(state: DialogState) -> Step:
     """What is meant, or how, has changed: other masks may be meant."""
-    state, masks = _with_masks(replace(state, failed=(), revision=state.revision + 1))
+    state, masks = _with_masks(replace(state, failed=(), run_failed=False, revision=state.revision + 1))
     return state if state.waiting else _cleared(state), masks
 
 
@@ -431,9 +432,18 @@ def _work(state: DialogState, after: AfterRun) -> Step:
         return replace(state, after_run=after), ()
     state, hovered = _hover_left(state, HoverLeft())
     state = replace(state, phase=Phase.WORKING, returns_to=state.phase, run=state.run + 1, after_run=after)
-    state = replace(state, status=Progress(0.0), picked=False, not_composed=None)
+    state = replace(state, status=Progress(0.0), picked=False, not_composed=None, run_failed=False)
     state = replace(state, choices=state.row)
     return state, (*hovered, StartRun(state.run, state.job, state.annotation, state.seeds_used))
+
+
+def _retry_pressed(state: DialogState, event: RetryPressed) -> Step:
+    if not state.can_retry:
+        return state, ()
+    if state.run_failed:
+        return _work(state, state.after_run)
+    state, masks = _with_masks(replace(state, failed=(), status=None))
+    return state, masks if state.encoded else (*masks, RequestEncoding())
 
 
 def _stop_pressed(state: DialogState, event: StopPressed) -> Step:
@@ -514,7 +524,8 @@ def _run_ended(state: DialogState, event: RunEnded) -> Step:
         return state, ()
     after, state = state.after_run, _after_run(state)
     if event.error is not None:
-        return _with_error(state, event.error), ()
+        failed = event.error.code != ErrorCode.CANCELLED
+        return _with_error(replace(state, run_failed=failed), event.error), ()
     came = any(each.run == event.run for each in state.results)
     return _finish(state, after) if after is not AfterRun.SHOW and came else (state, ())
 
@@ -619,6 +630,7 @@ _TRANSITIONS: dict[type, Callable[[DialogState, Any], Step]] = {
     PreviewPressed: _preview_pressed,
     ApplyPressed: _apply_pressed,
     ContinuePressed: _continue_pressed,
+    RetryPressed: _retry_pressed,
     StopPressed: _stop_pressed,
     EscapePressed: _escape_pressed,
     CloseRequested: _close_requested,
