@@ -124,8 +124,9 @@ class ErrorNotice(Gtk.Box):
     def _show(self, text: str, icon: str, details: str) -> None:
         self._icon.set_from_icon_name(icon, Gtk.IconSize.MENU)
         self._label.set_text(text)
-        self._details.set_text(details)
-        self._expander.set_expanded(False)
+        if details != self._details.get_text():  # else who reads them goes on reading
+            self._details.set_text(details)
+            self._expander.set_expanded(False)
         self._expander.set_visible(bool(details))
         self.set_visible(bool(text))
 

@@ -51,7 +51,11 @@ def listing(repository: str, monitor: Monitor = UNWATCHED) -> tuple[File, ...]:
 
 def files_in(folder: Path, monitor: Monitor = UNWATCHED) -> tuple[File, ...]:
     """As `listing`, for a repository that a person has downloaded to a folder.  Raises UserError and OSError."""
-    paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    paths = {}
+    for path in folder.rglob("*"):
+        monitor.check()  # it may be any folder of a person's
+        if path.is_file():
+            paths[path.relative_to(folder).as_posix()] = path
     trusted = {name for name in paths if _PATH.fullmatch(name)}
     index = _index(paths[INDEX].read_bytes()) if INDEX in paths else None
     return tuple(

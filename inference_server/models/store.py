@@ -188,7 +188,7 @@ class Store:
 
     # -- importing and removing -----------------------------------------------------------------------------------
 
-    def import_files(self, name: str, given: Iterable[Path]) -> list[str]:
+    def import_files(self, name: str, given: Iterable[Path], monitor: Monitor = UNWATCHED) -> list[str]:
         """Copy a model's files that a person has downloaded, recognised by size and digest.  Returns their names here.
 
         given: files, or folders that hold files with the model's names.  Of a model of the hub whose list is not here
@@ -196,15 +196,19 @@ class Store:
         UserError for a file that is not the model's; nothing has changed then.
         """
         model, folder = self.known(name), self.folder_of(name)
-        with self._locked(name):
+        with self._locked(name, monitor):
             unlisted = self.files(name) is None
-            sources = (self._all_in if unlisted else self._recognised)(model, list(given))
-            self._check_space(name, sum(file.size for file in sources))
+            monitor.report(0.0, tr("Looking through the files"))
+            sources = (self._all_in if unlisted else self._recognised)(model, list(given), monitor)
+            done, total = 0, sum(file.size for file in sources)
+            self._check_space(name, total)
             copies = {file: _beside(folder / file.name, ".brought") for file in sources}
             try:
                 for file, copy in copies.items():
+                    monitor.report(done / max(total, 1), tr("Copying {file}", file=file.name))
                     copy.parent.mkdir(parents=True, exist_ok=True)
                     shutil.copyfile(sources[file], copy)
+                    done += file.size
                 for file, copy in copies.items():
                     copy.replace(folder / file.name)
                 if unlisted:
@@ -214,17 +218,21 @@ class Store:
                     copy.unlink(missing_ok=True)
         return [file.name for file in sources]
 
-    def _all_in(self, model: Model, given: list[Path]) -> dict[File, Path]:
+    def _all_in(self, model: Model, given: list[Path], monitor: Monitor) -> dict[File, Path]:
         """The files of a model of the hub in one folder, and where they are.  Raises UserError."""
         if len(given) != 1 or not given[0].is_dir():
             raise wrong_input(tr("{model} has many files.", model=model.name), "Give the folder they are all in.")
-        sources = {file: given[0] / file.name for file in hub.files_in(given[0])}
+        sources = {file: given[0] / file.name for file in hub.files_in(given[0], monitor)}
+        if model.family and hub.INDEX not in {file.name for file in sources}:  # it would pass for a LoRA
+            missing = {"folder": given[0], "model": model.name, "file": hub.INDEX}
+            sentence = tr("{folder} does not hold all of {model}: there is no {file}.", **missing)
+            raise wrong_input(sentence, "Give the folder that all of it is in.")
         for file in _with_certain_digests(model, sources):
             if file not in sources:
                 raise _not_a_file_of(model, given[0] / file.name)
         return sources
 
-    def _recognised(self, model: Model, given: list[Path]) -> dict[File, Path]:
+    def _recognised(self, model: Model, given: list[Path], monitor: Monitor) -> dict[File, Path]:
         """Which files of the model these are, and those in folders.  Raises UserError for one that is none of them."""
         files, sources = self.files(model.name) or (), {}
         for path in given:
@@ -232,7 +240,7 @@ class Store:
             for source in inner:
                 # The file of the same name is tried first: two tokenizers' files, for one, may have the same content.
                 by_name = sorted(files, key=lambda file: not source.as_posix().endswith(f"/{file.name}"))
-                match = next((file for file in by_name if matches(source, file)), None)
+                match = next((file for file in by_name if matches(source, file, monitor)), None)
                 if match is None:
                     raise _not_a_file_of(model, source)
                 sources[match] = source

@@ -33,7 +33,7 @@ def perform(message: AnyRequest, monitor: Monitor, send: Send) -> Answer:
             store.fetch(message.name, _after_packages(store, message.name, monitor))
             return ModelFetched(), []
         case ImportModel():
-            store.import_files(message.name, [Path(message.folder)])
+            store.import_files(message.name, [Path(message.folder)], monitor)
             _after_packages(store, message.name, monitor)
             return ModelFetched(), []
         case RemoveModel():

@@ -88,6 +88,8 @@ class Opened:
         for window in Gtk.Window.list_toplevels():
             if isinstance(window, Gtk.MessageDialog):
                 window.response(Gtk.ResponseType.ACCEPT)
+            elif isinstance(window, Gtk.FileChooserDialog):
+                window.response(Gtk.ResponseType.CANCEL)
         self.window.response(Gtk.ResponseType.CLOSE)
 
     def _described(self) -> str:
@@ -154,6 +156,11 @@ class Opened:
             if isinstance(window, Gtk.MessageDialog) and window.is_active() and window.get_title().startswith(title):
                 return window
         return None
+
+    def chooser(self) -> "Gtk.FileChooserDialog | None":
+        """The dialog that a folder is chosen in, once it has the keyboard."""
+        windows = Gtk.Window.list_toplevels()
+        return next((each for each in windows if isinstance(each, Gtk.FileChooserDialog) and each.is_active()), None)
 
     def is_in_front(self) -> bool:
         return self.window.is_active() and not any(
@@ -242,6 +249,27 @@ def model_in_two_goes(opened: Opened, seen: dict, model: str, folder: str, stall
     opened.press("alt+r")
     yield lambda: opened.row(model)._get_button.get_mapped()
     seen["removed"] = not folder.exists()
+    opened.press("Escape")
+
+
+def files_of_ones_own(opened: Opened, seen: dict, model: str, folder: str, picture: str) -> Iterator[Condition]:
+    """Bring a model's files, which are in a folder.  picture: a file for what is seen before."""
+    yield opened.is_in_front
+    opened.press("alt+d")
+    yield lambda: opened.lists_models() and opened.row(model)._folder_button.get_mapped()
+    while not opened.row(model)._folder_button.has_focus():
+        before = opened.window.get_focus()
+        opened.press("alt+f")
+        yield lambda before=before: opened.window.get_focus() is not before
+    yield from opened.picture(Path(picture))
+    opened.press("space")
+    yield opened.chooser
+    chooser = opened.chooser()
+    chooser.set_current_folder(folder)
+    yield lambda: chooser.get_filename() == folder
+    chooser.response(Gtk.ResponseType.ACCEPT)
+    yield lambda: opened.row(model)._remove_button.get_mapped()
+    seen["focus"] = opened.window.get_focus().get_accessible().get_name()
     opened.press("Escape")
 
 

@@ -27,6 +27,8 @@ MODEL, FILE = "flux1-fill", "unet/diffusion_pytorch_model.safetensors"
 WIDTH, HEIGHT = 1280, 720  # of the smallest screen that the settings are made for
 DATA = np.random.default_rng(1).bytes(3_000_000)
 
+FILES = {"model_index.json": b'{"unet": ["diffusers", "Network"]}', "unet/config.json": b"{}", FILE: DATA}
+
 
 @pytest.fixture
 def offered(hub, home, monkeypatch):
@@ -34,8 +36,7 @@ def offered(hub, home, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "mine")
     let_packages_seem_installed(home)
     name, _, revision = MODELS[MODEL].hub.partition("@")
-    files = {"model_index.json": b'{"unet": ["diffusers", "Network"]}', "unet/config.json": b"{}", FILE: DATA}
-    hub.publish(name, files, revision)
+    hub.publish(name, FILES, revision)
     hub.where = f"/{name}/resolve/{revision}/{FILE}"
     return hub
 
@@ -58,7 +59,9 @@ def in_settings(display, home):
     """
 
     def run(script: str, afterwards: Callable[[], object] = lambda: None, **arguments: object) -> dict:
-        with RunningGimp({"DISPLAY": display, "NO_AT_BRIDGE": "1"}) as gimp:
+        # What GTK's file chooser remembers would need a message bus.
+        environment = {"DISPLAY": display, "NO_AT_BRIDGE": "1", "GSETTINGS_BACKEND": "memory"}
+        with RunningGimp(environment) as gimp:
             seen = gimp.run(SCENARIOS, scenario=script, **arguments)
             afterwards()
         return seen
@@ -103,6 +106,24 @@ def test_a_model_is_got_in_two_goes_and_removed(in_settings, offered):
     assert seen["cancelled"] == [False, True], "only what has come is kept"
     assert seen["bytes"] == len(DATA) and "Range" in offered.asked[-1][1], "Get does not go on"
     assert seen["kept"] and seen["removed"]
+
+
+def test_a_models_files_that_were_got_by_hand_are_brought_from_their_folder(in_settings, home, tmp_path, monkeypatch):
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    let_packages_seem_installed(home)
+    folder, pictures = tmp_path / "brought", tmp_path / "pictures"
+    pictures.mkdir()
+    for name, data in FILES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    try:
+        seen = in_settings(
+            "files_of_ones_own", model=MODEL, folder=str(folder), picture=str(pictures / "settings-own-files")
+        )
+    finally:
+        keep(pictures)
+    assert (Store().folder_of(MODEL) / FILE).read_bytes() == DATA and not Store().missing(MODEL)
+    assert seen["focus"] == "Remove FLUX.1 Fill [dev]"
 
 
 def test_closing_while_a_model_comes_asks_and_keeps_what_has_come(in_settings, offered, home):

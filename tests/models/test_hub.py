@@ -325,9 +325,8 @@ def certain(monkeypatch, hub):
         name = "unet/diffusion_pytorch_model.fp16.safetensors"
         digest = described(name, data)["lfs"]["oid"]
         files = (File(name, len(data), digest),)
-        model = Model(
-            name="ours", job=Job.FILL, title=tr("Ours"), licence="MIT", memory=1, files=files, hub="maker/model@main"
-        )
+        known = {"title": tr("Ours"), "licence": "MIT", "memory": 1, "family": "sd15", "hub": "maker/model@main"}
+        model = Model(name="ours", job=Job.FILL, files=files, **known)
         monkeypatch.setitem(catalogue.MODELS, "ours", model)
 
     hub.publish("maker/model", pipeline())
@@ -357,6 +356,11 @@ def test_a_folder_brought_by_hand_needs_no_network(hub, kept, certain, tmp_path,
         kept.import_files("ours", [brought])
     with pytest.raises(UserError, match="Give the folder"):
         kept.import_files("ours", [brought / "model_index.json"])
+    lora = tmp_path / "lora"
+    lora.mkdir()
+    (lora / "lora.safetensors").write_bytes(b"weights")
+    with pytest.raises(UserError, match=r"does not hold all of ours: there is no model_index\.json"):
+        kept.import_files("ours", [lora])
     assert not kept.folder_of("ours").exists()
     certain(pipeline()["unet/diffusion_pytorch_model.fp16.safetensors"])
     assert set(kept.import_files("ours", [brought])) == CHOSEN

@@ -109,7 +109,7 @@ class ModelRow(Gtk.Box):
         super().__init__(spacing=12, margin_start=12)
         self._model, self._tasks, self._changed = model, tasks, changed
         self._coming: Fetch | None = None
-        self._removing = False
+        self._removing = self._folder_offered = False
         self._add_texts()
         self._add_buttons()
 
@@ -181,27 +181,27 @@ class ModelRow(Gtk.Box):
             self._by_hand.set_text(_by_hand(local=local), details=translated(model.by_hand))
         else:
             self._by_hand.set_text(translated(model.lacks))
-        self._own_files.set_visible(by_hand)
         self._page.set_visible(bool(model.page))
-        self._folder_button.set_visible(local)
+        self._folder_offered = by_hand and local
         self._show_buttons()
 
     def _show_buttons(self) -> None:
         """Show the button that does something now; it gets the focus of one that does nothing any more."""
-        installed = self._model.installed
+        model, idle = self._model, not self.fetching
+        by_hand = not model.installed and bool(model.by_hand)
         shown = {
-            self._cancel_button: self.fetching,
-            self._get_button: not self.fetching
-            and not is_ready(self._model)
-            and (installed or not self._model.by_hand),
-            self._remove_button: not self.fetching and installed and self._model.size > 0,
+            self._cancel_button: not idle,
+            self._get_button: idle and not is_ready(model) and not by_hand,
+            self._remove_button: idle and model.installed and model.size > 0,
+            self._folder_button: idle and self._folder_offered,
         }
-        focused = any(button.has_focus() for button in shown)
+        focused = any(button.is_focus() for button in shown)
         for button, visible in shown.items():
             button.set_visible(visible)
             if visible and focused:
                 button.grab_focus()
-        self._line.set_visible(self.fetching)
+        self._own_files.set_visible(idle and by_hand)
+        self._line.set_visible(not idle)
 
     # -- downloading
 

@@ -136,7 +136,7 @@ class ModelOffer(Gtk.Box):
 
     def _show_page(self, page: Gtk.Box, button: Gtk.Button) -> None:
         """Show a page; its button gets the focus of the one before."""
-        focused = any(each.has_focus() for each in (self._get, self._cancel))
+        focused = any(each.is_focus() for each in (self._get, self._cancel))
         self._stack.set_visible_child(page)
         if focused:
             button.grab_focus()

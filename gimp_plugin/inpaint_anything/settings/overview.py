@@ -84,7 +84,6 @@ class JobRow(Gtk.Box):
         self._icon, self._works = Gtk.Image(valign=Gtk.Align.START), label()
         self.offer = offer
         self._use = label(margin_start=22, no_show_all=True)
-        self._use.get_style_context().add_class("dim-label")
         below = column(row(self._icon, self._works), self.offer, self._use, margin_start=12)
         for widget in (heading(title), below):
             self.pack_start(widget, expand=False, fill=False, padding=0)
