@@ -139,7 +139,7 @@ class Watch:
         limit = time.monotonic() + seconds
         while not happened():
             if time.monotonic() > limit:
-                raise TimeoutError(self._dialog.window.message.get_text())
+                raise TimeoutError(self._dialog.window.notice.text)
             Gtk.main_iteration_do(True)
 
     def rest(self, seconds: float) -> None:

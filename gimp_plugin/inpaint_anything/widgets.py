@@ -98,6 +98,11 @@ class ErrorNotice(Gtk.Box):
         for widget in (first, sentence, self._icon, self._label, self._details):
             widget.show()
 
+    @property
+    def text(self) -> str:
+        """The sentence that is shown; "" for none."""
+        return self._label.get_text()
+
     def set_text(self, text: str, icon: str = INFORMATION, *, details: str = "") -> None:
         """Show a sentence; "" for none.  details: what is shown to those who want to know."""
         self._show(text, icon, details)

@@ -130,7 +130,7 @@ def attempt(run: int, index: int, name: str, annotation: Annotation = ONE, *, co
     return Attempt(run=run, index=index, job=Job.REMOVE, annotation=annotation, result=Result(name), picture=picture)
 
 
-EMPTY = DialogState(job=Job.REMOVE, options=OPTIONS, encoded=True)
+EMPTY = DialogState(job=Job.REMOVE, options=OPTIONS, encoded=True, models_requested=True)
 ASKED = replace(EMPTY, annotation=ONE, past=(NOTHING,), asked=query(FIRST), waiting=True)
 FINAL = ("one", "two", "three")
 OTHERS = ("other", "another")
@@ -667,6 +667,12 @@ ANSWERED = {
         {"proposals": FINAL, "asked": None, "waiting": False, "known": ((query(FIRST), FINAL),)},
         (),
     ),
+    "the photo is encoded, and what is offered can be looked for": (
+        replace(EMPTY, encoded=False, models_requested=False),
+        Encoded(),
+        {"encoded": True, "models_requested": True},
+        (RequestModels(),),
+    ),
     "the photo is encoded": (
         replace(EMPTY, encoded=False, status=Progress(0.9, "Looking at the photo")),
         Encoded(),
@@ -785,13 +791,13 @@ SETTINGS = {
         (*asks(FIRST), UpdatePromptHint(), RequestEncoding()),
     ),
     "opened with nothing, for a job that paints": (
-        replace(EMPTY, job=Job.FILL),
+        replace(EMPTY, models_requested=False, job=Job.FILL),
         Opened(),
         {"models_requested": True},
         (UpdatePromptHint(), RequestModels(), RequestEncoding()),
     ),
     "another job": (
-        POINTING,
+        replace(POINTING, models_requested=False),
         JobChanged(Job.FILL, OPTIONS),
         {"job": Job.FILL, **asked(FIRST, Job.FILL), "models_requested": True, "revision": 4},
         (*asks(FIRST, Job.FILL), UpdatePromptHint(), RequestModels()),

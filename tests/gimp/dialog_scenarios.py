@@ -70,7 +70,7 @@ class Opened:
     @property
     def message(self) -> str:
         """What stands below the photo."""
-        return self.dialog.window.message.get_text()
+        return self.dialog.window.notice.text
 
     def click(self) -> None:
         self.dialog.dispatch(self.events.Clicked(*ROCKET, on_object=True))

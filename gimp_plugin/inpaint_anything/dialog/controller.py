@@ -30,6 +30,7 @@ from ..requests.background import BackgroundTasks, internal_error
 from ..requests.job_run import JobRun
 from ..requests.job_steps import PhotoJob, encode_request, preview_request
 from ..requests.worker import RequestWorker
+from ..settings.model_offer import ModelOffer
 from ..widgets import confirmed
 from . import events
 from .annotation import Annotation, ClickHistory
@@ -104,6 +105,7 @@ class Dialog:
         self._proxy = proxy_picture(self._photo)
         self._source = settings.source
         self._ready = _ready_mask(target)
+        self._models: ModelList | None = None
         self._tasks = BackgroundTasks(lambda error: self.dispatch(events.Failed(error)))
         self._worker = RequestWorker(self._tasks)
         self._run: JobRun | None = None
@@ -113,6 +115,7 @@ class Dialog:
             job_settings.write(settings if name == job else last_settings.last(name), config)
             config.set_property("source", settings.source.value)
         self.view = View(self._photo.width, self._photo.height, self._proxy, self._detail())
+        self._offer = ModelOffer(self._tasks, self._models_changed)
         self.window = self._make_window()
         if is_edit:
             self._fix_what_is_edited()
@@ -141,8 +144,10 @@ class Dialog:
         window = Window(
             self.view,
             {name: Panel(name, config, entered) for name, config in self._configs.items()},
-            lambda choice: thumbnail(self._photo, self._proxy, choice),
-            self.dispatch,
+            self._offer,
+            thumbnail=lambda choice: thumbnail(self._photo, self._proxy, choice),
+            dispatch=self.dispatch,
+            show_settings=self._show_models,
         )
         for panel in window.panels.values():
             panel.show_size((self._photo.width, self._photo.height))
@@ -198,7 +203,6 @@ class Dialog:
         window.connect("response", self._responded)
         window.connect("delete-event", self._deleted)
         window.stop.connect("clicked", lambda _button: self.dispatch(events.StopPressed()))
-        window.get_models.connect("clicked", lambda _button: self._show_models())
         for job, button in window.jobs.items():
             button.connect("toggled", self._job_toggled, job)
         for config in self._configs.values():
@@ -251,6 +255,7 @@ class Dialog:
     def _job_toggled(self, button: Gtk.RadioButton, job: Job) -> None:
         if button.get_active():
             self.dispatch(events.JobChanged(job, self._settings(job).mask_options))
+            self._offer_models()
 
     def _setting_changed(self, name: str) -> None:
         if name == "source":
@@ -261,12 +266,20 @@ class Dialog:
             for config in self._configs.values():
                 config.set_property("source", source.value)
         self.dispatch(events.SettingChanged(name, self._settings(self.state.job).mask_options))
+        if name == "background":
+            self._offer_models()
 
     def _show_models(self) -> None:
         from ..settings import dialog
 
         dialog.show(self.window)
+        self._models_changed()
+
+    def _models_changed(self) -> None:
+        """Go on with what is there now."""
+        self._ask_for_models()
         self.dispatch(events.ModelsChanged())
+        self.dispatch(events.RetryPressed())  # what was asked for, if it has failed
 
     def _confirm_close(self, command: events.ConfirmClose) -> None:
         self._tasks.post(self._ask_whether_to_close, command)  # while it is asked, jobs go on and are shown
@@ -322,7 +335,12 @@ class Dialog:
         self._worker.ask(encode_request(self._photo), answered, self._failed, progress=self._progressed)
 
     def _request_models(self, _command: events.RequestModels) -> None:
+        self._ask_for_models()
+
+    def _ask_for_models(self) -> None:
         def answered(models: ModelList) -> None:
+            self._models = models
+            self._offer_models()
             names = [model.name for model in models.models if model.installed and model.job == Job.FILL]
             for panel in self.window.panels.values():
                 panel.offer_models(names)
@@ -332,6 +350,15 @@ class Dialog:
                 replacing.set_property("background", BackgroundKind.BLUR.value)  # which needs no model
 
         self._tasks.run(lambda: connection.ask(ListModels()), answered)
+
+    def _offer_models(self) -> None:
+        """Offer what the job lacks, or would do better with."""
+        settings = self._settings(self.state.job)
+        needs_none = settings.job == Job.REPLACE and not settings.paints
+        if self._models and not needs_none:
+            self._offer.offer(settings.job, self._models, needed=False)
+        elif not self._offer.fetching:
+            self._offer.hide()
 
     def _request_proposals(self, command: events.RequestProposals) -> None:
         query = command.query
@@ -414,6 +441,7 @@ class Dialog:
 
     def _close(self, _command: events.Close) -> None:
         self._prompt_hint.stop()
+        self._offer.close()
         self._worker.close()
         self._tasks.close()
         self._photo.release()

@@ -20,7 +20,7 @@ SLOT = "prompt-hint"
 
 
 class PromptHint:
-    """Asks the server for the expanded prompt and shows it in the job's panel, with a button where a model lacks."""
+    """Asks the server for the expanded prompt and shows it in the job's panel."""
 
     def __init__(self, worker: RequestWorker, window: Window, photo: Callable[[], PhotoLayer]) -> None:
         """photo: gives the one that is shown."""
@@ -41,21 +41,18 @@ class PromptHint:
     def _update(self, read_settings: Callable[[], JobSettings]) -> bool:
         self._timer = 0
         settings = read_settings()
-        label, get_models = self._window.panels[settings.job].prompt_hint, self._window.get_models
+        label = self._window.panels[settings.job].prompt_hint
         if label is None or not settings.paints:
             self._worker.cancel(SLOT)
-            get_models.hide()
             return GLib.SOURCE_REMOVE
 
         def answered(expanded: ExpandedPrompt, _frames: list[bytes]) -> None:
             label.set_text(_as_text(expanded, settings))
-            get_models.hide()
 
         def failed(error: UserError) -> None:
-            # The button says what to do better than the command for a terminal.
+            # What is offered says what to do better than the command for a terminal.
             no_model = error.code == ErrorCode.NO_MODEL
             label.set_text(translated(error.sentence) if no_model else in_words(error))
-            get_models.set_visible(no_model)
 
         self._worker.ask(expand_request(self._photo(), settings), answered, failed, slot=SLOT)
         return GLib.SOURCE_REMOVE

@@ -278,8 +278,9 @@ def _setting_changed(state: DialogState, event: SettingChanged) -> Step:
 
 
 def _with_models(state: DialogState) -> Step:
-    """With the list of models asked for, where the job's settings need it for the first time."""
-    if state.models_requested or state.job not in PAINTING_JOBS:
+    """With the list of models asked for, once: when the job's settings need it or, for what is offered, when the photo
+    is encoded, which comes first."""
+    if state.models_requested or not (state.encoded or state.job in PAINTING_JOBS):
         return state, ()
     return replace(state, models_requested=True), (RequestModels(),)
 
@@ -574,7 +575,7 @@ def _inserted(state: DialogState, event: Inserted) -> Step:
 
 
 def _encoded(state: DialogState, event: Encoded) -> Step:
-    return _cleared(replace(state, encoded=True)), ()
+    return _with_models(_cleared(replace(state, encoded=True)))
 
 
 def _progress_arrived(state: DialogState, event: ProgressArrived) -> Step:

@@ -18,11 +18,11 @@ from inference_server.shared.geometry import Box  # noqa: E402
 from inference_server.shared.messages import Job  # noqa: E402
 from inference_server.shared.text import tr  # noqa: E402
 
-from ..i18n import _, in_words, time_left, translated  # noqa: E402
+from ..i18n import _, time_left, translated  # noqa: E402
 from ..photo_view.scene import MaskShape, PlacedClick  # noqa: E402
 from ..photo_view.view import View  # noqa: E402
 from ..requests.job_steps import WORKING  # noqa: E402
-from ..widgets import label, named  # noqa: E402
+from ..widgets import ErrorNotice, named  # noqa: E402
 from . import events  # noqa: E402
 from .annotation import Click  # noqa: E402
 from .objects_row import ObjectsRow  # noqa: E402
@@ -64,11 +64,22 @@ class Window(GimpUi.Dialog):
     that other programs can read, tests among them.
     """
 
-    def __init__(self, view: View, panels: Mapping[Job, Panel], thumbnail: Thumbnail, dispatch: Dispatch):
-        """thumbnail(choice): a small picture of a proposal or a result.  dispatch: called with what is wanted."""
+    def __init__(
+        self,
+        view: View,
+        panels: Mapping[Job, Panel],
+        offer: Gtk.Widget,
+        *,
+        thumbnail: Thumbnail,
+        dispatch: Dispatch,
+        show_settings: Callable[[], None],
+    ) -> None:
+        """offer: offers models for the job.  thumbnail(choice): a small picture of a proposal or a result.  dispatch:
+        called with what is wanted.  show_settings: called when somebody wants to see them."""
         super().__init__(title=_("Inpaint Anything"), role=ROLE)
         self.view, self.panels = view, panels
-        self._thumbnail, self._dispatch = thumbnail, dispatch
+        self._thumbnail, self._dispatch, self._show_settings = thumbnail, dispatch, show_settings
+        self._offer = offer
         self._state: DialogState | None = None
         self._started = 0.0  # when the job was, time.monotonic()
         self._ends = math.inf  # when it will have ended, as far as is known: what is said of that never rises
@@ -96,12 +107,11 @@ class Window(GimpUi.Dialog):
         self._remove_result = Gtk.Button(label=_("Remove this result"))
         self._remove_result.connect("clicked", lambda _button: self._remove_chosen())
         named(self._choices, _("What may be meant"))
-        self.get_models = Gtk.Button(label=_("Get a model…"), halign=Gtk.Align.START)
         self._bar = Gtk.ProgressBar(show_text=True, ellipsize=Pango.EllipsizeMode.END, valign=Gtk.Align.CENTER)
-        self.message = label(selectable=True, can_focus=False)
+        self.notice = ErrorNotice()
         self.stop = Gtk.Button(label=_("Stop (Esc)"))
         self._status = Gtk.Stack()  # as high as the higher of the two, so that the photo stays where it is
-        self._status.add(self.message)
+        self._status.add(self.notice)
         self._status.add(self._bar)
         middle = Gtk.Box(spacing=12)
         middle.pack_start(self._toolbar, expand=False, fill=False, padding=0)
@@ -113,12 +123,10 @@ class Window(GimpUi.Dialog):
         area.pack_start(self._status_row(), expand=False, fill=False, padding=0)
         area.show_all()
         self.stop.hide()
-        self.get_models.hide()
 
     def _settings_side(self) -> Gtk.Widget:
         jobs = _linked(*self.jobs.values(), expand=True)
         settings = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12, border_width=2)
-        settings.pack_start(self.get_models, expand=False, fill=False, padding=0)
         for panel in self.panels.values():
             panel.set_no_show_all(True)  # it shows the rows that are needed itself
             settings.pack_start(panel, expand=False, fill=False, padding=0)
@@ -128,6 +136,7 @@ class Window(GimpUi.Dialog):
         scrolled.add(settings)
         side = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12, hexpand=False)  # what is left is the photo's
         side.pack_start(jobs, expand=False, fill=False, padding=0)
+        side.pack_start(self._offer, expand=False, fill=False, padding=0)
         side.pack_start(self._objects_or_results(), expand=False, fill=False, padding=0)
         side.pack_start(self._choices_row(), expand=False, fill=False, padding=0)
         side.pack_start(scrolled, expand=True, fill=True, padding=0)
@@ -218,13 +227,16 @@ class Window(GimpUi.Dialog):
                 self._draw_progress(state, share, message)
                 return
             case UserError() as error:
-                text = in_words(error)
+                retry = self._retry if state.can_retry else None
+                self.notice.set_error(error, retry=retry, settings=self._show_settings if state.can_retry else None)
             case Hint() as hint:
-                text = HINTS[hint]
+                self.notice.set_text(HINTS[hint])
             case _:
-                text = ""
-        self.message.set_text(text)
-        self._status.set_visible_child(self.message)
+                self.notice.set_text("")
+        self._status.set_visible_child(self.notice)
+
+    def _retry(self) -> None:
+        self._dispatch(events.RetryPressed())
 
     def _draw_progress(self, state: DialogState, share: float | None, message: str) -> None:
         text, left = translated(message) if message else WORKING[state.job], ""
