@@ -12,7 +12,6 @@ from gi.repository import Gimp, GimpUi, GObject, Gtk  # noqa: E402  gi wants the
 
 from inference_server.shared.geometry import Size, default_feather, default_grow  # noqa: E402
 from inference_server.shared.messages import Job  # noqa: E402
-from inference_server.shared.text import tr  # noqa: E402
 
 from .. import arguments  # noqa: E402
 from ..i18n import _  # noqa: E402
@@ -47,7 +46,7 @@ class Panel(Gtk.Box):
         self.more.add(self._grids[1])
         self.pack_start(self._grids[0], expand=False, fill=False, padding=0)
         self.pack_start(self.more, expand=False, fill=False, padding=0)
-        self._automatic: dict[str, Gtk.CheckButton] = {}
+        self._automatic: dict[str, AutomaticNumber] = {}
         self._config, self._enter = config, enter
         self._rows: dict[str, tuple[Gtk.Widget, ...]] = {}
         self.prompt_hint: Gtk.Label | None = None
@@ -75,11 +74,11 @@ class Panel(Gtk.Box):
             widget.set_sensitive(False)
 
     def show_size(self, size: Size) -> None:
-        """Say which amounts suit a photo of this (width, height)."""
+        """Show which amounts suit a photo of this (width, height), where they are automatic."""
         grow = default_grow(*size)
         for name, amount in (("grow", grow), ("feather", default_feather(grow))):
             if name in self._automatic:
-                self._automatic[name].set_label(tr(_("automatic ({amount} px)"), amount=amount))
+                self._automatic[name].show_amount(amount)
 
     # -- rows
 
@@ -143,39 +142,12 @@ class Panel(Gtk.Box):
 
     def _number(self, setting: Any) -> Gtk.Widget:
         """setting: the spec of an int, which has limits."""
-        automatic = setting.minimum == arguments.AUTOMATIC
-        lowest = 0 if automatic else setting.minimum
-        adjustment = Gtk.Adjustment(lower=lowest, upper=setting.maximum, step_increment=1, page_increment=10)
-        number = Gtk.SpinButton(adjustment=adjustment, numeric=True, width_chars=5)
-        if automatic:
-            return self._automatic_number(setting, adjustment, number)
+        if setting.minimum == arguments.AUTOMATIC:
+            self._automatic[setting.name] = AutomaticNumber(self._config, setting)
+            return self._automatic[setting.name]
+        adjustment, number = _number_field(setting.minimum, setting.maximum)
         self._config.bind_property(setting.name, adjustment, "value", BIND)
         return number
-
-    def _automatic_number(self, setting: Any, adjustment: Gtk.Adjustment, number: Gtk.SpinButton) -> Gtk.Widget:
-        """A number with a check button “automatic”, which says more than -1; writing a number unchecks it."""
-        before = self._config.get_property(setting.name)
-        adjustment.set_value(FIRST_AMOUNT if before == arguments.AUTOMATIC else before)
-        check = Gtk.CheckButton(label=_("automatic"), active=before == arguments.AUTOMATIC, visible=True)
-
-        def store(*_args: object) -> None:
-            amount = arguments.AUTOMATIC if check.get_active() else int(adjustment.get_value())
-            if amount != self._config.get_property(setting.name):
-                self._config.set_property(setting.name, amount)
-
-        def store_number(*_args: object) -> None:
-            check.set_active(False)
-            store()
-
-        self._automatic[setting.name] = check
-        check.connect("toggled", store)
-        adjustment.connect("value-changed", store_number)
-        row = Gtk.Box(spacing=6)
-        row.pack_start(number, expand=True, fill=True, padding=0)
-        row.pack_start(check, expand=False, fill=False, padding=0)
-        number.set_visible(True)
-        number.get_accessible().set_name(setting.nick.replace("_", ""))
-        return row
 
     def _file_button(self, name: str) -> Gtk.Widget:
         config = self._config
@@ -206,3 +178,55 @@ class Panel(Gtk.Box):
         for name in every & self._rows.keys():
             for widget in self._rows[name]:
                 widget.set_visible(name in needed)
+
+
+class AutomaticNumber(Gtk.Box):
+    """A number with a check button “automatic”, which says more than -1; writing a number unchecks it.
+
+    While it is checked, the number is the one in force.
+    """
+
+    def __init__(self, config: Gimp.ProcedureConfig, setting: Any) -> None:
+        """setting: the spec of an int, which has limits."""
+        super().__init__(spacing=6)
+        self._config, self._name = config, setting.name
+        self._in_force = FIRST_AMOUNT
+        self._showing = False  # the number in force, so that nobody has written one
+        before = config.get_property(setting.name)
+        automatic = before == arguments.AUTOMATIC
+        self._adjustment, number = _number_field(0, setting.maximum)
+        self._adjustment.set_value(FIRST_AMOUNT if automatic else before)
+        self._check = Gtk.CheckButton(label=_("automatic"), active=automatic, visible=True)
+        self._check.connect("toggled", self._toggled)
+        self._adjustment.connect("value-changed", self._written)
+        self.pack_start(number, expand=True, fill=True, padding=0)
+        self.pack_start(self._check, expand=False, fill=False, padding=0)
+        number.set_visible(True)
+        number.get_accessible().set_name(setting.nick.replace("_", ""))
+
+    def show_amount(self, in_force: int) -> None:
+        """in_force: the number that counts while it is automatic."""
+        self._in_force = in_force
+        if self._check.get_active():
+            self._showing = True
+            self._adjustment.set_value(in_force)
+            self._showing = False
+
+    def _toggled(self, _check: Gtk.CheckButton) -> None:
+        self.show_amount(self._in_force)
+        self._store()
+
+    def _written(self, _adjustment: Gtk.Adjustment) -> None:
+        if not self._showing:
+            self._check.set_active(False)
+            self._store()
+
+    def _store(self) -> None:
+        amount = arguments.AUTOMATIC if self._check.get_active() else int(self._adjustment.get_value())
+        if amount != self._config.get_property(self._name):
+            self._config.set_property(self._name, amount)
+
+
+def _number_field(lowest: int, highest: int) -> tuple[Gtk.Adjustment, Gtk.SpinButton]:
+    adjustment = Gtk.Adjustment(lower=lowest, upper=highest, step_increment=1, page_increment=10)
+    return adjustment, Gtk.SpinButton(adjustment=adjustment, numeric=True, width_chars=5)

@@ -22,7 +22,7 @@ from ..i18n import _, time_left, translated  # noqa: E402
 from ..photo_view.scene import MaskShape, PlacedClick  # noqa: E402
 from ..photo_view.view import View  # noqa: E402
 from ..requests.job_steps import WORKING  # noqa: E402
-from ..widgets import ErrorNotice, named  # noqa: E402
+from ..widgets import ErrorNotice, named, row  # noqa: E402
 from . import events  # noqa: E402
 from .annotation import Click  # noqa: E402
 from .objects_row import ObjectsRow  # noqa: E402
@@ -104,14 +104,15 @@ class Window(GimpUi.Dialog):
         self._toolbar = Toolbar(self._dispatch)
         self._objects = ObjectsRow(self._dispatch)
         self._choices = Gtk.Box(spacing=GAP, homogeneous=True)
-        self._remove_result = Gtk.Button(label=_("Remove this result"))
+        self._remove_result = Gtk.Button(label=_("Remove this result"), valign=Gtk.Align.START)
         self._remove_result.connect("clicked", lambda _button: self._remove_chosen())
         named(self._choices, _("What may be meant"))
         self._bar = Gtk.ProgressBar(show_text=True, ellipsize=Pango.EllipsizeMode.END, valign=Gtk.Align.CENTER)
         self.notice = ErrorNotice()
         self.stop = Gtk.Button(label=_("Stop (Esc)"))
         self._status = Gtk.Stack()  # as high as the higher of the two, so that the photo stays where it is
-        self._status.add(self.notice)
+        self._said = row(self.notice)  # a stack shows nothing that is hidden, as an empty notice is
+        self._status.add(self._said)
         self._status.add(self._bar)
         middle = Gtk.Box(spacing=12)
         middle.pack_start(self._toolbar, expand=False, fill=False, padding=0)
@@ -233,7 +234,7 @@ class Window(GimpUi.Dialog):
                 self.notice.set_text(HINTS[hint])
             case _:
                 self.notice.set_text("")
-        self._status.set_visible_child(self.notice)
+        self._status.set_visible_child(self._said)
 
     def _retry(self) -> None:
         self._dispatch(events.RetryPressed())
