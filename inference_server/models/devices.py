@@ -5,7 +5,10 @@ python -m inference_server.models.devices      prints it for a program that does
 
 import json
 import os
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+from ..shared.monitor import Monitor
 
 # What Metal lacks runs on the processor.  torch reads this when it is imported.
 os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
@@ -26,6 +29,16 @@ def half(device: str) -> AbstractContextManager[object]:
     if device != "cuda":
         return nullcontext()
     return torch.autocast("cuda", torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16)
+
+
+@contextmanager
+def stoppable(monitor: Monitor) -> Iterator[None]:
+    """Within, a pass of any network ends at its next layer once it is cancelled.  Raises the UserError then."""
+    hook = torch.nn.modules.module.register_module_forward_pre_hook(lambda *_: monitor.check())
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def multiplies_bfloat16(device: str) -> bool:

@@ -168,7 +168,7 @@ class Selector:
         if encoded is None:
             segmenter = self._load(monitor)
             monitor.report(0.1, "Looking at the photo")
-            encoded = self._encoded[key] = EncodedImage(proxy, segmenter.encode(proxy))
+            encoded = self._encoded[key] = EncodedImage(proxy, segmenter.encode(proxy, monitor))
             while len(self._encoded) > 1 and sum(each.nbytes for each in self._encoded.values()) > MEMORY:
                 self._encoded.popitem(last=False)
             monitor.check()

@@ -21,16 +21,19 @@ class Connections:
         self._open: set[int] = set()
         self._most = most()
 
-    def take_events(self) -> None:
-        """Take note of connections that were made and ended."""
+    def take_events(self) -> bool:
+        """Take note of connections that were made and ended.  Returns whether one has ended."""
+        has_ended = False
         while self.events.poll(0):
             event = recv_monitor_message(self.events)
             if event["event"] == zmq.EVENT_DISCONNECTED:
                 self._open.discard(event["value"])
+                has_ended = True
                 continue
             self._open.add(event["value"])
             if len(self._open) > self._most:
                 _end(event["value"])
+        return has_ended
 
     def close(self) -> None:
         """End watching."""

@@ -106,7 +106,8 @@ class Server:
                 last_use = time.monotonic()
             if self._admission and self._admission.socket in ready:
                 self._admission.answer()
-            self._connections.take_events()
+            if self._connections.take_events():
+                self._report_soon()
             self._take_all(self._inbox, self._forward)
             self._take_all(self._router, self._receive)
             for worker in self._workers:
@@ -285,6 +286,13 @@ class Server:
                 if not self._send(request.sender.client, request.envelope.request_id, news) or not listed:
                     log.info("a client left; its job is cancelled")
                     worker.cancel(request)
+
+    def _report_soon(self) -> None:
+        """Have each client hear of its request at the next tick, as one of them may be gone."""
+        due = time.monotonic() - REPORT_SECONDS + TICK_MS / 1000
+        for worker in self._workers:
+            for request in worker.unfinished:
+                request.reported = min(request.reported, due)
 
     def _send(self, client: bytes, request_id: str, message: messages.Message) -> bool:
         """Send a message of the server's own.  Returns whether the client is still there."""

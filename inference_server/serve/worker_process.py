@@ -26,6 +26,7 @@ from .failures import failure, internal_error, no_memory_error
 
 log = logging.getLogger("inference_server")
 
+YIELDING = 5  # so that the server answers, and GIMP draws, while all cores work
 PROGRESS_SECONDS = 0.1  # between two reports, at least
 
 Answer = tuple[messages.Message, list[bytes]]
@@ -42,6 +43,8 @@ def run(perform: Perform) -> None:
     os.dup2(nothing, 0)
     os.dup2(2, 1)  # what a library prints must not get between the answers
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the server
+    if os.name == "posix":
+        os.nice(YIELDING)
     _volunteer_for_the_lack_of_memory()
     WorkerProcess(perform, source, sink).work()
 

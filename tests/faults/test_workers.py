@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from inference_server.shared import endpoint, paths, wire
 from inference_server.shared.errors import ErrorCode, UserError
 from inference_server.shared.monitor import Monitor
 
-from ..servers import needs_posix, wait_until
+from ..servers import needs_posix, raw_socket, wait_until
+from . import obedient
 
 
 @needs_posix
@@ -72,3 +74,19 @@ def test_no_process_outlives_its_server(server):
 def is_running(pid: int) -> bool:
     status = Path(f"/proc/{pid}/stat")
     return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+@needs_posix
+def test_the_job_of_a_client_that_has_left_is_given_up_long_before_a_report_is_due(server):
+    server.do("nothing")
+    context, leaver = raw_socket(endpoint.running().address)
+    leaver.send_multipart(wire.encode("1", obedient.order("work 60")))
+    watcher = server.connect()
+    wait_until(lambda: watcher.hello().jobs_waiting == 1)
+    begun = time.monotonic()
+    leaver.close()
+    context.term()
+    wait_until(lambda: watcher.hello().jobs_waiting == 0, seconds=5)
+    assert server.do("nothing") > 0
+    log = (paths.home() / "server.log").read_text()
+    assert "a client left" in log and time.monotonic() - begun < 4

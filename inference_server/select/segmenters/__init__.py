@@ -56,8 +56,11 @@ class Embedding:
 class Segmenter(Protocol):
     """A model that finds objects from points and boxes."""
 
-    def encode(self, image: np.ndarray) -> Embedding:
-        """image: (h, w, 3) uint8 RGB of any size; the model scales it as it was trained to."""
+    def encode(self, image: np.ndarray, monitor: Monitor = UNWATCHED) -> Embedding:
+        """image: (h, w, 3) uint8 RGB of any size; the model scales it as it was trained to.
+
+        Raises UserError soon after it is cancelled.
+        """
 
     def decode(
         self,

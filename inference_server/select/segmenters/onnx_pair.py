@@ -10,6 +10,7 @@ four, and that intermediate result is read.
 """
 
 import os
+import threading
 from pathlib import Path
 
 import cv2
@@ -20,6 +21,7 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read on import; without it, onnxrun
 import onnxruntime
 
 from ...shared.geometry import Box, scaled_size
+from ...shared.monitor import UNWATCHED, Monitor
 from . import Embedding, unreadable_error
 
 MEAN = np.array([123.675, 116.28, 103.53], np.float32)
@@ -27,6 +29,8 @@ STD = np.array([58.395, 57.12, 57.375], np.float32)
 
 INPUTS = {"image_embeddings", "point_coords", "point_labels", "mask_input", "has_mask_input", "orig_im_size"}
 OUTPUTS = ("low_res_masks", "iou_predictions")
+
+POLL = 0.02  # seconds between two checks whether a pass was cancelled
 
 # The operations by which a graph selects one mask of four: none of them computes anything.
 SELECTING = {
@@ -48,7 +52,7 @@ class OnnxPair:
         self._cells = next(tensor.shape[-1] for tensor in decoder.get_inputs() if tensor.name == "mask_input")
         self._side = 4 * self._cells  # SAM's masks have a quarter of its input's resolution
 
-    def encode(self, image: np.ndarray) -> Embedding:
+    def encode(self, image: np.ndarray, monitor: Monitor = UNWATCHED) -> Embedding:
         """image: (h, w, 3) uint8 RGB of any size."""
         height, width = image.shape[:2]
         raw = len(self._picture.shape) == 3
@@ -61,7 +65,7 @@ class OnnxPair:
         padded = np.tile(MEAN, (*shape, 1))  # the mean is 0 once normalised
         padded[:h, :w] = scaled
         picture = padded if raw else ((padded - MEAN) / STD).transpose(2, 0, 1)[None]
-        features = self._encoder.run(None, {self._picture.name: picture})[0]
+        features = _run(self._encoder, {self._picture.name: picture}, monitor)[0]
         cells = scale * self._cells / self._side
         return Embedding(features, (width, height), (cells, cells), features.nbytes)
 
@@ -119,6 +123,29 @@ def load(files: dict[str, Path]) -> OnnxPair:
             files["encoder.onnx"].parent, "SAM in two ONNX graphs", error, "onnx onnxruntime"
         ) from None
     return OnnxPair(encoder, decoder, outputs)
+
+
+def _run(session: onnxruntime.InferenceSession, feed: dict[str, np.ndarray], monitor: Monitor) -> list[np.ndarray]:
+    """All outputs of a pass, which ends at its next operation once it is cancelled.  Raises the UserError then."""
+    options, ended = onnxruntime.RunOptions(), threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(POLL):
+            if monitor.is_cancelled():
+                options.terminate = True
+                return
+
+    watching = threading.Thread(target=watch, daemon=True)
+    watching.start()
+    try:
+        outputs: list[np.ndarray] = session.run(None, feed, options)
+    except Exception:  # onnxruntime's own, of which none is for a pass that was ended
+        monitor.check()
+        raise
+    finally:
+        ended.set()
+        watching.join()
+    return outputs
 
 
 def _threads() -> int:

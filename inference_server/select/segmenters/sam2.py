@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from transformers import Sam2Model
 
-from ...models.devices import best, half
+from ...models.devices import best, half, stoppable
 from ...shared.geometry import Box
+from ...shared.monitor import UNWATCHED, Monitor
 from . import Embedding
 from .pixels import squashed
 from .pretrained import read
@@ -30,11 +31,11 @@ class Sam2:
         self._cells = model.prompt_encoder.mask_input_size[0]
 
     @torch.inference_mode()
-    def encode(self, image: np.ndarray) -> Embedding:
+    def encode(self, image: np.ndarray, monitor: Monitor = UNWATCHED) -> Embedding:
         """image: (h, w, 3) uint8 RGB, which is scaled to a square (1024)."""
         height, width = image.shape[:2]
         picture = squashed(image, self._side, MEAN, STD, self._device)
-        with half(self._device):
+        with half(self._device), stoppable(monitor):
             features = [level.float() for level in self._model.get_image_embeddings(picture)]
         cells = self._cells / width, self._cells / height
         return Embedding(features, (width, height), cells, sum(level.nbytes for level in features))

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from transformers import CLIPTokenizer, Sam3Model
 
-from ...models.devices import best, half
+from ...models.devices import best, half, stoppable
+from ...shared.monitor import UNWATCHED, Monitor
 from . import Embedding, unreadable_error
 from .pixels import squashed
 from .pretrained import read
@@ -31,10 +32,10 @@ class Sam3:
         self._cells = model.config.vision_config.backbone_feature_sizes[0][0]
 
     @torch.inference_mode()
-    def encode(self, image: np.ndarray) -> Embedding:
+    def encode(self, image: np.ndarray, monitor: Monitor = UNWATCHED) -> Embedding:
         """image: (h, w, 3) uint8 RGB, which is scaled to a square (1008)."""
         height, width = image.shape[:2]
-        with half(self._device):
+        with half(self._device), stoppable(monitor):
             encoded = self._model.get_vision_features(squashed(image, self._side, MEAN, STD, self._device))
         # Only what `find` reads is kept: three levels, and the position encoding of the coarsest of them.
         levels = [level.float() for level in encoded.fpn_hidden_states[:-1]]

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from ...models.devices import best, half
+from ...models.devices import best, half, stoppable
 from ...shared.geometry import Box
+from ...shared.monitor import UNWATCHED, Monitor
 from . import Embedding, unreadable_error
 from .pixels import scaled
 
@@ -31,12 +32,12 @@ class SamVit:
         self._cells = 4 * sam.prompt_encoder.image_embedding_size[0]
 
     @torch.inference_mode()
-    def encode(self, image: np.ndarray) -> Embedding:
+    def encode(self, image: np.ndarray, monitor: Monitor = UNWATCHED) -> Embedding:
         """image: (h, w, 3) uint8 RGB; its long side is scaled to the model's (1024) and the rest padded."""
         height, width = image.shape[:2]
         h, w = (max(1, int(n * self._side / max(height, width) + 0.5)) for n in (height, width))
         picture = self._sam.preprocess(scaled(image, h, w).to(self._device))
-        with half(self._device):
+        with half(self._device), stoppable(monitor):
             features = self._sam.image_encoder(picture).float()
         cells = w / width * self._cells / self._side, h / height * self._cells / self._side
         return Embedding(features, (width, height), cells, features.nbytes)
