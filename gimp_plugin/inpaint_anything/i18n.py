@@ -48,10 +48,28 @@ def time_left(seconds: float) -> str:
     """That work will go on for so long, as precisely as that can be known."""
     from inference_server.shared.text import Translatable
 
-    if seconds < 60:
-        count = max(1, round(seconds / 5) * 5 if seconds > 10 else round(seconds))
-        text = ngettext("about {count} second left", "about {count} seconds left", count)
-    else:
-        count = round(seconds / 60)
+    count, minutes = _rounded(seconds)
+    if minutes:
         text = ngettext("about {count} minute left", "about {count} minutes left", count)
+    else:
+        text = ngettext("about {count} second left", "about {count} seconds left", count)
     return Translatable(text, {"count": count})
+
+
+def time_taken(seconds: float) -> str:
+    """That work took so long."""
+    from inference_server.shared.text import Translatable
+
+    count, minutes = _rounded(seconds)
+    if minutes:
+        text = ngettext("{count} minute the last time", "{count} minutes the last time", count)
+    else:
+        text = ngettext("{count} second the last time", "{count} seconds the last time", count)
+    return Translatable(text, {"count": count})
+
+
+def _rounded(seconds: float) -> tuple[int, bool]:
+    """As many seconds, or minutes, and whether it is minutes."""
+    if seconds >= 60:
+        return round(seconds / 60), True
+    return max(1, round(seconds / 5) * 5 if seconds > 10 else round(seconds)), False

@@ -124,7 +124,7 @@ class Store:
                 tr(
                     "{job} needs the model {model}, which is not installed.",
                     job=Translatable.of(TITLES[job]),
-                    model=self.known(name).short,
+                    model=self.known(name).short or name,
                 ),
                 licence_remedy(self.known(name)) or run(command(f"models fetch {name}")),
             )

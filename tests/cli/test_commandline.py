@@ -210,7 +210,7 @@ def test_a_missing_model_is_named_before_numpy_is_imported(home):
         "sys.exit(status if not {'numpy', 'cv2'} & sys.modules.keys() else 99)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 1 and "Fill needs the model sd15-inpainting, which is not installed" in done.stderr
+    assert done.returncode == 1 and "Fill needs the model Stable Diffusion, which is not installed" in done.stderr
 
 
 def test_a_picture_that_cannot_be_written_is_explained(run, tmp_path, photo):

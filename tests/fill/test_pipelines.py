@@ -185,9 +185,9 @@ def test_a_cut_off_file_is_said(small_models, tmp_path):
 
 def test_what_is_missing_is_said_before_anything_is_loaded(tmp_path):
     store = Store(tmp_path)
-    with pytest.raises(UserError, match=r"Fill needs the model sd15-inpainting, which is not installed. Run: "):
+    with pytest.raises(UserError, match=r"Fill needs the model Stable Diffusion, which is not installed. Run: "):
         demand(store, "fill")
-    with pytest.raises(UserError, match="Replace Background needs the model sdxl-inpainting"):
+    with pytest.raises(UserError, match="Replace Background needs the model Stable Diffusion XL"):
         demand(store, "replace", "sdxl-inpainting")
     with pytest.raises(UserError, match="There is no model nonsense"):
         demand(store, "fill", "nonsense")

@@ -202,7 +202,7 @@ def test_a_missing_model_is_reported_at_once(painting, home, job, capsys):
     """It takes little longer than GIMP takes to run a plug-in at all, however busy the machine is."""
     seen = painting("refused_in", home=home, job=job, times=4)
     stop_server(home)
-    assert "needs the model sd15-inpainting, which is not installed. Run: " in seen["sentence"] and seen["unchanged"]
+    assert "needs the model Stable Diffusion, which is not installed. Run: " in seen["sentence"] and seen["unchanged"]
     nothing, (cold, *warm) = min(seen["nothing"]), seen["seconds"]
     with capsys.disabled():
         print(f"\n{job} without a model: {cold:.3f} s without a server, {min(warm):.3f} s with one; ", end="")

@@ -3,6 +3,7 @@
 Changes nothing in the image itself: what the person has chosen is handed on as an `Outcome`.
 """
 
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,10 +13,11 @@ import gi
 
 from inference_server.shared.errors import UserError, wrong_input
 from inference_server.shared.geometry import Window as PhotoWindow
-from inference_server.shared.messages import Encoded, Job, ListModels, MaskProposals, ModelList, Raster
+from inference_server.shared.messages import Encoded, Job, ListModels, MaskProposals, ModelInfo, ModelList, Raster
+from inference_server.shared.text import tr
 
 from .. import job_settings
-from ..i18n import _
+from ..i18n import _, time_taken, translated
 from ..image import last_settings
 from ..image.layers import JobResult
 from ..image.photo_layer import PhotoLayer
@@ -31,6 +33,7 @@ from ..requests.job_run import JobRun
 from ..requests.job_steps import PhotoJob, encode_request, preview_request
 from ..requests.worker import RequestWorker
 from ..settings.model_offer import ModelOffer
+from ..settings.offers import used
 from ..widgets import confirmed
 from . import events
 from .annotation import Annotation, ClickHistory
@@ -255,7 +258,7 @@ class Dialog:
     def _job_toggled(self, button: Gtk.RadioButton, job: Job) -> None:
         if button.get_active():
             self.dispatch(events.JobChanged(job, self._settings(job).mask_options))
-            self._offer_models()
+            self._show_what_works()
 
     def _setting_changed(self, name: str) -> None:
         if name == "source":
@@ -266,8 +269,8 @@ class Dialog:
             for config in self._configs.values():
                 config.set_property("source", source.value)
         self.dispatch(events.SettingChanged(name, self._settings(self.state.job).mask_options))
-        if name == "background":
-            self._offer_models()
+        if name in ("background", "quality"):
+            self._show_what_works()
 
     def _show_models(self) -> None:
         from ..settings import dialog
@@ -340,7 +343,7 @@ class Dialog:
     def _ask_for_models(self) -> None:
         def answered(models: ModelList) -> None:
             self._models = models
-            self._offer_models()
+            self._show_what_works()
             names = [model.name for model in models.models if model.installed and model.job == Job.FILL]
             for panel in self.window.panels.values():
                 panel.offer_models(names)
@@ -351,14 +354,36 @@ class Dialog:
 
         self._tasks.run(lambda: connection.ask(ListModels()), answered)
 
-    def _offer_models(self) -> None:
-        """Offer what the job lacks, or would do better with."""
+    def _show_what_works(self) -> None:
+        """Offer what the job lacks, or would do better with; say what will do it, and about how long."""
         settings = self._settings(self.state.job)
+        self.window.show_plan(self._plan(settings))
         needs_none = settings.job == Job.REPLACE and not settings.paints
         if self._models and not needs_none:
             self._offer.offer(settings.job, self._models, needed=False)
         elif not self._offer.fetching:
             self._offer.hide()
+
+    def _plan(self, settings: JobSettings) -> str:
+        """Which model does a job, on what, and how long it took the last time; "" for what takes no time."""
+        model = used(settings.job, self._models) if self._models else None
+        if (
+            settings.job == Job.SELECT
+            or self._models is None
+            or model is None
+            or not (settings.paints or settings.job == Job.REMOVE)
+        ):
+            return ""
+        where = self._models.device or _("the processor")
+        plan = tr(_("{model}, on {device}"), model=translated(model.short), device=where)
+        seconds = last_settings.seconds_of(_work(settings, model))
+        return tr("{plan} · {time}", plan=plan, time=time_taken(seconds)) if seconds else plan
+
+    def _keep_seconds(self, settings: JobSettings, seconds: float) -> None:
+        model = used(settings.job, self._models) if self._models else None
+        if model:
+            last_settings.keep_seconds(_work(settings, model), seconds)
+            self._show_what_works()
 
     def _request_proposals(self, command: events.RequestProposals) -> None:
         query = command.query
@@ -397,13 +422,25 @@ class Dialog:
         settings = replace(settings, seed=settings.seed + command.seeds_used)
         self._settings_of_runs[run] = settings
         job = PhotoJob(photo=self._photo, target=self._target(command.annotation), settings=settings)
+        begun, came = time.monotonic(), 0
+
+        def arrived(result: JobResult) -> None:
+            nonlocal came
+            came += 1
+            self.dispatch(events.ResultArrived(run, result))
+
+        def ended(error: UserError | None) -> None:
+            self.dispatch(events.RunEnded(run, error))
+            if came and not error:
+                self._keep_seconds(settings, (time.monotonic() - begun) / came)
+
         self._run = JobRun(
             self._worker,
             job,
-            arrived=lambda result: self.dispatch(events.ResultArrived(run, result)),
+            arrived=arrived,
             preview=preview,
             progress=lambda share, message: self.dispatch(events.RunProgressed(run, share, message)),
-            ended=lambda error: self.dispatch(events.RunEnded(run, error)),
+            ended=ended,
         )
 
     def _cancel_run(self, _command: events.CancelRun) -> None:
@@ -489,6 +526,11 @@ class Dialog:
 
     def _failed(self, error: UserError) -> None:
         self.dispatch(events.Failed(error))
+
+
+def _work(settings: JobSettings, model: ModelInfo) -> str:
+    """The kind of work, as far as it says how long a result takes."""
+    return " ".join([settings.job, model.name, *([settings.quality] if settings.paints else [])])
 
 
 def _ready_mask(target: ObjectTarget | None) -> ObjectTarget | None:

@@ -22,7 +22,7 @@ from ..i18n import _, time_left, translated  # noqa: E402
 from ..photo_view.scene import MaskShape, PlacedClick  # noqa: E402
 from ..photo_view.view import View  # noqa: E402
 from ..requests.job_steps import WORKING  # noqa: E402
-from ..widgets import ErrorNotice, named, row  # noqa: E402
+from ..widgets import ErrorNotice, column, named, row  # noqa: E402
 from . import events  # noqa: E402
 from .annotation import Click  # noqa: E402
 from .objects_row import ObjectsRow  # noqa: E402
@@ -86,6 +86,7 @@ class Window(GimpUi.Dialog):
         self._row_source = 0  # the idle source that will show the row of choices
         self._choice_buttons: list[Gtk.RadioButton] = []
         self._default = 0  # the response of Enter
+        self._plan = ""  # what will do the work, and about how long
         self.set_default_size(WIDTH, HEIGHT)
         preview: Any = self.add_button(_("P_review"), PREVIEW)
         self._preview: Gtk.Button = preview
@@ -188,7 +189,7 @@ class Window(GimpUi.Dialog):
             self._draw_choices_soon()
         elif before and before.chosen != state.chosen:
             self._mark_choice(state.chosen)
-        if changed("status", "phase"):
+        if changed("status", "phase", "annotation"):
             self._draw_status(state)
         self._draw_buttons(state)
         self.hint.set_text(HINTS[state.hint])
@@ -233,8 +234,14 @@ class Window(GimpUi.Dialog):
             case Hint() as hint:
                 self.notice.set_text(HINTS[hint])
             case _:
-                self.notice.set_text("")
+                self.notice.set_text(self._plan if state.can_mark and state.can_apply else "")
         self._status.set_visible_child(self._said)
+
+    def show_plan(self, plan: str) -> None:
+        """What will do the work, and about how long; "" where that is not known."""
+        self._plan = plan
+        if self._state:
+            self._draw_status(self._state)
 
     def _retry(self) -> None:
         self._dispatch(events.RetryPressed())
@@ -293,7 +300,8 @@ class Window(GimpUi.Dialog):
         if state is None or (len(state.choices) < 2 and not state.shows_results):
             return GLib.SOURCE_REMOVE
         for k, choice in enumerate(state.choices):
-            button = _choice_button(next(iter(self._choice_buttons), None), self._thumbnail(choice))
+            first = next(iter(self._choice_buttons), None)
+            button = _choice_button(first, self._thumbnail(choice), _caption(choice, k))
             self._choice_buttons.append(button)
             name = _choice_name(choice, k, len(state.choices))
             named(button, name).set_tooltip_text(name)
@@ -401,11 +409,19 @@ def _job_buttons() -> dict[Job, Gtk.RadioButton]:
     return buttons
 
 
-def _choice_button(group: Gtk.RadioButton | None, picture: cairo.ImageSurface) -> Gtk.RadioButton:
+def _caption(choice: MaskShape | Attempt, k: int) -> str:
+    """What stands below a small picture, number k from 0: masks speak for themselves."""
+    if isinstance(choice, MaskShape):
+        return ""
+    painted = choice.result.painted_with
+    return str(k + 1) if painted is None else tr(_("seed {seed}"), seed=painted.seed)
+
+
+def _choice_button(group: Gtk.RadioButton | None, picture: cairo.ImageSurface, caption: str = "") -> Gtk.RadioButton:
     """A small picture, of which one of a group is chosen."""
     button = Gtk.RadioButton.new_from_widget(group)
     button.set_mode(False)
-    button.set_image(Gtk.Image.new_from_surface(picture))
+    button.add(column(Gtk.Image.new_from_surface(picture), Gtk.Label(label=caption), spacing=0))
     button.show_all()
     return button
 

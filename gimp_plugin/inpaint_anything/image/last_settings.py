@@ -17,7 +17,7 @@ from .. import job_settings
 from ..job_settings import JobSettings
 
 FILE = "inpaint-anything.json"
-WINDOW = "window"
+WINDOW, SECONDS = "window", "seconds"
 
 
 def last(job: Job) -> JobSettings:
@@ -50,6 +50,19 @@ def shows_more() -> bool:
 def keep_window(size: Size, *, shows_more: bool) -> None:
     """Remember the dialog's size, and whether it shows the settings that one seldom changes."""
     _keep(WINDOW, {"size": size, "more": shows_more})
+
+
+def seconds_of(work: str) -> float | None:
+    """How long a result of this kind of work took the last time; None where that is not known."""
+    found = _read().get(SECONDS)
+    seconds = found.get(work) if isinstance(found, dict) else None
+    return float(seconds) if isinstance(seconds, int | float) else None
+
+
+def keep_seconds(work: str, seconds: float) -> None:
+    """Remember how long a result of this kind of work took."""
+    found = _read().get(SECONDS)
+    _keep(SECONDS, {**(found if isinstance(found, dict) else {}), work: round(seconds, 1)})
 
 
 def _keep(name: str, value: object) -> None:
