@@ -16,7 +16,7 @@ from inference_server.shared.geometry import Window as PhotoWindow
 from inference_server.shared.messages import Encoded, Job, ListModels, MaskProposals, ModelInfo, ModelList, Raster
 from inference_server.shared.text import tr
 
-from .. import job_settings
+from .. import help, job_settings
 from ..i18n import _, time_taken, translated
 from ..image import last_settings
 from ..image.layers import JobResult
@@ -212,9 +212,15 @@ class Dialog:
             config.connect("notify", lambda _config, setting: self._setting_changed(setting.name))
 
     def _key_in_window(self, _window: Window, event: Gdk.EventKey) -> bool:
-        if event.keyval != Gdk.KEY_Escape:
-            return False
-        self.dispatch(events.EscapePressed())
+        match event.keyval:
+            case Gdk.KEY_Escape:
+                self.dispatch(events.EscapePressed())
+            case Gdk.KEY_F1:
+                help.show(help.Page(self.state.job.value))
+            case Gdk.KEY_F6:
+                (self.window.jobs[self.state.job] if self.view.is_focus() else self.view).grab_focus()
+            case _:
+                return False
         return True
 
     def _key_in_view(self, _view: View, event: Gdk.EventKey) -> bool:
