@@ -35,9 +35,10 @@ def stopped() -> bool:
 def let_packages_seem_installed(home: Path) -> None:
     """Have the servers of a home, which import from there too, find the packages that painting needs: those that are
     not installed would be got with a model."""
+    contents = {"psutil": "class virtual_memory:\n    total = available = 8 << 30\n"}  # which the list of models asks
     for name in packages.missing(DIFFUSION_PACKAGES):
         (home / name).mkdir()
-        (home / name / "__init__.py").touch()
+        (home / name / "__init__.py").write_text(contents.get(name, ""))
 
 
 def wait_until(happened, seconds: float = 10) -> None:

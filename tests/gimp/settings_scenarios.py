@@ -274,7 +274,8 @@ def files_of_ones_own(opened: Opened, seen: dict, model: str, folder: str, pictu
 
 
 def closed_while_a_model_comes(opened: Opened, seen: dict, model: str, stalls: str) -> Iterator[Condition]:
-    """Close the settings while a model is downloaded: once thinking better of it, then really.
+    """Close the settings while a model is downloaded: once thinking better of it, then really; and between these think
+    better of what would end the download too.
 
     stalls: the file whose download does.
     """
@@ -287,6 +288,13 @@ def closed_while_a_model_comes(opened: Opened, seen: dict, model: str, stalls: s
     opened.press("Escape")
     yield opened.is_in_front
     seen["goes on"] = opened.row(model).fetching
+    yield lambda: opened.settings._runs
+    for keys in ("alt+v", "alt+n"):  # stop the server, use another one
+        opened.press(keys)
+        yield lambda: opened.question("Stop getting models")
+        opened.press("Escape")
+        yield opened.is_in_front
+        seen[keys] = opened.row(model).fetching and not opened.settings._choice.remote
     opened.press("Escape")
     yield lambda: opened.question("Stop getting models")
     opened.press("alt+s")
