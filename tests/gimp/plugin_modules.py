@@ -247,20 +247,27 @@ def disc(width, height, soft=6):
     return bytes(values)
 
 
-def select_as(photo, target, selection=None, masked=False, offset=(0, 0), **preparation):
+def select_as(photo, target, selection=None, masked=False, covered=False, both=False, offset=(0, 0), **preparation):
     """Select an ellipse with one of the targets; a path, and perhaps a rectangle, are selected before.
 
-    masked: whether the layer has a layer mask.  offset: where the layer begins.  wrong: see SELECTED_AS.
+    masked: whether the layer has a layer mask.  covered: whether another layer is visible above it, so that the photo
+    is a copy of what is visible.  both: whether that is selected too.  offset: where the layer begins.  wrong: see
+    SELECTED_AS.
     """
     image, layer = open_photo(photo, **preparation)
     layer.set_offsets(*offset)
     clicks = draw_path(image, [(10, 10)])
+    if covered:
+        text = Gimp.Layer.new(image, "Text", 10, 10, Gimp.ImageType.RGBA_IMAGE, 100, Gimp.LayerMode.NORMAL)
+        image.insert_layer(text, None, 0)
+    image.set_selected_layers(image.get_layers() if both else [layer])
     if selection:
         image.select_rectangle(Gimp.ChannelOps.REPLACE, *selection)
     if masked:
         layer.add_mask(layer.create_mask(Gimp.AddMaskType.WHITE))
     before, untouched, selected = pixels(image.get_selection(), "Y u8"), fingerprint(layer), state(image)
-    there, mask = photo_layer.PhotoLayer.of(image, [layer], Source.LAYER), disc(OBJECT.width, OBJECT.height)
+    there = photo_layer.PhotoLayer.of(image, [layer], Source.VISIBLE if covered else Source.LAYER)
+    mask = disc(OBJECT.width, OBJECT.height)
     try:
         group = do_job(there, "select", window=OBJECT, mask=mask, result_as=target)
     except UserError as error:

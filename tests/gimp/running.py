@@ -13,10 +13,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-# Runs in GIMP: takes tasks from a named pipe, a line of JSON each, until there is an empty line.
+# Runs in GIMP: takes tasks from a named pipe, a line of JSON each, until told to quit.  Where it opens the pipe again
+# before the one who wrote the last line has closed it, there is nothing to read.
 RUNNER = """
 import json, os, traceback
-while line := open(os.environ["GIMP_TASKS"], encoding="utf-8").readline().strip():
+while (line := open(os.environ["GIMP_TASKS"], encoding="utf-8").readline().strip()) != "quit":
+    if not line:
+        continue
     task = json.loads(line)
     names = {"__name__": "inside", "__file__": task["file"]}
     try:
@@ -98,7 +101,7 @@ class RunningGimp:
         if not self.running:
             return
         with contextlib.suppress(GimpFailed):
-            self._send("", time.monotonic() + 10)
+            self._send("quit", time.monotonic() + 10)
         try:
             self._process.wait(20)
         except subprocess.TimeoutExpired:

@@ -199,3 +199,10 @@ def test_a_layer_that_has_a_layer_mask_keeps_it(gimp):
 def test_a_picture_of_several_layers_comes_behind_as_it_looks(gimp, tmp_path, opaque):
     seen = gimp("picture_behind", file=MODULES, picture=str(tmp_path / "two.xcf"), opaque=opaque)
     assert seen == {"channels": 3 if opaque else 4, "size": [640, 427], "differing": 0, "images left": 0}
+
+
+def test_of_several_visible_layers_the_selected_one_gets_the_layer_mask(gimp):
+    seen = gimp("select_as", file=MODULES, target="layer-mask", covered=True)
+    assert seen["wrong"] == 0 and seen["masked"] and seen["unchanged"]
+    seen = gimp("select_as", file=MODULES, target="layer-mask", covered=True, both=True)
+    assert seen["unchanged"] and "It is not clear which layer is to get the layer mask." in seen["sentence"]
