@@ -13,6 +13,7 @@ Needs nothing but Python 3.11.  demo, bench and test unpack a GIMP 3 into your c
 
 import argparse
 import compileall
+import contextlib
 import hashlib
 import io
 import json
@@ -44,7 +45,7 @@ from inference_server.models import packages  # noqa: E402
 from inference_server.models.catalogue import STARTERS  # noqa: E402
 from inference_server.models.store import Store  # noqa: E402
 from inference_server.shared import paths  # noqa: E402
-from inference_server.shared.errors import ErrorCode, UserError, wrong_input  # noqa: E402
+from inference_server.shared.errors import ErrorCode, UserError, file_error, wrong_input  # noqa: E402
 from inference_server.shared.monitor import Monitor  # noqa: E402
 
 PHOTO_PACKAGE, PHOTO = "scikit-image==0.26.0", "skimage/data/rocket.jpg"
@@ -110,20 +111,49 @@ def install(arguments: argparse.Namespace) -> int:
 
 
 def uninstall(_: argparse.Namespace) -> int:
+    """Take away what is ours, and ask before where the private folder holds anything else: it may be somebody's own."""
     home = paths.home()
+    there = sorted(home.iterdir()) if home.is_dir() else []
+    others = paths.foreign(home) if there else []
+    ours = [path for path in there if path not in others]
+    plug_ins = (profile / "plug-ins" / gimp_installs.PLUG_IN for profile in gimp_installs.profiles())
+    doomed = [*(path for path in (*plug_ins, cache()) if path.is_dir()), *ours]
+    if others and doomed and not _agreed(home, others, doomed):
+        print("Nothing was removed.")
+        return 1
     python = venv_python(home / "venv")
     if python.exists():
         run([python, "-m", "inference_server", "stop"], quiet=True)
-    for folder in (
-        *(profile / "plug-ins" / gimp_installs.PLUG_IN for profile in gimp_installs.profiles()),
-        home,
-        cache(),
-    ):
-        if folder.exists():
-            shutil.rmtree(folder)
-            print(f"removed      {folder}")
+    for path in doomed:
+        _remove(path)
+        print(f"removed      {path}")
+    if there and not others and not home.is_symlink():
+        with contextlib.suppress(OSError):  # a server that still leaves has written to it
+            home.rmdir()
     print("Inpaint Anything is gone.  Restart GIMP.")
     return 0
+
+
+def _agreed(home: Path, others: Sequence[Path], doomed: Sequence[Path]) -> bool:
+    """Whether the person wants these to be removed from a folder that holds other things too."""
+    print(f"{home} holds other things too, {others[0].name} for one.  They stay.  These would be removed:")
+    for path in doomed:
+        print(f"    {path}")
+    try:
+        return input("Remove them? [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
+
+
+def _remove(path: Path) -> None:
+    """Delete a file, a folder, or a link without what it leads to.  Raises UserError."""
+    try:
+        if path.is_symlink() or not path.is_dir():
+            path.unlink(missing_ok=True)
+        else:
+            shutil.rmtree(path)
+    except OSError as error:
+        raise file_error(error.filename or path, error) from None
 
 
 def put_plug_in(profile: Path, python: Path, home: Path) -> Path:

@@ -314,6 +314,7 @@ class Engine:
         """
         _check_image(image)
         _check_mask(mask, image)
+        _check_seed(seed)
         mask, alpha = _mask_and_alpha(mask, options, strokes)
         bounds = windows.bounds(alpha)
         if bounds is None or not mask.any():
@@ -434,8 +435,7 @@ class Engine:
 
     def _sampler(self, job: Job, paint: PaintOptions, proxy: np.ndarray, seed: int, monitor: Monitor) -> Sampler:
         """What to paint with.  Other models leave the device where the painter needs their room."""
-        if not 0 <= seed < MOST_SEED:
-            raise wrong_input("The seed must be a whole number from 0 on.")
+        _check_seed(seed)
         prompt = self.expand_prompt(job, proxy, paint)
         place = diffusion.place(self._store, paint.model)
         if self._painter is None or self._painter_place != place:
@@ -486,6 +486,11 @@ def _check_image(image: np.ndarray) -> None:
         raise wrong_input("The image must be an array (height, width, 3 or 4), and not empty.")
     if image.dtype not in (np.uint8, np.uint16, np.float32):
         raise wrong_input(tr("The image must be uint8, uint16 or float32, not {type}.", type=image.dtype))
+
+
+def _check_seed(seed: int) -> None:
+    if not 0 <= seed < MOST_SEED:
+        raise wrong_input("The seed must be a whole number from 0 on.")
 
 
 def _check_mask(mask: np.ndarray, image: np.ndarray) -> None:

@@ -51,7 +51,8 @@ def described(path: str, data: bytes) -> dict:
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     """Answers GET, with Range.  Moods: whole (ignores Range), cut (half, then the end), stall (half, then silence),
-    lie (other bytes of the same number), elsewhere (redirects to another name of this host), or a status.
+    lie (other bytes of the same number), elsewhere (redirects to another name of this host), to ADDRESS (redirects
+    there), or a status.
     """
 
     hub: Hub
@@ -63,6 +64,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         mood = hub.moods[path].pop(0) if hub.moods.get(path) else ""
         if mood.isdigit():
             return self.answer(int(mood), b"")
+        if mood.startswith("to "):
+            return self.answer(302, b"", Location=mood.removeprefix("to "))
         if mood == "elsewhere":
             return self.answer(302, b"", Location=f"http://localhost:{hub.port}/moved{path}")
         if path.startswith("/api/models/"):

@@ -6,15 +6,18 @@ and where the environment is broken.  A command gets its arguments by name; no N
 """
 
 import argparse
+import errno
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from .. import __version__
-from ..shared.errors import UserError
+from ..shared import paths
+from ..shared.errors import UserError, file_error
 from ..shared.messages import Job
 from . import commands, interruptions, key_commands, model_commands, photo_arguments
 
+THE_DISKS = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT)  # faults that are no fault of ours
 Commands = argparse._SubParsersAction  # what argparse gives no public name
 
 
@@ -30,6 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Cancelled.", file=sys.stderr)
         return 130
+    except OSError as error:
+        if error.errno not in THE_DISKS:
+            raise
+        print(file_error(error.filename or paths.home(), error), file=sys.stderr)
+        return 1
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -15,7 +15,7 @@ import tarfile
 import threading
 import time
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -52,6 +52,15 @@ def open_url(url: str, monitor: Monitor = UNWATCHED, start: int = 0) -> "http.cl
     """The response to a GET of `url` from byte `start` on, its body unread.  Raises NetworkError."""
     import urllib.request
 
+    class Redirects(urllib.request.HTTPRedirectHandler):
+        """Follows to where the connection is no less safe."""
+
+        def redirect_request(self, req: urllib.request.Request, *rest: Any) -> urllib.request.Request | None:
+            found = super().redirect_request(req, *rest)
+            if found:
+                _check_scheme(found.full_url, (_origin(req.full_url)[0], "https"))
+            return found
+
     class Token(urllib.request.BaseHandler):
         """Sends $HF_TOKEN to the hub only.  Every redirect passes through here, so none takes it to another host."""
 
@@ -65,8 +74,9 @@ def open_url(url: str, monitor: Monitor = UNWATCHED, start: int = 0) -> "http.cl
 
     if url.startswith(HUB + "/"):
         url = endpoint() + url.removeprefix(HUB)
+    _check_scheme(url, ("http", "https"))
     headers = {"Range": f"bytes={start}-"} if start else {}
-    opener = urllib.request.build_opener(Token())
+    opener = urllib.request.build_opener(Token(), Redirects())
     return cancellable(lambda: opener.open(urllib.request.Request(url, headers=headers), timeout=SILENCE), monitor)
 
 
@@ -195,6 +205,12 @@ def digest(path: Path, like: str = "", monitor: Monitor = UNWATCHED) -> str:
 def matches(path: Path, file: File, monitor: Monitor = UNWATCHED) -> bool:
     """Whether the file at `path` has the size and the digest of `file`."""
     return path.is_file() and path.stat().st_size == file.size and digest(path, file.digest, monitor) == file.digest
+
+
+def _check_scheme(url: str, allowed: Collection[str]) -> None:
+    """Raise NetworkError unless an address has one of these schemes."""
+    if _origin(url)[0] not in allowed:
+        raise NetworkError("it refers to an address that is not safe")
 
 
 def _origin(url: str) -> tuple[str, str]:

@@ -24,7 +24,8 @@ LIST = "files.json"  # in the folder of a model of the hub
 INDEX = "model_index.json"  # a repository with this file is a pipeline of diffusers
 
 # ORG/NAME, or ORG/NAME@REVISION.  The hub allows no "--" in names; here it stands for the "/" in a folder's name.
-REPOSITORY = re.compile(r"(?![^@]*--)\w[\w.-]*/\w[\w.-]*(@\w[\w./-]*)?", re.ASCII)
+LONGEST = 200  # characters of a name, which has to fit into that of a folder
+REPOSITORY = re.compile(rf"(?=.{{3,{LONGEST}}}\Z)(?![^@]*--)\w[\w.-]*/\w[\w.-]*(@\w[\w./-]*)?", re.ASCII)
 # Relative paths of plain names: not hidden, not "..", without backslashes, drives, streams or control characters.
 _PATH = re.compile(r"(?:[A-Za-z0-9_](?:[\w.+-]*[\w+-])?/)*[A-Za-z0-9_](?:[\w.+-]*[\w+-])?", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -130,7 +131,7 @@ def _tree(name: str, revision: str, monitor: Monitor) -> list[File]:
         text, next_url = _read(url, monitor)
         try:
             entries = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             entries = None
         if not isinstance(entries, list):
             raise NetworkError("its answer is not a listing")
@@ -179,7 +180,7 @@ def _index(text: bytes) -> Mapping[str, Any]:
     """The content of `INDEX`.  Raises UserError."""
     try:
         index = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         index = None
     if not isinstance(index, dict):
         sentence = tr("Its {file} cannot be read, so it is no diffusers pipeline.", file=INDEX)
@@ -202,7 +203,7 @@ def read_list(folder: Path) -> tuple[str, tuple[File, ...]] | None:
         content = json.loads((folder / LIST).read_bytes())
         repository = content["repository"]
         entries = [{"type": "file", "path": name, "size": size, "oid": oid} for name, size, oid in content["files"]]
-    except (OSError, ValueError, TypeError, LookupError):
+    except (OSError, ValueError, TypeError, LookupError, RecursionError):
         return None
     if not (isinstance(repository, str) and REPOSITORY.fullmatch(repository) and entries):
         return None

@@ -393,7 +393,7 @@ def _read_stamps(folder: Path) -> dict[str, object]:
     """The stamps of the files in a model's folder by name; None for one that was found damaged."""
     try:
         stamps = json.loads((folder / STAMPS).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return stamps if isinstance(stamps, dict) else {}
 

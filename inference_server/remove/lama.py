@@ -340,6 +340,7 @@ def _read(path: Path) -> State:
 
         with safe_open(path, "pt") as opened:
             return {new: opened.get_tensor(old) for old, new in _generator_names(list(opened.keys()))}
+    _check_archive(path)
     script = _without_code(path)
     # A checkpoint names classes of its trainer, and a script its own: torch would refuse both.
     foreign = torch.serialization.get_unsafe_globals_in_checkpoint(script or path)
@@ -353,6 +354,13 @@ def _read(path: Path) -> State:
         raise LookupError("it holds more than tensors") from None
     found = dict(_tensors(content, ""))
     return {new: found[old] for old, new in _generator_names(list(found))}
+
+
+def _check_archive(path: Path) -> None:
+    """Raise LookupError for an archive that unpacks to more than it holds: torch packs nothing."""
+    with zipfile.ZipFile(path) as archive:
+        if sum(member.file_size for member in archive.infolist()) > path.stat().st_size:
+            raise LookupError("it is packed")
 
 
 def _without_code(path: Path) -> io.BytesIO | None:

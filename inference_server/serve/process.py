@@ -3,10 +3,11 @@
 import logging
 import logging.handlers
 import os
+from pathlib import Path
 from typing import NoReturn
 
 from ..shared import paths, preferences
-from ..shared.errors import UserError
+from ..shared.errors import UserError, file_error
 from . import server
 
 
@@ -16,23 +17,25 @@ def run(address: str | None, idle_seconds: float | None) -> NoReturn:
     address: as in `server.Server`, None for the private one; idle_seconds: after so long without work it leaves, None
     for what the preferences say.  Raises UserError.
     """
-    _start_log()
+    home = paths.private_folder(paths.home())
 
     def idle() -> float:
         return preferences.read().idle_minutes * 60.0 if idle_seconds is None else idle_seconds
 
     try:
+        _start_log(home)
         status = server.run(address, idle)
     except UserError as error:
         logging.getLogger("inference_server").error("not started: %s", error.code)
         raise
+    except OSError as error:
+        raise file_error(error.filename or home, error) from None
     logging.shutdown()
     os._exit(status)  # a download that waits for the network must not keep a stopped server alive
 
 
-def _start_log() -> None:
+def _start_log(home: Path) -> None:
     """Photos' names and prompts are nobody's business: the log holds what was done and how long it took."""
-    home = paths.private_folder(paths.home())
     handler = logging.handlers.RotatingFileHandler(
         home / "server.log", maxBytes=1 << 20, backupCount=1, encoding="utf-8"
     )

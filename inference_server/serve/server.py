@@ -9,13 +9,14 @@ import logging
 import os
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import zmq
 
 from .. import __version__
 from ..shared import endpoint, keys, messages, paths, wire
 from ..shared.endpoint import Endpoint
-from ..shared.errors import ErrorCode, UserError, cancelled_error
+from ..shared.errors import ErrorCode, UserError, cancelled_error, wrong_input
 from ..shared.messages import Cancel, Hello, PreviewMasks, Progress, Request, Stop, Welcome
 from ..shared.text import Translatable, tr
 from . import limits, places
@@ -77,6 +78,7 @@ class Server:
 
     def bind(self) -> Endpoint:
         """Open the socket; returns how this machine's programs reach it.  Raises UserError."""
+        _check_address(self._address)
         server_key = self._require_keys() if self._address.startswith("tcp://") else ""
         self._router.ipv6 = "[" in self._address
         try:
@@ -338,6 +340,32 @@ class Unread:
         return sum(size for _, size in self._sent.get(client, ())) < most
 
 
+def _check_address(address: str) -> None:
+    """Raise UserError where a server at this address would answer just anybody."""
+    scheme, _, path = address.partition("://")
+    if scheme == "tcp":
+        return
+    folder = Path(path).parent
+    if scheme != "ipc" or path.startswith("@") or path == "*" or not folder.is_dir():
+        raise wrong_input(
+            tr("A server cannot be reached safely at {address}.", address=address),
+            "Take tcp://HOST:PORT, or ipc:// and the path of a file in a folder that is yours alone.",
+        )
+    if not paths.is_private(folder):
+        raise wrong_input(
+            tr("Others on this machine could talk to a server at {address}.", address=address),
+            tr("See to it that {folder} is yours alone: chmod 700.", folder=folder),
+        )
+
+
+def _fall_silent() -> None:
+    """Say nothing more to whoever has started this process: libraries' warnings are for nobody, and without an end."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (1, 2):
+        os.dup2(nothing, descriptor)
+    os.close(nothing)
+
+
 def default_address() -> str:
     """A Unix socket in the private folder; loopback TCP where there are none or the folder's path is too long."""
     path = paths.home() / "server.sock"
@@ -372,6 +400,7 @@ def _run_alone(server: Server) -> None:
     reached = server.bind()
     endpoint.publish(reached)
     log.info("version %s answers at %s", __version__, reached.address)
+    _fall_silent()
     try:
         server.serve()
     finally:

@@ -35,6 +35,7 @@ HELLO_SECONDS = 5
 POLL_MS = 10  # how long the server waits at most to hear that a request was cancelled
 SLOWEST = 100_000  # bytes a second that a network takes a request's pixels at, at least
 LEAVING_SECONDS = 3  # a server that leaves, or was killed, may hold its lock for longer than its socket
+MOST_SAID = 1 << 16  # bytes of what a server says that cannot be started
 WHY_MS = 500  # after which no further event tells why a connection has ended
 
 Partial = Callable[[typing.Any, list[bytes]], None]
@@ -258,8 +259,7 @@ def connect_remote(chosen: Preferences) -> Client:
 
 def _start(command: Sequence[str], waiting: Callable[[str], None]) -> Endpoint:
     """Start a server that outlives this process, and wait until it can be reached."""
-    log = paths.private_folder(paths.home()) / "server.start"
-    process = _spawn(command, log)
+    process = _spawn(command, paths.private_folder(paths.home()))
     begun = time.monotonic()
     while time.monotonic() - begun < STARTING_SECONDS:
         waiting("Starting the inference server…")
@@ -270,7 +270,7 @@ def _start(command: Sequence[str], waiting: Callable[[str], None]) -> Endpoint:
         if process.poll():
             raise UserError(
                 ErrorCode.NO_SERVER,
-                tr("The inference server could not be started: {reason}", reason=_last_line(log)),
+                tr("The inference server could not be started: {reason}", reason=_last_line(process)),
                 tr("More about it is in {file}.", file=paths.home() / "server.log"),
             )
         time.sleep(0.02)
@@ -281,19 +281,25 @@ def _start(command: Sequence[str], waiting: Callable[[str], None]) -> Endpoint:
     )
 
 
-def _spawn(command: Sequence[str], log: Path) -> "subprocess.Popen[bytes]":
-    """A process that outlives this one, its output in `log`.  Raises UserError."""
+def _spawn(command: Sequence[str], home: Path) -> "subprocess.Popen[bytes]":
+    """A process that outlives this one; what it says until it answers can be read here.  Raises UserError."""
     detached: dict[str, typing.Any] = {"start_new_session": True}
     if sys.platform == "win32":
         detached = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS}
-    environment = {**os.environ, paths.HOME_VARIABLE: str(log.parent)}
+    environment = {**os.environ, paths.HOME_VARIABLE: str(home)}
     environment.pop("PYTHONPATH", None)  # GIMP sets one for its own Python
     environment.pop("PYTHONHOME", None)
     try:
-        with log.open("wb") as file:
-            return subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, cwd=log.parent, env=environment, **detached
-            )
+        # A pipe, not a file: the disk may be full.
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            cwd=home,
+            env=environment,
+            **detached,
+        )
     except OSError as error:
         sentence = tr(
             "The inference server could not be started: {command}: {error}.", command=command[0], error=error.strerror
@@ -301,6 +307,9 @@ def _spawn(command: Sequence[str], log: Path) -> "subprocess.Popen[bytes]":
         raise UserError(ErrorCode.NO_SERVER, sentence, "Run install.py again.") from None
 
 
-def _last_line(file: Path) -> str:
-    lines = file.read_text("utf-8", "replace").strip().splitlines()
+def _last_line(process: "subprocess.Popen[bytes]") -> str:
+    """The last that a process said before it ended."""
+    assert process.stderr
+    with process.stderr as stream:
+        lines = stream.read(MOST_SAID).decode("utf-8", "replace").strip().splitlines()
     return lines[-1] if lines else tr("it left without a word.")

@@ -9,7 +9,6 @@ Everything is in one private folder: a program in a sandbox needs access to that
     server.json    how to reach the running server: address, public key, process id
     server.lock    held as long as a server runs
     server.log     what was done, and server.log.1 what was done before
-    server.start   why a server could not be started
     packages.log   what the installer of Python packages has said last
     dialogs/       who holds the dialog of which image
     settings.json  the person's preferences
@@ -29,7 +28,8 @@ HOME_VARIABLE = "INPAINT_ANYTHING_HOME"
 # All that is ever made in the private folder; the last are files that are being written.
 OWN_NAMES = (
     *("models", "venv", "keys", "server.sock", "server.json", "server.lock", "server.log", "server.log.1"),
-    *("server.start", "settings.json", ".server.json.*.part", ".settings.json.*.part"),
+    *("settings.json", "packages.log", "dialogs", ".server.json.*.part", ".settings.json.*.part"),
+    "server.start",  # of older versions
 )
 
 
@@ -108,11 +108,17 @@ def only_instance(path: Path) -> Iterator[bool]:
 
 
 def server_runs() -> bool:
-    """Whether some process holds the server's lock.  If none does, the endpoint that a killed one left is removed."""
+    """Whether some process holds the server's lock.  If none does, the endpoint that a killed one left is removed.
+
+    Raises UserError.
+    """
     lock = home() / "server.lock"
     if not lock.exists():
         return False
-    with only_instance(lock) as free:
-        if free:
-            (home() / "server.json").unlink(missing_ok=True)
-        return not free
+    try:
+        with only_instance(lock) as free:
+            if free:
+                (home() / "server.json").unlink(missing_ok=True)
+            return not free
+    except OSError as error:
+        raise file_error(error.filename or lock, error) from None

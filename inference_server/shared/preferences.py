@@ -4,13 +4,14 @@ They are in settings.json of the private folder, which the plug-in and the serve
 counts as none, and stays as it is until the person changes something.
 """
 
+import errno
 import json
 import re
 from dataclasses import asdict, dataclass
 
 from . import paths
 from .atomic import write_atomically
-from .errors import ErrorCode, UserError, wrong_input
+from .errors import ErrorCode, UserError, disk_full_error, wrong_input
 from .text import tr
 
 KEY = re.compile(r"[0-9A-Za-z.:+=^!/*?&<>()\[\]{}@%$#-]{40}")  # of CURVE, in Z85
@@ -69,6 +70,8 @@ def write(chosen: Preferences) -> None:
         paths.private_folder(file.parent)
         write_atomically(file, content.encode(), private=True)
     except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise disk_full_error(file) from None
         raise UserError(
             ErrorCode.NO_SETTINGS, tr("{file} cannot be written: {error}.", file=file, error=error.strerror)
         ) from None

@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from inference_server.serve import process, server, worker, worker_process
 from inference_server.serve.worker_process import Answer, Send
+from inference_server.shared import paths
 from inference_server.shared.errors import wrong_input
 from inference_server.shared.geometry import Window
 from inference_server.shared.messages import AnyRequest, ImageRef, Job, Locate, Located, Target
@@ -69,6 +70,6 @@ if __name__ == "__main__":
     if len(sys.argv) == 1:
         worker_process.run(obey)
     else:
-        process._start_log()
+        process._start_log(paths.home())
         worker.STUBBORN_SECONDS = 1
         os._exit(server.run(sys.argv[1], lambda: IDLE_SECONDS, PROGRAM))

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from gi.repository import GLib
 
 from inference_server.shared import paths
+from inference_server.shared.errors import UserError
 
 FOLDER = "dialogs"  # in the private folder
 
@@ -25,7 +26,7 @@ def only_dialog(image: int) -> Iterator[bool]:
         return
     with contextlib.ExitStack() as held:
         alone = True
-        with contextlib.suppress(OSError):  # a full disk is no reason to refuse
+        with contextlib.suppress(OSError, UserError):  # a full disk is no reason to refuse
             folder = paths.private_folder(paths.home() / FOLDER)
             lock, holder = (folder / f"{os.getppid()}-{image}.{kind}" for kind in ("lock", "pid"))
             alone = held.enter_context(paths.only_instance(lock))

@@ -80,4 +80,7 @@ def _best(store: Store) -> str:
 
 
 def _is_path(model: str) -> bool:
-    return bool(model) and model not in MODELS and Path(model).exists()
+    try:
+        return bool(model) and model not in MODELS and Path(model).exists()
+    except OSError:  # it is too long for a path
+        return False

@@ -101,7 +101,7 @@ def family_of(place: Path) -> str:
     if place.is_dir():
         try:
             name = json.loads((place / INDEX).read_text("utf-8"))["_class_name"]
-        except (OSError, ValueError, LookupError, TypeError):
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
             raise wrong_input(
                 tr("{place} is not a diffusion model: it has no {file} that can be read.", place=place, file=INDEX),
                 "Choose a folder in diffusers' layout, or a .safetensors file.",
@@ -129,6 +129,6 @@ def shapes(place: Path) -> dict[str, list[int]]:
             (length,) = struct.unpack("<Q", file.read(8))
             header = json.loads(file.read(min(length, LONGEST_HEADER)))
         return {name: entry["shape"] for name, entry in header.items() if name != "__metadata__"}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, struct.error):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, struct.error):
         sentence = tr("{file} is damaged, or no .safetensors file.", file=place.name)
         raise UserError(ErrorCode.MODEL_CORRUPT, sentence) from None
