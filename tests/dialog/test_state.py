@@ -396,7 +396,7 @@ OBJECTS = {
         marked(BOTH, Annotation((OTHER,), 0, (DRAWN,))),
         (),
     ),
-    "an object that is gone": (BOTH, ObjectRemoved(2), {}, ()),
+    "an object that is gone": (NONE_AT_HAND, ObjectRemoved(2), {}, ()),
     "the object at hand goes": (
         BOTH,
         RemoveCurrent(),

@@ -266,8 +266,10 @@ class AnyOrder(RuleBasedStateMachine):
         self.happens(events.BrushResized(radius))
 
     @while_open
-    @rule(x=PLACES, y=PLACES)
-    def hover(self, x, y):
+    @rule(x=PLACES, y=PLACES, encoded=st.booleans())
+    def hover(self, x, y, encoded):
+        if encoded:
+            self.happens(events.Encoded())
         self.happens(events.HoverMoved(x, y))
 
     @while_open
