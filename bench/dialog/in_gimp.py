@@ -47,22 +47,7 @@ def main(photo: str, points: list[list[float]]) -> dict[str, object]:
     watch.until(lambda: dialog.state.encoded, 120)
     ready = time.monotonic() - opened
     watch.stalls.clear()  # the window has just come up; from here on somebody works with it
-    first, final, hovered = [], [], []
-    for x, y in points:
-        begun = watch.click(x, y)
-        first.append(watch.drawn_after(begun))
-        watch.until(lambda: dialog.state.settled, 20)
-        final.append(time.monotonic() - begun)
-        watch.rest(0.3)
-        dialog.dispatch(events.ClearAll())
-        watch.rest(0.2)
-    for x, y in ((x + BESIDE[0], y + BESIDE[1]) for x, y in points):
-        dialog.view.emit("hovered", x, y)
-        watch.rest(0.25)
-        hovered.append(watch.drawn_after(watch.click(x, y)))
-        watch.until(lambda: dialog.state.settled, 20)
-        dialog.dispatch(events.ClearAll())
-        watch.rest(0.2)
+    times = watch.clicks(points)
     watch.click(*points[0])
     watch.until(lambda: dialog.state.settled, 20)
     strokes = watch.strokes(image.get_width(), image.get_height())
@@ -71,14 +56,7 @@ def main(photo: str, points: list[list[float]]) -> dict[str, object]:
     watch.rest(1)
     stalls = watch.stalls
     dialog.dispatch(events.CloseConfirmed())
-    return {
-        "ready": ready,
-        "first": first,
-        "final": final,
-        "hovered": hovered,
-        "strokes": strokes,
-        "stalls": stalls,
-    }
+    return {"ready": ready, **times, "strokes": strokes, "stalls": stalls}
 
 
 class Watch:
@@ -114,10 +92,34 @@ class Watch:
         self.until(lambda: self._drawn > begun, 20)
         return self._drawn - begun
 
+    def clicks(self, points: list[list[float]]) -> dict[str, list[float]]:
+        """Seconds to the first and to the final overlay of each click, and to the first after hovering there."""
+        from inpaint_anything.dialog import events
+
+        dialog, first, final, hovered = self._dialog, [], [], []
+        for x, y in points:
+            begun = self.click(x, y)
+            first.append(self.drawn_after(begun))
+            self.until(lambda: dialog.state.settled, 20)
+            final.append(time.monotonic() - begun)
+            self.rest(0.3)
+            dialog.dispatch(events.ClearAll())
+            self.rest(0.2)
+        for x, y in ((x + BESIDE[0], y + BESIDE[1]) for x, y in points):
+            dialog.view.emit("hovered", x, y)
+            self.rest(0.25)
+            hovered.append(self.drawn_after(self.click(x, y)))
+            self.until(lambda: dialog.state.settled, 20)
+            dialog.dispatch(events.ClearAll())
+            self.rest(0.2)
+        return {"first": first, "final": final, "hovered": hovered}
+
     def strokes(self, width: int, height: int) -> list[float]:
         """Seconds from each movement of a brush across the photo to the frame that shows it."""
         from inpaint_anything.dialog import events
         from inpaint_anything.photo_view.tool import Tool
+
+        from inference_server.shared.messages import Stroke
 
         dialog, took = self._dialog, []
         dialog.dispatch(events.ToolChosen(Tool.BRUSH))
@@ -127,11 +129,11 @@ class Watch:
         stroke = [(x, y, dialog.state.brush) for x, y in points]
         for k in range(1, STROKE):
             begun = time.monotonic()
-            dialog.view.draw_on(events.Stroke(path=(*stroke[k - 1], *stroke[k])))
+            dialog.view.draw_on(Stroke(path=(*stroke[k - 1], *stroke[k])))
             self.until(lambda begun=begun: frames and frames[-1] > begun, 5)
             took.append(frames[-1] - begun)
         dialog.view.disconnect(noted)
-        dialog.dispatch(events.StrokeDrawn(events.Stroke(path=tuple(number for point in stroke for number in point))))
+        dialog.dispatch(events.StrokeDrawn(Stroke(path=tuple(number for point in stroke for number in point))))
         return took
 
     def until(self, happened: Callable[[], object], seconds: float) -> None:

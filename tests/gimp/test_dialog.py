@@ -178,7 +178,7 @@ def test_escape_stops_the_work_and_not_the_dialog(window, log):
     log.wait_for_inpainting()
     dialog.keep("working")
     dialog.press("Escape")
-    log.wait_for("Inpaint refused: Cancelled", 30, "the work goes on")
+    log.wait_for("Inpaint refused: cancelled", 30, "the work goes on")
     dialog.wait_pointing()
     assert dialog.is_open
     assert gimp.layers() == 1
@@ -227,7 +227,7 @@ def test_large_photos_and_layers_beside_the_canvas(window, prepared, clicked):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_it_looks_like_gimp_in_its_themes(window, theme, clicked):
     gimp = window("plain", theme=theme)
-    dialog = gimp.open("replace" if theme == "dark" else "select")
+    dialog = gimp.open("fill" if theme == "dark" else "select")
     clicked(dialog)
     picture = dialog.keep(theme)
     border = np.median(picture[100:-100, -60:-45])

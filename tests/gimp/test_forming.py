@@ -27,7 +27,7 @@ def test_a_picture_is_seen_forming_and_escape_frees_the_server(window, photo, lo
     assert (dialog.overlay(photo) != before).mean() > 0.02, "no picture is seen forming"
     dialog.keep("forming")
     dialog.press("Escape")
-    log.wait_for("Inpaint refused: Cancelled", 30, "the work goes on")
+    log.wait_for("Inpaint refused: cancelled", 30, "the work goes on")
     assert dialog.is_open and gimp.layers() == 1
 
 

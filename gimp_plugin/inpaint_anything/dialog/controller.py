@@ -224,27 +224,27 @@ class Dialog:
         return True
 
     def _key_in_view(self, _view: View, event: Gdk.EventKey) -> bool:
-        control = bool(event.state & Gdk.ModifierType.CONTROL_MASK)
-        wanted = self._event_of(Gdk.keyval_name(event.keyval) or "", control=control)
+        control, shift = (
+            bool(event.state & mask) for mask in (Gdk.ModifierType.CONTROL_MASK, Gdk.ModifierType.SHIFT_MASK)
+        )
+        wanted = self._event_of((Gdk.keyval_name(event.keyval) or "").lower(), control=control, shift=shift)
         if wanted is None or event.state & Gdk.ModifierType.MOD1_MASK:
             return False
         self.dispatch(wanted)
         return True
 
-    def _event_of(self, key: str, *, control: bool) -> events.Event | None:
-        """What a key over the photo means; control: whether Ctrl is held, too."""
+    def _event_of(self, key: str, *, control: bool, shift: bool) -> events.Event | None:
+        """What a key over the photo means; control, shift: whether Ctrl and Shift are held, too."""
         match key:
-            case "Z" | "y" if control:  # Z: with Shift
-                return events.Redo()
-            case "z" if control:
-                return events.Undo()
-            case "Tab" if not control and len(self.state.row) > 1:  # else it moves the focus
+            case "z" | "y" if control:
+                return events.Redo() if shift or key == "y" else events.Undo()
+            case "tab" if not control and len(self.state.row) > 1:  # else it moves the focus
                 return events.NextChoice()
-            case "Delete" if self.state.shows_results:
+            case "delete" if self.state.shows_results:
                 return events.ResultRemoved(self.state.chosen)
-            case _ if key.lower() in TOOL_KEYS and not control:
-                return events.ToolChosen(TOOL_KEYS[key.lower()])
-        return None if control else KEYS.get(key.lower())
+            case _ if key in TOOL_KEYS and not control:
+                return events.ToolChosen(TOOL_KEYS[key])
+        return None if control else KEYS.get(key)
 
     def _responded(self, _window: Window, response: int) -> None:
         match response:

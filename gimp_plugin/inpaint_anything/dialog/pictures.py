@@ -16,7 +16,6 @@ from inference_server.shared.wire import extract  # noqa: E402
 from ..image.layers import JobResult  # noqa: E402
 from ..image.photo_layer import PhotoLayer  # noqa: E402
 from ..photo_view.scene import MASK_COLOUR, MaskShape  # noqa: E402
-from .state import Attempt  # noqa: E402
 
 THUMBNAIL = 84  # pixels
 TINT = 0.5  # opacity of what covers the proposed object in a thumbnail
@@ -90,15 +89,14 @@ class ComposedResult:
         return shown
 
 
-def thumbnail(photo: PhotoLayer, proxy: cairo.ImageSurface, choice: MaskShape | Attempt) -> cairo.ImageSurface:
-    """A small picture to choose a proposal or a result by, which has a picture.  proxy: the photo's `proxy_picture`."""
+def thumbnail(photo: PhotoLayer, proxy: cairo.ImageSurface, choice: MaskShape | ComposedResult) -> cairo.ImageSurface:
+    """A small picture to choose a proposal or a result by.  proxy: the photo's `proxy_picture`."""
     source = proxy
     if isinstance(choice, MaskShape):
         x, y, w, h = choice.place
     else:
-        assert choice.picture is not None  # only those that have one can be chosen
-        scale, source = proxy.get_width() / photo.width, choice.picture.whole
-        x, y, w, h = (round(edge * scale) for edge in choice.picture.window)
+        scale, source = proxy.get_width() / photo.width, choice.whole
+        x, y, w, h = (round(edge * scale) for edge in choice.window)
     side = max(w, h, 8) * 1.3
     left, top = x + w / 2 - side / 2, y + h / 2 - side / 2
     small = cairo.ImageSurface(cairo.FORMAT_ARGB32, THUMBNAIL, THUMBNAIL)

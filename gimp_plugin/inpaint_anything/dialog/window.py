@@ -27,7 +27,7 @@ from . import events  # noqa: E402
 from .annotation import Click  # noqa: E402
 from .objects_row import ObjectsRow  # noqa: E402
 from .panels import Panel  # noqa: E402
-from .pictures import THUMBNAIL  # noqa: E402
+from .pictures import THUMBNAIL, ComposedResult  # noqa: E402
 from .state import Attempt, DialogState, Hint, Phase, Progress  # noqa: E402
 from .toolbar import Dispatch, Toolbar  # noqa: E402
 
@@ -54,7 +54,7 @@ GAP = 6  # pixels between small pictures
 ROW = 34  # pixels: as high as the button that comes and goes
 ESTIMATE_SECONDS = 2  # before it is said how long a job will still take
 
-Thumbnail = Callable[[MaskShape | Attempt], cairo.ImageSurface]
+Thumbnail = Callable[[MaskShape | ComposedResult], cairo.ImageSurface]
 
 
 class Window(GimpUi.Dialog):
@@ -301,7 +301,9 @@ class Window(GimpUi.Dialog):
             return GLib.SOURCE_REMOVE
         for k, choice in enumerate(state.choices):
             first = next(iter(self._choice_buttons), None)
-            button = _choice_button(first, self._thumbnail(choice), _caption(choice, k))
+            picture = choice if isinstance(choice, MaskShape) else choice.picture
+            assert picture is not None  # only results that have one can be chosen
+            button = _choice_button(first, self._thumbnail(picture), _caption(choice, k))
             self._choice_buttons.append(button)
             name = _choice_name(choice, k, len(state.choices))
             named(button, name).set_tooltip_text(name)
