@@ -695,6 +695,12 @@ ANSWERED = {
 }
 HOVERED = {
     "where the pointer rests": (EMPTY, HoverMoved(9, 9), {"hovered": HOVER}, (RequestHover(HOVER),)),
+    "where it rests now, and no longer where it rested": (
+        replace(EMPTY, hovered=query(FIRST), hover="hover"),
+        HoverMoved(9, 9),
+        {"hovered": HOVER, "hover": None},
+        (RequestHover(HOVER),),
+    ),
     "a click there would be one more of the object at hand": (
         POINTING,
         HoverMoved(7, 8),

@@ -359,7 +359,7 @@ def _hover_moved(state: DialogState, event: HoverMoved) -> Step:
         return state, ()
     prompt = state.annotation.with_click(event.x, event.y, on_object=True).current.prompt
     query = MaskQuery(job=state.job, prompt=prompt, options=state.options)
-    return replace(state, hovered=query), (RequestHover(query),)
+    return replace(state, hovered=query, hover=None), (RequestHover(query),)
 
 
 def _hover_left(state: DialogState, event: HoverLeft) -> Step:
