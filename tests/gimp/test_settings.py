@@ -131,7 +131,7 @@ def test_closing_while_a_model_comes_asks_and_keeps_what_has_come(in_settings, o
     file = Store().folder_of(MODEL) / FILE
 
     def cancelled() -> None:
-        wait_for(lambda: "FetchModel refused: Cancelled" in logged(home), 15, "the download goes on")
+        wait_for(lambda: "FetchModel refused: cancelled" in logged(home), 15, "the download goes on")
 
     seen = in_settings("closed_while_a_model_comes", cancelled, model=MODEL, stalls=str(file))
     assert seen == {"goes on": True, "alt+v": True, "alt+n": True}

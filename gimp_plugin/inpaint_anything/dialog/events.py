@@ -11,7 +11,7 @@ from inference_server.shared.geometry import Box, Window
 from inference_server.shared.messages import Job, MaskOptions, ObjectPrompt, Stroke
 
 from ..photo_view.tool import Tool
-from .annotation import Annotation
+from .annotation import Annotation, trimmed
 
 if TYPE_CHECKING:  # what is only passed on here; these modules need GIMP
     import cairo
@@ -35,9 +35,7 @@ class MaskQuery:
         one is needed first."""
         if self.prompt is None:
             return self
-        chosen = self.prompt.chosen[: len(self.prompt.points)]
-        while chosen and chosen[-1] == 0:
-            chosen = chosen[:-1]
+        chosen = trimmed(self.prompt.chosen[: len(self.prompt.points)])
         return replace(self, prompt=replace(self.prompt, chosen=chosen))
 
 
