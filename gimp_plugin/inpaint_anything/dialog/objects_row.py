@@ -70,7 +70,7 @@ class ObjectsRow(Gtk.Box):
         words = _("Or name it, in English: everything that is called so is found")
         entry.set_placeholder_text(_("Or name it: people, wires…"))
         named(entry, words).set_tooltip_text(words)
-        entry.connect("activate", lambda entry: self._dispatch(events.NameEntered(entry.get_text())))
+        entry.connect("activate", lambda entry: self._dispatch(events.NameEntered(_in_english(entry.get_text()))))
         names.connect("changed", self._preset_chosen)
         return names
 
@@ -97,3 +97,8 @@ class ObjectsRow(Gtk.Box):
     def _toggled(self, button: Gtk.RadioButton, k: int) -> None:
         if button.get_active():
             self._dispatch(events.ObjectChosen(k))
+
+
+def _in_english(text: str) -> str:
+    """What a model calls it, where it is a preset in the person's language."""
+    return next((english for english, label in PRESETS.items() if label == text), text)
