@@ -239,7 +239,7 @@ def _wait_for_former(monitor: Monitor) -> None:
 
 
 def _check_space(names: str, size: int) -> None:
-    """Raise UserError where the disk of this Python's environment has no room for packages of so many bytes to download."""
+    """Raise UserError where the disk of this Python's environment has no room for so many bytes to download."""
     free = shutil.disk_usage(sys.prefix).free
     if free < ROOM * size:
         sentence = tr(
