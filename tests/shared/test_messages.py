@@ -336,16 +336,16 @@ IMAGE = ImageRef(width=9, height=9, key="k")
     ],
 )
 def test_a_prompt_of_too_much_is_refused_before_it_is_read(prompt):
-    locate = Locate(job=Job.REMOVE, image=IMAGE, target=Target(prompt=ObjectPrompt()))
+    locate = Locate(job=Job.REMOVE, image=IMAGE, target=Target(prompts=(ObjectPrompt(),)))
     body = body_of(locate)
-    body["target"]["prompt"].update(prompt)
+    body["target"]["prompts"][0].update(prompt)
     with pytest.raises(ProtocolError, match=r"too many items|too long|is not a"):
         decode(with_body(locate, body))
 
 
 def test_a_prompt_of_much_is_read():
     prompt = ObjectPrompt(points=((0.5, 1.0),) * 200, labels=(1,) * 200, chosen=(0,) * 201, text="x" * 1000)
-    locate = Locate(job=Job.REMOVE, image=IMAGE, target=Target(prompt=prompt))
+    locate = Locate(job=Job.REMOVE, image=IMAGE, target=Target(prompts=(prompt,)))
     assert decode(encode("1", locate))[1] == locate
 
 
