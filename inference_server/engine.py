@@ -302,6 +302,7 @@ class Engine:
         mask: np.ndarray,
         options: MaskOptions,
         *,
+        model: str = "",
         strokes: Sequence[Stroke] = (),
         seed: int = 0,
         colour: ColourSpace = SRGB,
@@ -309,8 +310,9 @@ class Engine:
     ) -> Patch:
         """`remove`, giving only the new pixels and the alpha to lay them over the image with (`pixels.blend`).
 
-        Of the options grow and feather count; the mask already has the shadow if that is meant.  strokes: drawn over
-        the mask by hand, in pixels of the image: they are not grown.  colour: of the image.  Raises UserError.
+        Of the options grow and feather count; the mask already has the shadow if that is meant.  model: its name in the
+        catalogue, "" for the best that is installed.  strokes: drawn over the mask by hand, in pixels of the image:
+        they are not grown.  colour: of the image.  Raises UserError.
         """
         _check_image(image)
         _check_mask(mask, image)
@@ -320,7 +322,7 @@ class Engine:
         if bounds is None or not mask.any():
             raise wrong_input("The mask is empty: there is nothing to remove.", "Click on an object.")
         monitor.check()
-        inpainter = inpainters.in_colour(self._best_inpainter(monitor), colour)
+        inpainter = inpainters.in_colour(self._inpainter_for(model, monitor), colour)
         return Patch(
             bounds,
             removal.remove_object(image, mask, alpha, inpainter, seed=seed, monitor=monitor),
@@ -407,9 +409,10 @@ class Engine:
 
     # -- models ---------------------------------------------------------------------------------------------------
 
-    def _best_inpainter(self, monitor: Monitor) -> inpainters.Inpainter:
-        """The best inpainter installed, which may have changed since the last time."""
-        name = inpainters.choose(self._store)
+    def _inpainter_for(self, model: str, monitor: Monitor) -> inpainters.Inpainter:
+        """The inpainter of this name or, for "", the best installed, which may have changed since the last time."""
+        name = model or inpainters.choose(self._store)
+        inpainters.demand(self._store, name)
         if self._inpainter is None or self._inpainter_name != name:
             self._inpainter, self._inpainter_name = None, name
             self._make_room(name)

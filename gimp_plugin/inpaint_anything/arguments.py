@@ -54,6 +54,11 @@ SOURCES = {
     "visible": (_("What is visible"), _("All layers as they are seen; the result comes on top")),
     "layer": (_("This layer"), _("The selected layer alone, whatever covers it")),
 }
+METHODS = {
+    "best": (_("The best installed"), _("What suits photos best of the models that are there")),
+    "copies": (_("Good: copies from the photo"), _("As sharp and as grainy as what is around; needs no model")),
+    "lama": (_("Better: LaMa"), _("Invents what must be behind; see Settings")),
+}
 DEFAULT_COLOURS = {"colour": "white", "second-colour": "gray"}
 
 
@@ -165,7 +170,14 @@ ARGUMENTS: dict[str, tuple[Argument, ...]] = {
         _SHADOW,
         _SOURCE,
     ),
-    "remove": (_SEED, _GROW, _FEATHER, _SHADOW, _SOURCE),
+    "remove": (
+        _choice("method", _("_Quality"), _("What continues the surroundings"), options=METHODS, default="best"),
+        _SEED,
+        _GROW,
+        _FEATHER,
+        _SHADOW,
+        _SOURCE,
+    ),
     "fill": (*_PAINTING, _GROW, _FEATHER, _SHADOW, _SOURCE),
     "replace": (
         _choice(

@@ -36,6 +36,17 @@ class BackgroundKind(StrEnum):
     BLUR = "blur"  # the photo's own
 
 
+class Method(StrEnum):
+    """What continues the surroundings of an object that is removed."""
+
+    BEST = "best"  # of the models that are installed
+    COPIES = "copies"  # of other parts of the photo
+    LAMA = "lama"
+
+
+MODELS = {Method.BEST: "", Method.COPIES: "patchmatch", Method.LAMA: "big-lama"}  # as the catalogue names them
+
+
 class SelectionTarget(StrEnum):
     """What an object that is selected becomes."""
 
@@ -69,6 +80,7 @@ class JobSettings:
     model: str = ""
     variations: int = 1
     seed: int = 0
+    method: Method = Method.BEST
     background: BackgroundKind = BackgroundKind.PROMPT
     photo: Gio.File | None = None
     colour: Gegl.Color | None = None
@@ -91,7 +103,9 @@ class JobSettings:
 
     @property
     def paint_options(self) -> PaintOptions:
-        """What a diffusion model is to paint."""
+        """What a model is to paint; which model removes, for a job that asks no diffusion model."""
+        if not self.paints:
+            return PaintOptions(model=MODELS[self.method])
         return PaintOptions(
             prompt=self.prompt,
             negative=self.negative,
@@ -139,7 +153,9 @@ def _config_value(settings: JobSettings, name: str) -> object:
     value = getattr(settings, _field(name))
     if name in ("grow", "feather") and value is None:
         return AUTOMATIC
-    return str(value.value) if isinstance(value, Quality | BackgroundKind | SelectionTarget | Source) else value
+    return (
+        str(value.value) if isinstance(value, Quality | Method | BackgroundKind | SelectionTarget | Source) else value
+    )
 
 
 def _pixels(value: int) -> int | None:
@@ -157,6 +173,7 @@ _FROM_CONFIG: dict[str, Callable[[Any], Any]] = {
     "negative": _text,
     "model": _text,
     "quality": Quality,
+    "method": Method,
     "background": BackgroundKind,
     "result_as": SelectionTarget,
     "source": Source,

@@ -45,6 +45,21 @@ def missing(packages: Iterable[str]) -> list[str]:
     return [package for package in packages if find_spec(package) is None]
 
 
+def demand(packages: Iterable[str], model: str) -> None:
+    """Raise the UserError that says how to get the packages that a model of this name needs, if some are missing."""
+    lacking = missing(packages)
+    if lacking:
+        raise UserError(
+            ErrorCode.NO_MODEL,
+            tr(
+                "{model} needs packages that the server's Python does not have: {packages}.",
+                model=model,
+                packages=", ".join(lacking),
+            ),
+            install_command(lacking),
+        )
+
+
 def install_command(packages: Iterable[str]) -> Translatable:
     """The remedy: the command that installs packages into this Python."""
     return run(f"{this_python()} -m pip install {' '.join(packages)}")

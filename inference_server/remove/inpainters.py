@@ -15,8 +15,10 @@ from ..imaging.colour import ColourSpace
 from ..models import packages
 from ..models.catalogue import MODELS
 from ..models.store import Store
+from ..shared.errors import wrong_input
 from ..shared.messages import Job
 from ..shared.monitor import UNWATCHED, Monitor
+from ..shared.text import tr
 from . import patchmatch
 from .patchmatch import Filled
 
@@ -37,6 +39,14 @@ class Inpainter(NamedTuple):
 def choose(store: Store) -> str:
     """The name of the best model for removing that can be loaded here; there is always one."""
     return next(model.name for model in store.installed(Job.REMOVE) if not packages.missing(model.packages))
+
+
+def demand(store: Store, name: str) -> None:
+    """Raise UserError unless a model of this name can remove, is installed and can be loaded here."""
+    if name not in MODELS or MODELS[name].job != Job.REMOVE:
+        raise wrong_input(tr("There is no model {name} that removes.", name=name), "Leave the choice open.")
+    store.demand(name, Job.REMOVE)
+    packages.demand(MODELS[name].packages, name)
 
 
 def load(store: Store, name: str, monitor: Monitor = UNWATCHED) -> Inpainter:

@@ -189,7 +189,10 @@ def _patch(
         return engine.fill_patch(
             rgb, mask, message.paint, options, strokes=drawn, seed=seed, colour=colour, monitor=monitor
         )
-    patch = engine.remove_patch(rgb, mask, options, strokes=drawn, seed=seed, colour=colour, monitor=monitor)
+    model = message.paint.model
+    patch = engine.remove_patch(
+        rgb, mask, options, model=model, strokes=drawn, seed=seed, colour=colour, monitor=monitor
+    )
     return patch, Prompt("")
 
 

@@ -7,6 +7,7 @@ from inference_server.models import packages
 from inference_server.models.catalogue import MODELS
 from inference_server.models.store import Store
 from inference_server.remove import inpainters
+from inference_server.shared.messages import MaskOptions
 
 from ..conftest import CLICK
 
@@ -38,6 +39,17 @@ def test_patchmatch_is_chosen_without_lama_or_without_its_package(home, lama_see
     monkeypatch.setattr(packages, "find_spec", lambda package: package)
     lama_seems_here.unlink()
     assert inpainters.choose(Store()) == "patchmatch"
+
+
+def test_a_model_can_be_asked_for_by_its_name(home, lama_seems_here, photo, rocket, monkeypatch):
+    """Whichever is the best."""
+    engine = Engine(Store())
+    copied = engine.remove_patch(photo, rocket, MaskOptions(), model="patchmatch")
+    lama_seems_here.unlink()
+    assert (engine.remove_patch(photo, rocket, MaskOptions()).pixels == copied.pixels).all()
+    for model, why in (("big-lama", "needs the model LaMa"), ("mobilesam", "no model mobilesam that removes")):
+        with pytest.raises(UserError, match=why):
+            engine.remove_patch(photo, rocket, MaskOptions(), model=model)
 
 
 def test_a_damaged_lama_is_said_and_nothing_is_changed(home, lama_seems_here, photo, rocket):

@@ -20,6 +20,7 @@ from ..widgets import label as wrapped  # noqa: E402
 BIND = GObject.BindingFlags.BIDIRECTIONAL | GObject.BindingFlags.SYNC_CREATE
 CHOICES = {
     "quality": arguments.QUALITIES,
+    "method": arguments.METHODS,
     "background": arguments.BACKGROUNDS,
     "result-as": arguments.SELECTION_TARGETS,
     "source": arguments.SOURCES,

@@ -87,17 +87,7 @@ def load(store: Store, name: str, monitor: Monitor = UNWATCHED) -> Any:
     Raises UserError where its files or its packages are missing or damaged.
     """
     model = MODELS[name]
-    lacking = packages.missing(model.packages)
-    if lacking:
-        raise UserError(
-            ErrorCode.NO_MODEL,
-            tr(
-                "{model} needs packages that the server's Python does not have: {packages}.",
-                model=name,
-                packages=", ".join(lacking),
-            ),
-            packages.install_command(lacking),
-        )
+    packages.demand(model.packages, name)
     files = store.need(name, monitor)
     try:
         module = import_module(f".{model.family}", __name__)
