@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from ..shared import messages, paths, wire
-from ..shared.errors import ErrorCode, UserError
+from ..shared.errors import ErrorCode, UserError, no_memory_error
 from ..shared.messages import Progress
 from ..shared.monitor import Monitor
 from ..shared.text import Translatable, tr
 from . import channel, places
 from .channel import Tag
-from .failures import failure, internal_error, no_memory_error
+from .failures import failure, internal_error
 
 log = logging.getLogger("inference_server")
 
@@ -163,7 +163,7 @@ def _fault(kind: str, error: Exception) -> UserError:
     """What a person is told of an exception that nobody foresaw; the log gets its kind and where it was raised."""
     from ..imaging.files import memory
 
-    if memory.is_lack(error) or type(error).__name__ == "OutOfMemoryError":  # torch's, of a device
+    if memory.is_lack(error):
         log.error("%s ran out of memory", kind)
         return no_memory_error()
     log.error("%s failed: %s", kind, places.of(error))
