@@ -4,10 +4,12 @@ One thread reads, so that a cancel is heard while the other works; the process e
 """
 
 import contextlib
+import ctypes
 import logging
 import os
 import queue
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -68,6 +70,7 @@ class WorkerProcess:
         threading.Thread(target=self._report, daemon=True).start()
         while True:
             self._work_on(self._requests.get())
+            _give_memory_back()
 
     def _listen(self) -> None:
         while parts := channel.read(self._source):
@@ -168,6 +171,14 @@ def _fault(kind: str, error: Exception) -> UserError:
         return no_memory_error()
     log.error("%s failed: %s", kind, places.of(error))
     return internal_error(paths.home() / "server.log")
+
+
+def _give_memory_back() -> None:
+    """Give the system what the C library keeps of the arrays that are gone, where that can be said: glibc."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim:
+            trim(0)
 
 
 def _volunteer_for_the_lack_of_memory() -> None:

@@ -18,6 +18,7 @@ from inference_server.shared.geometry import whole
 from inference_server.shared.messages import (
     Background,
     Depth,
+    EncodeImage,
     ImageRef,
     Inpaint,
     Job,
@@ -172,3 +173,15 @@ def test_a_job_ends_with_the_command_that_was_killed(tmp_path):
         process.kill()
     pid = int((tmp_path / "pid").read_text())
     wait_until(lambda: not is_running(pid))
+
+
+def test_all_that_is_remembered_of_an_image_counts(engine, photo):
+    """A server that worked on one photo after the other grew by what was not counted until 60 were remembered."""
+    image, frames = asking.image_ref(photo)
+    asking.ask(engine, EncodeImage(image=image), frames)
+    known = engine.known(image.key)
+    before = known.nbytes
+    assert before >= known.proxy.nbytes + known.embedding.nbytes
+    asking.ask(engine, asking.preview_masks(Job.REMOVE, image, asking.AT_ROCKET), frames)
+    answered = sum(answer.logits.nbytes for answer in known.answers.values())
+    assert answered > 500_000 and known.nbytes - before >= answered
