@@ -1,8 +1,17 @@
 """The command line: python -m inference_server {serve,stop,doctor,keys,models,segment,remove,fill,replace}."""
 
 import sys
+from collections.abc import Sequence
 
-from .cli.parser import main
+from .cli import guard, parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command, by default the one of this process; returns the exit status, as `parser.main`."""
+    if arguments is None and guard.is_needed(sys.argv[1:]):
+        return guard.run(parser.main)
+    return parser.main(arguments)
+
 
 if __name__ == "__main__":
     sys.exit(main())

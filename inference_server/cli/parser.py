@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .. import __version__
+from ..imaging.files import memory
 from ..shared import paths
-from ..shared.errors import UserError, file_error
+from ..shared.errors import UserError, file_error, no_memory_error
 from ..shared.messages import Job
 from . import commands, interruptions, key_commands, model_commands, photo_arguments
 
@@ -33,6 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Cancelled.", file=sys.stderr)
         return 130
+    except (ImportError, MemoryError) as error:
+        if not memory.is_lack(error):
+            raise
+        print(no_memory_error(), file=sys.stderr)
+        return 1
     except OSError as error:
         if error.errno not in THE_DISKS:
             raise

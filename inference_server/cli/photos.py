@@ -77,7 +77,7 @@ def _tell(prompt: Prompt, settings: PhotoSettings) -> None:
 
 def _fault(error: Exception) -> UserError:
     """What a person is told of an exception that nobody foresaw."""
-    if memory.is_lack(error) or type(error).__name__ == "OutOfMemoryError":  # torch's, of a GPU
+    if memory.is_lack(error):
         remedy = "Close other programs, or work on a smaller photo."
         return UserError(ErrorCode.NO_MEMORY, "There is not enough memory for this.", remedy)
     place = traceback.extract_tb(error.__traceback__)[-1]

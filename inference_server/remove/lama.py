@@ -22,9 +22,10 @@ import numpy as np
 import torch
 from torch.nn import functional as F  # noqa: N812
 
+from ..imaging.files import memory
 from ..models.devices import best, multiplies_bfloat16
 from ..shared.command_lines import command, run
-from ..shared.errors import ErrorCode, UserError
+from ..shared.errors import ErrorCode, UserError, no_memory_error
 from ..shared.monitor import UNWATCHED, Monitor
 from ..shared.text import tr
 
@@ -305,6 +306,8 @@ def load(files: dict[str, Path], device: str | None = None) -> Lama:
     try:
         return build(_read(path), device, precision(device))
     except Exception as error:  # every library has exceptions of its own for each way in which a file can be wrong
+        if memory.is_lack(error):
+            raise no_memory_error() from None
         reason = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
         sentence = tr("{path} cannot be read as big-LaMa: {reason}.", path=path, reason=reason)
         raise UserError(ErrorCode.MODEL_CORRUPT, sentence, run(command("models fetch big-lama"))) from None

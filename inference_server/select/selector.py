@@ -28,7 +28,7 @@ from .segmenters import Embedding, Segmenter
 if TYPE_CHECKING:  # brings torch with it
     from .segmenters.sam3 import Sam3
 
-MEMORY = 256 << 20  # bytes of embeddings kept; the starter's are 4 MB each
+MEMORY = 256 << 20  # bytes that the images take which are remembered; one of the starter's takes about 10 MB
 FEEDBACK_STEPS = 20
 ANSWERS_KEPT = FEEDBACK_STEPS + 4  # for each image, 1 MB each: those to one sequence of points must fit
 GRABCUT_SIDE = 640  # pixels on the long side of the picture that GrabCut works on
@@ -61,8 +61,11 @@ class EncodedImage:
 
     @property
     def nbytes(self) -> int:
-        """The memory its embeddings hold."""
-        return self.embedding.nbytes + (self.text_embedding.nbytes if self.text_embedding else 0)
+        """The memory it holds, with all that is remembered of it."""
+        embeddings = self.embedding.nbytes + (self.text_embedding.nbytes if self.text_embedding else 0)
+        masks = [mask for mask, _ in self.refined[1]] if self.refined else []
+        arrays = [self.proxy, *masks, *(answer.logits for answer in self.answers.values())]
+        return embeddings + sum(array.nbytes for array in arrays)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,14 +1,20 @@
-"""How many connections there are, as ZeroMQ tells: those beyond what this process can hold are ended at once."""
+"""The connections there are, as ZeroMQ tells: those beyond what this process can hold are ended.
+
+So is one that sends a message without an end, which ZeroMQ would keep until it has all of it.  How much has come over a
+connection is known of TCP on Linux; a Unix socket is for this user's own programs.
+"""
 
 import contextlib
 import os
 import socket
+import struct
 import sys
 
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
 MOST = 1000
+BYTES_RECEIVED = 128  # where they are in the tcp_info of tcp.h
 SPARE = 100  # file descriptors for all the rest
 
 
@@ -19,6 +25,7 @@ class Connections:
         self._connected = connected
         self.events = connected.get_monitor_socket(zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED)
         self._open: set[int] = set()
+        self._received: dict[int, int] = {}  # bytes that had come over a connection with its last whole message
         self._most = most()
 
     def take_events(self) -> bool:
@@ -28,12 +35,24 @@ class Connections:
             event = recv_monitor_message(self.events)
             if event["event"] == zmq.EVENT_DISCONNECTED:
                 self._open.discard(event["value"])
+                self._received.pop(event["value"], None)
                 has_ended = True
                 continue
             self._open.add(event["value"])
             if len(self._open) > self._most:
                 _end(event["value"])
         return has_ended
+
+    def take_message(self, descriptor: int) -> None:
+        """Take note of a whole message that has come over the connection with this file descriptor."""
+        if descriptor in self._open:
+            self._received[descriptor] = _received(descriptor)
+
+    def end_endless(self, most_bytes: int) -> None:
+        """End connections over which more bytes have come than a message may have, and no whole message."""
+        for descriptor in self._open:
+            if _received(descriptor) - self._received.get(descriptor, 0) > most_bytes:
+                _end(descriptor)
 
     def close(self) -> None:
         """End watching."""
@@ -49,6 +68,15 @@ def most() -> int:
 
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MOST if limit == resource.RLIM_INFINITY else max(SPARE, min(MOST, limit - SPARE))
+
+
+def _received(descriptor: int) -> int:
+    """Bytes that have come over a connection; 0 where that is not known."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, struct.error), socket.socket(fileno=os.dup(descriptor)) as connection:
+            information = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, BYTES_RECEIVED + 8)
+            return int(struct.unpack_from("<Q", information, BYTES_RECEIVED)[0])
+    return 0
 
 
 def _end(descriptor: int) -> None:

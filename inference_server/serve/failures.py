@@ -1,6 +1,6 @@
 """What a client is told where there is no result.  Standard library only."""
 
-from ..shared.errors import ErrorCode, UserError
+from ..shared.errors import ErrorCode, UserError, no_memory_error
 from ..shared.messages import Failure
 from ..shared.text import tr
 
@@ -10,12 +10,6 @@ LACK_OF_MEMORY = (-9, -6, 3, 0xC0000017)  # exit statuses: killed by the system,
 def failure(error: UserError) -> Failure:
     """An error as it travels."""
     return Failure(code=error.code, sentence=error.sentence, remedy=error.remedy)
-
-
-def no_memory_error() -> UserError:
-    """What a person is told of a job that does not fit into memory."""
-    remedy = "Close other programs, or work on a smaller part of the photo."
-    return UserError(ErrorCode.NO_MEMORY, "There is not enough memory for this.", remedy)
 
 
 def internal_error(log: object) -> UserError:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from ..imaging.files import memory
 from ..shared import messages
 from ..shared.messages import ExpandPrompt, FetchModel, ImportModel, Job, ListModels, Locate, RemoveModel
 from ..shared.monitor import Monitor
@@ -10,6 +11,8 @@ from .worker_process import Answer, Send
 
 if TYPE_CHECKING:
     from ..engine import Engine
+
+COPIES = 3  # of the pixels it is sent that a job holds at once, at least
 
 
 class Performer:
@@ -29,6 +32,7 @@ class Performer:
                 _demand_painter(message.job, message.model)
             case ExpandPrompt():
                 _demand_painter(message.job, message.paint.model)
+        memory.require(COPIES * sum(map(len, frames)), "this part of the photo")
         from ..engine import Engine
         from . import dispatch
 

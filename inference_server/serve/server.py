@@ -33,6 +33,7 @@ TICK_MS = 50
 SETTLED_MS = 1000  # between two checks whether it is idle
 MOST_AT_ONCE = 20  # messages taken of one socket before the others have their turn
 MOST_PARTS = limits.LARGEST_REQUEST // wire.PIECE + 2 * wire.MAX_FRAMES
+ENDLESS = limits.LARGEST_REQUEST + (limits.LARGEST_REQUEST >> 3)  # bytes of a message, with what encrypting adds
 HANDSHAKE_MS = 5000  # in which whoever connects has to prove who they are
 MOST_ANSWERS = 10_000  # that a client has not taken yet
 LEAVING_SECONDS = 2
@@ -100,7 +101,7 @@ class Server:
             poller.register(one, zmq.POLLIN)
         if self._admission:
             poller.register(self._admission.socket, zmq.POLLIN)
-        last_use = time.monotonic()
+        last_use = looked_at = time.monotonic()
         while not self._stopping and time.monotonic() - last_use < self._idle_seconds():
             busy = any(worker.is_busy for worker in self._workers)
             ready = dict(poller.poll(TICK_MS if busy else SETTLED_MS))
@@ -110,6 +111,9 @@ class Server:
                 self._admission.answer()
             if self._connections.take_events():
                 self._report_soon()
+            if time.monotonic() - looked_at > SETTLED_MS / 1000:
+                self._connections.end_endless(ENDLESS)
+                looked_at = time.monotonic()
             self._take_all(self._inbox, self._forward)
             self._take_all(self._router, self._receive)
             for worker in self._workers:
@@ -159,6 +163,8 @@ class Server:
         """One message from a client."""
         client, *parts = parts
         sender = Sender(client.bytes, self._key_of(parts))
+        if self._admission and parts:
+            self._connections.take_message(int(parts[0].get(zmq.SRCFD)))
         try:
             if not parts or len(parts) > MOST_PARTS:
                 raise wire.ProtocolError("no message of ours")

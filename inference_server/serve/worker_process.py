@@ -4,10 +4,12 @@ One thread reads, so that a cancel is heard while the other works; the process e
 """
 
 import contextlib
+import ctypes
 import logging
 import os
 import queue
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -16,13 +18,13 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from ..shared import messages, paths, wire
-from ..shared.errors import ErrorCode, UserError
+from ..shared.errors import ErrorCode, UserError, no_memory_error
 from ..shared.messages import Progress
 from ..shared.monitor import Monitor
 from ..shared.text import Translatable, tr
 from . import channel, places
 from .channel import Tag
-from .failures import failure, internal_error, no_memory_error
+from .failures import failure, internal_error
 
 log = logging.getLogger("inference_server")
 
@@ -68,6 +70,7 @@ class WorkerProcess:
         threading.Thread(target=self._report, daemon=True).start()
         while True:
             self._work_on(self._requests.get())
+            _give_memory_back()
 
     def _listen(self) -> None:
         while parts := channel.read(self._source):
@@ -163,11 +166,19 @@ def _fault(kind: str, error: Exception) -> UserError:
     """What a person is told of an exception that nobody foresaw; the log gets its kind and where it was raised."""
     from ..imaging.files import memory
 
-    if memory.is_lack(error) or type(error).__name__ == "OutOfMemoryError":  # torch's, of a device
+    if memory.is_lack(error):
         log.error("%s ran out of memory", kind)
         return no_memory_error()
     log.error("%s failed: %s", kind, places.of(error))
     return internal_error(paths.home() / "server.log")
+
+
+def _give_memory_back() -> None:
+    """Give the system what the C library keeps of the arrays that are gone, where that can be said: glibc."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim:
+            trim(0)
 
 
 def _volunteer_for_the_lack_of_memory() -> None:

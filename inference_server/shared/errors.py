@@ -68,6 +68,12 @@ def disk_full_error(path: object) -> UserError:
     return UserError(ErrorCode.DISK_FULL, sentence, "Free some space and try again.")
 
 
+def no_memory_error() -> UserError:
+    """The error for a job that does not fit into memory."""
+    remedy = "Close other programs, or work on a smaller part of the photo."
+    return UserError(ErrorCode.NO_MEMORY, "There is not enough memory for this.", remedy)
+
+
 def file_error(path: object, error: OSError) -> UserError:
     """The error for a file of ours, or a folder, that cannot be read or written."""
     if error.errno == errno.ENOSPC:

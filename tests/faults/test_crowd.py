@@ -11,6 +11,7 @@ import pytest
 import zmq
 
 from inference_server.serve import limits
+from inference_server.serve.connections import Connections
 from inference_server.shared import endpoint, keys, messages, wire
 from inference_server.shared.errors import ErrorCode, UserError
 from inference_server.shared.messages import Failure
@@ -21,6 +22,8 @@ from . import obedient
 needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 SECONDS = 0.5  # a hello takes: ten times what is promised, as tests may run on a slow machine beside others
 GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x01CURVE".ljust(23, b"\0") + bytes(32)  # ZMTP 3.1
+
+READY = b"\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06DEALER"
 
 
 def hellos(connection, count: int) -> list[float]:
@@ -70,9 +73,7 @@ def test_a_crowd_of_strangers_keeps_nobody_waiting(reachable):
     assert reachable.do("nothing")
 
 
-def test_connections_beyond_what_there_is_room_for_are_ended(reachable, monkeypatch):
-    from inference_server.serve.connections import Connections
-
+def test_connections_beyond_what_there_is_room_for_are_ended():
     with zmq.Context() as context, context.socket(zmq.ROUTER) as router:
         watched = Connections(router)
         watched._most = 3
@@ -83,14 +84,14 @@ def test_connections_beyond_what_there_is_room_for_are_ended(reachable, monkeypa
         while ended < 3 and time.monotonic() < limit:
             watched.take_events()
             time.sleep(0.02)
-            ended = sum(not _open(connection) for connection in there)
+            ended = sum(not is_open(connection) for connection in there)
         assert ended == 3
         for connection in there:
             connection.close()
         watched.close()
 
 
-def _open(connection: socket.socket) -> bool:
+def is_open(connection: socket.socket) -> bool:
     connection.settimeout(0.01)
     try:
         while data := connection.recv(100):
@@ -226,14 +227,7 @@ def test_a_client_that_takes_no_answers_fills_no_memory(server):
 
 def test_a_key_that_is_forgotten_is_refused_from_the_next_message_on(reachable, small_home):
     found = endpoint.running()
-    context = zmq.Context()
-    other = context.socket(zmq.DEALER)
-    other.linger = 0
-    public, secret = zmq.curve_keypair()
-    other.curve_publickey, other.curve_secretkey = public, secret
-    other.curve_serverkey = found.server_key.encode()
-    keys.admit(public.decode(), "laptop")
-    other.connect(found.address)
+    context, other = listed(found, "laptop")
 
     def answer(message: messages.Message) -> messages.Message:
         other.send_multipart(wire.encode("1", message))
@@ -265,3 +259,44 @@ def test_a_damaged_key_keeps_only_its_owner_out(reachable, small_home, damage):
         assert reachable.connect().hello()
     with pytest.raises(UserError, match=r"folder\.key"):
         keys.admit(zmq.curve_keypair()[0].decode(), "folder")
+
+
+@needs_proc
+def test_a_message_without_an_end_is_ended():
+    """libzmq sends no message before it has all of it; others may, and it keeps what has come."""
+    with zmq.Context() as context, context.socket(zmq.ROUTER) as router:
+        watched = Connections(router)
+        port = router.bind_to_random_port("tcp://127.0.0.1")
+        endless, honest = (socket.create_connection(("127.0.0.1", port)) for _ in range(2))
+        for connection in (endless, honest):
+            connection.sendall(GREETING.replace(b"CURVE", b"NULL\0") + READY)
+        for _ in range(8):  # flags: long, and more to come
+            endless.sendall(b"\x03" + (1 << 20).to_bytes(8, "big") + bytes(1 << 20))
+        for _ in range(2):
+            for _ in range(3):
+                honest.sendall(b"\x02" + (1 << 20).to_bytes(8, "big") + bytes(1 << 20))
+                assert router.poll(5000)
+                watched.take_events()
+                watched.take_message(router.recv_multipart(copy=False)[1].get(zmq.SRCFD))
+            watched.end_endless(4 << 20)
+            assert is_open(honest)
+        limit = time.monotonic() + 5
+        while is_open(endless) and time.monotonic() < limit:
+            pass
+        assert not is_open(endless)
+        endless.close()
+        honest.close()
+        watched.close()
+
+
+def listed(found, name: str) -> tuple[zmq.Context, zmq.Socket]:
+    """The socket of another computer, whose key the server admits."""
+    context = zmq.Context()
+    other = context.socket(zmq.DEALER)
+    other.linger = 0
+    public, other.curve_secretkey = zmq.curve_keypair()
+    other.curve_publickey, other.curve_serverkey = public, found.server_key.encode()
+    keys.admit(public.decode(), name)
+    other.reconnect_ivl = -1
+    other.connect(found.address)
+    return context, other

@@ -11,7 +11,9 @@ WORK = 500 << 20  # bytes, beside the image itself
 MEMINFO, STATUS = Path("/proc/meminfo"), Path("/proc/self/status")
 GROUP = Path("/sys/fs/cgroup")  # of a container: it sees its own
 LACK = re.compile(
-    r"out of memory|bad_alloc|(unable|failed) to allocate|(not enough|insufficient) memory", re.IGNORECASE
+    r"out of memory|bad_alloc|(unable|failed) to allocate|(not enough|insufficient) memory"
+    r"|cannot allocate|failed to map segment",  # a library that is loaded
+    re.IGNORECASE,
 )
 
 
@@ -33,8 +35,12 @@ def memory_needed(name: str) -> UserError:
 
 
 def is_lack(error: Exception) -> bool:
-    """Whether a library's error says that it got no memory."""
-    return isinstance(error, MemoryError) or LACK.search(str(error)) is not None
+    """Whether a library's error says that it got no memory, of this machine or of a GPU."""
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or LACK.search(str(error)) is not None
+    )
 
 
 def available() -> int | None:

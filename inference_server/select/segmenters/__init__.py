@@ -16,11 +16,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ...imaging.files import memory
 from ...models import packages
 from ...models.catalogue import MODELS, Model, ranked
 from ...models.store import Store
 from ...shared.command_lines import run, this_python
-from ...shared.errors import ErrorCode, UserError
+from ...shared.errors import ErrorCode, UserError, no_memory_error
 from ...shared.geometry import Box, Size
 from ...shared.messages import Job
 from ...shared.monitor import UNWATCHED, Monitor
@@ -92,6 +93,8 @@ def load(store: Store, name: str, monitor: Monitor = UNWATCHED) -> Any:
     try:
         module = import_module(f".{model.family}", __name__)
     except (ImportError, RuntimeError, OSError) as error:
+        if memory.is_lack(error):
+            raise no_memory_error() from None
         # Mostly a torchvision that was built for another torch.  Nothing here needs it, but transformers trips over it.
         raise UserError(
             ErrorCode.NO_MODEL,
@@ -133,6 +136,8 @@ def unreadable_error(place: Path, kind: str, error: Exception, packages: str) ->
 
     By then the files are known to be those of the catalogue.
     """
+    if memory.is_lack(error):
+        return no_memory_error()
     reason = str(error).partition("\n")[0].rstrip(".")
     return UserError(
         ErrorCode.MODEL_CORRUPT,

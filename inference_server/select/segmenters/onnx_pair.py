@@ -102,7 +102,7 @@ class OnnxPair:
 def load(files: dict[str, Path]) -> OnnxPair:
     """files: encoder.onnx and decoder.onnx.  Raises UserError where they are not such graphs."""
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what goes wrong comes as an exception
     options.intra_op_num_threads = _threads()
     options.enable_mem_pattern = False  # with it the encoder takes 200 MB more, and no less time
     # Otherwise its threads spin for tens of milliseconds after each pass, when there is a mask to be drawn.
