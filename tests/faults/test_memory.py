@@ -46,7 +46,7 @@ BOMBS = {
         job=Job.REMOVE, image=IMAGE, target=Target(mask=PACKED), window=whole(SIDE, SIDE), pixels=HUGE
     ),
     "mask": Inpaint(job=Job.REMOVE, image=IMAGE, target=Target(mask=PACKED), window=whole(64, 64), pixels=SMALL),
-    "segment": Segment(image=IMAGE, target=Target(prompt=ObjectPrompt()), window=whole(SIDE, SIDE), pixels=PACKED),
+    "segment": Segment(image=IMAGE, target=Target(prompts=(ObjectPrompt(),)), window=whole(SIDE, SIDE), pixels=PACKED),
     "background": Inpaint(
         job=Job.REPLACE,
         image=IMAGE,
