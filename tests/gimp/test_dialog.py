@@ -9,7 +9,7 @@ import pytest
 
 from ..conftest import CLICK
 from .conftest import IN_GIMP
-from .window import Dialog, wait_for
+from .window import DIALOG, QUESTION, Dialog, wait_for
 
 pytestmark = IN_GIMP
 TOWER = (205, 330)  # another object
@@ -93,6 +93,68 @@ def test_one_object_after_another_goes_in_one_dialog(window, photo, near, clicke
     wait_for(lambda: gimp.layers() == 4, 10, "the second is not undone by itself")
     gimp.press("ctrl+z")
     wait_for(lambda: gimp.layers() == 1, 10, "the first is not undone")
+
+
+def test_objects_and_strokes_are_marked_and_marked_again_when_it_is_edited(window, photo, near, clicked):
+    gimp = window("plain")
+    dialog = gimp.open("remove")
+    clicked(dialog)
+    dialog.point(photo, *TOWER, hold="shift")
+    both = dialog.final_overlay(photo)
+    assert dialog.state().objects == 2
+    assert both[TOWER[1] - 3 : TOWER[1] + 4, TOWER[0] - 3 : TOWER[0] + 4].all(), "the second is not shown"
+    dialog.press("b")
+    dialog.drag(photo, 60, 60, 160, 60)
+    painted = dialog.overlay(photo)
+    assert painted[58:62, 70:150].all() and not both[58:62, 70:150].any()
+    assert painted[both].mean() > 0.95, "what was found is gone"
+    dialog.keep("brush")
+    dialog.press("ctrl+z")
+    dialog.wait_for_state(lambda state: state.strokes == 0, "Ctrl+Z does not take the stroke back")
+    dialog.press("ctrl+shift+z")
+    dialog.wait_for_state(lambda state: state.strokes == 1, "the stroke does not come again")
+    dialog.press("e")
+    dialog.drag(photo, CLICK[0], 120, CLICK[0], 300)
+    erased = dialog.overlay(photo)
+    assert not erased[150:280, CLICK[0] - 2 : CLICK[0] + 3].any(), "nothing is erased"
+    dialog.apply()
+    gimp.press("Page_Up")  # the photo's layer is selected; above it is the group
+    dialog = gimp.open("edit")
+    again = dialog.wait_settled(changes=0)
+    assert (again.objects, again.strokes) == (2, 2)
+    assert differ(dialog.overlay(photo), erased) < 0.001
+    dialog.leave()
+
+
+def test_results_stay_until_they_are_removed_and_nothing_is_lost_unasked(window, photo, clicked):
+    gimp = window("plain")
+    dialog = gimp.open("remove")
+    clicked(dialog)
+    dialog.press("alt+r")
+    dialog.wait_for_results()
+    dialog.press("alt+r")
+    dialog.wait_for_results(2)
+    dialog.wait_for_state(lambda state: state.phase == "results", "it does not end")
+    dialog.keep("results")
+    dialog.press("Delete")
+    dialog.wait_for_state(lambda state: state.results == 1, "Delete removes no result")
+    dialog.press("Escape")
+    dialog.wait_pointing()
+    assert dialog.state().objects == 1
+    dialog.press("alt+r")
+    dialog.wait_for_state(lambda state: state.phase == "results" and state.runs == 2, "it is computed again")
+    dialog.press("Escape")
+    dialog.wait_pointing()
+    dialog.press("Escape")
+    wait_for(lambda: gimp.shows(QUESTION), 20, "it does not ask")
+    dialog.press("Escape")
+    wait_for(lambda: not gimp.shows(QUESTION), 20, "the question stays")
+    gimp.call("remove")  # again, for the same image
+    gimp.wait_for_keys()
+    assert len(gimp.do("search", "--onlyvisible", "--name", DIALOG).splitlines()) == 1
+    dialog.press("alt+r")
+    dialog.wait_for_state(lambda state: state.phase == "results", "the dialog has not come to the front")
+    dialog.apply()
 
 
 def test_an_object_goes_by_keyboard_alone(window, photo, near):
