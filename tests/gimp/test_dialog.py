@@ -98,15 +98,15 @@ def test_one_object_after_another_goes_in_one_dialog(window, photo, near, clicke
 def test_objects_and_strokes_are_marked_and_marked_again_when_it_is_edited(window, photo, near, clicked):
     gimp = window("plain")
     dialog = gimp.open("remove")
-    clicked(dialog)
+    first = clicked(dialog)
     dialog.point(photo, *TOWER, hold="shift")
     both = dialog.final_overlay(photo)
     assert dialog.state().objects == 2
-    assert both[TOWER[1] - 3 : TOWER[1] + 4, TOWER[0] - 3 : TOWER[0] + 4].all(), "the second is not shown"
+    assert both[first].mean() > 0.9 and both.sum() > 1.03 * first.sum(), "they are not shown together"
     dialog.press("b")
     dialog.drag(photo, 60, 60, 160, 60)
     painted = dialog.overlay(photo)
-    assert painted[58:62, 70:150].all() and not both[58:62, 70:150].any()
+    assert painted[58:62, 70:150].mean() > 0.9 and not both[58:62, 70:150].any()
     assert painted[both].mean() > 0.95, "what was found is gone"
     dialog.keep("brush")
     dialog.press("ctrl+z")
@@ -150,10 +150,10 @@ def test_results_stay_until_they_are_removed_and_nothing_is_lost_unasked(window,
     dialog.press("Escape")
     wait_for(lambda: not gimp.shows(QUESTION), 20, "the question stays")
     gimp.call("remove")  # again, for the same image
-    gimp.wait_for_keys()
+    wait_for(lambda: dialog.has_keyboard, 20, "the dialog does not come to the front")
     assert len(gimp.do("search", "--onlyvisible", "--name", DIALOG).splitlines()) == 1
     dialog.press("alt+r")
-    dialog.wait_for_state(lambda state: state.phase == "results", "the dialog has not come to the front")
+    dialog.wait_for_state(lambda state: state.phase == "results", "the keys do not reach it")
     dialog.apply()
 
 

@@ -79,7 +79,7 @@ def test_the_menu_and_what_goes_wrong_are_in_the_language_of_gimp(in_german):
     label, blurb = in_german["menu"]
     assert label == pretended("_Fill…") and blurb.startswith("⟦Put something else") and blurb.endswith("⟧")
     server, plug_in = in_german["no model"], in_german["outside"]
-    assert server.startswith("⟦⟦Fill⟧ needs the model sd15-inpainting, which is not installed.⟧ ⟦Run: ")
+    assert server.startswith("⟦⟦Fill⟧ needs the model Stable Diffusion, which is not installed.⟧ ⟦Run: ")
     assert server.endswith("models fetch sd15-inpainting⟧")
     assert plug_in.startswith("⟦A click at 7000, 5 is outside the layer.⟧ ⟦Move it onto the object")
 

@@ -152,6 +152,10 @@ class Dialog:
     def is_open(self) -> bool:
         return self.gimp.shows(self._title)
 
+    @property
+    def has_keyboard(self) -> bool:
+        return self.gimp.do("getwindowfocus") == str(self._id)
+
     # -- its state
 
     def state(self) -> State | None:

@@ -192,6 +192,8 @@ class Window(GimpUi.Dialog):
         if changed("status", "phase", "annotation"):
             self._draw_status(state)
         self._draw_buttons(state)
+        if changed("phase") and state.phase is Phase.SHOWING_RESULTS and not isinstance(self.get_focus(), Gtk.Entry):
+            self.view.grab_focus()  # the arrow keys compare, Delete removes, Enter applies
         self.hint.set_text(HINTS[state.hint])
         self._report_soon()
 
