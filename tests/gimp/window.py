@@ -79,12 +79,20 @@ class Window:
 
     def runs_plug_in(self) -> bool:
         """Whether one of our procedures runs."""
+        return self.plug_ins() > 0
+
+    def wait_for_plug_ins(self, count: int) -> None:
+        """Wait until so many of our procedures run."""
+        wait_for(lambda: self.plug_ins() == count, 30, f"not {count} of the plug-in's procedures run")
+
+    def plug_ins(self) -> int:
+        """How many of our procedures run."""
         program = f"{self.environment['GIMP3_DIRECTORY']}/plug-ins/inpaint-anything/".encode()
+        count = 0
         for process in Path("/proc").glob("[0-9]*/cmdline"):
             with contextlib.suppress(OSError):
-                if program in process.read_bytes():
-                    return True
-        return False
+                count += program in process.read_bytes()
+        return count
 
     def wait_for_plug_in(self) -> None:
         """Wait until none of our procedures runs any more."""

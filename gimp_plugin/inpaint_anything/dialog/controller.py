@@ -11,7 +11,7 @@ from typing import Any
 
 import gi
 
-from inference_server.shared.errors import UserError, wrong_input
+from inference_server.shared.errors import UserError, cancelled_error, wrong_input
 from inference_server.shared.geometry import Window as PhotoWindow
 from inference_server.shared.messages import Encoded, Job, ListModels, MaskProposals, ModelInfo, ModelList, Raster
 from inference_server.shared.text import tr
@@ -40,7 +40,7 @@ from .annotation import Annotation, ClickHistory
 from .panels import Panel
 from .pictures import ComposedResult, mask_shape, photo_part, preview_picture, proxy_picture, thumbnail
 from .prompt_hint import PromptHint
-from .single import only_dialog, when_called
+from .single import CAN_CALL, only_dialog, when_called
 from .state import DialogState
 from .toolbar import TOOL_KEYS
 from .update import update
@@ -90,6 +90,8 @@ def ask(
     GimpUi.init("inpaint-anything")
     with only_dialog(image) as alone:
         if not alone:
+            if CAN_CALL:
+                raise cancelled_error()  # the window that is there says it all
             raise wrong_input("This image has a window of Inpaint Anything already.", "Close it first.")
         dialog = Dialog(job, open_photo, insert, settings, is_edit=is_edit)
         when_called(dialog.window.present)

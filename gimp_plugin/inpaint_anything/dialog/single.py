@@ -13,6 +13,7 @@ from inference_server.shared import paths
 from inference_server.shared.errors import UserError
 
 FOLDER = "dialogs"  # in the private folder
+CAN_CALL = sys.platform != "win32"  # whether one process can call another by a signal
 
 
 @contextmanager
