@@ -22,7 +22,7 @@ from ..i18n import _, time_left, translated  # noqa: E402
 from ..photo_view.scene import MaskShape, PlacedClick  # noqa: E402
 from ..photo_view.view import View  # noqa: E402
 from ..requests.job_steps import WORKING  # noqa: E402
-from ..widgets import ErrorNotice, column, named, row  # noqa: E402
+from ..widgets import ErrorNotice, named, row  # noqa: E402
 from . import events  # noqa: E402
 from .annotation import Click  # noqa: E402
 from .objects_row import ObjectsRow  # noqa: E402
@@ -423,9 +423,11 @@ def _caption(choice: MaskShape | Attempt, k: int) -> str:
 
 def _choice_button(group: Gtk.RadioButton | None, picture: cairo.ImageSurface, caption: str = "") -> Gtk.RadioButton:
     """A small picture, of which one of a group is chosen."""
-    button = Gtk.RadioButton.new_from_widget(group)
+    button = Gtk.RadioButton.new_with_label_from_widget(group, caption)
     button.set_mode(False)
-    button.add(column(Gtk.Image.new_from_surface(picture), Gtk.Label(label=caption), spacing=0))
+    button.set_image(Gtk.Image.new_from_surface(picture))
+    button.set_image_position(Gtk.PositionType.TOP)
+    button.set_always_show_image(True)
     button.show_all()
     return button
 
