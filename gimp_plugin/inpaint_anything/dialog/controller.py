@@ -5,10 +5,12 @@ Changes nothing in the image itself: what the person has chosen is handed on as 
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
+import cairo
 import gi
 
 from inference_server.shared.errors import UserError, cancelled_error, wrong_input
@@ -38,7 +40,15 @@ from ..widgets import confirmed
 from . import events
 from .annotation import Annotation, ClickHistory
 from .panels import Panel
-from .pictures import ComposedResult, mask_shape, photo_part, preview_picture, proxy_picture, thumbnail
+from .pictures import (
+    ComposedResult,
+    mask_shape,
+    photo_part,
+    place_in_proxy,
+    preview_picture,
+    proxy_picture,
+    thumbnail,
+)
 from .prompt_hint import PromptHint
 from .single import CAN_CALL, only_dialog, when_called
 from .state import DialogState
@@ -150,7 +160,7 @@ class Dialog:
             self.view,
             {name: Panel(name, config, entered) for name, config in self._configs.items()},
             self._offer,
-            thumbnail=lambda choice: thumbnail(self._photo, self._proxy, choice),
+            thumbnails=self._thumbnails,
             dispatch=self.dispatch,
             show_settings=self._show_models,
         )
@@ -285,6 +295,10 @@ class Dialog:
 
         dialog.show(self.window)
         self._models_changed()
+
+    def _thumbnails(self, row: Sequence[MaskShape | ComposedResult]) -> list[cairo.ImageSurface]:
+        around = reduce(PhotoWindow.union, (place_in_proxy(self._photo, choice) for choice in row))
+        return [thumbnail(self._photo, self._proxy, choice, around) for choice in row]
 
     def _models_changed(self) -> None:
         """Go on with what is there now."""

@@ -89,14 +89,16 @@ class ComposedResult:
         return shown
 
 
-def thumbnail(photo: PhotoLayer, proxy: cairo.ImageSurface, choice: MaskShape | ComposedResult) -> cairo.ImageSurface:
-    """A small picture to choose a proposal or a result by.  proxy: the photo's `proxy_picture`."""
-    source = proxy
-    if isinstance(choice, MaskShape):
-        x, y, w, h = choice.place
-    else:
-        scale, source = proxy.get_width() / photo.width, choice.whole
-        x, y, w, h = (round(edge * scale) for edge in choice.window)
+def thumbnail(
+    photo: PhotoLayer, proxy: cairo.ImageSurface, choice: MaskShape | ComposedResult, around: Window
+) -> cairo.ImageSurface:
+    """A small picture to choose a proposal or a result by.
+
+    proxy: the photo's `proxy_picture`.  around: what of it is to be seen, in its pixels: the same for all the proposals
+    of a row, so that one sees which is larger.
+    """
+    source = proxy if isinstance(choice, MaskShape) else choice.whole
+    x, y, w, h = around
     side = max(w, h, 8) * 1.3
     left, top = x + w / 2 - side / 2, y + h / 2 - side / 2
     small = cairo.ImageSurface(cairo.FORMAT_ARGB32, THUMBNAIL, THUMBNAIL)
@@ -106,9 +108,19 @@ def thumbnail(photo: PhotoLayer, proxy: cairo.ImageSurface, choice: MaskShape | 
     context.set_source_surface(source)
     context.paint()
     if isinstance(choice, MaskShape):
+        x, y, w, h = choice.place
         context.set_source_rgba(*MASK_COLOUR, TINT)
         context.mask_surface(_mask_surface(choice.mask, (w, h)), x, y)
     return small
+
+
+def place_in_proxy(photo: PhotoLayer, choice: MaskShape | ComposedResult) -> Window:
+    """Where a proposal or a result is, in pixels of the photo's proxy."""
+    if isinstance(choice, MaskShape):
+        return choice.place
+    scale = photo.proxy_scale
+    x, y, w, h = (round(edge * scale) for edge in choice.window)
+    return Window(x, y, max(w, 1), max(h, 1))
 
 
 def _surface(data: bytes | bytearray, size: Size) -> cairo.ImageSurface:

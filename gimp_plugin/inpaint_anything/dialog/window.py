@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import cairo
@@ -52,9 +52,11 @@ WIDTH, HEIGHT = 1120, 720
 PREVIEW, CONTINUE = 1, 2  # responses
 GAP = 6  # pixels between small pictures
 ROW = 34  # pixels: as high as the button that comes and goes
+FULL = 255  # of a mask: all of the pixel
+SMALL = 0.02  # share of a photo, below which a decimal place is shown
 ESTIMATE_SECONDS = 2  # before it is said how long a job will still take
 
-Thumbnail = Callable[[MaskShape | ComposedResult], cairo.ImageSurface]
+Thumbnails = Callable[[Sequence[MaskShape | ComposedResult]], list[cairo.ImageSurface]]
 
 
 class Window(GimpUi.Dialog):
@@ -70,15 +72,15 @@ class Window(GimpUi.Dialog):
         panels: Mapping[Job, Panel],
         offer: Gtk.Widget,
         *,
-        thumbnail: Thumbnail,
+        thumbnails: Thumbnails,
         dispatch: Dispatch,
         show_settings: Callable[[], None],
     ) -> None:
-        """offer: offers models for the job.  thumbnail(choice): a small picture of a proposal or a result.  dispatch:
+        """offer: offers models for the job.  thumbnails(row): small pictures of proposals, or of results.  dispatch:
         called with what is wanted.  show_settings: called when somebody wants to see them."""
         super().__init__(title=_("Inpaint Anything"), role=ROLE)
         self.view, self.panels = view, panels
-        self._thumbnail, self._dispatch, self._show_settings = thumbnail, dispatch, show_settings
+        self._thumbnails, self._dispatch, self._show_settings = thumbnails, dispatch, show_settings
         self._offer = offer
         self._state: DialogState | None = None
         self._started = 0.0  # when the job was, time.monotonic()
@@ -301,11 +303,10 @@ class Window(GimpUi.Dialog):
         state = self._state
         if state is None or (len(state.choices) < 2 and not state.shows_results):
             return GLib.SOURCE_REMOVE
-        for k, choice in enumerate(state.choices):
+        pictures = self._thumbnails([_picture_of(choice) for choice in state.choices])
+        for k, (choice, picture) in enumerate(zip(state.choices, pictures, strict=True)):
             first = next(iter(self._choice_buttons), None)
-            picture = choice if isinstance(choice, MaskShape) else choice.picture
-            assert picture is not None  # only results that have one can be chosen
-            button = _choice_button(first, self._thumbnail(picture), _caption(choice, k))
+            button = _choice_button(first, picture, self._caption(choice, k))
             self._choice_buttons.append(button)
             name = _choice_name(choice, k, len(state.choices))
             named(button, name).set_tooltip_text(name)
@@ -313,6 +314,14 @@ class Window(GimpUi.Dialog):
             button.connect("toggled", lambda button, k=k: button.get_active() and self._dispatch(events.ChoiceMade(k)))
             self._choices.pack_start(button, expand=True, fill=True, padding=0)
         return GLib.SOURCE_REMOVE
+
+    def _caption(self, choice: MaskShape | Attempt, k: int) -> str:
+        """What stands below small picture number k, from 0: how much of the photo a mask covers, a result's seed."""
+        if isinstance(choice, MaskShape):
+            share = choice.mask.count(FULL) / max(1, math.prod(self.view.proxy_size))
+            return tr(_("{share} %"), share=f"{100 * share:.{int(share < SMALL)}f}")
+        painted = choice.result.painted_with
+        return str(k + 1) if painted is None else tr(_("seed {seed}"), seed=painted.seed)
 
     def _remove_chosen(self) -> None:
         if self._state:
@@ -413,12 +422,11 @@ def _job_buttons() -> dict[Job, Gtk.RadioButton]:
     return buttons
 
 
-def _caption(choice: MaskShape | Attempt, k: int) -> str:
-    """What stands below a small picture, number k from 0: masks speak for themselves."""
+def _picture_of(choice: MaskShape | Attempt) -> MaskShape | ComposedResult:
     if isinstance(choice, MaskShape):
-        return ""
-    painted = choice.result.painted_with
-    return str(k + 1) if painted is None else tr(_("seed {seed}"), seed=painted.seed)
+        return choice
+    assert choice.picture is not None  # only results that have one can be chosen
+    return choice.picture
 
 
 def _choice_button(group: Gtk.RadioButton | None, picture: cairo.ImageSurface, caption: str = "") -> Gtk.RadioButton:

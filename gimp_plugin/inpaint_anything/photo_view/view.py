@@ -32,7 +32,7 @@ gi.require_version("Gdk", "3.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import Atk, Gdk, GLib, GObject, Gtk  # noqa: E402  gi wants the versions first
 
-from inference_server.shared.geometry import Box, Point, Window, whole  # noqa: E402
+from inference_server.shared.geometry import Box, Point, Size, Window, whole  # noqa: E402
 from inference_server.shared.messages import Stroke  # noqa: E402
 
 from .pointer import Hover, Pointer, PointerHandlers  # noqa: E402
@@ -194,6 +194,11 @@ class View(Gtk.DrawingArea):
         else:
             at = self.viewport.to_screen(window.x, 0)[0] - BESIDE
         self._slide_to(min(max(at, left), right))
+
+    @property
+    def proxy_size(self) -> Size:
+        """Of the photo's small copy, in whose pixels masks are."""
+        return self._scene.proxy
 
     def zoom_in(self) -> None:
         self._zoom(stepped(self.viewport.zoom, 1))
