@@ -29,11 +29,21 @@ SIDES = {"cpu": 768, "mps": 1024, "cuda": 1024}  # LaMa was trained at 256 and i
 LAMA_SHARE = 0.8  # of the work is LaMa's own; the rest is the search for texture to copy
 
 
+Fill = Callable[[np.ndarray, np.ndarray, np.ndarray, int, Monitor], Filled]
+CALM = patchmatch.Terms(position=0.5, lit_between=False)  # for walls, and rims that are not clean
+
+
 class Inpainter(NamedTuple):
-    """side: pixels of the long side, beyond which more time gives no better result.  fill: as `patchmatch.fill`."""
+    """side: pixels of the long side, beyond which more time gives no better result.  fill: as `patchmatch.fill`.
+
+    others: other ways to fill, for where the result does not pass its check.  needs_clean_rim: whether these do better
+    where a shadow or a part of the object is left around the hole, the last of them best.
+    """
 
     side: int
-    fill: Callable[[np.ndarray, np.ndarray, np.ndarray, int, Monitor], Filled]
+    fill: Fill
+    others: tuple[Fill, ...] = ()
+    needs_clean_rim: bool = False
 
 
 def choose(store: Store) -> str:
@@ -52,7 +62,7 @@ def demand(store: Store, name: str) -> None:
 def load(store: Store, name: str, monitor: Monitor = UNWATCHED) -> Inpainter:
     """The model for removing with this name in the catalogue.  Raises UserError where its file is damaged."""
     if MODELS[name].family == "patchmatch":
-        return Inpainter(patchmatch.MAX_SIDE, patchmatch.fill)
+        return Inpainter(patchmatch.MAX_SIDE, patchmatch.fill, (_fill_calmly,), needs_clean_rim=True)
     files = store.need(name, monitor)
     from ..models import devices
     from . import lama
@@ -63,7 +73,7 @@ def load(store: Store, name: str, monitor: Monitor = UNWATCHED) -> Inpainter:
     def fill(rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray, seed: int, monitor: Monitor) -> Filled:
         return _fill_with_lama(network, rgb, hole, usable, seed, monitor)
 
-    return Inpainter(SIDES[device], fill)
+    return Inpainter(SIDES[device], fill, (patchmatch.fill, _fill_calmly))
 
 
 def in_colour(inpainter: Inpainter, colour: ColourSpace) -> Inpainter:
@@ -71,11 +81,19 @@ def in_colour(inpainter: Inpainter, colour: ColourSpace) -> Inpainter:
     if colour.is_srgb:
         return inpainter
 
-    def fill(rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray, seed: int, monitor: Monitor) -> Filled:
-        filled = inpainter.fill(colour.to_srgb(rgb), hole, usable, seed, monitor)
-        return filled._replace(pixels=colour.from_srgb(filled.pixels))
+    def in_srgb(fill: Fill) -> Fill:
+        def converted(rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray, seed: int, monitor: Monitor) -> Filled:
+            filled = fill(colour.to_srgb(rgb), hole, usable, seed, monitor)
+            return filled._replace(pixels=colour.from_srgb(filled.pixels))
 
-    return Inpainter(inpainter.side, fill)
+        return converted
+
+    others = tuple(in_srgb(fill) for fill in inpainter.others)
+    return inpainter._replace(fill=in_srgb(inpainter.fill), others=others)
+
+
+def _fill_calmly(rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray, seed: int, monitor: Monitor) -> Filled:
+    return patchmatch.fill(rgb, hole, usable, seed, monitor, CALM)
 
 
 def _fill_with_lama(

@@ -9,14 +9,18 @@ the match of every target, is found by exhaustive search where that is cheap, el
 - their colours, projected to a few coefficients (`_cosine_basis`);
 - the texture around them, which is filled in like a colour, so that grass does not become sky with a few blades
   (Newson et al. 2014, "Video Inpainting of Complex Scenes", section 3.3);
-- their position: nearby content is more likely to belong there.
+- their position: nearby content is more likely to belong there, but counts no more than similar patches of this picture
+  differ.  On a calm wall nearness would else decide alone, and the hole be filled with its own rim, over and over.
 
+What is copied often costs more (after the occurrence map of Kaspar et al. 2015, "Self Tuning Texture Optimization").
 Two more steps prevent a blurred result and a visible rim.  A match that continues its neighbours' matches costs less,
 so that coherent pieces are copied (a Potts model, by iterated conditional modes; Besag 1986, "On the Statistical
 Analysis of Dirty Pictures").  And the votes for the pixels just outside the hole are compared with the real pixels
-there: the difference is spread over the hole (Pérez et al. 2003, "Poisson Image Editing", section 2).
+there: the difference is spread over the hole (Pérez et al. 2003, "Poisson Image Editing", section 2), except for
+differences too large to be of light, and, while there is more to be matched, next to pixels that are not usable.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import cv2
@@ -34,14 +38,17 @@ RADIUS = SIDE // 2
 COEFFICIENTS = (14, 5, 5)  # of a patch's colours: in lightness, red against blue, green against both
 COLOURS = sum(COEFFICIENTS)
 TEXTURE_WEIGHT = 6.0  # of the texture around a patch, against one colour coefficient
-POSITION_WEIGHT = 0.5  # of the distance across the whole picture, against the difference of black and white
+POSITION_WEIGHT = 0.5  # of the distance across the whole picture, against the difference of black and white, at most
+SAMPLES, SAMPLED_AMONG = 300, 3000  # patches that say what is usual, and those they are compared with
+USE_COST = 0.3  # of the usual cost of a match: what a source costs more for each FREE_USES that it is used more often
+FREE_USES = 2.0  # times that a source is used at no cost
 SHALLOW = 2.5  # pixels: a hole no deeper than this needs no coarser level
 MIN_SOURCES = 50  # patches to copy from
 ROUNDS = (12, 8, 5, 4, 3)  # of matching and voting, at the coarsest level and on
 ROUNDS_KEPT = 2  # of matching, where the hole's pixels are kept and nothing changes in between
 EXHAUSTIVE = 16e6  # comparisons up to which all targets are compared with all sources
 REACHES = (16, 8, 4, 2, 1)  # pixels that the random search goes
-COHERENCE = 1 / 8  # of the median cost of a match: how much less it costs for each neighbour that it continues
+COHERENCE = 1 / 4  # of the median cost of a match: how much less it costs for each neighbour that it continues
 COHERENCE_ROUNDS = 3
 DEPTH_FACTOR = 1.6  # the weight of a vote is divided by this for every pixel that its patch lies deeper in the hole …
 MAX_DEPTH = 100  # … up to this depth
@@ -50,9 +57,23 @@ COST_FACTOR, MAX_COST = (
     40.0,
 )  # how fast the weight of a vote falls with its cost, and the highest cost that counts
 RING = 2  # pixels around the hole where votes are compared with the real pixels
+MAX_ERROR = 0.2  # between them that may be a difference in light; what differs much more is another thing
 PAD = SIDE - 1  # positions around the grid of patches, so that no step from one leads into another row
 BATCH = 20_000  # patches that are processed at once, to bound memory
 NEIGHBOURS = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What decides among the patches, besides their similarity.
+
+    position: how many times the usual distance of similar patches the distance across the hole may count.  lit_between:
+    whether the light is brought to that of the hole's rim between the rounds too, so that what is matched next has it;
+    that follows a photo's light best, but where the rim is not clean the whole hole gets the colour of that.
+    """
+
+    position: float = 4.0
+    lit_between: bool = True
 
 
 class Filled(NamedTuple):
@@ -66,7 +87,14 @@ class Filled(NamedTuple):
     offsets: np.ndarray
 
 
-def fill(rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray, seed: int, monitor: Monitor = UNWATCHED) -> Filled:
+def fill(
+    rgb: np.ndarray,
+    hole: np.ndarray,
+    usable: np.ndarray,
+    seed: int,
+    monitor: Monitor = UNWATCHED,
+    terms: Terms = Terms(),
+) -> Filled:
     """rgb: (h, w, 3) float32, 0 to 1; hole: (h, w) bool; usable: (h, w) bool, the pixels that may be copied from.
 
     Where the surroundings are smooth, or there is too little to copy from, the hole is filled smoothly.
@@ -77,7 +105,7 @@ def fill(rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray, seed: int, monit
     levels = _pyramid(rgb, hole, usable, keep=False)
     if not levels:
         return Filled(extrapolate(rgb, ~hole), _zero_offsets(hole))
-    pixels, offsets = _coarse_to_fine(levels, seed, monitor)
+    pixels, offsets = _coarse_to_fine(levels, seed, monitor, terms)
     return Filled(without_seams(pixels), offsets)
 
 
@@ -87,7 +115,7 @@ def match(rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray, seed: int, moni
     Arguments as in `fill`.  Where there is too little to compare with, all offsets are 0.
     """
     levels = _pyramid(rgb, hole, usable, keep=True)
-    return _coarse_to_fine(levels, seed, monitor) if levels else Filled(rgb, _zero_offsets(hole))
+    return _coarse_to_fine(levels, seed, monitor, Terms()) if levels else Filled(rgb, _zero_offsets(hole))
 
 
 def _zero_offsets(hole: np.ndarray) -> np.ndarray:
@@ -135,14 +163,14 @@ def _whole_patches(usable: np.ndarray) -> np.ndarray:
     return eroded[RADIUS:-RADIUS, RADIUS:-RADIUS] > 0
 
 
-def _coarse_to_fine(levels: list[_Level], seed: int, monitor: Monitor) -> Filled:
+def _coarse_to_fine(levels: list[_Level], seed: int, monitor: Monitor, terms: Terms) -> Filled:
     """Match and vote in turns, through all levels; where the hole's pixels are kept, only match."""
     random = np.random.default_rng(seed)
     rounds = [ROUNDS_KEPT if level.keep else ROUNDS[min(k, len(ROUNDS) - 1)] for k, level in enumerate(levels)]
     effort = [n * int(np.count_nonzero(level.hole)) for n, level in zip(rounds, levels, strict=True)]
     done, picture, offsets = 0.0, levels[0].rgb, None
     for level, count, cost in zip(levels, rounds, effort, strict=True):
-        field = _Field(level, random)
+        field = _Field(level, random, terms)
         matches = None if offsets is None else field.upsampled(offsets)
         picture, texture = field.start() if matches is None or level.keep else field.vote(matches, None)
         for _ in range(count):
@@ -153,10 +181,11 @@ def _coarse_to_fine(levels: list[_Level], seed: int, monitor: Monitor) -> Filled
             matches, costs = field.coherent(matches, costs, wanted)
             if not level.keep:
                 picture, texture = field.vote(matches, costs)
+                field.count_uses(matches, costs)
         assert matches is not None
         offsets = field.offsets(matches)
     assert offsets is not None
-    return Filled(picture, offsets)
+    return Filled(picture if level.keep else field.lit(picture), offsets)
 
 
 # -- one level ---------------------------------------------------------------------------------------------------------
@@ -170,8 +199,8 @@ class _Field:
     distances of their descriptors; wanted: (N, K) float32, the descriptors of the targets.
     """
 
-    def __init__(self, level: _Level, random: np.random.Generator) -> None:
-        self._level, self._random = level, random
+    def __init__(self, level: _Level, random: np.random.Generator, terms: Terms) -> None:
+        self._level, self._random, self._terms = level, random, terms
         height, width = level.hole.shape
         self._grid = height - SIDE + 1, width - SIDE + 1
         self._row = self._grid[1] + 2 * PAD
@@ -182,7 +211,11 @@ class _Field:
 
         known = np.ones_like(level.hole) if level.keep else ~level.hole
         self._texture, self._texture_known = _texture(level.rgb, known)
+        self._position_scale = 1.0
         self._source_descriptors = self.descriptors(self._sources, level.rgb, self._texture)
+        self._position_scale = self._fitting_position_scale()
+        self._source_descriptors[:, COLOURS + 2 :] *= self._position_scale
+        self._uses, self._use_costs = np.zeros((2, len(self._sources)), np.float32)
         self._channels = np.dstack((level.rgb, self._texture)).reshape(height * width, -1)  # what is voted for
 
         rows, columns = self._corners(self.targets)
@@ -208,8 +241,7 @@ class _Field:
             result[batch, :COLOURS] = _product(self._pixels(patches[batch], picture), BASIS)
         rows, columns = self._corners(patches)
         result[:, COLOURS : COLOURS + 2] = texture[rows + RADIUS, columns + RADIUS] * (TEXTURE_WEIGHT * SIDE)
-        position_scale = POSITION_WEIGHT * SIDE / max(self._level.hole.shape)
-        result[:, COLOURS + 2 :] = np.stack((rows, columns), 1) * position_scale
+        result[:, COLOURS + 2 :] = np.stack((rows, columns), 1) * self._position_scale
         return result
 
     def upsampled(self, offsets: np.ndarray) -> np.ndarray:
@@ -248,7 +280,8 @@ class _Field:
     def _nearest(self, candidates: np.ndarray, wanted: np.ndarray) -> np.ndarray:
         """For each target the nearest of the candidate sources, by comparing it with all of them."""
         known = self._source_descriptors[self._source_number[candidates]]
-        squares, matches = np.einsum("ij,ij->i", known, known), np.empty_like(self.targets)
+        squares = np.einsum("ij,ij->i", known, known) + self._use_costs[self._source_number[candidates]]
+        matches = np.empty_like(self.targets)
         rows = max(1, BATCH**2 // 64 // len(candidates))
         for batch in (slice(k, k + rows) for k in range(0, len(wanted), rows)):
             nearest = (squares - 2 * _product(wanted[batch], known, cv2.GEMM_2_T)).argmin(axis=1)
@@ -280,14 +313,38 @@ class _Field:
         if costs is not None:
             weights = weights * np.exp(-COST_FACTOR * np.minimum(costs / (np.percentile(costs, 75) + 1e-8), MAX_COST))
         voted = self._vote_with(matches, weights)
-        part, hole = self._part, self._level.hole
-        error = (self._level.rgb[part] - voted[part][..., :3]) * self._ring[..., None]
-        share = cv2.GaussianBlur(self._ring.astype(np.float32), (0, 0), RING)
-        error = cv2.GaussianBlur(error, (0, 0), RING) / np.maximum(share, 1e-6)[..., None]
-        voted[part][..., :3] += extrapolate(error, self._ring)
+        hole = self._level.hole
+        self._voted_rim = voted[self._part][..., :3].copy()
+        if self._terms.lit_between:
+            trusted = self._ring & self._level.usable[self._part]
+            voted[self._part][..., :3] += extrapolate(self._rim_error(), trusted)
         picture, texture = self._level.rgb.copy(), self._texture.copy()
         picture[hole], texture[hole] = voted[hole][:, :3], voted[hole][:, 3:]
         return picture, texture
+
+    def lit(self, picture: np.ndarray) -> np.ndarray:
+        """The picture that was last voted for, with its light brought to that of the hole's rim."""
+        part, hole = self._part, self._level.hole
+        lit = picture.copy()
+        lit[part][hole[part]] += extrapolate(self._rim_error(), self._ring)[hole[part]]
+        return lit
+
+    def _rim_error(self) -> np.ndarray:
+        """How far the votes are off at the hole's rim (h, w, 3), smoothed; small where it must be more than light."""
+        error = (self._level.rgb[self._part] - self._voted_rim) * self._ring[..., None]
+        share = cv2.GaussianBlur(self._ring.astype(np.float32), (0, 0), RING)
+        error = cv2.GaussianBlur(error, (0, 0), RING) / np.maximum(share, 1e-6)[..., None]
+        return error / (1 + (np.abs(error).max(axis=2, keepdims=True) / MAX_ERROR) ** 2)
+
+    def count_uses(self, matches: np.ndarray, costs: np.ndarray) -> None:
+        """Make sources that are used often cost more from now on."""
+        uses = np.zeros(len(self._source_number), np.float32)
+        uses[self._sources] = np.bincount(self._source_number[matches], minlength=len(self._sources))
+        around = cv2.blur(uses.reshape(-1, self._row), (3, 3), borderType=cv2.BORDER_CONSTANT)
+        found = around.ravel()[self._sources]
+        self._uses = (self._uses + found) / 2 if self._uses.any() else found
+        usual = np.float32(np.median(costs - self._use_costs[self._source_number[matches]]))
+        self._use_costs = USE_COST * usual * np.maximum(self._uses / np.float32(FREE_USES) - 1, 0)
 
     def _vote_with(self, matches: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """The weighted mean (h, w, 5) of the matched patches, in the hole and the ring around it; 0 elsewhere."""
@@ -337,7 +394,28 @@ class _Field:
         """The squared distances (n,) float32 of the descriptors of these sources from the wanted ones (n, K)."""
         difference = self._source_descriptors[self._source_number[sources]]
         difference -= wanted
-        return np.einsum("ij,ij->i", difference, difference)
+        return np.einsum("ij,ij->i", difference, difference) + self._use_costs[self._source_number[sources]]
+
+    def _fitting_position_scale(self) -> float:
+        """What a pixel of the distance to a source counts, so that it does not decide alone among similar patches.
+
+        The descriptors of the sources must hold no positions yet, or positions in pixels.
+        """
+        most = POSITION_WEIGHT * SIDE / max(self._level.hole.shape)
+        if self._level.keep:
+            return most
+        count = len(self._sources)
+        some, among = (self._random.choice(count, min(count, n), replace=False) for n in (SAMPLES, SAMPLED_AMONG))
+        one, other = (self._source_descriptors[chosen, : COLOURS + 2] for chosen in (some, among))
+        squares = [np.einsum("ij,ij->i", a, a) for a in (one, other)]
+        apart = squares[0][:, None] + squares[1] - 2 * _product(one, other, cv2.GEMM_2_T)
+        places = [np.stack(self._corners(self._sources[chosen])) for chosen in (some, among)]
+        apart[(np.abs(places[0][:, :, None] - places[1][:, None]) < SIDE).all(axis=0)] = np.inf
+        usual = float(np.median(apart.min(axis=1)))
+        if not np.isfinite(usual):
+            usual = 0.1
+        across = 2 * float(np.max(distance_inside(self._level.hole)))
+        return min(most, self._terms.position * max(usual, 1e-4) ** 0.5 / across)
 
     def _propagated(self, matches: np.ndarray, step: int) -> np.ndarray:
         """For each target the patch that continues the match of its neighbour `step` indices away; 0 without one."""

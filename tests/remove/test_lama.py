@@ -20,6 +20,7 @@ import pytest
 from inference_server import Engine, UserError
 from inference_server.models.catalogue import MODELS
 from inference_server.models.store import Store
+from inference_server.remove import checks
 from inference_server.shared.monitor import Monitor
 
 from ..select.test_segmenters_torch import Attack
@@ -377,6 +378,7 @@ def object_in_noise() -> tuple[np.ndarray, np.ndarray]:
 
 def test_the_engine_removes_with_lama_where_it_is_installed(with_lama, exact, in_float32, monkeypatch):
     monkeypatch.setattr("inference_server.models.devices.best", lambda: "cpu")
+    monkeypatch.setattr(checks, "check", lambda *filled: checks.FAULTLESS)  # which random weights would not pass
     image, mask = object_in_noise()
     clean = with_lama.remove(image, mask, grow=0, feather=0)
     assert (clean[mask == 0] == image[mask == 0]).all()
@@ -386,6 +388,15 @@ def test_the_engine_removes_with_lama_where_it_is_installed(with_lama, exact, in
     soft, expected = (cv2.GaussianBlur(picture, (0, 0), 3)[core] for picture in (clean / 255.0, painted))
     assert np.abs(soft - expected).mean() < 0.02
     assert np.abs(soft - cv2.GaussianBlur(image / 255.0, (0, 0), 3)[core]).mean() > 0.04, "which is not the object"
+
+
+def test_what_lama_paints_gives_way_where_it_does_not_pass_its_check(with_lama, monkeypatch):
+    """Its weights are random, and what it paints in noise is a blur."""
+    monkeypatch.setattr("inference_server.models.devices.best", lambda: "cpu")
+    image, mask = object_in_noise()
+    clean = with_lama.remove(image, mask, grow=0, feather=0)
+    core = np.s_[36:54, 46:74]
+    assert np.abs(cv2.GaussianBlur(clean / 255.0, (0, 0), 3)[core] - 130 / 255).mean() < 0.06
 
 
 def test_lama_is_cancelled_between_its_blocks(with_lama):
