@@ -107,7 +107,7 @@ def raw(parts: list[bytes]) -> Failure:
     """What the server answers to these bytes."""
     context, connection = raw_socket(endpoint.running().address)
     connection.send_multipart(parts)
-    assert connection.poll(10_000)
+    assert connection.poll(120_000)
     answer = wire.decode(connection.recv_multipart())[1]
     connection.close()
     context.term()

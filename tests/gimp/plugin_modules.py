@@ -23,6 +23,7 @@ from inpaint_anything import arguments, job_settings  # noqa: E402
 from inpaint_anything.image import background, last_settings, photo_layer, previous_job  # noqa: E402
 from inpaint_anything.image.layers import JobResult, ResultLayers  # noqa: E402
 from inpaint_anything.image.notes import PaintedWith  # noqa: E402
+from inpaint_anything.image.target import ObjectTarget  # noqa: E402
 from inpaint_anything.job_settings import JobSettings, Source  # noqa: E402
 from scenarios import composite, draw_path, find, fingerprint, open_photo, pixels, state, tree  # noqa: E402
 
@@ -151,7 +152,7 @@ def do_job(there, job, previous=None, seeds=(0,), window=SQUARE, mask=None, **se
     }
     made = JobSettings(job=Job(job), **{name: kinds.get(name, str)(value) for name, value in settings.items()})
     white = b"\xff" * window.area
-    with ResultLayers(there, made, None, previous=previous) as layers:
+    with ResultLayers(there, made, ObjectTarget(), previous=previous) as layers:
         for seed in seeds:
             painted = PaintedWith(seed=seed, prompt="", negative="", model="", quality=Quality.FAST)
             layers.add(

@@ -47,12 +47,16 @@ def own_profile(tmp_path) -> dict[str, str]:
     return {"GIMP3_DIRECTORY": str(profile)}
 
 
+# What older versions did not know.
+DEFAULTS: dict[str, dict[str, object]] = {"remove": {"method": "best"}, "replace": {}}
+
+
 def test_documents_that_older_versions_made_open_again(gimp):
     removed, replaced, odd, *broken = gimp("documents_of_before", file=MODULES, notes=[REMOVED, REPLACED, ODD, *BROKEN])
     for seen, content in ((removed, REMOVED), (replaced, REPLACED)):
         former = json.loads(content)
         assert seen["job"] == former["job"] and seen["layer"]
-        assert seen["settings"] == former["settings"] | {"source": "layer"}, "as it was then"
+        assert seen["settings"] == DEFAULTS[seen["job"]] | former["settings"] | {"source": "layer"}, "as it was then"
         assert seen["prompt"] == [former["clicks"][name] for name in ("points", "labels", "box", "chosen")]
     assert replaced["kinds"]["quality"] == "Quality" and replaced["kinds"]["background"] == "BackgroundKind"
     assert replaced["kinds"]["photo"] != "NoneType" and replaced["kinds"]["colour"] == "Color"
@@ -71,7 +75,7 @@ def test_the_settings_last_used_are_found_again(gimp, own_profile):
     kept = {"replace": json.loads(REPLACED)["settings"], "remove": {"grow": 12}, "fill": "nonsense"}
     seen = gimp("last_settings_of_before", file=MODULES, environment=own_profile, content=json.dumps(kept))
     assert seen["read"]["replace"]["settings"] == kept["replace"] | {"source": "visible"}
-    remove = {"seed": 0, "grow": 12, "feather": -1, "include_shadow": False, "source": "visible"}
+    remove = {"method": "best", "seed": 0, "grow": 12, "feather": -1, "include_shadow": False, "source": "visible"}
     assert seen["read"]["remove"]["settings"] == remove
     assert seen["read"]["fill"]["settings"]["quality"] == "balanced"
     select = {"result_as": "replace", "soft_edge": False, "include_shadow": False, "source": "visible"}
