@@ -20,7 +20,7 @@ from ..servers import needs_posix, raw_socket
 from . import obedient
 
 needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-SECONDS = 0.5  # a hello takes: ten times what is promised, as tests may run on a slow machine beside others
+SECONDS = 10  # a hello takes: far more than is promised (bench measures that), as tests run beside others
 GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x01CURVE".ljust(23, b"\0") + bytes(32)  # ZMTP 3.1
 
 READY = b"\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06DEALER"
@@ -170,7 +170,7 @@ def test_a_client_gets_its_share_of_the_queue_and_no_more(server):
     honest.start()
     ends: dict[str, object] = {}
     while len(ends) < 21:
-        assert connection.poll(20_000)
+        assert connection.poll(120_000)
         request_id, answer, _ = wire.decode(connection.recv_multipart())
         if not isinstance(answer, messages.Progress):
             ends[request_id] = answer
@@ -231,7 +231,7 @@ def test_a_key_that_is_forgotten_is_refused_from_the_next_message_on(reachable, 
 
     def answer(message: messages.Message) -> messages.Message:
         other.send_multipart(wire.encode("1", message))
-        assert other.poll(5000)
+        assert other.poll(120_000)
         return wire.decode(other.recv_multipart())[1]
 
     assert isinstance(answer(messages.Hello(client="laptop")), messages.Welcome)
@@ -275,12 +275,12 @@ def test_a_message_without_an_end_is_ended():
         for _ in range(2):
             for _ in range(3):
                 honest.sendall(b"\x02" + (1 << 20).to_bytes(8, "big") + bytes(1 << 20))
-                assert router.poll(5000)
+                assert router.poll(120_000)
                 watched.take_events()
                 watched.take_message(router.recv_multipart(copy=False)[1].get(zmq.SRCFD))
             watched.end_endless(4 << 20)
             assert is_open(honest)
-        limit = time.monotonic() + 5
+        limit = time.monotonic() + 60
         while is_open(endless) and time.monotonic() < limit:
             pass
         assert not is_open(endless)

