@@ -55,7 +55,9 @@ def test_the_answer_depends_on_the_clicks_alone(photo, models):
 
 def test_a_click_on_a_known_photo_does_not_run_the_encoder_again(photo, models, monkeypatch):
     encoded, encode = [], OnnxPair.encode
-    monkeypatch.setattr(OnnxPair, "encode", lambda self, proxy: encoded.append(1) or encode(self, proxy))
+    monkeypatch.setattr(
+        OnnxPair, "encode", lambda self, proxy, *watch: encoded.append(1) or encode(self, proxy, *watch)
+    )
     engine = Engine(Store(models))
     for click in (CLICK, (150, 300), (5, 5)):
         engine.segment(photo.copy(), [click], [1])
@@ -220,7 +222,7 @@ def test_transparent_pixels_are_not_copied_into_the_hole(engine):
     mask[40:80, 60:95] = 255
     clean = engine.remove(image, mask, grow=0, feather=0)
     filled = clean[mask > 0]
-    assert filled[:, :3].min() >= 85 and filled[:, :3].max() <= 115
+    assert filled[:, :3].min() >= 75 and filled[:, :3].max() <= 125, "some of what is transparent, 255 or 0, shows"
     assert (filled[:, 3] > 200).mean() > 0.8
 
 
@@ -283,7 +285,7 @@ def test_cancel_ends_the_work_within_a_second(engine, photo):
 
 @pytest.mark.parametrize("job", ["fill", "replace"])
 def test_painting_from_a_prompt_says_which_model_is_missing_and_what_brings_it(engine, photo, rocket, job):
-    with pytest.raises(UserError, match=r"needs the model sd15-inpainting.*models fetch sd15-inpainting"):
+    with pytest.raises(UserError, match=r"needs the model Stable Diffusion, .*models fetch sd15-inpainting"):
         getattr(engine, job)(photo, rocket, prompt="a teddy bear")
 
 
@@ -314,10 +316,14 @@ def test_a_soft_edge_has_soft_values(engine, photo, rocket):
 
 
 def test_embeddings_are_bounded_in_memory_and_the_last_used_stay(models, photo, monkeypatch):
-    monkeypatch.setattr("inference_server.select.selector.MEMORY", 10 << 20)  # two of the starter's
     engine, encoded, encode = Engine(Store(models)), [], OnnxPair.encode
-    monkeypatch.setattr(OnnxPair, "encode", lambda self, image: encoded.append(1) or encode(self, image))
-    for shift in (0, 1, 0, 2, 0):
+    monkeypatch.setattr(
+        OnnxPair, "encode", lambda self, image, *watch: encoded.append(1) or encode(self, image, *watch)
+    )
+    engine.segment(photo, [CLICK], [1])
+    (first,) = engine._selector._encoded.values()
+    monkeypatch.setattr("inference_server.select.selector.MEMORY", 5 * first.nbytes // 2)  # two of them
+    for shift in (1, 0, 2, 0):
         engine.segment(np.roll(photo, shift, axis=1), [CLICK], [1])
     assert len(encoded) == 3
     engine.segment(np.roll(photo, 1, axis=1), [CLICK], [1])

@@ -33,6 +33,7 @@ State = dict[str, Any]  # arrays or tensors by name
 Features = tuple[torch.Tensor, torch.Tensor]  # the local and the global part
 Norm = tuple[torch.Tensor, torch.Tensor]  # factors (channels, 1, 1, 1) and offsets (channels,)
 LOCAL, GLOBAL = 128, 384  # channels of the two parts
+MOST_CODE = 16 << 20  # bytes of a script's code, unpacked
 MIDDLE = 192  # channels of the global part while it is transformed
 BLOCKS = range(5, 23)  # numbers of the residual blocks' layers in the checkpoint
 CELL = 8  # pixels of the picture per position of the features, along each axis
@@ -360,9 +361,9 @@ def _read(path: Path) -> State:
 
 
 def _check_archive(path: Path) -> None:
-    """Raise LookupError for an archive that unpacks to more than it holds: torch packs nothing."""
+    """Raise LookupError for an archive that unpacks to much more than it holds: torch packs a script's code alone."""
     with zipfile.ZipFile(path) as archive:
-        if sum(member.file_size for member in archive.infolist()) > path.stat().st_size:
+        if sum(member.file_size for member in archive.infolist()) > path.stat().st_size + MOST_CODE:
             raise LookupError("it is packed")
 
 
