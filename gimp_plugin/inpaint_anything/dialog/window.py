@@ -184,9 +184,8 @@ class Window(GimpUi.Dialog):
         if changed("run"):
             self._started, self._ends = time.monotonic(), math.inf
         self._draw_photo(state, changed)
-        self._toolbar.show_state(state)
-        self._objects.show_state(state)
-        self._side_row.set_visible_child(self._remove_result if state.shows_results else self._objects)
+        if changed("phase", "tool", "brush", "mask_view", "annotation", "past", "future", "attempts", "run"):
+            self._draw_tools(state)
         if changed("choices"):
             self._draw_choices_soon()
         elif before and before.chosen != state.chosen:
@@ -198,6 +197,11 @@ class Window(GimpUi.Dialog):
             self.view.grab_focus()  # the arrow keys compare, Delete removes, Enter applies
         self.hint.set_text(HINTS[state.hint])
         self._report_soon()
+
+    def _draw_tools(self, state: DialogState) -> None:
+        self._toolbar.show_state(state)
+        self._objects.show_state(state)
+        self._side_row.set_visible_child(self._remove_result if state.shows_results else self._objects)
 
     def _draw_job(self, job: Job) -> None:
         for name, panel in self.panels.items():
