@@ -404,15 +404,15 @@ class Engine:
 
     def demand(self, job: Job, model: str = "") -> None:
         """Raise UserError if there is no model for `job`, before anything is sent or computed for it."""
-        if job in (Job.FILL, Job.REPLACE):
-            diffusion.demand(self._store, job, model)
+        diffusion.demand(self._store, job, model)
 
     # -- models ---------------------------------------------------------------------------------------------------
 
     def _inpainter_for(self, model: str, monitor: Monitor) -> inpainters.Inpainter:
         """The inpainter of this name or, for "", the best installed, which may have changed since the last time."""
+        if model:
+            inpainters.demand(self._store, model)
         name = model or inpainters.choose(self._store)
-        inpainters.demand(self._store, name)
         if self._inpainter is None or self._inpainter_name != name:
             self._inpainter, self._inpainter_name = None, name
             self._make_room(name)
@@ -475,8 +475,6 @@ def _mask_and_alpha(mask: np.ndarray, options: MaskOptions, strokes: Sequence[St
     image's size where the options do not say, with what was drawn over that."""
     grow, feather = masks.suited(options.grow, options.feather, _size(mask))
     alpha = masks.grow_and_feather(mask, grow, feather)
-    if not strokes:
-        return mask, alpha
     return with_strokes(mask, strokes), with_strokes(alpha, strokes, feather)
 
 

@@ -55,6 +55,14 @@ def named(widget: W, name: str) -> W:
     return widget
 
 
+def icon_button(icon: str, words: str, clicked: Callable[[], None]) -> Gtk.Button:
+    """A button with an icon; words: what it does, for the tooltip and for screen readers."""
+    button = Gtk.Button.new_from_icon_name(icon, Gtk.IconSize.BUTTON)
+    named(button, words).set_tooltip_text(words)
+    button.connect("clicked", lambda _button: clicked())
+    return button
+
+
 def confirmed(parent: Gtk.Window, question: str, more: str, *, yes: str, no: str) -> bool:
     """Whether the person answers yes; Enter and Esc answer no."""
     asked = Gtk.MessageDialog(

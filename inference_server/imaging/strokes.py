@@ -16,11 +16,14 @@ RIM = 0.5  # pixels: OpenCV also fills the pixels that an edge runs through
 
 
 def with_strokes(mask: np.ndarray, strokes: Sequence[Stroke], feather: int = 0) -> np.ndarray:
-    """mask (H, W) uint8 with strokes drawn over it in their order, the last one on top: a new array, of the same shape.
+    """mask (H, W) uint8 with strokes drawn over it in their order, the last one on top: a new array, of the same shape,
+    where there are any.
 
     strokes: in the mask's pixels; what lies outside the mask is cut off.  feather: pixels over which what a brush added
     falls to 0 outside its edge; what one erased is erased with a hard edge, so that nothing painted reaches into it.
     """
+    if not strokes:
+        return mask
     result = mask.copy()
     for adds, run in groupby(strokes, lambda stroke: stroke.adds):
         drawn = _drawn(run, whole(mask.shape[1], mask.shape[0]))
@@ -78,10 +81,9 @@ def _fill(canvas: np.ndarray, corners: np.ndarray) -> None:
 
 def _reach(stroke: Stroke, window: Window) -> Window | None:
     """The part of a window that a stroke may reach; None where it passes by."""
-    points = np.reshape(stroke.path, (-1, 3))
-    radius = np.zeros(len(points)) if stroke.filled else points[:, 2]
-    if not len(points):
+    if not stroke.path:
         return None
-    x0, y0 = (math.floor((points[:, k] - radius).min()) - 1 for k in (0, 1))
-    x1, y1 = (math.ceil((points[:, k] + radius).max()) + 1 for k in (0, 1))
+    left, top, right, bottom = stroke.box
+    x0, y0 = math.floor(left) - 1, math.floor(top) - 1
+    x1, y1 = math.ceil(right) + 1, math.ceil(bottom) + 1
     return Window(x0, y0, x1 - x0, y1 - y0).intersection(window)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial, reduce
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -56,6 +57,15 @@ MAX_PROFILE = 16 << 20  # bytes; printers' are the largest, with a few megabytes
 PREVIEW_SECONDS = 0.2  # between two previews, at least: nobody sees more
 
 Frames = Sequence[bytes]
+
+
+class Meant(NamedTuple):
+    """What a job is about, in a window: the mask (h, w) uint8 that was found or given, the strokes over it, and both
+    together."""
+
+    found: np.ndarray
+    strokes: tuple[Stroke, ...]
+    whole: np.ndarray
 
 
 def perform(engine: Engine, message: messages.AnyRequest, frames: Frames, monitor: Monitor, send: Send) -> Answer:
@@ -154,17 +164,18 @@ def _inpaint(engine: Engine, message: Inpaint, frames: Frames, monitor: Monitor,
     pixels = _pixels(message.pixels, frames, window)
     rgb = to_rgb(pixels)
     mask, score = _mask_in(engine, message, rgb, frames, monitor)
-    drawn = strokes.with_strokes(mask, _strokes_in(message))
+    by_hand = _strokes_in(message)
+    meant = Meant(mask, by_hand, strokes.with_strokes(mask, by_hand))
     monitor = replace(monitor, on_preview=_sender_of_previews(send))
     for k in range(message.variations):
         seed, more = message.seed + k, message.variations - 1 - k
-        patch, prompt = _patch(engine, message, rgb, mask, frames, seed, _variation(monitor, k, message.variations))
+        patch, prompt = _patch(engine, message, rgb, meant, frames, seed, _variation(monitor, k, message.variations))
         packed: list[bytes] = []
         result = Inpainted(
             window=_in_image(patch.window, window),
             pixels=_attach_pixels(from_rgb(patch.pixels, pixels.shape[2]), packed),
             alpha=_attach_mask(patch.alpha, packed),
-            mask=_attach_mask(drawn[patch.window.slices], packed),
+            mask=_attach_mask(meant.whole[patch.window.slices], packed),
             score=score,
             seed=seed,
             prompt=prompt.positive,
@@ -177,21 +188,21 @@ def _inpaint(engine: Engine, message: Inpaint, frames: Frames, monitor: Monitor,
 
 
 def _patch(
-    engine: Engine, message: Inpaint, rgb: np.ndarray, mask: np.ndarray, frames: Frames, seed: int, monitor: Monitor
+    engine: Engine, message: Inpaint, rgb: np.ndarray, meant: Meant, frames: Frames, seed: int, monitor: Monitor
 ) -> tuple[Patch, Prompt]:
     """One variation, and what a model was given, if one was asked."""
-    options, drawn, colour = _options(message), _strokes_in(message), _colour_space(message, frames)
+    options, colour = _options(message), _colour_space(message, frames)
     if message.job == Job.REPLACE:
         background = message.paint if message.background is None else _background(message.background, frames)
-        kept = strokes.with_strokes(mask, drawn)
-        return engine.replace_patch(rgb, kept, background, options, seed=seed, colour=colour, monitor=monitor)
+        return engine.replace_patch(rgb, meant.whole, background, options, seed=seed, colour=colour, monitor=monitor)
+    mask, by_hand = meant.found, meant.strokes
     if message.job == Job.FILL:
         return engine.fill_patch(
-            rgb, mask, message.paint, options, strokes=drawn, seed=seed, colour=colour, monitor=monitor
+            rgb, mask, message.paint, options, strokes=by_hand, seed=seed, colour=colour, monitor=monitor
         )
     model = message.paint.model
     patch = engine.remove_patch(
-        rgb, mask, options, model=model, strokes=drawn, seed=seed, colour=colour, monitor=monitor
+        rgb, mask, options, model=model, strokes=by_hand, seed=seed, colour=colour, monitor=monitor
     )
     return patch, Prompt("")
 

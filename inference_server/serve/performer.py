@@ -45,8 +45,7 @@ def _demand_painter(job: Job, model: str) -> None:
     from ..fill import diffusion
     from ..models.store import Store
 
-    if job in (Job.FILL, Job.REPLACE):
-        diffusion.demand(Store(), job, model)
+    diffusion.demand(Store(), job, model)
 
 
 if __name__ == "__main__":

@@ -72,6 +72,9 @@ TITLES = {
 }
 
 
+PAINTING_JOBS = (Job.FILL, Job.REPLACE)  # those that a diffusion model can do
+
+
 class Quality(StrEnum):
     """How many steps a diffusion model takes."""
 
@@ -159,6 +162,18 @@ class Stroke:
     path: tuple[float, ...]
     adds: bool = True
     filled: bool = False
+
+    @property
+    def points(self) -> tuple[tuple[float, float, float], ...]:
+        """The path's x, y and radius, point by point."""
+        return tuple(zip(self.path[0::3], self.path[1::3], self.path[2::3], strict=True))
+
+    @property
+    def box(self) -> Box:
+        """What the stroke reaches of the image; its path is not empty."""
+        xs, ys = self.path[0::3], self.path[1::3]
+        reach = 0.0 if self.filled else max(self.path[2::3])
+        return min(xs) - reach, min(ys) - reach, max(xs) + reach, max(ys) + reach
 
     def moved(self, dx: float, dy: float) -> "Stroke":
         """The same of an image whose pixels lie so much further to the right and down."""

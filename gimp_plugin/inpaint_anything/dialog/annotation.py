@@ -219,7 +219,7 @@ class Annotation:
 
     def with_next_object(self) -> "Annotation":
         """The same, with further clicks for another object."""
-        return replace(self, active=len(self.objects))
+        return self.with_active(len(self.objects))
 
     def with_active(self, k: int) -> "Annotation":
         """The same, with further clicks for object number k, from 0."""
@@ -273,7 +273,7 @@ def _touching(strokes: list[Stroke]) -> list[list[Stroke]]:
     """Strokes in groups: those whose boxes overlap are in the same one, whichever was drawn first."""
     groups: list[list[tuple[Box, Stroke]]] = []
     for stroke in strokes:
-        members, apart = [(_box_of(stroke), stroke)], []
+        members, apart = [(stroke.box, stroke)], []
         for group in groups:
             if any(_overlap(members[-1][0], box) for box, _stroke in group):
                 members = [*group, *members]
@@ -287,19 +287,13 @@ def _overlap(one: Box, other: Box) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
-def _box_of(stroke: Stroke) -> Box:
-    xs, ys, radii = stroke.path[0::3], stroke.path[1::3], stroke.path[2::3]
-    reach = 0.0 if stroke.filled else max(radii)
-    return min(xs) - reach, min(ys) - reach, max(xs) + reach, max(ys) + reach
-
-
 def _object_under(strokes: list[Stroke]) -> ClickHistory:
     """Points along the way of brushes; what lassos enclose is a box."""
-    lassos = [_box_of(stroke) for stroke in strokes if stroke.filled]
+    lassos = [stroke.box for stroke in strokes if stroke.filled]
     if lassos:
         x0, y0, x1, y1 = zip(*lassos, strict=True)
         return ClickHistory(((min(x0), min(y0), max(x1), max(y1)),))
-    path = [(x, y) for stroke in strokes for x, y in zip(stroke.path[0::3], stroke.path[1::3], strict=True)]
+    path = [(x, y) for stroke in strokes for x, y, _radius in stroke.points]
     count = min(HINTS, len(path))
     chosen = [path[round((k + 0.5) * len(path) / count - 0.5)] for k in range(count)]
     return ClickHistory(tuple(Click(x, y, 1) for x, y in chosen))

@@ -164,9 +164,10 @@ class Dialog:
             dispatch=self.dispatch,
             show_settings=self._show_models,
         )
+        shows_more = last_settings.shows_more()
         for panel in window.panels.values():
             panel.show_size((self._photo.width, self._photo.height))
-            panel.more.set_expanded(last_settings.shows_more())
+            panel.more.set_expanded(shows_more)
             panel.more.connect("notify::expanded", self._more_toggled)
         size = last_settings.window_size()
         if size:
@@ -359,9 +360,6 @@ class Dialog:
 
         self._worker.ask(encode_request(self._photo), answered, self._failed, progress=self._progressed)
 
-    def _request_models(self, _command: events.RequestModels) -> None:
-        self._ask_for_models()
-
     def _ask_for_models(self) -> None:
         def answered(models: ModelList) -> None:
             self._models = models
@@ -386,15 +384,14 @@ class Dialog:
         elif not self._offer.fetching:
             self._offer.hide()
 
+    def _model_used(self, job: Job) -> ModelInfo | None:
+        """Which model does a job; None where none can, or where that is not known yet."""
+        return used(job, self._models) if self._models else None
+
     def _plan(self, settings: JobSettings) -> str:
         """Which model does a job, on what, and how long it took the last time; "" for what takes no time."""
-        model = used(settings.job, self._models) if self._models else None
-        if (
-            settings.job == Job.SELECT
-            or self._models is None
-            or model is None
-            or not (settings.paints or settings.job == Job.REMOVE)
-        ):
+        model = self._model_used(settings.job)
+        if self._models is None or model is None or not (settings.paints or settings.job == Job.REMOVE):
             return ""
         where = self._models.device or _("the processor")
         plan = tr(_("{model}, on {device}"), model=translated(model.short), device=where)
@@ -402,7 +399,7 @@ class Dialog:
         return tr("{plan} · {time}", plan=plan, time=time_taken(seconds)) if seconds else plan
 
     def _keep_seconds(self, settings: JobSettings, seconds: float) -> None:
-        model = used(settings.job, self._models) if self._models else None
+        model = self._model_used(settings.job)
         if model:
             last_settings.keep_seconds(_work(settings, model), seconds)
             self._show_what_works()
@@ -512,7 +509,7 @@ class Dialog:
 
     _EXECUTE: dict[type, Callable[["Dialog", Any], None]] = {  # noqa: RUF012  constant
         events.RequestEncoding: _request_encoding,
-        events.RequestModels: _request_models,
+        events.RequestModels: lambda self, _command: self._ask_for_models(),
         events.RequestProposals: _request_proposals,
         events.CancelProposals: lambda self, _command: self._worker.cancel(PROPOSALS),
         events.RequestHover: _request_hover,

@@ -10,7 +10,7 @@ from gi.repository import Gtk  # noqa: E402  gi wants the version first
 from inference_server.shared.text import tr  # noqa: E402
 
 from ..i18n import _  # noqa: E402
-from ..widgets import named  # noqa: E402
+from ..widgets import icon_button, named  # noqa: E402
 from . import events  # noqa: E402
 from .state import DialogState  # noqa: E402
 from .toolbar import Dispatch  # noqa: E402
@@ -39,9 +39,9 @@ class ObjectsRow(Gtk.Box):
         self._next = Gtk.Button(label=_("Another object"))
         self._next.set_tooltip_text(_("Further clicks are about another object (N, or Shift and a click)"))
         self._next.connect("clicked", lambda _button: dispatch(events.NextObject()))
-        self._remove = Gtk.Button.new_from_icon_name("edit-delete-symbolic", Gtk.IconSize.BUTTON)
-        named(self._remove, _("Leave this object out")).set_tooltip_text(_("Leave this object out (Delete)"))
-        self._remove.connect("clicked", lambda _button: dispatch(events.RemoveCurrent()))
+        words = _("Leave this object out")
+        self._remove = icon_button("edit-delete-symbolic", words, lambda: dispatch(events.RemoveCurrent()))
+        self._remove.set_tooltip_text(_("Leave this object out (Delete)"))
         row = Gtk.Box(spacing=6)
         row.pack_start(scrolled, expand=True, fill=True, padding=0)
         row.pack_end(self._remove, expand=False, fill=False, padding=0)

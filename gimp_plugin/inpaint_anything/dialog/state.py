@@ -298,7 +298,7 @@ class DialogState:
     def row(self) -> "tuple[MaskShape | Attempt, ...]":
         """What one can choose among: results, or masks that the clicks may mean."""
         if self.shows_results:
-            return tuple(each for each in self.results if each.picture is not None)
+            return self.results_seen
         current = self.annotation.current  # of those with a name each is an object already
         return self.proposals if current.prompt and not current.name else ()
 

@@ -10,7 +10,7 @@ from gi.repository import Gtk  # noqa: E402  gi wants the version first
 
 from ..i18n import _  # noqa: E402
 from ..photo_view.tool import RADII, MaskView, Tool, resized  # noqa: E402
-from ..widgets import named  # noqa: E402
+from ..widgets import icon_button, named  # noqa: E402
 from . import events  # noqa: E402
 from .state import DialogState  # noqa: E402
 
@@ -119,10 +119,7 @@ class Toolbar(Gtk.Box):
             self._dispatch(events.BrushResized(resized(RADII[0], round(scale.get_value()))))
 
     def _button(self, look: _Look, event: events.Event) -> Gtk.Button:
-        button = Gtk.Button.new_from_icon_name(look.icon, Gtk.IconSize.BUTTON)
-        named(button, look.words).set_tooltip_text(look.words)
-        button.connect("clicked", lambda _button: self._dispatch(event))
-        return button
+        return icon_button(look.icon, look.words, lambda: self._dispatch(event))
 
 
 def _step_of(radius: float) -> int:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from inference_server.shared.errors import ErrorCode, UserError
-from inference_server.shared.messages import Job
+from inference_server.shared.messages import PAINTING_JOBS
 
 from ..photo_view.tool import MaskView, Tool
 from .annotation import Annotation, Click
@@ -83,7 +83,6 @@ from .events import (
 from .state import KNOWN, AfterRun, Attempt, DialogState, Hint, Phase, Progress
 
 MOST_STEPS = 500  # that can be taken back
-PAINTING_JOBS = (Job.FILL, Job.REPLACE)  # those whose settings name a diffusion model
 HINT_SETTINGS = ("prompt", "negative", "help-prompt", "model", "background")  # those that change what a model is given
 
 Step = tuple[DialogState, tuple[Command, ...]]

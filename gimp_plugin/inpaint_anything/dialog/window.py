@@ -22,7 +22,7 @@ from ..i18n import _, time_left, translated  # noqa: E402
 from ..photo_view.scene import MaskShape, PlacedClick  # noqa: E402
 from ..photo_view.view import View  # noqa: E402
 from ..requests.job_steps import WORKING  # noqa: E402
-from ..widgets import ErrorNotice, named, row  # noqa: E402
+from ..widgets import ErrorNotice, icon_button, named, row  # noqa: E402
 from . import events  # noqa: E402
 from .annotation import Click  # noqa: E402
 from .objects_row import ObjectsRow  # noqa: E402
@@ -410,10 +410,7 @@ def _zoom_buttons(view: View) -> Gtk.Widget:
         ("zoom-original-symbolic", _("One pixel of the photo to one of the screen (1)"), view.zoom_to_pixels),
         ("zoom-in-symbolic", _("Zoom in (+)"), view.zoom_in),
     ):
-        button = Gtk.Button.new_from_icon_name(icon, Gtk.IconSize.BUTTON)
-        named(button, words).set_tooltip_text(words)
-        button.connect("clicked", lambda _button, act=act: act())
-        buttons.append(button)
+        buttons.append(icon_button(icon, words, act))
     return _linked(*buttons)
 
 

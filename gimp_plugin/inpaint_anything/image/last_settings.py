@@ -54,15 +54,18 @@ def keep_window(size: Size, *, shows_more: bool) -> None:
 
 def seconds_of(work: str) -> float | None:
     """How long a result of this kind of work took the last time; None where that is not known."""
-    found = _read().get(SECONDS)
-    seconds = found.get(work) if isinstance(found, dict) else None
+    seconds = _all_seconds().get(work)
     return float(seconds) if isinstance(seconds, int | float) else None
 
 
 def keep_seconds(work: str, seconds: float) -> None:
     """Remember how long a result of this kind of work took."""
+    _keep(SECONDS, {**_all_seconds(), work: round(seconds, 1)})
+
+
+def _all_seconds() -> dict[str, object]:
     found = _read().get(SECONDS)
-    _keep(SECONDS, {**(found if isinstance(found, dict) else {}), work: round(seconds, 1)})
+    return found if isinstance(found, dict) else {}
 
 
 def _keep(name: str, value: object) -> None:

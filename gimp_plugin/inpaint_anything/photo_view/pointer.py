@@ -303,7 +303,8 @@ class Pointer:
         event = Gtk.get_current_event()
         let_go = event and event.type in (Gdk.EventType.BUTTON_RELEASE, Gdk.EventType.TOUCH_END)
         if not let_go or self._compares:
-            self._do.stroke_changed(None)
+            if drag is Drag.DRAW:
+                self._do.stroke_changed(None)
             return
         _, x, y = gesture.get_start_point()
         button = gesture.get_current_button()

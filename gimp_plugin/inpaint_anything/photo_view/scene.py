@@ -78,7 +78,7 @@ class MaskOverlay:
             width, height = placement.viewport.size
             return [(0, 0, width / placement.density, height / placement.density)]
         boxes = [_shape_box(shape, self.proxy, placement) for shape in self.shapes]
-        boxes += [stroke_box(stroke) for stroke in self.strokes]
+        boxes += [stroke.box for stroke in self.strokes]
         return [placement.around(box, OUTLINE_MARGIN) for box in boxes]
 
     def draw_mask(self, cr: cairo.Context, placement: Placement) -> None:
@@ -91,16 +91,13 @@ class MaskOverlay:
     def draw_outlines(self, cr: cairo.Context, placement: Placement) -> None:
         """cr: scaled to screen pixels."""
         cr.save()
-        view, density = placement.viewport, placement.density
-        x, y = view.origin
-        cr.scale(density, density)
+        cr.scale(placement.density, placement.density)
         for shape in self.shapes:
-            marks.trace(cr, shape.outlines, view.zoom / density, (x / density, y / density))
-            marks.dashes(cr, LINE if self.at_hand and shape is self.shapes[-1] else FAINT_LINE)
+            _draw_outline(cr, shape, placement, LINE if self.at_hand and shape is self.shapes[-1] else FAINT_LINE)
         cr.restore()
         for stroke in self.strokes:
             if not stroke.adds:
-                draw_stroke(cr, stroke, view)
+                draw_stroke(cr, stroke, placement.viewport)
 
     def paint(self, cr: cairo.Context, mask: cairo.ImageSurface, view: Viewport) -> None:
         """Show the photo that cr holds as `view` says.  mask: what `draw_mask` has drawn, of cr's size."""
@@ -137,12 +134,9 @@ class HoverOverlay:
 
     def draw(self, cr: cairo.Context, placement: Placement) -> None:
         """cr: scaled to screen pixels."""
-        view, density = placement.viewport, placement.density
-        _draw_shape(cr, self.shape, self.proxy, view, HOVER_OPACITY)
-        x, y = view.origin
-        cr.scale(density, density)
-        marks.trace(cr, self.shape.outlines, view.zoom / density, (x / density, y / density))
-        marks.dashes(cr, FAINT_LINE)
+        _draw_shape(cr, self.shape, self.proxy, placement.viewport, HOVER_OPACITY)
+        cr.scale(placement.density, placement.density)
+        _draw_outline(cr, self.shape, placement, FAINT_LINE)
 
 
 class PlacedClick(NamedTuple):
@@ -337,17 +331,9 @@ def _draw_frame(cr: cairo.Context, box: Box, placement: Placement) -> None:
     marks.frame(cr, placement.to_logical(*box[:2]), placement.to_logical(*box[2:]))
 
 
-def stroke_box(stroke: Stroke) -> Box:
-    """The part of the photo, in its pixels, that a stroke reaches."""
-    xs, ys, radii = stroke.path[0::3], stroke.path[1::3], stroke.path[2::3]
-    reach = 0.0 if stroke.filled else max(radii)
-    return min(xs) - reach, min(ys) - reach, max(xs) + reach, max(ys) + reach
-
-
 def draw_stroke(cr: cairo.Context, stroke: Stroke, view: Viewport) -> None:
     """Add a stroke to the mask that cr holds, or take it out.  cr: scaled to screen pixels."""
-    places = zip(stroke.path[0::3], stroke.path[1::3], stroke.path[2::3], strict=True)
-    points = [(*view.to_screen(x, y), radius * view.zoom) for x, y, radius in places]
+    points = [(*view.to_screen(x, y), radius * view.zoom) for x, y, radius in stroke.points]
     cr.save()
     cr.set_operator(cairo.OPERATOR_OVER if stroke.adds else cairo.OPERATOR_DEST_OUT)
     cr.set_source_rgb(*marks.WHITE)
@@ -412,6 +398,14 @@ def _draw_shape(cr: cairo.Context, shape: MaskShape, proxy: Size, view: Viewport
     cr.get_source().set_filter(cairo.FILTER_NEAREST if across == 1 else cairo.FILTER_BILINEAR)
     cr.paint()
     cr.restore()
+
+
+def _draw_outline(cr: cairo.Context, shape: MaskShape, placement: Placement, width: float) -> None:
+    """cr: scaled to logical pixels, as the width is."""
+    view, density = placement.viewport, placement.density
+    x, y = view.origin
+    marks.trace(cr, shape.outlines, view.zoom / density, (x / density, y / density))
+    marks.dashes(cr, width)
 
 
 def _paint_around(

@@ -23,7 +23,6 @@ from .scene import (
     PreviewPicture,
     RubberBand,
     Scene,
-    stroke_box,
 )
 from .tool import MaskView, Tool, resized
 
@@ -272,11 +271,11 @@ class View(Gtk.DrawingArea):
             self._show(replace(self._scene, lasso=None))
             self.queue_draw()
         elif stroke.filled:
-            corners = tuple(zip(stroke.path[0::3], stroke.path[1::3], strict=True))
+            corners = tuple((x, y) for x, y, _radius in stroke.points)
             self._show(replace(self._scene, lasso=LassoLine(corners)))
         else:
             self._painter.draw_stroke(stroke, self._placement())
-            self._queue_draw(self._placement().around(stroke_box(stroke), 1))
+            self._queue_draw(self._placement().around(stroke.box, 1))
 
     def _resize_brush(self, steps: int) -> None:
         self.emit("brush-resized", resized(self._brush, steps))

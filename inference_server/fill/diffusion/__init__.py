@@ -12,7 +12,7 @@ from ...models import packages
 from ...models.catalogue import DIFFUSION_PACKAGES, MODELS, ranked
 from ...models.store import Store
 from ...shared.errors import ErrorCode, UserError
-from ...shared.messages import Job
+from ...shared.messages import PAINTING_JOBS, Job
 from ...shared.monitor import UNWATCHED, Monitor
 from ...shared.text import tr
 from .families import FAMILIES, Family, family_of
@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 
 
 def demand(store: Store, job: Job, model: str = "") -> None:
-    """Raise the UserError that says what is missing for `job`, FILL or REPLACE, if anything is.
+    """Raise the UserError that says what is missing for `job`, if it is one that paints and anything is.
 
     model: a name in the catalogue, one that was fetched from a hub ("ORG/NAME"), the path of a folder or of a
     .safetensors file, or "" for the best that is installed.
     """
+    if job not in PAINTING_JOBS:
+        return
     if not model:
         if not store.installed(Job.FILL):
             store.demand(ranked(Job.FILL)[-1].name, job)  # the one that needs least
