@@ -86,16 +86,21 @@ class Origin:
 class Mask:
     """One of the masks that a prompt may mean.
 
-    score: the segmenter's estimate of how well the mask fits, 0 to 1, not of how likely it is meant.  logits: (h, w)
-    float32 on the segmenter's own grid, positive inside; cells: grid cells per image pixel, in x and y.  size: the
+    score: the segmenter's estimate of how well the mask fits, 0 to 1, not of how likely it is meant.  decoded: (h, w)
+    float32 logits on the segmenter's own grid, as they came; cells: grid cells per image pixel, in x and y.  size: the
     image's (width, height).
     """
 
     score: float
-    logits: np.ndarray
+    decoded: np.ndarray = field(repr=False)
     cells: tuple[float, float]
     size: Size
     _origin: Origin = field(repr=False)
+
+    @cached_property
+    def logits(self) -> np.ndarray:
+        """`decoded` without small holes, positive inside: made when asked for, as few masks of an answer are shown."""
+        return rendering.fill_holes(self.decoded)
 
     def preview(self, width: int, height: int) -> np.ndarray:
         """The mask (height, width) uint8, 0 or 255, of the whole image at another size: quick, for an overlay."""
@@ -212,7 +217,7 @@ class Selector:
             answer = _answer(segmenter, encoded, prompts.scaled(prompt, sx, sy), quick=quick)
         origin = Origin(segmenter=segmenter, proxy=encoded.proxy, prompt=prompt, pixels=pixels, soft_edge=soft_edge)
         return [
-            Mask(float(score), rendering.fill_holes(logits), (cells[0] * sx, cells[1] * sy), size, origin)
+            Mask(float(score), logits, (cells[0] * sx, cells[1] * sy), size, origin)
             for logits, score in zip(answer.logits, answer.scores, strict=True)
         ]
 

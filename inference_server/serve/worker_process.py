@@ -30,6 +30,7 @@ log = logging.getLogger("inference_server")
 
 YIELDING = 5  # so that the server answers, and GIMP draws, while all cores work
 PROGRESS_SECONDS = 0.1  # between two reports, at least
+IDLE_SECONDS = 1.0
 
 Answer = tuple[messages.Message, list[bytes]]
 Send = Callable[[messages.Message, list[bytes]], None]
@@ -69,8 +70,15 @@ class WorkerProcess:
         threading.Thread(target=self._listen, daemon=True).start()
         threading.Thread(target=self._report, daemon=True).start()
         while True:
-            self._work_on(self._requests.get())
+            self._work_on(self._next())
+
+    def _next(self) -> "_Order":
+        """The next request.  Memory is given back while none comes: a click does not wait for that."""
+        try:
+            return self._requests.get(timeout=IDLE_SECONDS)
+        except queue.Empty:
             _give_memory_back()
+            return self._requests.get()
 
     def _listen(self) -> None:
         while parts := channel.read(self._source):

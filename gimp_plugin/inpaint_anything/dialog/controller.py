@@ -51,7 +51,7 @@ from .pictures import (
 )
 from .prompt_hint import PromptHint
 from .single import CAN_CALL, only_dialog, when_called
-from .state import DialogState
+from .state import DialogState, Phase
 from .toolbar import TOOL_KEYS
 from .update import update
 from .window import CONTINUE, JOBS, PREVIEW, Window
@@ -324,7 +324,10 @@ class Dialog:
     # -- from events to commands ----------------------------------------------------------------------------------
 
     def dispatch(self, event: events.Event) -> None:
-        """Let an event change the state, and carry out what follows.  An event that comes meanwhile waits."""
+        """Let an event change the state, carry out what follows, and show it.  An event that comes meanwhile waits.
+
+        Commands come before drawing, so that the server works while the window is drawn.
+        """
         self._events.append(event)
         if self._dispatching:
             return
@@ -332,11 +335,12 @@ class Dialog:
         try:
             while self._events:
                 self.state, commands = update(self.state, self._events.popleft())
-                self.window.show_state(self.state)
                 for command in commands:
                     self._execute(command)
         finally:
             self._dispatching = False
+        if self.state.phase is not Phase.CLOSED:
+            self.window.show_state(self.state)
 
     def _execute(self, command: events.Command) -> None:
         """Carry out a command.  Where that fails, the event says so that the dialog waits for."""

@@ -89,6 +89,8 @@ class Window(GimpUi.Dialog):
         self._choice_buttons: list[Gtk.RadioButton] = []
         self._default = 0  # the response of Enter
         self._plan = ""  # what will do the work, and about how long
+        # For this process alone: buttons that fade keep the processor drawing while the decoder needs it.
+        self.get_settings().props.gtk_enable_animations = False
         self.set_default_size(WIDTH, HEIGHT)
         preview: Any = self.add_button(_("P_review"), PREVIEW)
         self._preview: Gtk.Button = preview
