@@ -265,6 +265,10 @@ class Program:
         event.keyval = keyval
         return self.view.do_key_press_event(event)
 
+    def do_pinch(self) -> None:
+        """Begin to pinch, as a second finger does, which no screen here has."""
+        self.view._pointer._pinch.emit("begin", None)
+
     def do_cursor(self) -> list[str]:
         """Which of the pointers that it may be it is."""
         display, now = self.view.get_display(), self.view.get_window().get_cursor()
