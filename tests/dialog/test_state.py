@@ -80,13 +80,14 @@ from inpaint_anything.dialog.events import (
     StartRun,
     StopPressed,
     StrokeDrawn,
+    TintChosen,
     ToolChosen,
     Undo,
     UpdatePromptHint,
 )
 from inpaint_anything.dialog.state import KNOWN, AfterRun, Attempt, DialogState, Hint, Phase, Progress
 from inpaint_anything.dialog.update import MOST_STEPS, update
-from inpaint_anything.photo_view.tool import MaskView, Tool
+from inpaint_anything.photo_view.tool import MaskView, Tint, Tool
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,7 @@ DRAWN = Stroke(path=(70, 70, 4))
 ERASED = Stroke(path=(5, 6, 4), adds=False)
 UNDER = ClickHistory().with_click(70, 70, on_object=True)
 FAULT = UserError(ErrorCode.NO_SERVER, "There is no server.", "Start it.")
+GREEN = Tint((0.0, 1.0, 0.0), 0.5)
 FORMING = Preview("small", (0, 0, 9, 9))
 
 
@@ -1362,6 +1364,7 @@ PHASES = {phase_of(state): state for state in (POINTING, WORKING, STOPPING, RESU
 EVERYWHERE = {
     BrushResized(7.0): ({"brush": 7.0}, ()),
     NextMaskView(): ({"mask_view": MaskView.MASK}, ()),
+    TintChosen(GREEN): ({"tint": GREEN}, ()),
     HoverLeft(): ({}, ()),
     HoverArrived(HOVER, "hover"): ({}, ()),
     Opened(): ({}, (UpdatePromptHint(), RequestEncoding())),

@@ -17,7 +17,7 @@ from inpaint_anything.dialog.annotation import Annotation, ClickHistory
 from inpaint_anything.dialog.events import MaskQuery
 from inpaint_anything.dialog.state import DialogState, Phase
 from inpaint_anything.dialog.update import update
-from inpaint_anything.photo_view.tool import Tool
+from inpaint_anything.photo_view.tool import Tint, Tool
 
 from .. import property
 from .test_state import MARKS, Result
@@ -44,6 +44,7 @@ MARKED = st.sampled_from(
         events.RemoveCurrent(),
         events.HoverLeft(),
         events.NextMaskView(),
+        events.TintChosen(Tint((0.0, 1.0, 0.0), 0.5)),
     ]
 )
 CHOSEN = st.sampled_from([events.NextChoice(), events.ChoiceMade(0), events.ChoiceMade(2)])

@@ -24,7 +24,7 @@ gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, GLib, Gtk  # noqa: E402
 from inpaint_anything.photo_view.painter import ScenePainter  # noqa: E402
 from inpaint_anything.photo_view.scene import MaskShape, PlacedClick, Placement, Scene  # noqa: E402
-from inpaint_anything.photo_view.tool import MaskView, Tool  # noqa: E402
+from inpaint_anything.photo_view.tool import MaskView, Tint, Tool  # noqa: E402
 from inpaint_anything.photo_view.view import View  # noqa: E402
 
 from inference_server.shared.geometry import Size, Window, proxy_size, whole  # noqa: E402
@@ -91,6 +91,7 @@ class Program:
         """Show a photo of this size in a window of that size at the screen's top left corner."""
         if self.window:
             self.window.destroy()
+        self.tint = Tint()
         self.photo = surface_of(size, transparent)
         self.size = width, height = tuple(size)
         small = proxy_size(width, height)
@@ -180,11 +181,15 @@ class Program:
     def do_mask(self, shapes: list[MaskShape], strokes: list[dict] = (), view: str = "overlay", keeps: bool = False):
         """Show what is meant: shapes, with strokes over them."""
         drawn = tuple(Stroke(**{**stroke, "path": tuple(stroke["path"])}) for stroke in strokes)
-        self.view.show_mask(tuple(shapes), drawn, MaskView(view), keeps=keeps, at_hand=bool(shapes))
+        self.view.show_mask(tuple(shapes), drawn, MaskView(view), self.tint, keeps=keeps, at_hand=bool(shapes))
 
     def do_discs(self, discs: list[list[float]], strokes: list[dict] = (), view: str = "overlay", keeps: bool = False):
         """`do_mask` with discs, each x, y, radius."""
         self.do_mask([self.disc(*disc, 200, 0) for disc in discs], strokes, view, keeps)
+
+    def do_tint(self, colour: list[float], opacity: float) -> None:
+        """The colour of masks from now on."""
+        self.tint = Tint(tuple(colour), opacity)
 
     def do_tool(self, tool: str, radius: float) -> None:
         self.view.set_tool(Tool(tool), radius)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from inference_server.shared.errors import ErrorCode, UserError
 from inference_server.shared.messages import Job, MaskOptions, ObjectPrompt
 
-from ..photo_view.tool import MaskView, Tool
+from ..photo_view.tool import MaskView, Tint, Tool
 from .annotation import Annotation
 from .events import MaskQuery, Preview
 
@@ -107,8 +107,8 @@ class DialogState:
     hovering is answered quickly.
 
     annotation: what is marked; given: what the image came with; past, future: what it was, the latest last, and what
-    was taken back.  tool, brush, mask_view: what the pointer does, the brush's radius in pixels of the photo, and how
-    the mask is shown.
+    was taken back.  tool, brush, mask_view, tint: what the pointer does, the brush's radius in pixels of the photo, how
+    the mask is shown, and in which colour.
 
     proposals: the masks that are shown for the object at hand, the best first; asked: the query that was asked last;
     waiting: whether it is still being answered.  known: final proposals by the key of their query, the latest last;
@@ -139,6 +139,7 @@ class DialogState:
     tool: Tool = Tool.INCLUDE
     brush: float = 20.0
     mask_view: MaskView = MaskView.OVERLAY
+    tint: Tint = Tint()
     phase: Phase = Phase.POINTING
     encoded: bool = False
     models_requested: bool = False

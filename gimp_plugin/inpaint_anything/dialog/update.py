@@ -76,6 +76,7 @@ from .events import (
     StartRun,
     StopPressed,
     StrokeDrawn,
+    TintChosen,
     ToolChosen,
     Undo,
     UpdatePromptHint,
@@ -235,6 +236,10 @@ def _brush_resized(state: DialogState, event: BrushResized) -> Step:
 def _next_mask_view(state: DialogState, event: NextMaskView) -> Step:
     views = [*MaskView]
     return replace(state, mask_view=views[(views.index(state.mask_view) + 1) % len(views)]), ()
+
+
+def _tint_chosen(state: DialogState, event: TintChosen) -> Step:
+    return replace(state, tint=event.tint), ()
 
 
 # -- job, settings, photo ---------------------------------------------------------------------------------------------
@@ -619,6 +624,7 @@ _TRANSITIONS: dict[type, Callable[[DialogState, Any], Step]] = {
     ToolChosen: _tool_chosen,
     BrushResized: _brush_resized,
     NextMaskView: _next_mask_view,
+    TintChosen: _tint_chosen,
     ChoiceMade: _choice_made,
     NextChoice: _next_choice,
     JobChanged: _job_changed,

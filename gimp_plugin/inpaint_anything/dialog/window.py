@@ -184,9 +184,9 @@ class Window(GimpUi.Dialog):
         if changed("run"):
             self._started, self._ends = time.monotonic(), math.inf
         self._draw_photo(state, changed)
-        if changed("phase", "tool", "brush", "mask_view", "annotation", "past", "future", "attempts", "run"):
+        if changed("phase", "tool", "brush", "mask_view", "tint", "annotation", "past", "future", "attempts", "run"):
             self._draw_tools(state)
-        if changed("choices"):
+        if changed("choices", "tint"):
             self._draw_choices_soon()
         elif before and before.chosen != state.chosen:
             self._mark_choice(state.chosen)
@@ -215,11 +215,12 @@ class Window(GimpUi.Dialog):
             self.view.set_locked(locked=not state.can_mark)
         if changed("annotation"):
             self.view.show_clicks(*_marks(state))
-        if changed("annotation", "proposals", "known", "job", "options", "mask_view"):
+        if changed("annotation", "proposals", "known", "job", "options", "mask_view", "tint"):
             self.view.show_mask(
                 state.shapes,
                 state.annotation.strokes,
                 state.mask_view,
+                state.tint,
                 keeps=state.job == Job.REPLACE,
                 at_hand=bool(state.query and state.proposals),
             )
