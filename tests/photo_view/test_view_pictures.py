@@ -134,6 +134,15 @@ def test_what_is_found_is_covered_and_outlined_and_nothing_else_changes(view):
     assert (window.screen() == before).all()
 
 
+def test_masks_look_the_same_that_hardly_differ(view):
+    window = view()
+    disc, scale = [700, 500, 200], 1024 / 1500
+    others = [disc, [701, 500, 200], [700, 500, 202], [700, 500, 210], [720, 500, 200], [1200, 500, 200], [9, 9, 3]]
+    areas, alike = window.do("alike", disc, *others)
+    assert alike == [True, True, True, False, False, False, False]
+    assert abs(areas[0] - math.pi * (200 * scale) ** 2) < 0.01 * areas[0]
+
+
 def test_what_a_click_would_take_is_brightened_less_than_what_is_chosen_is_covered(view):
     window = view()
     before, state = window.screen(), window.state()

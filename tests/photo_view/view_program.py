@@ -220,6 +220,11 @@ class Program:
         mask = b"".join(rows[row * stride : row * stride + right - left] for row in range(bottom - top))
         return MaskShape(0.9, Window(left, top, right - left, bottom - top), mask, (tuple(outline),))
 
+    def do_alike(self, *discs: list[float]) -> list[list[object]]:
+        """Discs, each x, y, radius: their areas in pixels of the proxy, and which looks like the first."""
+        first, *others = shapes = [self.disc(*disc, 200, 0) for disc in discs]
+        return [[shape.area for shape in shapes], [first.resembles(other) for other in others]]
+
     def do_nothing(self, kind: str) -> None:
         """Show no shape, hover, clicks, preview or result."""
         if kind == "shape":

@@ -297,17 +297,22 @@ class DialogState:
 
     @property
     def row(self) -> "tuple[MaskShape | Attempt, ...]":
-        """What one can choose among: results, or masks that the clicks may mean."""
+        """What one can choose among: results, or masks that the clicks may mean, from small to large."""
         if self.shows_results:
             return self.results_seen
         current = self.annotation.current  # of those with a name each is an object already
-        return self.proposals if current.prompt and not current.name else ()
+        if not current.prompt or current.name:
+            return ()
+        shapes = self.proposals
+        different = [shape for k, shape in enumerate(shapes) if not any(map(shape.resembles, shapes[:k]))]
+        return tuple(sorted(different, key=lambda shape: shape.area))
 
     @property
     def chosen(self) -> int:
         """Which of them it is, from 0."""
         if not self.shows_results:
-            return self.annotation.current.choice
+            shape = _at(self.proposals, self.annotation.current.choice)
+            return next((k for k, each in enumerate(self.row) if shape and shape.resembles(each)), 0)
         shown = self.comparison
         return next((k for k, each in enumerate(self.results_seen) if each.picture is shown), 0)
 

@@ -386,7 +386,8 @@ def _choice_made(state: DialogState, event: ChoiceMade) -> Step:
     chosen = row[event.k]
     if isinstance(chosen, Attempt):
         return replace(state, shown=chosen, picked=True, revision=state.revision + 1), ()
-    return _marked(state, state.annotation.with_choice(event.k))
+    best_first = [shape is chosen for shape in state.proposals]
+    return _marked(state, state.annotation.with_choice(best_first.index(True)))
 
 
 def _next_choice(state: DialogState, event: NextChoice) -> Step:

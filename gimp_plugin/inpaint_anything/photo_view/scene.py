@@ -3,12 +3,13 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
 import cairo
 
-from inference_server.shared.geometry import Box, Point, Size, Window
+from inference_server.shared.geometry import PROXY_SIDE, Box, Point, Size, Window
 from inference_server.shared.messages import Stroke
 
 from . import marks
@@ -50,7 +51,32 @@ class MaskShape:
     mask: bytes
     outlines: tuple[tuple[float, ...], ...]
 
+    @cached_property
+    def area(self) -> int:
+        """How many pixels of the proxy it covers."""
+        return self.mask.translate(COVERED).count(b"1")
 
+    def resembles(self, other: "MaskShape") -> bool:
+        """Whether nobody would see a difference, judged by one row of `EVERY`."""
+        most = max(self.area, other.area)
+        if abs(self.area - other.area) > UNSEEN * most or not self.place.intersection(other.place):
+            return False
+        return EVERY * (self._rows ^ other._rows).bit_count() <= UNSEEN * most
+
+    @cached_property
+    def _rows(self) -> int:
+        """Which pixels of the proxy's compared rows it covers, a bit each, from the last row up."""
+        x, y, width, height = self.place
+        covered = self.mask.translate(COVERED)
+        rows = range(-y % EVERY, height, EVERY)
+        left, first = b"0" * x, (y + rows.start) // EVERY
+        bits = [(left + covered[row * width : (row + 1) * width]).ljust(PROXY_SIDE, b"0") for row in reversed(rows)]
+        return int(b"".join(bits) or b"0", 2) << first * PROXY_SIDE
+
+
+EVERY = 4  # rows: one of so many is compared
+COVERED = b"0" * 128 + b"1" * 128  # by a mask's value
+UNSEEN = 0.03  # share of a mask's area in which another differs that looks the same
 HOVER_OPACITY = 0.16  # of white: brightened a little
 LINE, FAINT_LINE = 1.5, 1.0  # logical pixels: outlines of the object at hand, and of the others
 
