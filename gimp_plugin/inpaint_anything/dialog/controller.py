@@ -27,7 +27,7 @@ from ..image.target import ObjectTarget
 from ..job_settings import BackgroundKind, JobSettings, Source
 from ..photo_view.picture import Detail
 from ..photo_view.scene import MaskShape
-from ..photo_view.tool import Tint, first_radius
+from ..photo_view.tool import FIRST_TINT, Tint, first_radius
 from ..photo_view.view import View
 from ..requests import connection
 from ..requests.background import BackgroundTasks, internal_error
@@ -552,7 +552,7 @@ class Dialog:
 
 def _last_tint() -> Tint:
     """What covered a photo when the dialog was last closed."""
-    red, green, blue, opacity = last_settings.tint() or (*Tint().colour, Tint().opacity)
+    red, green, blue, opacity = last_settings.tint() or (*FIRST_TINT.colour, FIRST_TINT.opacity)
     return Tint((red, green, blue), opacity)
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from inference_server.shared.errors import ErrorCode, UserError
 from inference_server.shared.messages import Job, MaskOptions, ObjectPrompt
 
-from ..photo_view.tool import MaskView, Tint, Tool
+from ..photo_view.tool import FIRST_TINT, MaskView, Tint, Tool
 from .annotation import Annotation
 from .events import MaskQuery, Preview
 
@@ -139,7 +139,7 @@ class DialogState:
     tool: Tool = Tool.INCLUDE
     brush: float = 20.0
     mask_view: MaskView = MaskView.OVERLAY
-    tint: Tint = Tint()
+    tint: Tint = FIRST_TINT
     phase: Phase = Phase.POINTING
     encoded: bool = False
     models_requested: bool = False
@@ -297,9 +297,12 @@ class DialogState:
 
     @property
     def row(self) -> "tuple[MaskShape | Attempt, ...]":
-        """What one can choose among: results, or masks that the clicks may mean, from small to large."""
-        if self.shows_results:
-            return self.results_seen
+        """What one can choose among: results or masks."""
+        return self.results_seen if self.shows_results else self.masks
+
+    @property
+    def masks(self) -> "tuple[MaskShape, ...]":
+        """Those that the clicks may mean and that differ to the eye, from small to large."""
         current = self.annotation.current  # of those with a name each is an object already
         if not current.prompt or current.name:
             return ()
@@ -312,7 +315,7 @@ class DialogState:
         """Which of them it is, from 0."""
         if not self.shows_results:
             shape = _at(self.proposals, self.annotation.current.choice)
-            return next((k for k, each in enumerate(self.row) if shape and shape.resembles(each)), 0)
+            return next((k for k, each in enumerate(self.masks) if shape and shape.resembles(each)), 0)
         shown = self.comparison
         return next((k for k, each in enumerate(self.results_seen) if each.picture is shown), 0)
 

@@ -12,11 +12,11 @@ from gi.repository import Gdk, Gtk  # noqa: E402  gi wants the versions first
 
 from ..i18n import _  # noqa: E402
 from ..photo_view import marks  # noqa: E402
-from ..photo_view.tool import Tint  # noqa: E402
+from ..photo_view.tool import FIRST_TINT, Tint  # noqa: E402
 from ..widgets import column, named  # noqa: E402
 
 # Far apart, and far from what most photos are made of: magenta, red, orange, green, cyan, blue.
-COLOURS = (Tint().colour, (0.9, 0.1, 0.1), (1.0, 0.6, 0.0), (0.1, 0.85, 0.25), (0.0, 0.8, 0.95), (0.15, 0.25, 1.0))
+COLOURS = (FIRST_TINT.colour, (0.9, 0.1, 0.1), (1.0, 0.6, 0.0), (0.1, 0.85, 0.25), (0.0, 0.8, 0.95), (0.15, 0.25, 1.0))
 OPACITIES = 10, 90  # per cent: what is covered stays seen, and what covers it too
 SCALE_WIDTH, SWATCH = 160, 16  # pixels
 
@@ -27,7 +27,7 @@ class TintButton(Gtk.MenuButton):
     def __init__(self, chosen: Callable[[Tint], None]) -> None:
         """chosen: called with what the person wants."""
         super().__init__(direction=Gtk.ArrowType.RIGHT)
-        self._report, self._tint = chosen, Tint()
+        self._report, self._tint = chosen, FIRST_TINT
         self._showing = False  # a tint, so that nobody has chosen one
         words = _("The colour of the mask")
         named(self, words).set_tooltip_text(words)
@@ -45,7 +45,7 @@ class TintButton(Gtk.MenuButton):
         content.show_all()
         popover = Gtk.Popover(relative_to=self)
         popover.add(content)
-        popover.connect("show", lambda _popover: self._colours.set_property("show-editor", False))
+        popover.connect("show", lambda _popover: self._colours.set_properties(show_editor=False))
         self.set_popover(popover)
 
     def show_tint(self, tint: Tint) -> None:

@@ -14,7 +14,7 @@ from inference_server.shared.messages import Stroke
 
 from . import marks
 from .picture import Picture, checks, sampling
-from .tool import MaskView, Tint
+from .tool import FIRST_TINT, MaskView, Tint
 from .viewport import Viewport
 
 OUTLINE_MARGIN = 3.0  # logical pixels around a mask in which its outline may be seen
@@ -95,7 +95,7 @@ class MaskOverlay:
     view: MaskView = MaskView.OVERLAY
     keeps: bool = False
     at_hand: bool = True
-    tint: Tint = Tint()
+    tint: Tint = FIRST_TINT
 
     def extents(self, placement: Placement) -> list[Box]:
         """Boxes in logical pixels outside which nothing of it is seen."""

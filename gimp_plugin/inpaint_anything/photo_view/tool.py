@@ -37,6 +37,9 @@ class Tint:
     opacity: float = 0.36
 
 
+FIRST_TINT = Tint()
+
+
 class MaskView(Enum):
     """How the mask is shown."""
 
