@@ -80,13 +80,14 @@ from inpaint_anything.dialog.events import (
     StartRun,
     StopPressed,
     StrokeDrawn,
+    TintChosen,
     ToolChosen,
     Undo,
     UpdatePromptHint,
 )
 from inpaint_anything.dialog.state import KNOWN, AfterRun, Attempt, DialogState, Hint, Phase, Progress
 from inpaint_anything.dialog.update import MOST_STEPS, update
-from inpaint_anything.photo_view.tool import MaskView, Tool
+from inpaint_anything.photo_view.tool import MaskView, Tint, Tool
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,26 @@ class Shape:
     """As far as the dialog looks into a mask."""
 
     outlines: tuple[tuple[float, ...], ...]
+
+
+class Mask(str):
+    """The word for a mask, which is the larger the later it stands in `WORDS`, and looks like itself."""
+
+    __slots__ = ()
+
+    @property
+    def area(self) -> int:
+        return WORDS.index(self)
+
+    def resembles(self, other: "Mask") -> bool:
+        return self == other
+
+
+WORDS = ["one", "two", "three", "other", "another", "given", "wide one", "wide other"]
+
+
+def masks(*words: str) -> tuple[Mask, ...]:
+    return tuple(map(Mask, words))
 
 
 @dataclass(frozen=True)
@@ -114,6 +135,7 @@ DRAWN = Stroke(path=(70, 70, 4))
 ERASED = Stroke(path=(5, 6, 4), adds=False)
 UNDER = ClickHistory().with_click(70, 70, on_object=True)
 FAULT = UserError(ErrorCode.NO_SERVER, "There is no server.", "Start it.")
+GREEN = Tint((0.0, 1.0, 0.0), 0.5)
 FORMING = Preview("small", (0, 0, 9, 9))
 
 
@@ -132,8 +154,8 @@ def attempt(run: int, index: int, name: str, annotation: Annotation = ONE, *, co
 
 EMPTY = DialogState(job=Job.REMOVE, options=OPTIONS, encoded=True, models_requested=True)
 ASKED = replace(EMPTY, annotation=ONE, past=(NOTHING,), asked=query(FIRST), waiting=True)
-FINAL = ("one", "two", "three")
-OTHERS = ("other", "another")
+FINAL = masks(*WORDS[:3])
+OTHERS = masks("other", "another")
 POINTING = replace(
     ASKED, asked=None, waiting=False, proposals=FINAL, choices=FINAL, known=((query(FIRST), FINAL),), revision=3
 )
@@ -147,7 +169,7 @@ BOTH = replace(
     known=((query(FIRST), FINAL), (query(OTHER), OTHERS)),
 )
 GIVEN = query(ClickHistory())
-READY = replace(EMPTY, has_ready_mask=True, proposals=("given",), known=((GIVEN, ("given",)),))
+READY = replace(EMPTY, has_ready_mask=True, proposals=masks("given"), known=((GIVEN, masks("given")),))
 WORKING = replace(POINTING, phase=Phase.WORKING, run=1, status=Progress(0.5, "Removing"))
 STOPPING = replace(WORKING, stopping=True, status=Progress(None))
 A, B = attempt(1, 0, "a"), attempt(1, 1, "b")
@@ -411,7 +433,7 @@ OBJECTS = {
     ),
     "nothing is at hand, and nothing drawn": (EMPTY, RemoveCurrent(), {}, ()),
     "all goes: the ready mask is meant again": (
-        replace(BOTH, has_ready_mask=True, known=(*BOTH.known, (GIVEN, ("given",)))),
+        replace(BOTH, has_ready_mask=True, known=(*BOTH.known, (GIVEN, masks("given")))),
         ClearAll(),
         {**marked(BOTH, NOTHING), "proposals": ("given",), "choices": ()},
         (),
@@ -575,13 +597,13 @@ SEVERAL = replace(BOTH, known=(), proposals=(), choices=(), asked=query(OTHER), 
 ANSWERED = {
     "the first mask alone leaves the row of choices": (
         replace(ASKED, choices=("old", "older")),
-        ProposalsArrived(query(FIRST), ("one",), 2),
+        ProposalsArrived(query(FIRST), masks("one"), 2),
         {"proposals": ("one",)},
         (),
     ),
     "then all of them come": (
-        replace(ASKED, proposals=("one",)),
-        ProposalsArrived(query(FIRST), ("one", "two"), 1),
+        replace(ASKED, proposals=masks("one")),
+        ProposalsArrived(query(FIRST), masks("one", "two"), 1),
         {"proposals": ("one", "two"), "choices": ("one", "two")},
         (),
     ),
@@ -612,7 +634,7 @@ ANSWERED = {
     ),
     "quick masks of another object are not shown": (
         replace(SEVERAL, asked=query(FIRST), proposals=OTHERS, choices=OTHERS, known=((query(OTHER), OTHERS),)),
-        ProposalsArrived(query(FIRST), ("one",), 1),
+        ProposalsArrived(query(FIRST), masks("one"), 1),
         {},
         (),
     ),
@@ -623,7 +645,7 @@ ANSWERED = {
         (),
     ),
     "an answer about other clicks is ignored": (ASKED, ProposalsArrived(query(MORE), FINAL, 0), {}, ()),
-    "an answer that nobody waits for is ignored": (POINTING, ProposalsArrived(query(FIRST), ("one",), 2), {}, ()),
+    "an answer that nobody waits for is ignored": (POINTING, ProposalsArrived(query(FIRST), masks("one"), 2), {}, ()),
     "a failure is said, and nothing more awaited": (
         ASKED,
         ProposalsFailed(query(FIRST), FAULT),
@@ -740,6 +762,15 @@ CHOSEN = {
         BOTH,
         ChoiceMade(1),
         marked(BOTH, replace(BOTH.annotation, objects=(FIRST, OTHER.with_choice(1)))),
+        (),
+    ),
+    "the smallest mask, which is not the best": (
+        replace(POINTING, proposals=masks("three", "one", "two")),
+        ChoiceMade(0),
+        {
+            **marked(POINTING, Annotation((FIRST.with_choice(1),))),
+            "proposals": FINAL,
+        },
         (),
     ),
     "the same mask": (POINTING, ChoiceMade(0), {}, ()),
@@ -1362,6 +1393,7 @@ PHASES = {phase_of(state): state for state in (POINTING, WORKING, STOPPING, RESU
 EVERYWHERE = {
     BrushResized(7.0): ({"brush": 7.0}, ()),
     NextMaskView(): ({"mask_view": MaskView.MASK}, ()),
+    TintChosen(GREEN): ({"tint": GREEN}, ()),
     HoverLeft(): ({}, ()),
     HoverArrived(HOVER, "hover"): ({}, ()),
     Opened(): ({}, (UpdatePromptHint(), RequestEncoding())),
@@ -1583,9 +1615,9 @@ def test_the_masks_of_all_objects_are_shown_until_there_are_others_for_other_set
     assert BOTH.shapes == ("one", "other")
     state, commands = update(BOTH, SettingChanged("grow", GROWN))
     assert (state.shapes, commands) == (("one", "other"), asks(OTHER, options=GROWN))
-    state, commands = update(state, ProposalsArrived(query(OTHER, options=GROWN), ("wide other",), 0))
+    state, commands = update(state, ProposalsArrived(query(OTHER, options=GROWN), masks("wide other"), 0))
     assert (state.shapes, commands) == (("one", "wide other"), asks(FIRST, options=GROWN))
-    state, commands = update(state, ProposalsArrived(query(FIRST, options=GROWN), ("wide one",), 0))
+    state, commands = update(state, ProposalsArrived(query(FIRST, options=GROWN), masks("wide one"), 0))
     assert (state.shapes, commands) == (("wide one", "wide other"), ())
     state, commands = update(state, SettingChanged("grow", OPTIONS))
     assert (state.shapes, commands) == (("one", "other"), ())
@@ -1601,7 +1633,7 @@ def test_only_the_latest_masks_are_kept():
     state = EMPTY
     for k in range(KNOWN + 3):
         state = after(state, Clicked(k, k, True))
-        state = after(state, ProposalsArrived(state.asked, (f"mask {k}",), 0))
+        state = after(state, ProposalsArrived(state.asked, masks("one"), 0))
     assert len(state.known) == KNOWN + 1
     for _ in range(KNOWN):
         state, commands = update(state, Undo())
@@ -1619,7 +1651,7 @@ def test_however_many_objects_there_are_each_is_asked_for_once():
     while state.waiting:
         asked_for += 1
         assert asked_for <= count, "it is asked for ever"
-        state = after(state, ProposalsArrived(state.asked, ("mask",), 0))
+        state = after(state, ProposalsArrived(state.asked, masks("one"), 0))
     assert asked_for == count
     assert len(state.shapes) == count
 
@@ -1649,8 +1681,16 @@ SEEN = {
         {"shapes": ("three",), "chosen": 2},
     ),
     "until there are as many": (
-        replace(POINTING, annotation=Annotation((FIRST.with_choice(2),)), proposals=("one",)),
+        replace(POINTING, annotation=Annotation((FIRST.with_choice(2),)), proposals=masks("one")),
         {"shapes": ("one",), "row": ("one",)},
+    ),
+    "masks to choose among, from small to large": (
+        replace(POINTING, proposals=masks("three", "one", "two")),
+        {"shapes": ("three",), "row": FINAL, "chosen": 2},
+    ),
+    "masks that look the same are one": (
+        replace(POINTING, annotation=Annotation((FIRST.with_choice(2),)), proposals=masks("two", "one", "two")),
+        {"shapes": ("two",), "row": ("one", "two"), "chosen": 1},
     ),
     "the masks of two objects, that at hand last": (
         replace(BOTH, annotation=Annotation((FIRST.with_choice(1), OTHER)), proposals=FINAL),

@@ -3,6 +3,7 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import hypothesis
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from inpaint_anything.dialog.annotation import Annotation, ClickHistory
 from inpaint_anything.dialog.events import MaskQuery
 from inpaint_anything.dialog.state import DialogState, Phase
 from inpaint_anything.dialog.update import update
-from inpaint_anything.photo_view.tool import Tool
+from inpaint_anything.photo_view.tool import Tint, Tool
 
 from .. import property
 from .test_state import MARKS, Result
@@ -44,6 +45,7 @@ MARKED = st.sampled_from(
         events.RemoveCurrent(),
         events.HoverLeft(),
         events.NextMaskView(),
+        events.TintChosen(Tint((0.0, 1.0, 0.0), 0.5)),
     ]
 )
 CHOSEN = st.sampled_from([events.NextChoice(), events.ChoiceMade(0), events.ChoiceMade(2)])
@@ -56,9 +58,21 @@ REPORTED = st.sampled_from(
 )
 
 
-def final(query: MaskQuery) -> tuple[object, ...]:
-    """The masks that a server finds at last: the same for the same clicks."""
-    return tuple((query.key, k) for k in range(3))
+class Mask(NamedTuple):
+    """One of the masks of a query."""
+
+    key: MaskQuery
+    k: int
+    area: int
+
+    def resembles(self, other: "Mask") -> bool:
+        return (self.key, self.area) == (other.key, other.area)
+
+
+def final(query: MaskQuery) -> tuple[Mask, ...]:
+    """The masks that a server finds at last: the same for the same clicks.  The best is neither the smallest nor the
+    largest, and the third looks like it."""
+    return tuple(Mask(query.key, k, area) for k, area in enumerate((20, 10, 20, 30)))
 
 
 def is_open(machine: "AnyOrder") -> bool:
@@ -523,13 +537,13 @@ class AnyOrder(RuleBasedStateMachine):
             assert query.key in state.failed or state.known_for(query) == final(query)
         assert state.query is not None or state.proposals == ()
         if not state.failed and not state.uses_ready_mask:
-            assert {key for key, _k in state.shapes} == {query.key for query in state.queries}
+            assert {shape.key for shape in state.shapes} == {query.key for query in state.queries}
         assert state.choices == state.row or state.working or not is_open(self)
 
     @invariant()
     def the_masks_shown_are_those_of_the_object_at_hand(self):
         state = self.state
-        assert {key for key, _k in state.proposals} <= self.about
+        assert {shape.key for shape in state.proposals} <= self.about
         if state.query is not None and state.known_for(state.query):
             assert state.proposals == final(state.query)
 
@@ -544,6 +558,9 @@ class AnyOrder(RuleBasedStateMachine):
     def what_is_drawn_is_there(self):
         state = self.state
         assert state.chosen < max(3, len(state.row))
+        if state.row and not state.shows_results:
+            assert [mask.area for mask in state.row] == sorted({mask.area for mask in state.proposals})
+            assert state.row[state.chosen].resembles(state.shapes[-1])
         assert state.comparison is None or state.comparison in [each.picture for each in state.results]
         assert all(history.entries for history in state.annotation.objects)
         assert 0 <= state.annotation.active <= len(state.annotation.objects)

@@ -84,7 +84,11 @@ def last_settings_of_before(_photo, content):
     file.write_text(content, "utf-8")
     before = {job.value: seen_of(last_settings.last(job)) for job in Job}
     last_settings.keep(last_settings.last(Job.REMOVE))
-    return {"read": before, "written": json.loads(file.read_text("utf-8"))}
+    written = json.loads(file.read_text("utf-8"))
+    window = [last_settings.window_size(), last_settings.shows_more(), last_settings.tint()]
+    last_settings.keep_window((900, 700), (0.0, 1.0, 0.25, 0.5), shows_more=True)
+    kept = [last_settings.window_size(), last_settings.shows_more(), last_settings.tint()]
+    return {"read": before, "written": written, "window": window, "window kept": kept}
 
 
 def settings_through_a_config(_photo):

@@ -81,6 +81,7 @@ def test_the_settings_last_used_are_found_again(gimp, own_profile):
     select = {"result_as": "replace", "soft_edge": False, "include_shadow": False, "source": "visible"}
     assert seen["read"]["select"]["settings"] == select
     assert seen["written"] == {**kept, "remove": remove}, "other jobs' settings are lost"
+    assert seen["window"] == [None, False, None] and seen["window kept"] == [[900, 700], True, [0.0, 1.0, 0.25, 0.5]]
     assert not list(Path(own_profile["GIMP3_DIRECTORY"]).glob("*.part"))
 
 

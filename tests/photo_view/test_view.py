@@ -291,6 +291,19 @@ def test_clicks_are_dragged_taken_away_and_taken_up_again(view):
     assert not window.heard("pointed", "boxed")
 
 
+def test_a_click_that_is_dragged_goes_back_when_a_second_finger_begins_to_pinch(view):
+    window = view()
+    window.do("clicks", [[600, 400]], [1])
+    state, before = window.state(), window.screen()
+    at = [int(edge * state["zoom"] + start) for edge, start in zip((600, 400), state["origin"], strict=True)]
+    window.mouse("mousemove", *at, "mousedown", 1, "mousemove", at[0] + 60, at[1], "mousemove", at[0] + 90, at[1])
+    assert (window.screen() != before).any()
+    window.do("pinch")
+    assert (window.screen() == before).all()
+    window.mouse("mouseup", 1)
+    assert (window.screen() == before).all() and not window.heard("mark-moved", "mark-chosen", "mark-removed")
+
+
 def test_nothing_is_marked_while_the_photo_is_locked(view):
     window = view()
     window.do("lock", True)

@@ -9,6 +9,7 @@ from .view_window import SCREEN, WINDOW, view_windows
 
 MIDDLE = WINDOW[0] // 2, WINDOW[1] // 2
 RED, GREEN, BLUE, GREY = (255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 128, 128)
+MAGENTA = (237, 33, 204)  # of masks
 
 
 @pytest.fixture(scope="module")
@@ -124,13 +125,22 @@ def test_what_is_found_is_covered_and_outlined_and_nothing_else_changes(view):
     rows, columns = np.nonzero(changed(before, now))
     radius = 200 * state["zoom"]
     assert abs(np.ptp(rows) - 2 * radius) <= 4 and abs(np.ptp(columns) - 2 * radius) <= 4
-    # A step outwards from the middle every half degree: around the edge there is black as well as white.
+    # A step outwards from the middle every half degree: around the edge there is black as well as the colour.
     angles = np.radians(np.arange(0, 360, 0.5))
     x, y = (1100 * state["zoom"] + state["origin"][0], 500 * state["zoom"] + state["origin"][1])
     edge = now[np.round(y + radius * np.sin(angles)).astype(int), np.round(x + radius * np.cos(angles)).astype(int)]
-    assert (edge.max(-1) < 90).sum() > 100 and (edge.min(-1) > 150).sum() > 100
+    assert (edge.max(-1) < 90).sum() > 100 and (np.abs(edge - MAGENTA).max(-1) < 90).sum() > 100
     window.do("nothing", "shape")
     assert (window.screen() == before).all()
+
+
+def test_masks_look_the_same_that_hardly_differ(view):
+    window = view()
+    disc, scale = [700, 500, 200], 1024 / 1500
+    others = [disc, [701, 500, 200], [700, 500, 202], [700, 500, 210], [720, 500, 200], [1200, 500, 200], [9, 9, 3]]
+    areas, alike = window.do("alike", disc, *others)
+    assert alike == [True, True, True, False, False, False, False]
+    assert abs(areas[0] - math.pi * (200 * scale) ** 2) < 0.01 * areas[0]
 
 
 def test_what_a_click_would_take_is_brightened_less_than_what_is_chosen_is_covered(view):
@@ -309,6 +319,18 @@ def test_where_an_object_is_kept_its_surroundings_are_tinted(view):
     assert {at: tinted(before, screen, state, *at) for at in meant} == meant
     window.do("discs", [], [], "overlay", True)
     assert not tinted(before, window.screen(), state, 600, 700), "nothing is kept yet"
+
+
+def test_the_masks_colour_and_how_much_it_covers_can_be_chosen(view):
+    window = view()
+    before, state = window.screen(), window.state()
+    window.do("tint", [0, 1, 0], 0.8)
+    window.do("discs", [[300, 300, 120]])
+    screen = window.screen()
+    seen, was = on_photo(screen, state, 300, 300), on_photo(before, state, 300, 300)
+    assert np.abs(seen - (0.2 * was + np.array([0, 0.8 * 255, 0]))).max() <= 2
+    rim = screen[changed(before, screen)]
+    assert (rim == GREEN).all(-1).any() and (rim == 0).all(-1).any(), "the outline is dashed in the colour and black"
 
 
 @pytest.mark.parametrize(

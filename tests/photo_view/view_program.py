@@ -24,7 +24,7 @@ gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, GLib, Gtk  # noqa: E402
 from inpaint_anything.photo_view.painter import ScenePainter  # noqa: E402
 from inpaint_anything.photo_view.scene import MaskShape, PlacedClick, Placement, Scene  # noqa: E402
-from inpaint_anything.photo_view.tool import MaskView, Tool  # noqa: E402
+from inpaint_anything.photo_view.tool import MaskView, Tint, Tool  # noqa: E402
 from inpaint_anything.photo_view.view import View  # noqa: E402
 
 from inference_server.shared.geometry import Size, Window, proxy_size, whole  # noqa: E402
@@ -91,6 +91,7 @@ class Program:
         """Show a photo of this size in a window of that size at the screen's top left corner."""
         if self.window:
             self.window.destroy()
+        self.tint = Tint()
         self.photo = surface_of(size, transparent)
         self.size = width, height = tuple(size)
         small = proxy_size(width, height)
@@ -180,11 +181,15 @@ class Program:
     def do_mask(self, shapes: list[MaskShape], strokes: list[dict] = (), view: str = "overlay", keeps: bool = False):
         """Show what is meant: shapes, with strokes over them."""
         drawn = tuple(Stroke(**{**stroke, "path": tuple(stroke["path"])}) for stroke in strokes)
-        self.view.show_mask(tuple(shapes), drawn, MaskView(view), keeps=keeps, at_hand=bool(shapes))
+        self.view.show_mask(tuple(shapes), drawn, MaskView(view), self.tint, keeps=keeps, at_hand=bool(shapes))
 
     def do_discs(self, discs: list[list[float]], strokes: list[dict] = (), view: str = "overlay", keeps: bool = False):
         """`do_mask` with discs, each x, y, radius."""
         self.do_mask([self.disc(*disc, 200, 0) for disc in discs], strokes, view, keeps)
+
+    def do_tint(self, colour: list[float], opacity: float) -> None:
+        """The colour of masks from now on."""
+        self.tint = Tint(tuple(colour), opacity)
 
     def do_tool(self, tool: str, radius: float) -> None:
         self.view.set_tool(Tool(tool), radius)
@@ -214,6 +219,11 @@ class Program:
         rows, stride = bytes(surface.get_data()), surface.get_stride()
         mask = b"".join(rows[row * stride : row * stride + right - left] for row in range(bottom - top))
         return MaskShape(0.9, Window(left, top, right - left, bottom - top), mask, (tuple(outline),))
+
+    def do_alike(self, *discs: list[float]) -> list[list[object]]:
+        """Discs, each x, y, radius: their areas in pixels of the proxy, and which looks like the first."""
+        first, *others = shapes = [self.disc(*disc, 200, 0) for disc in discs]
+        return [[shape.area for shape in shapes], [first.resembles(other) for other in others]]
 
     def do_nothing(self, kind: str) -> None:
         """Show no shape, hover, clicks, preview or result."""
@@ -264,6 +274,10 @@ class Program:
         event = Gdk.Event.new(Gdk.EventType.KEY_PRESS).key
         event.keyval = keyval
         return self.view.do_key_press_event(event)
+
+    def do_pinch(self) -> None:
+        """Begin to pinch, as a second finger does, which no screen here has."""
+        self.view._pointer._pinch.emit("begin", None)
 
     def do_cursor(self) -> list[str]:
         """Which of the pointers that it may be it is."""

@@ -27,7 +27,7 @@ from ..image.target import ObjectTarget
 from ..job_settings import BackgroundKind, JobSettings, Source
 from ..photo_view.picture import Detail
 from ..photo_view.scene import MaskShape
-from ..photo_view.tool import first_radius
+from ..photo_view.tool import FIRST_TINT, Tint, first_radius
 from ..photo_view.view import View
 from ..requests import connection
 from ..requests.background import BackgroundTasks, internal_error
@@ -144,6 +144,7 @@ class Dialog:
             annotation=_annotation(target),
             given=_annotation(target),
             brush=first_radius(self._photo.width, self._photo.height),
+            tint=_last_tint(),
         )
         self.window.jobs[job].set_active(True)
         self._connect_view()
@@ -299,7 +300,8 @@ class Dialog:
 
     def _thumbnails(self, row: Sequence[MaskShape | ComposedResult]) -> list[cairo.ImageSurface]:
         around = reduce(PhotoWindow.union, (place_in_proxy(self._photo, choice) for choice in row))
-        return [thumbnail(self._photo, self._proxy, choice, around) for choice in row]
+        colour = self.state.tint.colour
+        return [thumbnail(self._photo, self._proxy, choice, around, colour) for choice in row]
 
     def _models_changed(self) -> None:
         """Go on with what is there now."""
@@ -507,7 +509,8 @@ class Dialog:
         self._photo.release()
         more = self.window.panels[self.state.job].more.get_expanded()
         width, height = self.window.get_size()
-        last_settings.keep_window((width, height), shows_more=more)
+        tint = *self.state.tint.colour, self.state.tint.opacity
+        last_settings.keep_window((width, height), tint, shows_more=more)
         self.window.destroy()
         Gtk.main_quit()
 
@@ -549,6 +552,12 @@ class Dialog:
 
     def _failed(self, error: UserError) -> None:
         self.dispatch(events.Failed(error))
+
+
+def _last_tint() -> Tint:
+    """What covered a photo when the dialog was last closed."""
+    red, green, blue, opacity = last_settings.tint() or (*FIRST_TINT.colour, FIRST_TINT.opacity)
+    return Tint((red, green, blue), opacity)
 
 
 def _work(settings: JobSettings, model: ModelInfo) -> str:

@@ -10,7 +10,7 @@ from inference_server.shared.errors import UserError
 from inference_server.shared.geometry import Box, Window
 from inference_server.shared.messages import Job, MaskOptions, ObjectPrompt, Stroke
 
-from ..photo_view.tool import Tool
+from ..photo_view.tool import Tint, Tool
 from .annotation import Annotation, trimmed
 
 if TYPE_CHECKING:  # what is only passed on here; these modules need GIMP
@@ -185,6 +185,13 @@ class BrushResized:
 @dataclass(frozen=True)
 class NextMaskView:
     """The mask is to be shown in the next of the ways there are."""
+
+
+@dataclass(frozen=True)
+class TintChosen:
+    """What will change is to be covered with another colour."""
+
+    tint: Tint
 
 
 @dataclass(frozen=True)
@@ -503,6 +510,7 @@ Event = (
     | ToolChosen
     | BrushResized
     | NextMaskView
+    | TintChosen
     | ChoiceMade
     | NextChoice
     | JobChanged

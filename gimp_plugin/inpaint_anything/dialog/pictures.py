@@ -15,7 +15,8 @@ from inference_server.shared.wire import extract  # noqa: E402
 
 from ..image.layers import JobResult  # noqa: E402
 from ..image.photo_layer import PhotoLayer  # noqa: E402
-from ..photo_view.scene import MASK_COLOUR, MaskShape  # noqa: E402
+from ..photo_view.marks import Colour  # noqa: E402
+from ..photo_view.scene import MaskShape  # noqa: E402
 
 THUMBNAIL = 84  # pixels
 TINT = 0.5  # opacity of what covers the proposed object in a thumbnail
@@ -90,12 +91,12 @@ class ComposedResult:
 
 
 def thumbnail(
-    photo: PhotoLayer, proxy: cairo.ImageSurface, choice: MaskShape | ComposedResult, around: Window
+    photo: PhotoLayer, proxy: cairo.ImageSurface, choice: MaskShape | ComposedResult, around: Window, colour: Colour
 ) -> cairo.ImageSurface:
     """A small picture to choose a proposal or a result by.
 
     proxy: the photo's `proxy_picture`.  around: what of it is to be seen, in its pixels: the same for all the proposals
-    of a row, so that one sees which is larger.
+    of a row, so that one sees which is larger.  colour: of what covers a proposal.
     """
     source = proxy if isinstance(choice, MaskShape) else choice.whole
     x, y, w, h = around
@@ -109,7 +110,7 @@ def thumbnail(
     context.paint()
     if isinstance(choice, MaskShape):
         x, y, w, h = choice.place
-        context.set_source_rgba(*MASK_COLOUR, TINT)
+        context.set_source_rgba(*colour, TINT)
         context.mask_surface(_mask_surface(choice.mask, (w, h)), x, y)
     return small
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from inference_server.shared.errors import ErrorCode, UserError
 from inference_server.shared.messages import Job, MaskOptions, ObjectPrompt
 
-from ..photo_view.tool import MaskView, Tool
+from ..photo_view.tool import FIRST_TINT, MaskView, Tint, Tool
 from .annotation import Annotation
 from .events import MaskQuery, Preview
 
@@ -107,8 +107,8 @@ class DialogState:
     hovering is answered quickly.
 
     annotation: what is marked; given: what the image came with; past, future: what it was, the latest last, and what
-    was taken back.  tool, brush, mask_view: what the pointer does, the brush's radius in pixels of the photo, and how
-    the mask is shown.
+    was taken back.  tool, brush, mask_view, tint: what the pointer does, the brush's radius in pixels of the photo, how
+    the mask is shown, and in which colour.
 
     proposals: the masks that are shown for the object at hand, the best first; asked: the query that was asked last;
     waiting: whether it is still being answered.  known: final proposals by the key of their query, the latest last;
@@ -139,6 +139,7 @@ class DialogState:
     tool: Tool = Tool.INCLUDE
     brush: float = 20.0
     mask_view: MaskView = MaskView.OVERLAY
+    tint: Tint = FIRST_TINT
     phase: Phase = Phase.POINTING
     encoded: bool = False
     models_requested: bool = False
@@ -296,17 +297,25 @@ class DialogState:
 
     @property
     def row(self) -> "tuple[MaskShape | Attempt, ...]":
-        """What one can choose among: results, or masks that the clicks may mean."""
-        if self.shows_results:
-            return self.results_seen
+        """What one can choose among: results or masks."""
+        return self.results_seen if self.shows_results else self.masks
+
+    @property
+    def masks(self) -> "tuple[MaskShape, ...]":
+        """Those that the clicks may mean and that differ to the eye, from small to large."""
         current = self.annotation.current  # of those with a name each is an object already
-        return self.proposals if current.prompt and not current.name else ()
+        if not current.prompt or current.name:
+            return ()
+        shapes = self.proposals
+        different = [shape for k, shape in enumerate(shapes) if not any(map(shape.resembles, shapes[:k]))]
+        return tuple(sorted(different, key=lambda shape: shape.area))
 
     @property
     def chosen(self) -> int:
         """Which of them it is, from 0."""
         if not self.shows_results:
-            return self.annotation.current.choice
+            shape = _at(self.proposals, self.annotation.current.choice)
+            return next((k for k, each in enumerate(self.masks) if shape and shape.resembles(each)), 0)
         shown = self.comparison
         return next((k for k, each in enumerate(self.results_seen) if each.picture is shown), 0)
 

@@ -13,6 +13,7 @@ from ..photo_view.tool import RADII, MaskView, Tool, resized  # noqa: E402
 from ..widgets import icon_button, named  # noqa: E402
 from . import events  # noqa: E402
 from .state import DialogState  # noqa: E402
+from .tint_button import TintButton  # noqa: E402
 
 
 class _Look(NamedTuple):
@@ -68,7 +69,8 @@ class Toolbar(Gtk.Box):
             events.SnapPressed(),
         )
         self._view = self._button(_Look("view-reveal-symbolic", ""), events.NextMaskView())
-        for widget in (self._undo, self._redo, self._clear, self._snap, self._view):
+        self._tint = TintButton(lambda tint: dispatch(events.TintChosen(tint)))
+        for widget in (self._undo, self._redo, self._clear, self._snap, self._view, self._tint):
             self.pack_start(widget, expand=False, fill=False, padding=0)
 
     def show_state(self, state: DialogState) -> None:
@@ -84,6 +86,8 @@ class Toolbar(Gtk.Box):
         self._clear.set_sensitive(state.can_mark and not state.annotation.is_empty)
         self._snap.set_sensitive(state.can_snap)
         self._view.set_sensitive(state.can_mark)
+        self._tint.set_sensitive(state.can_mark)
+        self._tint.show_tint(state.tint)
         self._view.set_tooltip_text(MASK_VIEWS[state.mask_view])
         named(self._view, MASK_VIEWS[state.mask_view])
         self._showing = False

@@ -76,6 +76,7 @@ from .events import (
     StartRun,
     StopPressed,
     StrokeDrawn,
+    TintChosen,
     ToolChosen,
     Undo,
     UpdatePromptHint,
@@ -237,6 +238,10 @@ def _next_mask_view(state: DialogState, event: NextMaskView) -> Step:
     return replace(state, mask_view=views[(views.index(state.mask_view) + 1) % len(views)]), ()
 
 
+def _tint_chosen(state: DialogState, event: TintChosen) -> Step:
+    return replace(state, tint=event.tint), ()
+
+
 # -- job, settings, photo ---------------------------------------------------------------------------------------------
 
 
@@ -381,7 +386,8 @@ def _choice_made(state: DialogState, event: ChoiceMade) -> Step:
     chosen = row[event.k]
     if isinstance(chosen, Attempt):
         return replace(state, shown=chosen, picked=True, revision=state.revision + 1), ()
-    return _marked(state, state.annotation.with_choice(event.k))
+    best_first = [shape is chosen for shape in state.proposals]
+    return _marked(state, state.annotation.with_choice(best_first.index(True)))
 
 
 def _next_choice(state: DialogState, event: NextChoice) -> Step:
@@ -619,6 +625,7 @@ _TRANSITIONS: dict[type, Callable[[DialogState, Any], Step]] = {
     ToolChosen: _tool_chosen,
     BrushResized: _brush_resized,
     NextMaskView: _next_mask_view,
+    TintChosen: _tint_chosen,
     ChoiceMade: _choice_made,
     NextChoice: _next_choice,
     JobChanged: _job_changed,

@@ -52,7 +52,6 @@ WIDTH, HEIGHT = 1120, 720
 PREVIEW, CONTINUE = 1, 2  # responses
 GAP = 6  # pixels between small pictures
 ROW = 34  # pixels: as high as the button that comes and goes
-FULL = 255  # of a mask: all of the pixel
 SMALL = 0.02  # share of a photo, below which a decimal place is shown
 ESTIMATE_SECONDS = 2  # before it is said how long a job will still take
 
@@ -186,9 +185,9 @@ class Window(GimpUi.Dialog):
         if changed("run"):
             self._started, self._ends = time.monotonic(), math.inf
         self._draw_photo(state, changed)
-        if changed("phase", "tool", "brush", "mask_view", "annotation", "past", "future", "attempts", "run"):
+        if changed("phase", "tool", "brush", "mask_view", "tint", "annotation", "past", "future", "attempts", "run"):
             self._draw_tools(state)
-        if changed("choices"):
+        if changed("choices", "tint"):
             self._draw_choices_soon()
         elif before and before.chosen != state.chosen:
             self._mark_choice(state.chosen)
@@ -217,11 +216,12 @@ class Window(GimpUi.Dialog):
             self.view.set_locked(locked=not state.can_mark)
         if changed("annotation"):
             self.view.show_clicks(*_marks(state))
-        if changed("annotation", "proposals", "known", "job", "options", "mask_view"):
+        if changed("annotation", "proposals", "known", "job", "options", "mask_view", "tint"):
             self.view.show_mask(
                 state.shapes,
                 state.annotation.strokes,
                 state.mask_view,
+                state.tint,
                 keeps=state.job == Job.REPLACE,
                 at_hand=bool(state.query and state.proposals),
             )
@@ -312,7 +312,7 @@ class Window(GimpUi.Dialog):
         pictures = self._thumbnails([_picture_of(choice) for choice in state.choices])
         for k, (choice, picture) in enumerate(zip(state.choices, pictures, strict=True)):
             first = next(iter(self._choice_buttons), None)
-            button = _choice_button(first, picture, self._caption(choice, k))
+            button = _choice_button(first, picture, self._caption(choice, k, len(state.choices)))
             self._choice_buttons.append(button)
             name = _choice_name(choice, k, len(state.choices))
             named(button, name).set_tooltip_text(name)
@@ -321,11 +321,12 @@ class Window(GimpUi.Dialog):
             self._choices.pack_start(button, expand=True, fill=True, padding=0)
         return GLib.SOURCE_REMOVE
 
-    def _caption(self, choice: MaskShape | Attempt, k: int) -> str:
-        """What stands below small picture number k, from 0: how much of the photo a mask covers, a result's seed."""
+    def _caption(self, choice: MaskShape | Attempt, k: int, count: int) -> str:
+        """What stands below small picture number k of so many, from 0: a mask's size, a result's seed."""
         if isinstance(choice, MaskShape):
-            share = choice.mask.count(FULL) / max(1, math.prod(self.view.proxy_size))
-            return tr(_("{share} %"), share=f"{100 * share:.{int(share < SMALL)}f}")
+            share = choice.area / max(1, math.prod(self.view.proxy_size))
+            size = _("Small") if k == 0 else _("Large") if k == count - 1 else _("Medium")
+            return tr(_("{size}, {share} %"), size=size, share=f"{100 * share:.{int(share < SMALL)}f}")
         painted = choice.result.painted_with
         return str(k + 1) if painted is None else tr(_("seed {seed}"), seed=painted.seed)
 
@@ -383,7 +384,7 @@ def _marks(state: DialogState) -> tuple[tuple[PlacedClick, ...], tuple[Box, ...]
 def _choice_name(choice: MaskShape | Attempt, k: int, count: int) -> str:
     """What a small picture says: number k of so many, from 0."""
     if isinstance(choice, MaskShape):
-        return tr(_("Mask {number} of {count}"), number=k + 1, count=count)
+        return tr(_("Mask {number} of {count}, from small to large"), number=k + 1, count=count)
     painted = choice.result.painted_with
     if painted is None:
         return tr(_("Result {number} of {count}"), number=k + 1, count=count)

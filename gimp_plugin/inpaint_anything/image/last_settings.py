@@ -5,6 +5,7 @@ GIMP remembers last values too, but only of the procedure that was called; in th
 
 import contextlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from gi.repository import Gimp
@@ -47,9 +48,17 @@ def shows_more() -> bool:
     return False
 
 
-def keep_window(size: Size, *, shows_more: bool) -> None:
-    """Remember the dialog's size, and whether it shows the settings that one seldom changes."""
-    _keep(WINDOW, {"size": size, "more": shows_more})
+def tint() -> tuple[float, ...] | None:
+    """The red, green, blue and opacity, 0 to 1, of what covered a photo then; None where that is not known."""
+    match _read().get(WINDOW):
+        case {"tint": [int() | float(), int() | float(), int() | float(), int() | float()] as values}:
+            return tuple(min(1.0, max(0.0, float(value))) for value in values)
+    return None
+
+
+def keep_window(size: Size, tint: Sequence[float], *, shows_more: bool) -> None:
+    """Remember the dialog's size, its `tint`, and whether it shows the settings that one seldom changes."""
+    _keep(WINDOW, {"size": size, "tint": [round(value, 3) for value in tint], "more": shows_more})
 
 
 def seconds_of(work: str) -> float | None:

@@ -22,7 +22,14 @@ HANDLE_RADIUS = 17.0
 CROSS, GAP = 15.0, 4.0  # how far the cross's arms reach from its point, and where they begin
 REACH = 18.0  # how far from its place any mark is seen, at most: the cross and its border
 FULL = 2 * math.pi
+DARK = 0.2  # luminance up to which a colour is not seen beside black
 FAINT = 0.6  # opacity of the clicks of objects that are not at hand
+
+
+def luminance(colour: Colour) -> float:
+    """How bright a colour looks, 0 to 1, by the weights of ITU-R BT.709."""
+    red, green, blue = colour
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def trace(cr: cairo.Context, outlines: Iterable[Sequence[float]], zoom: float, origin: Point) -> None:
@@ -43,15 +50,15 @@ def trace(cr: cairo.Context, outlines: Iterable[Sequence[float]], zoom: float, o
         cr.close_path()
 
 
-def dashes(cr: cairo.Context, width: float) -> None:
-    """Draw the path in black and white."""
+def dashes(cr: cairo.Context, width: float, colour: Colour = WHITE) -> None:
+    """Draw the path in a colour and black or, where the colour is dark, white."""
     cr.set_antialias(cairo.ANTIALIAS_FAST)
     cr.set_line_join(cairo.LINE_JOIN_BEVEL)
     cr.set_line_width(width)
-    cr.set_source_rgb(*WHITE)
+    cr.set_source_rgb(*colour)
     cr.stroke_preserve()
     cr.set_dash([DASH, DASH])
-    cr.set_source_rgb(*BLACK)
+    cr.set_source_rgb(*(BLACK if luminance(colour) > DARK else WHITE))
     cr.stroke()
     cr.set_dash([])
 

@@ -188,7 +188,9 @@ class Pointer:
         self._show_cursor()
 
     def _give_up(self) -> None:
-        """What is being drawn is not meant."""
+        """What is being drawn or dragged is not meant."""
+        if self._drag is Drag.MARK and self._mark:
+            self._do.mark_dragged(self._mark, self._mark.x, self._mark.y)
         if self._drag in (Drag.DRAW, Drag.POINT, Drag.MARK):
             self._drag = Drag.NOTHING
             self._do.box_changed(None)
@@ -297,15 +299,13 @@ class Pointer:
         return self._viewport.to_photo(*self._screen(x, y))
 
     def _released(self, gesture: Gtk.GestureDrag, dx: float, dy: float) -> None:
-        drag, self._drag = self._drag, Drag.NOTHING
-        self._do.box_changed(None)
-        self._show_cursor()
         event = Gtk.get_current_event()
         let_go = event and event.type in (Gdk.EventType.BUTTON_RELEASE, Gdk.EventType.TOUCH_END)
         if not let_go or self._compares:
-            if drag is Drag.DRAW:
-                self._do.stroke_changed(None)
-            return
+            self._give_up()
+        drag, self._drag = self._drag, Drag.NOTHING
+        self._do.box_changed(None)
+        self._show_cursor()
         _, x, y = gesture.get_start_point()
         button = gesture.get_current_button()
         match drag:

@@ -3,17 +3,18 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
 import cairo
 
-from inference_server.shared.geometry import Box, Point, Size, Window
+from inference_server.shared.geometry import PROXY_SIDE, Box, Point, Size, Window
 from inference_server.shared.messages import Stroke
 
 from . import marks
 from .picture import Picture, checks, sampling
-from .tool import MaskView
+from .tool import FIRST_TINT, MaskView, Tint
 from .viewport import Viewport
 
 OUTLINE_MARGIN = 3.0  # logical pixels around a mask in which its outline may be seen
@@ -50,9 +51,32 @@ class MaskShape:
     mask: bytes
     outlines: tuple[tuple[float, ...], ...]
 
+    @cached_property
+    def area(self) -> int:
+        """How many pixels of the proxy it covers."""
+        return self.mask.translate(COVERED).count(b"1")
 
-MASK_COLOUR: marks.Colour = (0.93, 0.13, 0.80)  # a magenta that hardly any photo has
-MASK_OPACITY = 0.36
+    def resembles(self, other: "MaskShape") -> bool:
+        """Whether nobody would see a difference, judged by one row of `EVERY`."""
+        most = max(self.area, other.area)
+        if abs(self.area - other.area) > UNSEEN * most or not self.place.intersection(other.place):
+            return False
+        return EVERY * (self._rows ^ other._rows).bit_count() <= UNSEEN * most
+
+    @cached_property
+    def _rows(self) -> int:
+        """Which pixels of the proxy's compared rows it covers, a bit each, from the last row up."""
+        x, y, width, height = self.place
+        covered = self.mask.translate(COVERED)
+        rows = range(-y % EVERY, height, EVERY)
+        left, first = b"0" * x, (y + rows.start) // EVERY
+        bits = [(left + covered[row * width : (row + 1) * width]).ljust(PROXY_SIDE, b"0") for row in reversed(rows)]
+        return int(b"".join(bits) or b"0", 2) << first * PROXY_SIDE
+
+
+EVERY = 4  # rows: one of so many is compared
+COVERED = b"0" * 128 + b"1" * 128  # by a mask's value
+UNSEEN = 0.03  # share of a mask's area in which another differs that looks the same
 HOVER_OPACITY = 0.16  # of white: brightened a little
 LINE, FAINT_LINE = 1.5, 1.0  # logical pixels: outlines of the object at hand, and of the others
 
@@ -62,7 +86,7 @@ class MaskOverlay:
     """What is meant: the masks of objects, that at hand the last, with strokes drawn over them.
 
     proxy: the size of the photo's proxy.  keeps: whether it is what is around the mask that will change.  at_hand:
-    whether the last of the shapes is the one that clicks go to.
+    whether the last of the shapes is the one that clicks go to.  tint: of what will change.
     """
 
     shapes: tuple[MaskShape, ...]
@@ -71,6 +95,7 @@ class MaskOverlay:
     view: MaskView = MaskView.OVERLAY
     keeps: bool = False
     at_hand: bool = True
+    tint: Tint = FIRST_TINT
 
     def extents(self, placement: Placement) -> list[Box]:
         """Boxes in logical pixels outside which nothing of it is seen."""
@@ -93,7 +118,8 @@ class MaskOverlay:
         cr.save()
         cr.scale(placement.density, placement.density)
         for shape in self.shapes:
-            _draw_outline(cr, shape, placement, LINE if self.at_hand and shape is self.shapes[-1] else FAINT_LINE)
+            width = LINE if self.at_hand and shape is self.shapes[-1] else FAINT_LINE
+            _draw_outline(cr, shape, placement, width, self.tint.colour)
         cr.restore()
         for stroke in self.strokes:
             if not stroke.adds:
@@ -101,15 +127,16 @@ class MaskOverlay:
 
     def paint(self, cr: cairo.Context, mask: cairo.ImageSurface, view: Viewport) -> None:
         """Show the photo that cr holds as `view` says.  mask: what `draw_mask` has drawn, of cr's size."""
+        colour, opacity = self.tint.colour, self.tint.opacity
         if not self.shapes and not self.strokes:  # a first stroke may be under way
-            cr.set_source_rgba(*MASK_COLOUR, MASK_OPACITY)
+            cr.set_source_rgba(*colour, opacity)
             cr.mask_surface(mask, 0, 0)
             return
         match self.view:
             case MaskView.OVERLAY if self.keeps:
-                _paint_around(cr, mask, view, cairo.SolidPattern(*MASK_COLOUR), MASK_OPACITY)
+                _paint_around(cr, mask, view, cairo.SolidPattern(*colour), opacity)
             case MaskView.OVERLAY:
-                cr.set_source_rgba(*MASK_COLOUR, MASK_OPACITY)
+                cr.set_source_rgba(*colour, opacity)
                 cr.mask_surface(mask, 0, 0)
             case MaskView.MASK:
                 _paint_around(cr, mask, view, cairo.SolidPattern(*marks.BLACK), 1.0)
@@ -400,12 +427,14 @@ def _draw_shape(cr: cairo.Context, shape: MaskShape, proxy: Size, view: Viewport
     cr.restore()
 
 
-def _draw_outline(cr: cairo.Context, shape: MaskShape, placement: Placement, width: float) -> None:
+def _draw_outline(
+    cr: cairo.Context, shape: MaskShape, placement: Placement, width: float, colour: marks.Colour = marks.WHITE
+) -> None:
     """cr: scaled to logical pixels, as the width is."""
     view, density = placement.viewport, placement.density
     x, y = view.origin
     marks.trace(cr, shape.outlines, view.zoom / density, (x / density, y / density))
-    marks.dashes(cr, width)
+    marks.dashes(cr, width, colour)
 
 
 def _paint_around(

@@ -1,5 +1,6 @@
 """What the pointer does over the photo, and how its mask is shown.  Pure; knows no GTK."""
 
+from dataclasses import dataclass
 from enum import Enum
 
 RADII = 1.0, 2000.0  # of a brush, in pixels of the photo
@@ -26,6 +27,17 @@ class Tool(Enum):
     def draws(self) -> bool:
         """Whether it makes strokes, and no clicks or boxes."""
         return self.has_size or self is Tool.LASSO
+
+
+@dataclass(frozen=True)
+class Tint:
+    """The colour that covers what will change.  colour: red, green, blue; opacity: of the colour; all 0 to 1."""
+
+    colour: tuple[float, float, float] = (0.93, 0.13, 0.80)  # a magenta that hardly any photo has
+    opacity: float = 0.36
+
+
+FIRST_TINT = Tint()
 
 
 class MaskView(Enum):

@@ -24,7 +24,7 @@ from .scene import (
     RubberBand,
     Scene,
 )
-from .tool import MaskView, Tool, resized
+from .tool import MaskView, Tint, Tool, resized
 
 gi.require_version("Atk", "1.0")
 gi.require_version("Gdk", "3.0")
@@ -131,11 +131,18 @@ class View(Gtk.DrawingArea):
         self.queue_draw()
 
     def show_mask(
-        self, shapes: tuple[MaskShape, ...], strokes: tuple[Stroke, ...], view: MaskView, *, keeps: bool, at_hand: bool
+        self,
+        shapes: tuple[MaskShape, ...],
+        strokes: tuple[Stroke, ...],
+        view: MaskView,
+        tint: Tint,
+        *,
+        keeps: bool,
+        at_hand: bool,
     ) -> None:
         """Show what is meant: objects, outlined, with strokes over them; as in `MaskOverlay`."""
         proxy = self._scene.proxy
-        overlay = MaskOverlay(shapes, strokes, proxy, view, keeps=keeps, at_hand=at_hand)
+        overlay = MaskOverlay(shapes, strokes, proxy, view, keeps=keeps, at_hand=at_hand, tint=tint)
         self._show(replace(self._scene, mask=overlay, lasso=None))
 
     def show_hover(self, shape: MaskShape | None) -> None:
