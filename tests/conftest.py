@@ -76,12 +76,18 @@ def hub(monkeypatch):
 
 
 @pytest.fixture
-def serving(home):
+def open_link():
+    """How `serving` reaches the server; `servers.both_ways` has a test try each way."""
+    return client.own_socket
+
+
+@pytest.fixture
+def serving(home, open_link):
     """A function that gives a client of this test's own server; every server is ended afterwards."""
     clients = []
 
     def connect(*options: str) -> client.Client:
-        clients.append(client.connect([*SERVE, *options]))
+        clients.append(client.connect([*SERVE, *options], open_link=open_link))
         return clients[-1]
 
     yield connect

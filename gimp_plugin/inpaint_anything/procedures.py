@@ -120,7 +120,9 @@ def _open_help(_call: Call) -> None:
 
 def _photo(call: Call, source: "Source") -> "PhotoLayer":
     from .image.photo_layer import PhotoLayer
+    from .requests import connection
 
+    connection.prepare()
     assert call.image is not None  # it is a procedure of images
     return PhotoLayer.of(call.image, call.drawables, source)
 

@@ -10,8 +10,8 @@ import struct
 from collections.abc import Iterable, Sequence
 from typing import IO
 
+from ..shared.link import Bytes
 from ..shared.strenum import StrEnum
-from ..shared.wire import Bytes
 
 
 class Tag(StrEnum):

@@ -17,6 +17,7 @@ from .. import __version__
 from ..shared import endpoint, keys, messages, paths, wire
 from ..shared.endpoint import Endpoint
 from ..shared.errors import ErrorCode, UserError, cancelled_error, wrong_input
+from ..shared.link import MAX_PART, PIECE
 from ..shared.messages import Cancel, Hello, PreviewMasks, Progress, Request, Stop, Welcome
 from ..shared.text import Translatable, tr
 from . import limits, places
@@ -32,7 +33,7 @@ log = logging.getLogger("inference_server")
 TICK_MS = 50
 SETTLED_MS = 1000  # between two checks whether it is idle
 MOST_AT_ONCE = 20  # messages taken of one socket before the others have their turn
-MOST_PARTS = limits.LARGEST_REQUEST // wire.PIECE + 2 * wire.MAX_FRAMES
+MOST_PARTS = limits.LARGEST_REQUEST // PIECE + 2 * wire.MAX_FRAMES
 ENDLESS = limits.LARGEST_REQUEST + (limits.LARGEST_REQUEST >> 3)  # bytes of a message, with what encrypting adds
 HANDSHAKE_MS = 5000  # in which whoever connects has to prove who they are
 MOST_ANSWERS = 10_000  # that a client has not taken yet
@@ -65,7 +66,7 @@ class Server:
         self._router.router_mandatory = True
         self._router.sndhwm = MOST_ANSWERS
         self._router.rcvhwm = 2  # messages of one client that wait to be looked at; with more its connection waits
-        self._router.maxmsgsize = wire.MAX_PART
+        self._router.maxmsgsize = MAX_PART
         self._router.handshake_ivl = HANDSHAKE_MS
         self._connections = Connections(self._router)
         self._inbox = self._context.socket(zmq.PULL)

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 
 import zmq
 
+from ..shared.link import Bytes
 from ..shared.text import tr
-from ..shared.wire import Bytes
 from . import channel
 from .channel import Tag
 from .requests import FairQueue, QueuedRequest

@@ -1,4 +1,5 @@
-"""Talking to the server: find it, start it if need be, ask, wait, cancel.  Standard library and pyzmq only.
+"""Talking to the server: find it, start it if need be, ask, wait, cancel.  Standard library only, and pyzmq for a
+process that reaches the server by itself: see `link`.
 
 Where the person's preferences name another machine's server, that one is used, and none is started here.
 
@@ -8,22 +9,16 @@ Where the person's preferences name another machine's server, that one is used, 
 Every failure comes out as a `UserError`.
 """
 
-import contextlib
-import os
-import subprocess
 import sys
 import time
 import typing
 import uuid
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
-import zmq
-from zmq.utils import monitor as zmq_monitor
-
-from . import endpoint, keys, messages, paths, preferences, wire
+from . import endpoint, keys, messages, paths, preferences, processes, wire
 from .endpoint import Endpoint
 from .errors import ErrorCode, UserError, cancelled_error
+from .link import Link, LinkEvent
 from .messages import Failure, Message, Preview, Progress, R, Request
 from .monitor import UNWATCHED, Monitor
 from .preferences import Preferences
@@ -35,39 +30,26 @@ HELLO_SECONDS = 5
 POLL_MS = 10  # how long the server waits at most to hear that a request was cancelled
 SLOWEST = 100_000  # bytes a second that a network takes a request's pixels at, at least
 LEAVING_SECONDS = 3  # a server that leaves, or was killed, may hold its lock for longer than its socket
-MOST_SAID = 1 << 16  # bytes of what a server says that cannot be started
-WHY_MS = 500  # after which no further event tells why a connection has ended
 
 Partial = Callable[[typing.Any, list[bytes]], None]
+OpenLink = Callable[[Endpoint], Link]
+
+
+def own_socket(reached: Endpoint) -> Link:
+    """A link that is a socket of this process, which needs pyzmq.  Raises UserError."""
+    from .socket_link import SocketLink
+
+    return SocketLink(reached.address, reached.server_key, remote=reached.remote)
 
 
 class Client:
     """One conversation with a running server.  Not to be shared between threads."""
 
-    def __init__(self, reached: Endpoint) -> None:
+    def __init__(self, reached: Endpoint, open_link: OpenLink = own_socket) -> None:
+        """open_link: makes the connection.  Raises UserError."""
         self._remote = reached.address if reached.remote else ""
         self._authenticated = False  # whether the other side has proved to have the key it should have
-        own = None
-        if reached.server_key:
-            own = keys.pair("client") if reached.remote else keys.kept("client")
-        self._context = zmq.Context()
-        self._socket = self._context.socket(zmq.DEALER)
-        self._socket.linger = 500
-        self._socket.maxmsgsize = wire.MAX_PART
-        self._socket.connect_timeout = 3000
-        self._socket.reconnect_ivl = -1  # a server that comes back has forgotten the request: better to say so
-        if own:
-            self._socket.curve_publickey, self._socket.curve_secretkey = own[0].encode(), own[1].encode()
-            self._socket.curve_serverkey = reached.server_key.encode()
-        # Without these events a killed server would look like one that works for long.
-        self._events = self._socket.get_monitor_socket(
-            zmq.EVENT_DISCONNECTED | zmq.EVENT_CLOSED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_HANDSHAKE_FAILED_AUTH
-        )
-        self._socket.ipv6 = "[" in reached.address
-        self._socket.connect(reached.address)
-        self._poller = zmq.Poller()
-        self._poller.register(self._socket, zmq.POLLIN)
-        self._poller.register(self._events, zmq.POLLIN)
+        self._link = open_link(reached)
 
     def __enter__(self) -> "Client":
         return self
@@ -77,10 +59,7 @@ class Client:
 
     def close(self) -> None:
         """End the conversation; the server cancels what it still does for it."""
-        self._socket.disable_monitor()
-        self._events.close(0)
-        self._socket.close()
-        self._context.term()
+        self._link.close()
 
     def hello(self, timeout: float = HELLO_SECONDS) -> messages.Welcome:
         """Check that a server of this version answers within `timeout` seconds.  Raises UserError."""
@@ -88,8 +67,7 @@ class Client:
 
     def stop_server(self) -> None:
         """Have the server leave; one that has left already is no failure."""
-        with contextlib.suppress(UserError):
-            self._send(uuid.uuid4().hex, messages.Stop())
+        self._send(uuid.uuid4().hex, messages.Stop())
 
     def request(
         self,
@@ -137,38 +115,31 @@ class Client:
             raise cancelled_error() from None
 
     def _send(self, request_id: str, message: Message, frames: Sequence[bytes] = ()) -> None:
-        try:
-            self._socket.send_multipart(wire.encode(request_id, message, frames), zmq.DONTWAIT, copy=False)
-        except zmq.Again:  # nobody is at the other end any more, and there is no second attempt to connect
-            while self._events.poll(WHY_MS):
-                self._take_event()
-            raise self._gone_error(zmq.EVENT_DISCONNECTED) from None
+        self._link.send(wire.encode(request_id, message, frames))
 
     def _receive(self, request_id: str) -> tuple[Message, list[bytes]] | None:
-        """The next message that belongs to the request, or None if there is none yet."""
-        ready = dict(self._poller.poll(POLL_MS))
-        if self._socket in ready:
-            parts = self._socket.recv_multipart()
-            try:
-                answered, reply, frames = wire.decode(parts)
-                reply = wire.unpacked(reply, frames)  # here, beside the main loop of whoever asked
-            except wire.ProtocolError as error:
-                raise UserError(
-                    ErrorCode.VERSION,
-                    tr("The inference server speaks another version ({error}).", error=error),
-                    "Run install.py again, so that both sides are of one version.",
-                ) from None
-            return (reply, frames) if answered == request_id else None
-        if self._events in ready:
-            self._take_event()
-        return None
+        """The next message that belongs to the request, or None if there is none yet.
 
-    def _take_event(self) -> None:
-        """Take note of what became of the connection.  Raises UserError where it has ended, or was never made."""
-        event = zmq_monitor.recv_monitor_message(self._events)["event"]
-        if event != zmq.EVENT_HANDSHAKE_SUCCEEDED:
-            raise self._gone_error(event)
-        self._authenticated = True
+        Raises UserError where the connection has ended, or was never made.
+        """
+        news = self._link.receive(POLL_MS / 1000)
+        if news is None:
+            return None
+        if isinstance(news, LinkEvent):
+            if news != LinkEvent.AUTHENTICATED:
+                raise self._gone_error(news)
+            self._authenticated = True
+            return None
+        try:
+            answered, reply, frames = wire.decode(news)
+            reply = wire.unpacked(reply, frames)  # here, beside the main loop of whoever asked
+        except wire.ProtocolError as error:
+            raise UserError(
+                ErrorCode.VERSION,
+                tr("The inference server speaks another version ({error}).", error=error),
+                "Run install.py again, so that both sides are of one version.",
+            ) from None
+        return (reply, frames) if answered == request_id else None
 
     def _silent_error(self) -> UserError:
         if self._remote:
@@ -183,7 +154,7 @@ class Client:
             tr("End the process named in {file} and try again.", file=endpoint.file()),
         )
 
-    def _gone_error(self, event: int) -> UserError:
+    def _gone_error(self, event: LinkEvent) -> UserError:
         """What it means that the connection has ended, or was never made."""
         if not self._remote:
             return UserError(
@@ -200,13 +171,13 @@ class Client:
                 tr("The inference server at {address} has left.", address=self._remote),
                 "Nothing was changed. Try again when it is there.",
             )
-        if event == zmq.EVENT_CLOSED:
+        if event == LinkEvent.UNREACHABLE:
             return UserError(
                 ErrorCode.NO_SERVER,
                 tr("The inference server at {address} cannot be reached.", address=self._remote),
                 "See whether it runs there, and whether the address is right.",
             )
-        if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+        if event == LinkEvent.REFUSED:
             return UserError(
                 ErrorCode.NOT_ADMITTED,
                 tr("The inference server at {address} does not know this computer.", address=self._remote),
@@ -222,7 +193,11 @@ class Client:
         )
 
 
-def connect(start_with: Sequence[str] | None = None, waiting: Callable[[str], None] | None = None) -> Client:
+def connect(
+    start_with: Sequence[str] | None = None,
+    waiting: Callable[[str], None] | None = None,
+    open_link: OpenLink = own_socket,
+) -> Client:
     """A client of the server that the person's preferences name: this user's own is started first where none runs.
 
     start_with: the command that starts a server; by default this Python's own `inference_server serve`.
@@ -230,11 +205,11 @@ def connect(start_with: Sequence[str] | None = None, waiting: Callable[[str], No
     """
     chosen = preferences.read()
     if chosen.address:
-        return connect_remote(chosen)
+        return connect_remote(chosen, open_link)
     command = start_with or [sys.executable, "-m", "inference_server", "serve"]
     give_up = time.monotonic() + LEAVING_SECONDS
     while True:
-        client = Client(endpoint.running() or _start(command, waiting or (lambda _: None)))
+        client = Client(endpoint.running() or _start(command, waiting or (lambda _: None)), open_link)
         try:
             client.hello()
             return client
@@ -246,9 +221,9 @@ def connect(start_with: Sequence[str] | None = None, waiting: Callable[[str], No
         time.sleep(POLL_MS / 1000)
 
 
-def connect_remote(chosen: Preferences) -> Client:
+def connect_remote(chosen: Preferences, open_link: OpenLink = own_socket) -> Client:
     """A client of another machine's server.  Raises UserError."""
-    client = Client(Endpoint(address=chosen.address, server_key=chosen.server_key, remote=True))
+    client = Client(Endpoint(address=chosen.address, server_key=chosen.server_key, remote=True), open_link)
     try:
         client.hello()
     except BaseException:
@@ -259,7 +234,7 @@ def connect_remote(chosen: Preferences) -> Client:
 
 def _start(command: Sequence[str], waiting: Callable[[str], None]) -> Endpoint:
     """Start a server that outlives this process, and wait until it can be reached."""
-    process = _spawn(command, paths.private_folder(paths.home()))
+    process = processes.start(command)
     begun = time.monotonic()
     while time.monotonic() - begun < STARTING_SECONDS:
         waiting("Starting the inference server…")
@@ -268,48 +243,10 @@ def _start(command: Sequence[str], waiting: Callable[[str], None]) -> Endpoint:
             return found
         # A server that finds another one running leaves with 0: then that one is the one to wait for.
         if process.poll():
-            raise UserError(
-                ErrorCode.NO_SERVER,
-                tr("The inference server could not be started: {reason}", reason=_last_line(process)),
-                tr("More about it is in {file}.", file=paths.home() / "server.log"),
-            )
+            raise processes.not_started_error(process)
         time.sleep(0.02)
     raise UserError(
         ErrorCode.NO_SERVER,
         tr("The inference server did not start within {seconds} seconds.", seconds=STARTING_SECONDS),
         tr("What it did is in {file}.", file=paths.home() / "server.log"),
     )
-
-
-def _spawn(command: Sequence[str], home: Path) -> "subprocess.Popen[bytes]":
-    """A process that outlives this one; what it says until it answers can be read here.  Raises UserError."""
-    detached: dict[str, typing.Any] = {"start_new_session": True}
-    if sys.platform == "win32":
-        detached = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS}
-    environment = {**os.environ, paths.HOME_VARIABLE: str(home)}
-    environment.pop("PYTHONPATH", None)  # GIMP sets one for its own Python
-    environment.pop("PYTHONHOME", None)
-    try:
-        # A pipe, not a file: the disk may be full.
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            cwd=home,
-            env=environment,
-            **detached,
-        )
-    except OSError as error:
-        sentence = tr(
-            "The inference server could not be started: {command}: {error}.", command=command[0], error=error.strerror
-        )
-        raise UserError(ErrorCode.NO_SERVER, sentence, "Run install.py again.") from None
-
-
-def _last_line(process: "subprocess.Popen[bytes]") -> str:
-    """The last that a process said before it ended."""
-    assert process.stderr
-    with process.stderr as stream:
-        lines = stream.read(MOST_SAID).decode("utf-8", "replace").strip().splitlines()
-    return lines[-1] if lines else tr("it left without a word.")

@@ -24,7 +24,6 @@ class ErrorCode(StrEnum):
     NO_MEMORY = "no-memory"  # a job does not fit into memory
     NO_MODEL = "no-model"  # a job needs a model, or a package, that is not installed
     NO_NETWORK = "no-network"  # a download failed
-    NO_PYZMQ = "no-pyzmq"  # GIMP's Python has no pyzmq
     NO_SERVER = "no-server"  # the server is not installed, cannot be started, or cannot be reached
     NO_SETTINGS = "no-settings"  # the preferences cannot be written
     NO_VENV = "no-venv"  # this Python cannot make virtual environments

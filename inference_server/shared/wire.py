@@ -20,19 +20,16 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 from .geometry import Window
+from .link import PIECE, Bytes
 from .messages import LONGEST_TEXT, MAX_PIXELS, MOST, MOST_ITEMS, VERSION, Depth, Message, Raster, Request
 from .text import Translatable
 
-PIECE = 256 << 10  # bytes of the largest part of a message
-MAX_PART = PIECE + 1024  # bytes of one that is encrypted
 MAX_ENVELOPE = 16 << 10
 MAX_BODY = 4 << 20
 MAX_FRAMES = 512
 MAX_ID = 1000  # characters
 KINDS: dict[str, type] = {kind.__name__.lower(): kind for kind in typing.get_args(Message)}
 _ID = re.compile(rb'"id"\s*:\s*("(?:[^"\\]|\\.){0,%d}")' % MAX_ID)
-
-Bytes = bytes | bytearray | memoryview
 
 
 class ProtocolError(ValueError):

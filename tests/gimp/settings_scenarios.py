@@ -50,7 +50,7 @@ class Opened:
     """The settings, and a hand at the keyboard."""
 
     def __init__(self) -> None:
-        self.settings = SettingsDialog(connection.client_module(), None)
+        self.settings = SettingsDialog(None)
         self.window: Gtk.Window = self.settings._dialog
         self.error: BaseException | None = None
 

@@ -240,7 +240,6 @@ def profile_without(tmp_path: Path, *names: str) -> dict[str, str]:
     ("without", "says"),
     [
         ("installation.json", "The inference server is not installed. Run install.py."),
-        ("vendor", "GIMP's Python has no pyzmq. Run install.py again"),
         ("inference_server", "is not completely installed. Run install.py again."),
     ],
 )
@@ -249,6 +248,13 @@ def test_what_is_missing_is_explained_and_the_menu_entry_stays(gimp, tmp_path, w
     assert set(gimp("registered", environment=environment)) == {"select", "remove", "fill", "replace"}
     status, sentence, unchanged = gimp("refused", environment=environment)
     assert status == "execution-error" and says in sentence and unchanged
+
+
+def test_a_gimp_whose_python_has_no_pyzmq_works_through_a_relay(gimp, home, tmp_path):
+    environment = profile_without(tmp_path, "vendor")
+    seen = gimp("remove", home=home, environment=environment)
+    assert seen["answer"]["status"] == "success" and seen["unchanged"] and seen["outside"] == 0
+    stop_server(home)
 
 
 def test_a_server_that_was_deleted_is_explained(gimp, tmp_path):

@@ -21,13 +21,14 @@ from inference_server.shared.geometry import Window
 from inference_server.shared.messages import Depth, ImageRef, Job, Locate, Raster, Segmented, Target
 from inference_server.shared.monitor import Monitor
 
-from ..servers import SERVE, locate, long_job, needs_posix, raw_socket, wait_until
+from ..servers import SERVE, both_ways, locate, long_job, needs_posix, raw_socket, wait_until
 
 
 def pid() -> int:
     return json.loads((paths.home() / "server.json").read_text())["pid"]
 
 
+@both_ways
 def test_a_server_is_started_and_finds_the_object(serving, photo, rocket):
     located = locate(serving(), photo)
     assert np.abs(np.subtract(located.bounds, windows.bounds(rocket))).max() <= 8
@@ -70,6 +71,7 @@ def test_nobody_else_can_look_into_the_folder(serving, home):
     assert stat.S_IMODE((home / "server.json").stat().st_mode) == 0o600
 
 
+@both_ways
 def test_a_job_is_cancelled_within_a_second_and_the_next_one_runs(serving, photo):
     connection, asked = serving(), []
     message, frames = long_job()
@@ -85,6 +87,7 @@ def test_a_job_is_cancelled_within_a_second_and_the_next_one_runs(serving, photo
     assert locate(connection, photo).score > 0.5
 
 
+@both_ways
 def test_progress_is_reported_while_a_job_runs(serving):
     heard = []
     message, frames = long_job()
@@ -94,6 +97,7 @@ def test_progress_is_reported_while_a_job_runs(serving):
     assert heard[-1][1] == "Removing the object" and 0 <= heard[0][0] <= heard[-1][0] <= 1
 
 
+@both_ways
 def test_a_job_waits_for_another_clients_and_says_so(serving, busy, photo):
     heard = []
 
@@ -111,6 +115,7 @@ def test_a_waiting_job_can_be_cancelled(serving, busy, photo):
     assert serving().hello().jobs_waiting == 1, "the other client's job goes on"
 
 
+@both_ways
 @needs_posix
 def test_a_server_killed_in_the_middle_is_noticed_and_replaced(serving, photo):
     connection = serving()
@@ -153,6 +158,7 @@ def test_an_idle_server_leaves_by_itself(serving, home):
     assert endpoint.running() is None and not (home / "server.json").exists()
 
 
+@both_ways
 def test_who_asks_a_server_that_left_long_ago_hears_it_and_does_not_wait(serving):
     connection, other = serving(), serving()
     other.stop_server()
@@ -212,6 +218,7 @@ def test_an_answer_sent_as_a_request_is_refused(serving):
         serving().request(Segmented(window=Window(0, 0, 1, 1), mask=Raster(1, 1, 1, Depth.UINT8, 0), score=1.0))
 
 
+@both_ways
 def test_a_malformed_request_is_refused_and_the_server_goes_on(serving):
     connection = serving()
     with pytest.raises(UserError, match="malformed"):
@@ -220,6 +227,7 @@ def test_a_malformed_request_is_refused_and_the_server_goes_on(serving):
     assert connection.hello()
 
 
+@both_ways
 def test_over_tcp_only_listed_keys_are_answered(serving, home):
     assert serving("--address", "tcp://127.0.0.1:*").hello()
     found = endpoint.running()
@@ -242,12 +250,13 @@ def test_over_tcp_only_listed_keys_are_answered(serving, home):
     assert serving().hello()
 
 
-def test_a_missing_key_is_explained(serving, home):
+@both_ways
+def test_a_missing_key_is_explained(serving, home, open_link):
     serving("--address", "tcp://127.0.0.1:*")
     key = home / "keys" / "client.key_secret"
     kept = key.rename(home / "kept")
     with pytest.raises(UserError, match=r"key .*client.key_secret is missing"):
-        client.connect(SERVE)
+        client.connect(SERVE, open_link=open_link)
     kept.rename(key)
 
 

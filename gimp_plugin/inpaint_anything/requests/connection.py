@@ -1,23 +1,27 @@
 """The connection to the server: where it is installed, reaching it, and asking it about a photo."""
 
+import contextlib
 import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Generic
 
-from inference_server.shared import paths
+from inference_server.shared import client as server_client
+from inference_server.shared import keys, paths, processes
+from inference_server.shared.client import Client, OpenLink
+from inference_server.shared.endpoint import Endpoint
 from inference_server.shared.errors import ErrorCode, UserError
 from inference_server.shared.messages import Depth, R, Request
 from inference_server.shared.monitor import UNWATCHED, Monitor
+from inference_server.shared.relay_link import Relays
 from inference_server.shared.text import tr
 from inference_server.shared.wire import attach
 
 if TYPE_CHECKING:
-    from inference_server.shared.client import Client
-
     from ..image.photo_layer import Proxy
 
 FLATPAK = Path("/.flatpak-info")  # is there where GIMP runs as a Flatpak
@@ -39,7 +43,7 @@ class PhotoRequest(Generic[R]):
     proxy: "Proxy | None" = None
 
     def send(
-        self, client: "Client", *, monitor: Monitor = UNWATCHED, partial: Partial | None = None
+        self, client: Client, *, monitor: Monitor = UNWATCHED, partial: Partial | None = None
     ) -> tuple[R, list[bytes]]:
         """Ask, and wait for the result and its frames; arguments as in `Client.request`.  Raises UserError."""
         try:
@@ -60,29 +64,56 @@ def ask(message: Request[R], *, monitor: Monitor = UNWATCHED, partial: Partial |
         return client.request(message, monitor=monitor, partial=partial)[0]
 
 
-def connect(waiting: Callable[[str], None]) -> "Client":
+def connect(waiting: Callable[[str], None]) -> Client:
     """A connection to the server, which is started where none runs; waiting(sentence) is called meanwhile.
 
     Raises UserError.
     """
-    start_with = [server_python(), "-m", "inference_server", "serve"]
-    if FLATPAK.exists():  # the server lives outside GIMP's Flatpak
-        start_with = ["flatpak-spawn", "--host", f"--env={paths.HOME_VARIABLE}={paths.home()}", *start_with]
-    connected: Client = client_module().connect(start_with, waiting)
-    return connected
+    return server_client.connect(_command("serve"), waiting, _link_opener())
 
 
-def client_module() -> ModuleType:
-    """`inference_server.shared.client`, which needs pyzmq.  Raises UserError where GIMP's Python has none."""
+def to_server(found: Endpoint) -> Client:
+    """A connection to a server that runs.  Raises UserError."""
+    return Client(found, _link_opener())
+
+
+def prepare() -> None:
+    """Have what `connect` will need be started meanwhile."""
+    with contextlib.suppress(UserError):  # which `connect` raises again
+        if find_spec("zmq") is None:  # importing it would take as long as it is to save
+            _relays().prepare()
+
+
+def own_key() -> str:
+    """This user's public key, made on first use.  Raises UserError."""
     try:
-        from inference_server.shared import client
+        return keys.kept(keys.OWN)[0]
+    except UserError:  # there is none yet
+        with processes.start(_command("keys")) as making:
+            making.wait()
+        return keys.kept(keys.OWN)[0]
+
+
+def _link_opener() -> OpenLink:
+    """What reaches the server from here: a socket where this Python has pyzmq, else a relay.  Raises UserError."""
+    try:
+        import zmq  # noqa: F401  whether it can be
     except ImportError:
-        raise UserError(
-            ErrorCode.NO_PYZMQ,
-            "Inpaint Anything cannot talk to its server: GIMP's Python has no pyzmq.",
-            "Run install.py again; on Debian, sudo apt install python3-zmq does it too.",
-        ) from None
-    return client
+        return _relays().open
+    return server_client.own_socket
+
+
+@cache
+def _relays() -> Relays:
+    return Relays(_command("relay"))
+
+
+def _command(word: str) -> list[str]:
+    """The command line of one of the server's commands.  Raises UserError where it is not installed."""
+    command = [server_python(), "-m", "inference_server", word]
+    if FLATPAK.exists():  # the server lives outside GIMP's Flatpak
+        return ["flatpak-spawn", "--host", f"--env={paths.HOME_VARIABLE}={paths.home()}", *command]
+    return command
 
 
 def server_python() -> str:

@@ -1,7 +1,6 @@
 """The settings that hold for all photos: what works, what would be better, which server does the work, its models."""
 
 from dataclasses import replace
-from types import ModuleType
 
 import gi
 
@@ -32,12 +31,11 @@ OVERVIEW, ADVANCED = 0, 1  # pages
 def show(parent: Gtk.Window | None = None) -> None:
     """Open the settings, over a window if they belong to one, until the person closes them.
 
-    Raises UserError where the server is not installed, or GIMP's Python has no pyzmq.
+    Raises UserError where the server is not installed.
     """
-    client = connection.client_module()
     connection.server_python()
     GimpUi.init("inpaint-anything")
-    SettingsDialog(client, parent).run()
+    SettingsDialog(parent).run()
 
 
 class SettingsDialog:
@@ -45,9 +43,8 @@ class SettingsDialog:
 
     page = OVERVIEW  # the one that was looked at last, for as long as this process lives
 
-    def __init__(self, client: ModuleType, parent: Gtk.Window | None) -> None:
-        """client: `connection.client_module()`."""
-        self._client, self._chosen = client, preferences.read()
+    def __init__(self, parent: Gtk.Window | None) -> None:
+        self._chosen = preferences.read()
         self._tasks = BackgroundTasks(self._show_error)
         self._lists_requested = 0  # only the newest of them is shown
         self._status_requested = False
@@ -202,7 +199,7 @@ class SettingsDialog:
         found = endpoint.running()
         if found is None:
             return None
-        with self._client.Client(found) as client:
+        with connection.to_server(found) as client:
             welcome: Welcome = client.hello()
             return welcome
 
@@ -232,7 +229,7 @@ class SettingsDialog:
         """Have this computer's server leave.  Raises UserError."""
         found = endpoint.running()
         if found:
-            with self._client.Client(found) as client:
+            with connection.to_server(found) as client:
                 client.stop_server()
 
     # -- what it has

@@ -12,6 +12,7 @@ from inference_server.shared.errors import UserError  # noqa: E402
 from inference_server.shared.preferences import Preferences  # noqa: E402
 
 from ..i18n import _, translated  # noqa: E402
+from ..requests import connection  # noqa: E402
 from ..widgets import ErrorNotice, label, named  # noqa: E402
 
 KEY_LENGTH = 40
@@ -102,10 +103,8 @@ class ServerChoice(Gtk.Box):
 
 def _own_key() -> Gtk.Label:
     """This computer's public key, or why there is none."""
-    from inference_server.shared import keys  # which needs pyzmq
-
     try:
-        return label(keys.pair("client")[0], selectable=True)
+        return label(connection.own_key(), selectable=True)
     except UserError as error:
         return label(translated(error.sentence))
 

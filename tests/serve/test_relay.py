@@ -1,0 +1,158 @@
+"""The relay: a real process between a client and a real server, which passes messages on and leaves with its client."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from inference_server.shared import client, endpoint, messages, processes
+from inference_server.shared.errors import ErrorCode, UserError
+from inference_server.shared.relay_link import Relays
+
+from ..servers import RELAY, SERVE, locate, long_job, needs_posix, wait_until
+
+pytestmark = needs_posix  # which says how many processes there are
+
+
+def relays() -> list[int]:
+    """The relays of this process that run."""
+    own = str(os.getpid())
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            state = (process / "stat").read_text().rpartition(")")[2].split()
+            if state[1] == own and state[0] != "Z" and b"relay" in (process / "cmdline").read_bytes():
+                found.append(int(process.name))
+        except OSError:
+            pass
+    return found
+
+
+@pytest.fixture
+def open_link():
+    return Relays(RELAY).open
+
+
+def test_one_that_was_started_in_advance_is_used_once(serving, home):
+    relayed = Relays(RELAY)
+    relayed.prepare()
+    relayed.prepare()
+    (prepared,) = relays()
+    with client.connect(SERVE, open_link=relayed.open) as connection:
+        assert connection.hello() and relays() == [prepared]
+        with client.connect(SERVE, open_link=relayed.open) as other:
+            assert other.hello() and len(relays()) == 2
+    wait_until(lambda: not relays())
+    with client.Client(endpoint.running()) as connection:
+        connection.stop_server()
+
+
+def test_what_prints_in_it_does_not_get_between_the_messages(serving, home, monkeypatch):
+    noisy = "import os, sys; from inference_server.cli import relay; threading = relay.threading\n"
+    noisy += "start = threading.Thread.start\n"
+    noisy += "threading.Thread.start = lambda self: (print('noise', flush=True), start(self))\n"
+    command = [sys.executable, "-c", f"{noisy}sys.exit(relay.run())"]
+    serving()
+    with client.Client(endpoint.running(), Relays(command).open) as connection:
+        assert connection.hello()
+
+
+@pytest.mark.parametrize("after", [0.0, 0.3])
+def test_one_that_is_killed_is_said_and_the_next_request_works(serving, photo, after):
+    message, frames = long_job()
+    serving().close()
+    wait_until(lambda: not relays())
+    connection = serving()
+    (victim,) = relays()
+    threading.Timer(after, os.kill, (victim, signal.SIGKILL)).start()
+    for _ in range(2):
+        with pytest.raises(UserError, match="connection to the inference server has broken") as refused:
+            connection.request(message, frames)
+        assert refused.value.code == ErrorCode.SERVER_GONE
+    assert locate(serving(), photo).score > 0.5
+
+
+def test_the_server_cancels_what_a_killed_ones_client_asked_for(serving, home):
+    message, frames = long_job()
+    connection = serving()
+    (victim,) = relays()
+    threading.Timer(0.3, os.kill, (victim, signal.SIGKILL)).start()
+    with pytest.raises(UserError, match="has broken"):
+        connection.request(message, frames)
+    other = serving()
+    wait_until(lambda: other.hello().jobs_waiting == 0)
+
+
+PLUG_IN = """
+import sys, tests.servers as t
+from inference_server.shared import client, relay_link
+connection = client.connect(t.SERVE, open_link=relay_link.Relays(t.RELAY).open)
+print(connection._link._process.pid, flush=True)
+message, frames = t.long_job()
+connection.request(message, frames)
+"""
+
+
+def test_it_leaves_with_a_plug_in_that_is_killed(serving):
+    connection = serving()
+    with subprocess.Popen([sys.executable, "-c", PLUG_IN], stdout=subprocess.PIPE, text=True) as plug_in:
+        assert plug_in.stdout
+        relay = int(plug_in.stdout.readline())
+        wait_until(lambda: connection.hello().jobs_waiting == 1)
+        plug_in.kill()
+    wait_until(lambda: not Path(f"/proc/{relay}").exists())
+    wait_until(lambda: connection.hello().jobs_waiting == 0)
+
+
+def test_what_was_sent_last_arrives(serving):
+    """Stop has no answer: whoever sends it closes the link at once."""
+    serving().close()
+    with client.Client(endpoint.running(), Relays(RELAY).open) as connection:
+        connection.stop_server()
+    wait_until(lambda: endpoint.running() is None)
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (["/nowhere/python"], "/nowhere/python: No such file or directory. Run install.py again"),
+        ([sys.executable, "-c", "import no_such_module"], "ModuleNotFoundError: No module named 'no_such_module'"),
+        ([sys.executable, "-c", "print('Welcome to Python!')"], "could not be started: it left without a word"),
+    ],
+)
+def test_one_that_does_not_start_is_explained(serving, command, says):
+    serving()
+    with pytest.raises(UserError, match="could not be started") as refused:
+        client.Client(endpoint.running(), Relays(command).open).hello()
+    assert refused.value.code == ErrorCode.NO_SERVER and says in str(refused.value)
+
+
+def test_random_bytes_end_it_without_harm(serving):
+    connection = serving()
+    for k in range(2):
+        with subprocess.Popen(RELAY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            said, complained = process.communicate(random.Random(k).randbytes(5000), timeout=20)
+        assert not said and b"Traceback" not in complained
+    assert connection.request(messages.Hello(client="x"))
+
+
+def test_gimps_python_variables_do_not_reach_it(serving, monkeypatch):
+    for name in ("PYTHONHOME", "PYTHONPATH"):
+        monkeypatch.setenv(name, "/nowhere")
+    assert not any(name.startswith("PYTHON") for name in processes.environment())
+    assert serving().hello()
+
+
+def test_a_folder_and_a_python_with_spaces_and_other_scripts(serving, tmp_path):
+    odd = tmp_path / "Công cụ của tôi – 修复" / ("x" * 150)
+    odd.mkdir(parents=True)
+    (odd / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    (odd / "python").chmod(0o755)
+    serving()
+    with client.Client(endpoint.running(), Relays([str(odd / "python"), *RELAY[1:]]).open) as connection:
+        assert connection.hello()
