@@ -246,7 +246,9 @@ def test_an_empty_one_among_others_keeps_its_place(engine, known, monkeypatch):
 
     def without_the_second(*arguments, **keywords):
         found = select(*arguments, **keywords)
-        return [replace(mask, decoded=np.full_like(mask.logits, -9)) if k == 1 else mask for k, mask in enumerate(found)]
+        return [
+            replace(mask, decoded=np.full_like(mask.logits, -9)) if k == 1 else mask for k, mask in enumerate(found)
+        ]
 
     monkeypatch.setattr(Selector, "select", without_the_second)
     prompt = ObjectPrompt(points=((321, 201),), labels=(1,))
