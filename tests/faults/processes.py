@@ -57,9 +57,9 @@ def of_a_home(variable: str, folder: Path) -> set[int]:
     wanted, found = f"{variable}={folder}".encode(), set()
     for place in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if wanted in (place / "environ").read_bytes().split(b"\0") and is_running(int(place.name)):
-                if b"\0inference_server" in (place / "cmdline").read_bytes():
-                    found.add(int(place.name))
+            is_ours = b"\0inference_server" in (place / "cmdline").read_bytes()
+            if is_ours and wanted in (place / "environ").read_bytes().split(b"\0") and is_running(int(place.name)):
+                found.add(int(place.name))
     return found
 
 

@@ -27,8 +27,9 @@ MOST_OWN_MEMORY = 700  # of its own process: what may wait and what may be unrea
 class Outcome:
     """What came of a fault.
 
-    at: seconds since the beginning; name: a key of deeds.FAULTS; hello, removal, again: as in `Recovery`; broken: the promise
-    that was not kept, "" where all were; own_peak, peak: megabytes of the server's own process, and with its workers.
+    at: seconds since the beginning; name: a key of deeds.FAULTS; hello, removal, again: as in `Recovery`; broken: the
+    promise that was not kept, "" where all were; own_peak, peak: megabytes of the server's own process, and with its
+    workers.
     """
 
     at: float
@@ -62,8 +63,8 @@ def run(folder: Path, minutes: float, seed: int) -> None:
         faults, samples, honest = (stack.enter_context((folder / name).open("w")) for name in (FAULTS, SAMPLES, HONEST))
         hub = stack.enter_context(stand_in_hub.running())
         ground = Ground(scratch, hub, seed)
-        stack.callback(_keep_logs, ground, folder)
         stack.callback(ground.close)
+        stack.callback(_keep_logs, ground, folder)
         for home in (ground.survivor, ground.victim):
             ground.recover(home)
         client = _start_honest_client(ground, honest)

@@ -1,6 +1,7 @@
 """Where faults happen: a server that has to survive all of them, one that is killed, and photos on a small disk."""
 
 import contextlib
+import ctypes
 import os
 import random
 import shutil
@@ -28,6 +29,7 @@ MODEL, WEIGHTS = "maker/small", "pytorch_lora_weights.safetensors"
 WHERE = f"/{MODEL}/resolve/main/{WEIGHTS}"
 DATA = random.Random(1).randbytes(1_000_000)
 LONGEST = 60  # seconds until a server has to be well again, on however busy a machine
+DETACH = 2  # of mount.h
 GRACE = 20  # seconds in which processes without a server have to end
 
 
@@ -169,6 +171,7 @@ class Ground:
                 wait_until(lambda strays=strays: not any(map(is_running, strays)), GRACE)
 
     def close(self) -> None:
-        """End both servers."""
+        """End both servers, and take the disk away."""
         for home in (self.survivor, self.victim):
             home.stop()
+        ctypes.CDLL(None).umount2(os.fsencode(self.disk), DETACH)
