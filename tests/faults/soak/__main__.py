@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-COMMANDS = ("faults", "report", "client")
+COMMANDS = ("faults", "report", "fuzz", "client", "target")
 
 
 def main() -> int:
@@ -43,6 +43,32 @@ def _report(arguments: list[str]) -> int:
     from . import report
 
     print(report.text(Path(arguments[0])))
+    return 0
+
+
+def _fuzz(arguments: list[str]) -> int:
+    from . import fuzz
+
+    parser = argparse.ArgumentParser(prog="install.py soak fuzz", description="Bytes that nobody expects.")
+    parser.add_argument("--messages", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--folder", type=Path, help="for what is found (default: a new one)")
+    given = parser.parse_args(arguments)
+    folder = given.folder or Path(tempfile.mkdtemp(prefix="fuzz-"))
+    print(f"seed {given.seed}; what is found is kept in {folder}", flush=True)
+    return int(not fuzz.run(given.messages, folder, given.seed))
+
+
+def _target(arguments: list[str]) -> int:
+    """Be the process that fuzzes one target.  Nothing of the product may have been imported before."""
+    import atheris
+
+    with atheris.instrument_imports(include=["inference_server"]):
+        from . import targets
+    targets.enter_home()
+    name, *options = arguments
+    atheris.Setup([sys.argv[0], *options], targets.TARGETS[name].take)
+    atheris.Fuzz()  # does not return
     return 0
 
 

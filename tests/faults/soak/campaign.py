@@ -18,7 +18,7 @@ from .ground import Ground
 from .homes import REPOSITORY, Home
 
 FAULTS, SAMPLES, HONEST = "faults.jsonl", "samples.jsonl", "honest.tsv"  # files in the report's folder
-PAUSE = 3.0  # seconds between two requests of the honest client
+PAUSE = 8.0  # seconds between two requests of the honest client
 MOST_MEMORY = 1600  # megabytes of a server and its workers
 MOST_OWN_MEMORY = 700  # of its own process: what may wait and what may be unread (serve/limits.py), less than both
 

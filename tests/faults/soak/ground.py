@@ -18,7 +18,7 @@ from inference_server.shared.errors import ErrorCode
 
 from ...cli import full_disk
 from ...cli.pictures import put_scene
-from ...servers import wait_until
+from ...servers import SERVE, wait_until
 from ...stand_in_hub import Hub
 from ..processes import is_running
 from . import homes
@@ -66,8 +66,9 @@ class Ground:
         with contextlib.suppress(OSError, subprocess.CalledProcessError):
             self.clock = Clock(folder)
         hub.publish(MODEL, {WEIGHTS: DATA})
-        self.survivor = Home(folder / "survivor", ("--address", "tcp://127.0.0.1:*"), {"HF_ENDPOINT": hub.address})
-        self.victim = Home(self.disk / "victim", environment=self.clock.environment if self.clock else None)
+        over_tcp = [*SERVE, *homes.FOR_EVER, "--address", "tcp://127.0.0.1:*"]
+        self.survivor = Home(folder / "survivor", {"HF_ENDPOINT": hub.address}, over_tcp)
+        self.victim = Home(self.disk / "victim", self.clock.environment if self.clock else None)
         homes.put_models(self.survivor, models)
         homes.put_linked_models(self.victim, models, folder / "weights")
         self.pictures = self.disk / "pictures"

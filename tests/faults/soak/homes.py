@@ -22,12 +22,14 @@ FOR_EVER = ("--idle", "1e9")
 class Home:
     """A private folder, and the server in it.
 
-    options: of `serve`; environment: of the server's process.
+    environment: of the server's process; command: what starts it.
     """
 
-    def __init__(self, folder: Path, options: Sequence[str] = (), environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, environment: dict[str, str] | None = None, command: Sequence[str] = (*SERVE, *FOR_EVER)
+    ) -> None:
         self.folder, self._environment = folder, {**(environment or {}), paths.HOME_VARIABLE: str(folder)}
-        self.command = [*SERVE, *FOR_EVER, *options]
+        self.command = [*command]
         folder.mkdir(mode=0o700)
 
     @contextlib.contextmanager
