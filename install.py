@@ -6,6 +6,7 @@
     python3 install.py demo         remove an object from a real photo in a real GIMP 3; look into demo/
     python3 install.py bench        measure what is published about speed and size
     python3 install.py test         run the test suite, in a real GIMP 3 too
+    python3 install.py soak         harm a running server for as long as you like, and report what came of it
     python3 install.py translations update the translations; with --check say what they lack
 
 Needs nothing but Python 3.11.  demo, bench and test unpack a GIMP 3 into your cache where the machine has none.
@@ -69,10 +70,12 @@ def main() -> int:
     check = commands.add_parser("test", help="run the tests, or what else is said to pytest")
     check.add_argument("--lane", choices=sorted(LANES), help=argparse.SUPPRESS)
     check.set_defaults(run=test)
+    harm = commands.add_parser("soak", help="faults at random moments, with a report", add_help=False)
+    harm.set_defaults(run=soak)
     commands.add_parser("prepare").set_defaults(run=prepare)
     commands.add_parser("translations", help="update the translations").set_defaults(run=translations)
     arguments, rest = parser.parse_known_args()
-    if rest and arguments.run not in (test, translations):
+    if rest and arguments.run not in (test, soak, translations):
         parser.error(f"what is {rest[0]}?")
     arguments.rest = rest
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -527,6 +530,18 @@ def prepare(_: argparse.Namespace) -> int:
     os.environ["LANGUAGE"] = "en"
     run([os.environ["GIMP_CONSOLE"], "-i", "--quit"], quiet=True)
     return 0
+
+
+def soak(arguments: argparse.Namespace) -> int:
+    """Faults without an end, a fuzzer, and the measurements of a server under load (`tests.faults.soak`)."""
+    os.environ[paths.HOME_VARIABLE] = str(cache() / "home")
+    extras = ALL_EXTRAS if environment_folder(ALL_EXTRAS).exists() else ["test"]
+    python = environment(environment_folder(extras), extras)
+    fetch_models(python)
+    os.environ["INPAINT_ANYTHING_PHOTO"] = str(demo_photo(python))
+    if arguments.rest[:1] == ["fuzz"]:
+        pip(python, declared(["fuzz"], only="atheris"))
+    return subprocess.run([python, "-m", "tests.faults.soak", *arguments.rest], cwd=HERE).returncode
 
 
 def translations(arguments: argparse.Namespace) -> int:

@@ -109,7 +109,7 @@ class Worker:
             self._process.join(seconds)
 
     def _hand_over(self, request: QueuedRequest) -> None:
-        if self._process is None:
+        if self._process is None or self._process.has_ended:  # it may have, a moment before it is heard of
             self._processes += 1
             self._process = _Process(self.name, self._processes, self._command, self._context)
         self._handed_over += 1
@@ -147,6 +147,11 @@ class _Process:
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._listen, name=name, daemon=True)
         self._thread.start()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process was started and has ended since."""
+        return self._process is not None and self._process.poll() is not None
 
     def send(self, order: _Order | None) -> None:
         """Give the process something to do; None has it end."""

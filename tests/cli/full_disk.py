@@ -124,9 +124,9 @@ def pages_of(command: tuple[str, ...], result: str) -> int:
     return -(-size // PAGE)
 
 
-def fill(pages: int) -> None:
-    """Fill the disk up, but for so many pages."""
-    with Path(FILLER).open("wb", buffering=0) as filler:
+def fill(pages: int, folder: Path = Path()) -> None:
+    """Fill a folder's disk up, but for so many pages."""
+    with (folder / FILLER).open("wb", buffering=0) as filler:
         with contextlib.suppress(OSError):
             while filler.write(bytes(PAGE)):
                 pass

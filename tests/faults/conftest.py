@@ -1,7 +1,6 @@
 """A server that does what it is told, its clients, and strangers."""
 
 import os
-import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from inference_server.shared.monitor import UNWATCHED, Monitor
 
 from ..servers import wait_until
 from . import obedient
+from .processes import resident
 
 
 class Obedient:
@@ -53,13 +53,6 @@ class Obedient:
             one.close()
         self.process.terminate()
         self.process.wait(10)
-
-
-def resident(pid: int) -> float:
-    """Megabytes that a process has in memory."""
-    found = re.search(r"^VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
-    assert found
-    return int(found[1]) / 1024
 
 
 @pytest.fixture

@@ -51,13 +51,10 @@ if __name__ == "__main__":
     folder = Path(sys.argv[1])
     mount_small_disk(folder)
     os.environ[paths.HOME_VARIABLE] = str(folder)
-    checkout = Path.cwd()
     folder.chmod(0o700)
     for name in ("keys", "keys/clients"):
         (folder / name).mkdir(mode=0o700)
-    os.chdir(folder)
-    fill(0)
-    os.chdir(checkout)
+    fill(0, folder)
     found = {f"full {name}": said(deed) for name, deed in DEEDS.items()}
     (folder / "filler").unlink()
     ctypes.CDLL(None).mount(b"none", os.fsencode(folder), None, REMOUNT | READ_ONLY, None)

@@ -1,7 +1,6 @@
 """Strangers, crowds and greedy clients: the others' hellos come at once, and memory stays within its bound."""
 
 import contextlib
-import json
 import socket
 import sys
 import threading
@@ -18,12 +17,10 @@ from inference_server.shared.messages import Failure
 
 from ..servers import needs_posix, raw_socket
 from . import obedient
+from .strangers import GREETING, READY, enveloped, stranger
 
 needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 SECONDS = 10  # a hello takes: far more than is promised (bench measures that), as tests run beside others
-GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x01CURVE".ljust(23, b"\0") + bytes(32)  # ZMTP 3.1
-
-READY = b"\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06DEALER"
 
 
 def hellos(connection, count: int) -> list[float]:
@@ -35,19 +32,6 @@ def hellos(connection, count: int) -> list[float]:
         taken.append(time.monotonic() - begun)
         time.sleep(0.005)
     return sorted(taken)
-
-
-def stranger(address: str, size: int) -> socket.socket:
-    """A connection that announces a command of so many bytes before any key is checked, and sends them."""
-    host, _, port = address.removeprefix("tcp://").rpartition(":")
-    connection = socket.create_connection((host, int(port)))
-    with contextlib.suppress(OSError):
-        connection.sendall(GREETING)
-        connection.recv(64)
-        connection.sendall(b"\x06" + size.to_bytes(8, "big"))
-        for _ in range(size >> 16):
-            connection.sendall(bytes(1 << 16))
-    return connection
 
 
 @needs_proc
@@ -113,12 +97,6 @@ def raw(parts: list[bytes]) -> Failure:
     context.term()
     assert isinstance(answer, Failure)
     return answer
-
-
-def enveloped(body: bytes, kind: str = "locate") -> list[bytes]:
-    header = {"version": messages.VERSION, "id": "1", "kind": kind, "sizes": [len(body)]}
-    pieces = [body[k : k + wire.PIECE] for k in range(0, len(body), wire.PIECE)]
-    return [json.dumps(header).encode(), *pieces]
 
 
 @needs_posix

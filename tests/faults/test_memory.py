@@ -32,7 +32,7 @@ from inference_server.shared.wire import ProtocolError, attach
 
 from .. import asking
 from ..servers import long_job, wait_until
-from .test_workers import is_running
+from .processes import is_running
 
 SIDE = 8192
 BOMB = zlib.compress(bytes(SIDE * SIDE), 1)  # 64 MB in 0.3

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
@@ -12,6 +11,7 @@ from inference_server.shared.monitor import Monitor
 
 from ..servers import needs_posix, raw_socket, wait_until
 from . import obedient
+from .processes import is_running
 
 
 @needs_posix
@@ -69,11 +69,6 @@ def test_no_process_outlives_its_server(server):
     server.process.kill()
     busy.join(60)
     wait_until(lambda: not is_running(worker), seconds=60)
-
-
-def is_running(pid: int) -> bool:
-    status = Path(f"/proc/{pid}/stat")
-    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 @needs_posix

@@ -1,0 +1,178 @@
+"""Where faults happen: a server that has to survive all of them, one that is killed, and photos on a small disk."""
+
+import contextlib
+import ctypes
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from inference_server.models.store import Store
+from inference_server.shared import paths
+from inference_server.shared.errors import ErrorCode
+
+from ...cli import full_disk
+from ...cli.pictures import put_scene
+from ...servers import SERVE, wait_until
+from ...stand_in_hub import Hub
+from ..processes import is_running
+from . import homes
+from .homes import REPOSITORY, Clock, Home
+from .work import WORKS, Asker, References, failure_of
+
+MODEL, WEIGHTS = "maker/small", "pytorch_lora_weights.safetensors"
+WHERE = f"/{MODEL}/resolve/main/{WEIGHTS}"
+DATA = random.Random(1).randbytes(1_000_000)
+LONGEST = 60  # seconds until a server has to be well again, on however busy a machine
+DETACH = 2  # of mount.h
+GRACE = 20  # seconds in which processes without a server have to end
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recovery:
+    """Seconds after a fault until the next hello was answered, and until the next removal was done, and right.
+
+    again: that the same removal took right after it, which says how fast the machine was.
+    """
+
+    hello: float
+    removal: float
+    again: float
+
+
+class Ground:
+    """The servers and what belongs to them.
+
+    survivor: reached over TCP, so that strangers get to it; nobody ends its process or the one that works for it.
+    victim: on this user's private socket, on a disk of 4 MB, with a clock that jumps; it is harmed in every way.
+    chance: what decides about everything that happens.
+    """
+
+    def __init__(self, folder: Path, hub: Hub, seed: int) -> None:
+        self.folder, self.hub, self.chance = folder, hub, random.Random(seed)
+        models = Store().folder
+        self.disk = folder / "disk"
+        self.disk.mkdir()
+        self.has_disk, self.clock = True, None
+        try:
+            full_disk.mount_small_disk(self.disk)
+        except SystemExit:
+            self.has_disk = False
+        with contextlib.suppress(OSError, subprocess.CalledProcessError):
+            self.clock = Clock(folder)
+        hub.publish(MODEL, {WEIGHTS: DATA})
+        over_tcp = [*SERVE, *homes.FOR_EVER, "--address", "tcp://127.0.0.1:*"]
+        self.survivor = Home(folder / "survivor", {"HF_ENDPOINT": hub.address}, over_tcp)
+        self.victim = Home(self.disk / "victim", self.clock.environment if self.clock else None)
+        homes.put_models(self.survivor, models)
+        homes.put_linked_models(self.victim, models, folder / "weights")
+        self.pictures = self.disk / "pictures"
+        self.pictures.mkdir()
+        put_scene(self.pictures, "photo.png", "result.png")
+        self.untouched = (self.pictures / "photo.png").read_bytes()
+        (folder / "references").mkdir()
+        self.references = References(folder / "references")
+        self.finished = self._finished_photo()
+
+    def _finished_photo(self) -> bytes:
+        """What removing from photo.png comes to."""
+        assert self.remove().wait() == 0, "the command line does not work"
+        after = (self.pictures / "result.png").read_bytes()
+        (self.pictures / "result.png").write_bytes(self.untouched)
+        return after
+
+    def remove(self, before: str = "") -> "subprocess.Popen[str]":
+        """Have the command line remove something from photo.png.  before: what the shell does first."""
+        job = f"{sys.executable} -m inference_server remove photo.png --mask mask.png --overwrite -o result.png"
+        environment = {**os.environ, paths.HOME_VARIABLE: str(self.victim.folder), "PYTHONPATH": str(REPOSITORY)}
+        return subprocess.Popen(
+            ["bash", "-c", f"{before} exec {job}"],
+            cwd=self.pictures,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def check_photos(self) -> None:
+        """The result has to be as it was, or as it was to be, and the photo as it was; the former is put back."""
+        found = (self.pictures / "result.png").read_bytes()
+        assert found in (self.untouched, self.finished), f"a photo of {len(found)} bytes was lost or altered"
+        assert (self.pictures / "photo.png").read_bytes() == self.untouched, "the photo itself was altered"
+        for file in self.pictures.glob(".result.png.*.part"):  # what a kill leaves
+            file.unlink()
+        names = sorted(file.name for file in self.pictures.iterdir())
+        assert names == ["mask.png", "photo.png", "result.png"], f"left behind: {names}"
+        if found != self.untouched:
+            (self.pictures / "result.png").write_bytes(self.untouched)
+
+    def moment(self, longest: float = 0.8) -> None:
+        """Wait for a random time."""
+        time.sleep(self.chance.uniform(0, longest))
+
+    def ask(self, home: Home, *names: str) -> Asker:
+        """Somebody who asks for one of these works, by default the quick ones."""
+        return Asker(home.connect(), self.chance.choice(names or ("remove", "replace")), self.references)
+
+    @contextlib.contextmanager
+    def no_room(self) -> Iterator[None]:
+        """Fill the small disk."""
+        full_disk.fill(self.chance.choice((0, 0, 1)), self.disk)
+        try:
+            yield
+        finally:
+            (self.disk / full_disk.FILLER).unlink()
+
+    @contextlib.contextmanager
+    def spoiled(self, file: Path) -> Iterator[None]:
+        """Have a file be cut off, empty, or with other bytes in it, while the context lasts."""
+        kept = self.folder / "kept"
+        shutil.copy2(file, kept)
+        size = file.stat().st_size
+        try:
+            with file.open("r+b") as opened:
+                if self.chance.random() < 0.4:
+                    opened.truncate(self.chance.randrange(size))
+                else:
+                    opened.seek(self.chance.randrange(size))
+                    opened.write(self.chance.randbytes(self.chance.randint(1, min(size, 5000))))
+            yield
+        finally:
+            shutil.copy2(kept, file)
+
+    def recover(self, home: Home) -> Recovery:
+        """How long it takes until all is well.  Raises AssertionError where it does not get so."""
+        begun = time.monotonic()
+        hello = None
+        while time.monotonic() - begun < LONGEST:
+            with home.connect() as connection:
+                connection.hello()
+                hello = hello or time.monotonic() - begun
+                answer = failure_of(WORKS["remove"](), connection)
+                code = getattr(answer, "code", None)
+                if code is None:
+                    altered = self.references.altered("remove", answer)
+                    assert not altered, f"{altered} pixels are altered after the fault"
+                    done = time.monotonic()
+                    failure_of(WORKS["remove"](), connection)
+                    return Recovery(hello=hello, removal=done - begun, again=time.monotonic() - done)
+            assert code in (ErrorCode.SERVER_GONE, ErrorCode.TOO_MUCH), f"after the fault: {answer}"
+        raise AssertionError("it never got well")
+
+    def check_processes(self) -> None:
+        """No process may be left that belongs to no server."""
+        for home in (self.survivor, self.victim):
+            strays = home.strays()
+            if strays:
+                wait_until(lambda strays=strays: not any(map(is_running, strays)), GRACE)
+
+    def close(self) -> None:
+        """End both servers, and take the disk away."""
+        for home in (self.survivor, self.victim):
+            home.stop()
+        ctypes.CDLL(None).umount2(os.fsencode(self.disk), DETACH)
