@@ -518,7 +518,8 @@ def run_lane(lane: Lane, chosen: Sequence[str]) -> int:
     ]
     for check in checks if lane.checks and not chosen else ():
         run([python, *check], cwd=HERE)
-    return subprocess.run([str(python), "-m", "pytest", *(chosen or lane.tests)], cwd=HERE).returncode
+    slowest = ["--durations=30", "--durations-min=3"]
+    return subprocess.run([str(python), "-m", "pytest", *slowest, *(chosen or lane.tests)], cwd=HERE).returncode
 
 
 def prepare(_: argparse.Namespace) -> int:

@@ -166,7 +166,12 @@ def test_an_object_goes_by_keyboard_alone(window, photo, near):
     # The cross begins in the middle of the photo, on the rocket.
     dialog.press("Up", "Down", "space")
     assert near(dialog.final_overlay(photo)), "the space key does not click"
-    dialog.apply()
+    dialog.press("alt+x")
+    wait_for(lambda: gimp.layers() == 4, 60, "the first is not in the image")
+    dialog.wait_pointing()
+    dialog.press("b", "space", "Down", "space")  # a brush, and what it paints where the cross is
+    dialog.wait_for_state(lambda state: (state.strokes, state.objects) == (1, 0), "the keyboard is lost, or paints not")
+    dialog.apply(layers=7)
 
 
 def test_clicks_that_leave_out_boxes_and_taking_them_back(window, photo, rocket, near):

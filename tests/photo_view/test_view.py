@@ -123,6 +123,9 @@ def test_the_view_follows_the_cross_and_the_cross_stays_on_the_photo(view):
     window.forget()
     window.keys("0", *["shift+Left"] * 10, *["shift+Up"] * 10, "space")
     assert window.heard("pointed") == [[0, 0, True, False]]
+    window.keys("ctrl+Right", "ctrl+Down", "space")
+    pixel = 1 / window.state()["zoom"]
+    assert close(window.heard("pointed")[1][:2], (pixel, pixel)), "with Ctrl it moves by a pixel of the screen"
 
 
 def test_keys_zoom(view):
@@ -231,6 +234,18 @@ def test_one_touch_of_a_brush_is_a_dot(view):
     window.mouse("mousemove", 300, 300, "click", 1)
     ((path, adds, _),) = window.heard("stroked")
     assert len(path) == 3 and adds
+
+
+def test_the_keyboard_paints_and_leaves_out_with_the_tool_at_hand(view):
+    window = view()
+    window.do("tool", "brush", 30)
+    window.keys("space", "space", "shift+space")
+    window.do("tool", "eraser", 30)
+    window.keys("space")
+    assert [(path[2], adds) for path, adds, _ in window.heard("stroked")] == [(30, True), (30, False), (30, False)]
+    window.do("tool", "exclude", 30)
+    window.keys("space", "shift+space")
+    assert [this for *_, this, _ in window.heard("pointed")] == [False, True]
 
 
 def test_a_lasso_encloses_and_less_than_a_triangle_is_nothing(view):

@@ -289,7 +289,7 @@ class Dialog:
             for config in self._configs.values():
                 config.set_property("source", source.value)
         self.dispatch(events.SettingChanged(name, self._settings(self.state.job).mask_options))
-        if name in ("background", "quality"):
+        if name in ("background", "quality", "model"):
             self._show_what_works()
 
     def _show_models(self) -> None:
@@ -385,7 +385,8 @@ class Dialog:
         settings = self._settings(self.state.job)
         self.window.show_plan(self._plan(settings))
         needs_none = settings.job == Job.REPLACE and not settings.paints
-        if self._models and not needs_none:
+        has_own = settings.paints and bool(settings.model)  # which somebody has chosen
+        if self._models and not (needs_none or has_own):
             self._offer.offer(settings.job, self._models, needed=False)
         elif not self._offer.fetching:
             self._offer.hide()

@@ -50,9 +50,10 @@ class PromptHint:
             label.set_text(_as_text(expanded, settings))
 
         def failed(error: UserError) -> None:
-            # What is offered says what to do better than the command for a terminal.
-            no_model = error.code == ErrorCode.NO_MODEL
-            label.set_text(translated(error.sentence) if no_model else in_words(error))
+            if error.code != ErrorCode.NO_MODEL:
+                label.set_text(in_words(error))
+            else:  # where a model is offered, that says it, and what to do, better than the command for a terminal
+                label.set_text("" if self._window.offers_model else translated(error.sentence))
 
         self._worker.ask(expand_request(self._photo(), settings), answered, failed, slot=SLOT)
         return GLib.SOURCE_REMOVE

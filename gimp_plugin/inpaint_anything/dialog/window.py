@@ -194,8 +194,8 @@ class Window(GimpUi.Dialog):
         if changed("status", "phase", "annotation"):
             self._draw_status(state)
         self._draw_buttons(state)
-        if changed("phase") and state.phase is Phase.SHOWING_RESULTS and not isinstance(self.get_focus(), Gtk.Entry):
-            self.view.grab_focus()  # the arrow keys compare, Delete removes, Enter applies
+        if changed("phase") and state.phase is not Phase.WORKING and not isinstance(self.get_focus(), Gtk.Entry):
+            self.view.grab_focus()  # the arrow keys compare or point, Delete removes, Enter applies, letters are tools
         self.hint.set_text(HINTS[state.hint])
         self._report_soon()
 
@@ -246,6 +246,11 @@ class Window(GimpUi.Dialog):
             case _:
                 self.notice.set_text(self._plan if state.can_mark and state.can_apply else "")
         self._status.set_visible_child(self._said)
+
+    @property
+    def offers_model(self) -> bool:
+        """Whether it is said that the job lacks a model."""
+        return self._offer.get_visible()
 
     def show_plan(self, plan: str) -> None:
         """What will do the work, and about how long; "" where that is not known."""

@@ -40,7 +40,7 @@ from .viewport import resized as viewport_resized  # noqa: E402
 
 SHARPEN_MS = 80  # without movement before the photo's own pixels are fetched
 MARGIN = 10  # logical pixels seen beyond the photo's edge
-STEP, FAR = 8, 80  # logical pixels that an arrow key moves the cross, without and with Shift
+STEP, FAR, PIXEL = 8, 80, 1  # logical pixels that an arrow key moves the cross, alone, with Shift and with Ctrl
 BESIDE = 12  # screen pixels between the slider and the result, at first
 SLIDE = 0.02  # of the photo that is seen: how far a key moves the slider
 ZOOM_KEYS = {"plus": 1, "equal": 1, "Add": 1, "minus": -1, "Subtract": -1}
@@ -157,8 +157,8 @@ class View(Gtk.DrawingArea):
         """What the left button does; radius: of a brush, in pixels of the photo."""
         self._tool, self._brush = tool, radius
         self._pointer.set_tool(tool, radius)
-        brush = self._scene.brush
-        self._show(replace(self._scene, brush=replace(brush, radius=radius) if brush and tool.has_size else None))
+        circle, cross = self._scene.brush, self._scene.cross
+        self._show_brush(circle.at if circle else cross.at if cross else None)
 
     def set_locked(self, *, locked: bool) -> None:
         """Whether nothing can be marked now."""
@@ -304,10 +304,12 @@ class View(Gtk.DrawingArea):
         state = event.state & Gtk.accelerator_get_default_mod_mask()
         shift, ctrl = bool(state & Gdk.ModifierType.SHIFT_MASK), bool(state & Gdk.ModifierType.CONTROL_MASK)
         if name in POINT_KEYS and state in (0, Gdk.ModifierType.SHIFT_MASK, Gdk.ModifierType.CONTROL_MASK):
-            return self._point(name, on_object=not (shift or ctrl))
-        if ctrl or state & Gdk.ModifierType.MOD1_MASK:
+            return self._point(name, opposite=shift or ctrl)
+        if name in ARROW_KEYS and not state & Gdk.ModifierType.MOD1_MASK:
+            self._arrow(*ARROW_KEYS[name], step=FAR if shift else PIXEL if ctrl else STEP)
+        elif ctrl or state & Gdk.ModifierType.MOD1_MASK:
             return False
-        if name in ZOOM_KEYS:
+        elif name in ZOOM_KEYS:
             self._zoom(stepped(self.viewport.zoom, ZOOM_KEYS[name]))
         elif name == "0":
             self.zoom_to_fit()
@@ -319,8 +321,6 @@ class View(Gtk.DrawingArea):
             self._slide(SLIDER_KEYS[name])
         elif name in SLIDER_KEYS and self._tool.has_size:
             self._resize_brush(SLIDER_KEYS[name])
-        elif name in ARROW_KEYS:
-            self._arrow(*ARROW_KEYS[name], far=shift)
         else:
             return False
         return True
@@ -338,18 +338,21 @@ class View(Gtk.DrawingArea):
         """Show the photo alone for as long as a key is down."""
         self._show(replace(self._scene, before=before))
 
-    def _arrow(self, x: int, y: int, *, far: bool) -> None:
-        """Move what the arrow keys move, in this direction: the slider, the photo or the cross."""
+    def _arrow(self, x: int, y: int, *, step: int) -> None:
+        """Move what the arrow keys move, in this direction: the slider, the photo or the cross.
+
+        step: of the cross, in logical pixels; FAR moves the photo rather than the slider.
+        """
         density, cross = self.get_scale_factor(), self._scene.cross
         if self._compares:
-            if x and not far:
+            if x and step != FAR:
                 self._slide(x)
             else:
                 self._move(panned(self.viewport, -x * FAR * density, -y * FAR * density))
         elif cross:
-            step = (FAR if far else STEP) * density / self.viewport.zoom
+            moved = step * density / self.viewport.zoom
             width, height = self.viewport.photo
-            self._set_cross(_on_edge(cross.at[0] + x * step, width), _on_edge(cross.at[1] + y * step, height))
+            self._set_cross(_on_edge(cross.at[0] + x * moved, width), _on_edge(cross.at[1] + y * moved, height))
         else:
             self._center_cross()
 
@@ -358,13 +361,21 @@ class View(Gtk.DrawingArea):
 
     # -- the keyboard's cross
 
-    def _point(self, name: str, *, on_object: bool) -> bool:
-        """Point at where the cross is; whether the key was for that: without a cross, Enter is for the dialog."""
+    def _point(self, name: str, *, opposite: bool) -> bool:
+        """Use the tool where the cross is; whether the key was for that: without a cross, Enter is for the dialog.
+
+        A brush paints one disc.  opposite: as with the right button.
+        """
         if self._compares or self._locked:
             return False
         if self._scene.cross:
+            at = self._scene.cross.at
             self._hover.leave()
-            self.emit("pointed", *self._scene.cross.at, on_object, ANOTHER)
+            if self._tool.has_size:
+                adds = (self._tool is Tool.ERASER) == opposite
+                self.emit("stroked", Stroke(path=(*at, self._brush), adds=adds))
+            else:
+                self.emit("pointed", *at, (self._tool is Tool.EXCLUDE) == opposite, ANOTHER)
             return True
         if name.lower() == "space":
             self._center_cross()
@@ -377,13 +388,14 @@ class View(Gtk.DrawingArea):
 
     def _set_cross(self, x: float, y: float) -> None:
         self._show(replace(self._scene, cross=Cross((x, y))))
+        self._show_brush((x, y))
         self._move(following(self.viewport, x, y, 3 * STEP * self.get_scale_factor()))
         self._hover.move_to(x, y, self._pointer.slop)
 
     def _hide_cross(self) -> None:
         """Somebody points with something else."""
         if self._scene.cross:
-            self._show(replace(self._scene, cross=None))
+            self._show(replace(self._scene, cross=None, brush=None))
             self._hover.leave()
 
     # -- drawing
