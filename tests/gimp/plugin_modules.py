@@ -200,10 +200,11 @@ def names_after_edits(photo, before, edits, renamed=None, former=None):
     return [names, [each.get_name() for each in image.get_layers()]]
 
 
-def picture_behind(photo, picture, opaque):
+def picture_behind(photo, picture, opaque, placed, seen):
     """A picture of two layers, saved as `picture` and read to come behind the photo, compared with what it shows.
 
-    opaque: whether its lower layer covers all of it.
+    opaque: whether its lower layer covers all of it.  placed: settings that say where it lies; seen: x, y, width and
+    height of the part that is seen then.
     """
     image, layer = open_photo(photo)
     two, lower = open_photo(photo)
@@ -214,12 +215,18 @@ def picture_behind(photo, picture, opaque):
     upper.fill(Gimp.FillType.WHITE)
     there = job_settings.Gio.File.new_for_path(picture)
     Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, two, there, None)
-    settings = JobSettings(job=Job.REPLACE, background=job_settings.BackgroundKind.PHOTO, photo=there)
+    settings = JobSettings(job=Job.REPLACE, background=job_settings.BackgroundKind.PHOTO, photo=there, **placed)
     images, frames = len(Gimp.get_images()), []
     before = photo_layer.PhotoLayer.of(image, [layer], Source.LAYER)
     read = background.read_background(before, settings, frames)
     left = len(Gimp.get_images()) - images
+    if settings.photo_flip:
+        two.flip(Gimp.OrientationType.HORIZONTAL)
     expected = pixels(composite(two), Babl.get_name(before.colour_format(alpha=not opaque)))
+    x, y, width, height = seen
+    channels, row = read.picture.channels, read.picture.channels * two.get_width()
+    starts = [(y + k) * row + x * channels for k in range(height)]
+    expected = b"".join(bytes(expected[start : start + width * channels]) for start in starts)
     return {
         "channels": read.picture.channels,
         "size": [read.picture.width, read.picture.height],

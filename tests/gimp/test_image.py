@@ -74,7 +74,8 @@ def test_documents_that_older_versions_made_open_again(gimp):
 def test_the_settings_last_used_are_found_again(gimp, own_profile):
     kept = {"replace": json.loads(REPLACED)["settings"], "remove": {"grow": 12}, "fill": "nonsense"}
     seen = gimp("last_settings_of_before", file=MODULES, environment=own_profile, content=json.dumps(kept))
-    assert seen["read"]["replace"]["settings"] == kept["replace"] | {"source": "visible"}
+    placed = {"photo_flip": False, "photo_size": 100.0, "photo_across": 0.0, "photo_down": 0.0}
+    assert seen["read"]["replace"]["settings"] == kept["replace"] | placed | {"source": "visible"}
     remove = {"method": "best", "seed": 0, "grow": 12, "feather": -1, "include_shadow": False, "source": "visible"}
     assert seen["read"]["remove"]["settings"] == remove
     assert seen["read"]["fill"]["settings"]["quality"] == "balanced"
@@ -202,8 +203,16 @@ def test_a_layer_that_has_a_layer_mask_keeps_it(gimp):
 
 @pytest.mark.parametrize("opaque", [True, False])
 def test_a_picture_of_several_layers_comes_behind_as_it_looks(gimp, tmp_path, opaque):
-    seen = gimp("picture_behind", file=MODULES, picture=str(tmp_path / "two.xcf"), opaque=opaque)
+    all_of_it = {"placed": {}, "seen": [0, 0, 640, 427]}
+    seen = gimp("picture_behind", file=MODULES, picture=str(tmp_path / "two.xcf"), opaque=opaque, **all_of_it)
     assert seen == {"channels": 3 if opaque else 4, "size": [640, 427], "differing": 0, "images left": 0}
+
+
+def test_of_a_picture_that_is_placed_only_the_part_that_is_seen_is_read(gimp, tmp_path):
+    placed = {"photo_size": 200.0, "photo_across": -50.0, "photo_down": 100.0, "photo_flip": True}
+    where = {"placed": placed, "seen": [80, 214, 320, 213]}
+    seen = gimp("picture_behind", file=MODULES, picture=str(tmp_path / "two.xcf"), opaque=True, **where)
+    assert seen == {"channels": 3, "size": [320, 213], "differing": 0, "images left": 0}
 
 
 def test_of_several_visible_layers_the_selected_one_gets_the_layer_mask(gimp):
