@@ -194,7 +194,9 @@ ARGUMENTS: dict[str, tuple[Argument, ...]] = {
         ),
         *_PAINTING,
         _file("photo", _("Pho_to"), _("The photo that comes behind")),
-        _boolean("photo-flip", _("Flip it"), _("Exchange left and right of the photo that comes behind"), default=False),
+        _boolean(
+            "photo-flip", _("Flip it"), _("Exchange left and right of the photo that comes behind"), default=False
+        ),
         _number(
             "photo-size",
             _("Its size"),

@@ -43,10 +43,12 @@ HINTS = {
     Hint.HOW_TO_DRAW: _("Paint over what is meant. Right button: the opposite. [ and ]: the brush's size."),
     Hint.NAMED: _("Click an object that is not meant. N: another one, by clicks."),
     Hint.LASSO: _("Draw around what is meant. Right button: takes it out of the mask."),
+    Hint.PLACE: _("Drag: move the background. Wheel: its size. H: flip. Double click: as at first."),
     Hint.WAIT: _("It is being worked on. Esc: stop."),
     Hint.COMPARE: _("Drag the line to compare. Esc: back to the mask."),
     Hint.APPLIED: _("It is in the image. Point at the next object, or close this window."),
 }
+TOOLS = ("tool", "brush", "mask_view", "tint", "behind", "photo_behind")  # of a state: how the photo is worked on
 ROLE = "inpaint-anything"
 WIDTH, HEIGHT = 1120, 720
 PREVIEW, CONTINUE = 1, 2  # responses
@@ -198,7 +200,7 @@ class Window(GimpUi.Dialog):
         if changed("run"):
             self._started, self._ends = time.monotonic(), math.inf
         self._draw_photo(state, changed)
-        if changed("phase", "tool", "brush", "mask_view", "tint", "annotation", "past", "future", "attempts", "run"):
+        if changed("phase", "annotation", "past", "future", "attempts", "run", *TOOLS):
             self._draw_tools(state)
         if changed("choices", "tint"):
             self._draw_choices_soon()
@@ -238,6 +240,8 @@ class Window(GimpUi.Dialog):
                 keeps=state.job == Job.REPLACE,
                 at_hand=bool(state.query and state.proposals),
             )
+        if changed("behind", "photo_behind"):
+            self.view.show_behind(state.behind if state.shows_behind else None, state.picture_behind)
         if changed("hover"):
             self.view.show_hover(state.hover)
         if changed("preview"):

@@ -40,6 +40,11 @@ class Picture:
         self._missing: list[Window] = []  # of that part, not fetched yet
         self.transparent = _transparent(small)
 
+    @property
+    def small(self) -> cairo.ImageSurface:
+        """All of it, scaled down."""
+        return self._small
+
     def paint(self, cr: cairo.Context, view: Viewport) -> None:
         """Draw what is known of the photo in the place of what is there.  cr: scaled to screen pixels."""
         x, y = view.origin
