@@ -17,7 +17,7 @@ from inference_server.shared.strenum import StrEnum  # noqa: E402
 
 from . import arguments  # noqa: E402
 from .arguments import AUTOMATIC  # noqa: E402
-from .placement import Placement  # noqa: E402
+from .covering import Covering  # noqa: E402
 
 
 class Source(StrEnum):
@@ -100,10 +100,10 @@ class JobSettings:
         return self.job == Job.FILL or (self.job == Job.REPLACE and self.background == BackgroundKind.PROMPT)
 
     @property
-    def placement(self) -> Placement:
+    def covering(self) -> Covering:
         """Where the photo lies that comes behind."""
         across, down = self.photo_across / 100, self.photo_down / 100
-        return Placement(scale=self.photo_size / 100, across=across, down=down, flipped=self.photo_flip)
+        return Covering(scale=self.photo_size / 100, across=across, down=down, flipped=self.photo_flip)
 
     @property
     def mask_options(self) -> MaskOptions:
@@ -126,13 +126,13 @@ class JobSettings:
         )
 
 
-def write_placement(placement: Placement, config: Gimp.ProcedureConfig) -> None:
+def write_covering(covering: Covering, config: Gimp.ProcedureConfig) -> None:
     """Put where the photo lies that comes behind into a config of a job that has one."""
     config.set_properties(
-        photo_flip=placement.flipped,
-        photo_size=100 * placement.scale,
-        photo_across=100 * placement.across,
-        photo_down=100 * placement.down,
+        photo_flip=covering.flipped,
+        photo_size=100 * covering.scale,
+        photo_across=100 * covering.across,
+        photo_down=100 * covering.down,
     )
 
 

@@ -235,6 +235,27 @@ def picture_behind(photo, picture, opaque, placed, seen):
     }
 
 
+def upright_behind(photo, picture):
+    """The size of a picture as it comes behind a photo, colours on its left and right, and its size as the dialog shows
+    it, at the same height."""
+    from inpaint_anything.dialog import backgrounds
+
+    image, layer = open_photo(photo)
+    there = job_settings.Gio.File.new_for_path(picture)
+    settings = JobSettings(job=Job.REPLACE, background=job_settings.BackgroundKind.PHOTO, photo=there)
+    frames = []
+    before = photo_layer.PhotoLayer.of(image, [layer], Source.LAYER)
+    raster = background.read_background(before, settings, frames).picture
+    read, row = bytes(frames[raster.frame]), raster.width * raster.channels
+    width, height = backgrounds.photo_behind(there.get_uri()).size
+    return {
+        "size": [raster.width, raster.height],
+        "left": list(read[10 * row + 15 :][:3]),
+        "right": list(read[10 * row + 150 :][:3]),
+        "shown": [round(width * raster.height / height), raster.height],
+    }
+
+
 def help_shown(_photo, page):
     """Open a help page: "", or why that could not be done."""
     from inpaint_anything import help as pages

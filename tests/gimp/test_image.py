@@ -5,8 +5,11 @@ import os
 import shutil
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
+from ..picture_files import exif
 from .conftest import IN_GIMP, SCENARIOS
 
 pytestmark = IN_GIMP
@@ -206,6 +209,18 @@ def test_a_picture_of_several_layers_comes_behind_as_it_looks(gimp, tmp_path, op
     all_of_it = {"placed": {}, "seen": [0, 0, 640, 427]}
     seen = gimp("picture_behind", file=MODULES, picture=str(tmp_path / "two.xcf"), opaque=opaque, **all_of_it)
     assert seen == {"channels": 3 if opaque else 4, "size": [640, 427], "differing": 0, "images left": 0}
+
+
+def test_a_picture_that_was_taken_upright_comes_behind_upright(gimp, tmp_path):
+    """As telephones store it: turned by a quarter, with a note of that in its EXIF."""
+    turned = np.zeros((60, 40, 3), np.uint8)
+    turned[:30] = 255  # which is the right half, once it is turned clockwise
+    file = tmp_path / "upright.jpg"
+    encoded = cv2.imencode(".jpg", turned, [cv2.IMWRITE_JPEG_QUALITY, 100])[1].tobytes()
+    note = b"Exif\0\0" + exif(6, thumbnail=False)
+    file.write_bytes(encoded[:2] + b"\xff\xe1" + (len(note) + 2).to_bytes(2, "big") + note + encoded[2:])
+    seen = gimp("upright_behind", file=MODULES, picture=str(file))
+    assert seen == {"size": [60, 40], "left": [0, 0, 0], "right": [255, 255, 255], "shown": [60, 40]}
 
 
 def test_of_a_picture_that_is_placed_only_the_part_that_is_seen_is_read(gimp, tmp_path):

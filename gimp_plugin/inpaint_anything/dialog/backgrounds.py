@@ -1,14 +1,11 @@
 """What comes behind an object, as the dialog shows it before a server is asked."""
 
-from typing import Any
-
 import gi
 
 gi.require_version("Babl", "0.1")
-gi.require_version("Gdk", "3.0")
 gi.require_version("GdkPixbuf", "2.0")
 gi.require_version("Gegl", "0.4")
-from gi.repository import Babl, Gdk, GdkPixbuf, Gegl, Gio, GLib  # noqa: E402  gi wants the versions first
+from gi.repository import Babl, GdkPixbuf, Gegl, Gio, GLib  # noqa: E402  gi wants the versions first
 
 from inference_server.shared.errors import wrong_input  # noqa: E402
 from inference_server.shared.messages import Job  # noqa: E402
@@ -17,8 +14,10 @@ from ..image.photo_layer import PhotoLayer  # noqa: E402
 from ..job_settings import BackgroundKind, JobSettings  # noqa: E402
 from ..photo_view.behind import AnotherPhoto, Behind, Blurred, Colours  # noqa: E402
 from .events import PhotoBehind  # noqa: E402
+from .pictures import rgb_surface  # noqa: E402
 
 SIDE = 1280  # pixels on the long side of a photo that comes behind: about what a screen shows of it
+WHITE = 0xFFFFFF
 
 
 def behind_of(photo: PhotoLayer, settings: JobSettings) -> Behind | None:
@@ -34,12 +33,12 @@ def behind_of(photo: PhotoLayer, settings: JobSettings) -> Behind | None:
         case BackgroundKind.BLUR:
             return Blurred(settings.blur / 100)
         case BackgroundKind.PHOTO if settings.photo:
-            return AnotherPhoto(settings.photo.get_uri(), settings.placement)
+            return AnotherPhoto(settings.photo.get_uri(), settings.covering)
     return None
 
 
 def photo_behind(address: str) -> PhotoBehind:
-    """A photo as it is seen, upright, as large as is useful.  For any thread: GIMP is not asked.
+    """A photo as it is seen, upright, as large as is useful.  For any thread: neither GIMP nor GDK is asked.
 
     Raises UserError where it is of a kind that only GIMP can read, or no photo.
     """
@@ -51,8 +50,13 @@ def photo_behind(address: str) -> PhotoBehind:
     upright = read.apply_embedded_orientation() if read else None
     if upright is None:
         raise wrong_input("The photo that comes behind cannot be shown before it is used.")
-    surface: Any = Gdk.cairo_surface_create_from_pixbuf(upright, 1, None)
-    return PhotoBehind(address, (surface.get_width(), surface.get_height()), surface)
+    width, height = size = upright.get_width(), upright.get_height()
+    if upright.get_has_alpha():  # it lies over white, as on the server
+        upright = upright.composite_color_simple(*size, GdkPixbuf.InterpType.NEAREST, 255, 8, WHITE, WHITE)
+        assert upright is not None  # unless memory is short
+    pixels, stride = bytes(upright.read_pixel_bytes().get_data() or b""), upright.get_rowstride()
+    rgb = b"".join(pixels[y * stride : y * stride + 3 * width] for y in range(height))
+    return PhotoBehind(address, size, rgb_surface(rgb, size))
 
 
 def _seen(photo: PhotoLayer, colour: Gegl.Color | None) -> tuple[float, float, float]:

@@ -443,10 +443,10 @@ class Dialog:
             failed,
         )
 
-    def _keep_placement(self, command: events.KeepPlacement) -> None:
+    def _keep_covering(self, command: events.KeepCovering) -> None:
         config = self._configs[Job.REPLACE]
         with config.freeze_notify():  # both at once
-            job_settings.write_placement(command.placement, config)
+            job_settings.write_covering(command.covering, config)
 
     def _request_hover(self, command: events.RequestHover) -> None:
         query = command.query
@@ -546,7 +546,7 @@ class Dialog:
         events.RequestHover: _request_hover,
         events.CancelHover: lambda self, _command: self._worker.cancel(HOVER),
         events.ReadBehind: _read_behind,
-        events.KeepPlacement: _keep_placement,
+        events.KeepCovering: _keep_covering,
         events.UpdatePromptHint: lambda self, _command: self._update_prompt_hint(),
         events.StartRun: _start_run,
         events.CancelRun: _cancel_run,

@@ -10,9 +10,9 @@ from inference_server.shared.errors import UserError
 from inference_server.shared.geometry import Box, Size, Window
 from inference_server.shared.messages import Job, MaskOptions, ObjectPrompt, Stroke
 
+from ..covering import Covering
 from ..photo_view.behind import Behind
 from ..photo_view.tool import Tint, Tool
-from ..placement import Placement
 from .annotation import Annotation, trimmed
 
 if TYPE_CHECKING:  # what is only passed on here; these modules need GIMP
@@ -480,10 +480,10 @@ class ReadBehind:
 
 
 @dataclass(frozen=True)
-class KeepPlacement:
+class KeepCovering:
     """Have the settings say that what comes behind lies so: SettingChanged follows."""
 
-    placement: Placement
+    covering: Covering
 
 
 @dataclass(frozen=True)
@@ -617,7 +617,7 @@ Command = (
     | RequestHover
     | CancelHover
     | ReadBehind
-    | KeepPlacement
+    | KeepCovering
     | UpdatePromptHint
     | StartRun
     | CancelRun

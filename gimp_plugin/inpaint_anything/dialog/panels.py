@@ -14,8 +14,8 @@ from inference_server.shared.geometry import Size, default_feather, default_grow
 from inference_server.shared.messages import Job  # noqa: E402
 
 from .. import arguments, job_settings  # noqa: E402
+from ..covering import Covering  # noqa: E402
 from ..i18n import _  # noqa: E402
-from ..placement import Placement  # noqa: E402
 from ..widgets import label as wrapped  # noqa: E402
 
 BIND = GObject.BindingFlags.BIDIRECTIONAL | GObject.BindingFlags.SYNC_CREATE
@@ -167,7 +167,7 @@ class Panel(Gtk.Box):
         """The check button that flips the photo that comes behind, and one that puts it back."""
         fit = Gtk.Button(label=_("Fit again"), visible=True)
         fit.set_tooltip_text(_("Have it cover the photo with its middle, as at first (double click on the photo)"))
-        fit.connect("clicked", lambda _button: job_settings.write_placement(Placement(), self._config))
+        fit.connect("clicked", lambda _button: job_settings.write_covering(Covering(), self._config))
         placing = Gtk.Box(spacing=6, visible=True)
         placing.pack_start(flip, expand=True, fill=True, padding=0)
         placing.pack_start(fit, expand=False, fill=False, padding=0)

@@ -12,9 +12,9 @@ from inference_server.shared.errors import ErrorCode, UserError
 from inference_server.shared.geometry import Size
 from inference_server.shared.messages import PAINTING_JOBS
 
+from ..covering import Covering
 from ..photo_view.behind import AnotherPhoto, Behind
 from ..photo_view.tool import MaskView, Tool
-from ..placement import Placement
 from .annotation import Annotation, Click
 from .events import (
     ApplyPressed,
@@ -49,7 +49,7 @@ from .events import (
     Insert,
     Inserted,
     JobChanged,
-    KeepPlacement,
+    KeepCovering,
     MarkMoved,
     MarkRemoved,
     MaskQuery,
@@ -309,18 +309,18 @@ def _behind_flipped(state: DialogState, event: BehindFlipped) -> Step:
 
 
 def _behind_fitted(state: DialogState, event: BehindFitted) -> Step:
-    return _placed(state, lambda _before, _size: Placement())
+    return _placed(state, lambda _before, _size: Covering())
 
 
-def _placed(state: DialogState, place: Callable[[Placement, Size], Placement]) -> Step:
+def _placed(state: DialogState, place: Callable[[Covering, Size], Covering]) -> Step:
     """With what comes behind lying elsewhere, which the settings keep."""
     if not (state.can_place and state.photo_behind and isinstance(state.behind, AnotherPhoto)):
         return state, ()
-    placement = place(state.behind.placement, state.photo_behind.size)
-    if placement == state.behind.placement:
+    covering = place(state.behind.covering, state.photo_behind.size)
+    if covering == state.behind.covering:
         return state, ()
-    behind = replace(state.behind, placement=placement)
-    return replace(state, behind=behind, mask_view=MaskView.BEHIND), (KeepPlacement(placement),)
+    behind = replace(state.behind, covering=covering)
+    return replace(state, behind=behind, mask_view=MaskView.BEHIND), (KeepCovering(covering),)
 
 
 # -- job, settings, photo ---------------------------------------------------------------------------------------------

@@ -13,8 +13,8 @@ from inference_server.shared.geometry import Size, Window, scaled_size  # noqa: 
 from inference_server.shared.messages import Background, Raster  # noqa: E402
 from inference_server.shared.text import tr  # noqa: E402
 
+from ..covering import Covering  # noqa: E402
 from ..job_settings import BackgroundKind, JobSettings  # noqa: E402
-from ..placement import Placement  # noqa: E402
 from .photo_layer import PhotoLayer  # noqa: E402
 from .pixels import read_pixels  # noqa: E402
 from .visible import is_opaque, shown_without, visible_layers  # noqa: E402
@@ -50,14 +50,15 @@ def _picture(photo: PhotoLayer, settings: JobSettings, frames: list[bytes]) -> R
     if image is None:
         raise _unreadable(file)
     try:
+        image.policy_rotate(False)  # noqa: FBT003  nobody is asked: as a photo is held, unless GIMP is set to keep it so
         seen = visible_layers(image)
         if not seen:
             raise _unreadable(file)
-        if settings.placement.flipped:
+        if settings.covering.flipped:
             image.flip(Gimp.OrientationType.HORIZONTAL)
         # Not merged: GIMP would say in its status bar that it merges layers, and go on saying so.
         layer, alpha = shown_without(image, None), not is_opaque(image, seen)
-        part, scale = _seen_part(photo, settings.placement, (layer.get_width(), layer.get_height()))
+        part, scale = _seen_part(photo, settings.covering, (layer.get_width(), layer.get_height()))
         pixels = read_pixels(layer, part, scale, Babl.get_name(photo.colour_format(alpha=alpha)))
         layer.delete()
         return wire.attach(frames, part.width, part.height, (1 if photo.grey else 3) + alpha, photo.depth, pixels)
@@ -65,9 +66,9 @@ def _picture(photo: PhotoLayer, settings: JobSettings, frames: list[bytes]) -> R
         image.delete()
 
 
-def _seen_part(photo: PhotoLayer, placement: Placement, size: Size) -> tuple[Window, float]:
+def _seen_part(photo: PhotoLayer, covering: Covering, size: Size) -> tuple[Window, float]:
     """Which window of a picture of this size is seen behind the photo, in pixels of it scaled by a factor, and that."""
-    x0, y0, x1, y1 = placement.part((photo.width, photo.height), size)
+    x0, y0, x1, y1 = covering.part((photo.width, photo.height), size)
     scale = min(1.0, photo.width / (x1 - x0))
     whole = scaled_size(*size, scale)
     left, top = (min(round(edge * scale), most - 1) for edge, most in zip((x0, y0), whole, strict=True))

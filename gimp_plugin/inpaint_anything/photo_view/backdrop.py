@@ -9,6 +9,7 @@ import cairo
 from inference_server.shared.geometry import Box, Size
 
 from .behind import AnotherPhoto, Behind, Blurred, Colours
+from .picture import clip_whole_pixels
 from .viewport import Viewport
 
 SIDE = 512  # pixels on the long side of the picture that is blurred: no more is seen of it
@@ -43,10 +44,9 @@ class Backdrop:
         bounds: what that covers, in pixels of the photo.
         """
         cr.save()
+        clip_whole_pixels(cr, view)
         cr.translate(*view.origin)
         cr.scale(view.zoom, view.zoom)
-        cr.rectangle(0, 0, *view.photo)
-        cr.clip()
         match self.behind:
             case Colours() as colours:
                 _draw_colours(cr, colours, view.photo[1])
@@ -67,11 +67,11 @@ def _draw_colours(cr: cairo.Context, colours: Colours, height: int) -> None:
 
 def _draw_photo(cr: cairo.Context, another: AnotherPhoto, picture: cairo.ImageSurface, photo: Size) -> None:
     width = picture.get_width()
-    x0, y0, x1, _y1 = another.placement.part(photo, (width, picture.get_height()))
+    x0, y0, x1, _y1 = another.covering.part(photo, (width, picture.get_height()))
     factor = photo[0] / (x1 - x0)
     cr.scale(factor, factor)
     cr.translate(-x0, -y0)
-    if another.placement.flipped:
+    if another.covering.flipped:
         cr.translate(width, 0)
         cr.scale(-1, 1)
     _set_source(cr, picture)

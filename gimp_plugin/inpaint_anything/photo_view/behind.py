@@ -5,7 +5,7 @@ Pure; knows no GTK.  How it is drawn is in `backdrop`.
 
 from dataclasses import dataclass
 
-from ..placement import Placement
+from ..covering import Covering
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,10 @@ class Blurred:
 
 @dataclass(frozen=True)
 class AnotherPhoto:
-    """address: its URI; placement: where it lies."""
+    """address: its URI; covering: where it lies."""
 
     address: str
-    placement: Placement
+    covering: Covering
 
 
 Behind = Colours | Blurred | AnotherPhoto

@@ -14,7 +14,7 @@ from inference_server.shared.messages import Stroke
 
 from . import marks
 from .backdrop import Backdrop
-from .picture import Picture, checks, sampling
+from .picture import Picture, checks, clip_whole_pixels, sampling
 from .tool import FIRST_TINT, MaskView, Tint
 from .viewport import Viewport
 
@@ -474,9 +474,7 @@ def _paint_around(
 ) -> None:
     """Cover what of the photo lies outside the mask."""
     cr.save()
-    left, top, right, bottom = view.visible()
-    cr.rectangle(left, top, right - left, bottom - top)
-    cr.clip()
+    clip_whole_pixels(cr, view)
     cr.push_group()
     cr.set_source(pattern)
     cr.paint()

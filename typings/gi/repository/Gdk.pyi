@@ -21,7 +21,6 @@ KEY_F1: int
 KEY_F6: int
 KEY_backslash: int
 SELECTION_CLIPBOARD: Atom
-def cairo_surface_create_from_pixbuf(pixbuf: GdkPixbuf.Pixbuf, scale: int, for_window: Window | None = ...) -> cairo.Surface: ...
 def keyval_name(keyval: int) -> str | None: ...
 
 class Atom:

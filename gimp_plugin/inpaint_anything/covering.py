@@ -11,11 +11,12 @@ LARGEST = 10.0  # scale
 
 
 @dataclass(frozen=True)
-class Placement:
-    """scale: how much larger the photo behind is than it must be to cover, 1 to LARGEST.
+class Covering:
+    """How a photo lies behind another one.
 
-    across, down: which part of it is seen where it is larger: from -1, its left or upper edge, to 1, the right or
-    lower one.  flipped: whether left and right are exchanged, before that.
+    scale: how much larger it is than it must be to cover, 1 to LARGEST.  across, down: which part of it is seen where
+    it is larger: from -1, its left or upper edge, to 1, the right or lower one.  flipped: whether left and right are
+    exchanged, before that.
     """
 
     scale: float = 1.0
@@ -34,7 +35,7 @@ class Placement:
         (x0, x1), (y0, y1) = ends
         return x0, y0, x1, y1
 
-    def moved(self, photo: Size, behind: Size, dx: float, dy: float) -> "Placement":
+    def moved(self, photo: Size, behind: Size, dx: float, dy: float) -> "Covering":
         """Moved by so many of the photo's pixels to the right and down, as far as it still covers."""
         factor = self._factor(photo, behind)
         moved = []
@@ -43,7 +44,7 @@ class Placement:
             moved.append(_between(-1.0, at - step / factor / beyond, 1.0) if beyond > 1e-6 else 0.0)
         return replace(self, across=moved[0], down=moved[1])
 
-    def scaled(self, photo: Size, behind: Size, factor: float, about: Point) -> "Placement":
+    def scaled(self, photo: Size, behind: Size, factor: float, about: Point) -> "Covering":
         """Larger by a factor, as far as that goes, with what is seen at a point of the photo staying there."""
         before = self._factor(photo, behind)
         larger = replace(self, scale=_between(1.0, self.scale * factor, LARGEST))
@@ -55,7 +56,7 @@ class Placement:
         )
         return larger.moved(photo, behind, dx, dy)
 
-    def mirrored(self) -> "Placement":
+    def mirrored(self) -> "Covering":
         """With what is seen flipped where it is."""
         return replace(self, across=-self.across, flipped=not self.flipped)
 
