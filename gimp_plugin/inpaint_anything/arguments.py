@@ -25,6 +25,7 @@ MAX_PIXELS = 1000  # to grow or to feather by
 MAX_VARIATIONS = 16
 FLAGS = GObject.ParamFlags.READWRITE
 NONE_OK, HAS_ALPHA = True, False  # of a file and of a colour
+SIZE_LIMITS, SHIFT_LIMITS = (100.0, 1000.0), (-100.0, 100.0)  # per cent, of a photo that comes behind
 
 
 # value: its label and what it means
@@ -79,6 +80,10 @@ def _boolean(name: str, label: str, blurb: str, *, default: bool) -> Argument:
 
 def _integer(name: str, label: str, blurb: str, *, limits: tuple[int, int], default: int) -> Argument:
     return Argument(name, lambda procedure: procedure.add_int_argument(name, label, blurb, *limits, default, FLAGS))
+
+
+def _number(name: str, label: str, blurb: str, *, limits: tuple[float, float], default: float) -> Argument:
+    return Argument(name, lambda procedure: procedure.add_double_argument(name, label, blurb, *limits, default, FLAGS))
 
 
 def _string(name: str, label: str, blurb: str) -> Argument:
@@ -189,6 +194,30 @@ ARGUMENTS: dict[str, tuple[Argument, ...]] = {
         ),
         *_PAINTING,
         _file("photo", _("Pho_to"), _("The photo that comes behind")),
+        _boolean(
+            "photo-flip", _("Flip it"), _("Exchange left and right of the photo that comes behind"), default=False
+        ),
+        _number(
+            "photo-size",
+            _("Its size"),
+            _("Per cent of the size at which it just covers"),
+            limits=SIZE_LIMITS,
+            default=100.0,
+        ),
+        _number(
+            "photo-across",
+            _("Across"),
+            _("What is seen of it where it is wider, from -100, its left edge, to 100, its right one"),
+            limits=SHIFT_LIMITS,
+            default=0.0,
+        ),
+        _number(
+            "photo-down",
+            _("Down"),
+            _("What is seen of it where it is higher, from -100, its upper edge, to 100, its lower one"),
+            limits=SHIFT_LIMITS,
+            default=0.0,
+        ),
         _colour("colour", _("Colo_ur"), _("The background's colour, or that at its top")),
         _colour("second-colour", _("Colour _at the bottom"), _("Where the two colours end")),
         _integer("blur", _("Ho_w blurred"), _("0: not at all; 100: no more than colours"), limits=(0, 100), default=50),
@@ -206,12 +235,15 @@ ARGUMENTS: dict[str, tuple[Argument, ...]] = {
 }
 
 # Those that one seldom changes, and that the dialog therefore shows on demand.
-SELDOM = ("negative", "help-prompt", "model", "variations", "seed", "grow", "feather", "source")
+SELDOM = (
+    *("negative", "help-prompt", "model", "variations", "seed", "grow", "feather", "source"),
+    *("photo-size", "photo-across", "photo-down"),
+)
 
 # The arguments that a background needs, beside those that all have.
 NEEDED: dict[str, tuple[str, ...]] = {
     "prompt": tuple(argument.name for argument in _PAINTING),
-    "photo": ("photo",),
+    "photo": ("photo", "photo-flip", "photo-size", "photo-across", "photo-down"),
     "colour": ("colour",),
     "gradient": ("colour", "second-colour"),
     "blur": ("blur",),

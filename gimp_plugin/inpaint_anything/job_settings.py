@@ -17,6 +17,7 @@ from inference_server.shared.strenum import StrEnum  # noqa: E402
 
 from . import arguments  # noqa: E402
 from .arguments import AUTOMATIC  # noqa: E402
+from .covering import Covering  # noqa: E402
 
 
 class Source(StrEnum):
@@ -64,8 +65,8 @@ class SelectionTarget(StrEnum):
 class JobSettings:
     """What a person has chosen for a job.  A setting that the job does not have keeps its default.
 
-    grow, feather: pixels of the photo, None for what suits its size.  blur: per cent.  The other fields that have the
-    name of one in `MaskOptions` or `PaintOptions` mean the same.
+    grow, feather: pixels of the photo, None for what suits its size.  blur, photo_size, photo_across, photo_down: per
+    cent.  The other fields that have the name of one in `MaskOptions` or `PaintOptions` mean the same.
     """
 
     job: Job
@@ -83,6 +84,10 @@ class JobSettings:
     method: Method = Method.BEST
     background: BackgroundKind = BackgroundKind.PROMPT
     photo: Gio.File | None = None
+    photo_flip: bool = False
+    photo_size: float = 100.0
+    photo_across: float = 0.0
+    photo_down: float = 0.0
     colour: Gegl.Color | None = None
     second_colour: Gegl.Color | None = None
     blur: int = 50
@@ -93,6 +98,12 @@ class JobSettings:
     def paints(self) -> bool:
         """Whether a diffusion model is to paint."""
         return self.job == Job.FILL or (self.job == Job.REPLACE and self.background == BackgroundKind.PROMPT)
+
+    @property
+    def covering(self) -> Covering:
+        """Where the photo lies that comes behind."""
+        across, down = self.photo_across / 100, self.photo_down / 100
+        return Covering(scale=self.photo_size / 100, across=across, down=down, flipped=self.photo_flip)
 
     @property
     def mask_options(self) -> MaskOptions:
@@ -113,6 +124,16 @@ class JobSettings:
             quality=self.quality,
             model=self.model,
         )
+
+
+def write_covering(covering: Covering, config: Gimp.ProcedureConfig) -> None:
+    """Put where the photo lies that comes behind into a config of a job that has one."""
+    config.set_properties(
+        photo_flip=covering.flipped,
+        photo_size=100 * covering.scale,
+        photo_across=100 * covering.across,
+        photo_down=100 * covering.down,
+    )
 
 
 # -- GIMP's config ----------------------------------------------------------------------------------------------------

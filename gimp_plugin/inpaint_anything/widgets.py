@@ -87,13 +87,14 @@ class ErrorNotice(Gtk.Box):
     Not seen while there is no text.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, max_chars: int = -1) -> None:
+        """max_chars: how wide a text asks to be, in characters; it is wrapped where it has less room.  -1: a line."""
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6, no_show_all=True)
         self._icon = Gtk.Image(valign=Gtk.Align.START)
-        self._label = label(selectable=True, can_focus=False)
+        self._label = label(selectable=True, can_focus=False, max_width_chars=max_chars)
         self._callbacks: dict[Gtk.Button, Callable[[], None] | None] = {}
         self._retry, self._settings = self._button(_("Retry")), self._button(_("Settings"))
-        self._details = label(selectable=True, can_focus=False, margin_start=24)
+        self._details = label(selectable=True, can_focus=False, margin_start=24, max_width_chars=max_chars)
         self._expander = Gtk.Expander(label=_("Details"))
         self._expander.add(self._details)
         sentence = row(self._icon, self._label)

@@ -14,10 +14,16 @@ from inference_server.shared.errors import ErrorCode, UserError, cancelled_error
 from inference_server.shared.messages import Job, MaskOptions, Stroke
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "gimp_plugin"))
+from inpaint_anything.covering import Covering
 from inpaint_anything.dialog import update as transitions
 from inpaint_anything.dialog.annotation import Annotation, ClickHistory, Name
 from inpaint_anything.dialog.events import (
     ApplyPressed,
+    BehindFitted,
+    BehindFlipped,
+    BehindMoved,
+    BehindRead,
+    BehindScaled,
     BoxDrawn,
     BrushResized,
     CancelHover,
@@ -44,6 +50,7 @@ from inpaint_anything.dialog.events import (
     Insert,
     Inserted,
     JobChanged,
+    KeepCovering,
     MarkMoved,
     MarkRemoved,
     MaskQuery,
@@ -55,6 +62,7 @@ from inpaint_anything.dialog.events import (
     ObjectChosen,
     ObjectRemoved,
     Opened,
+    PhotoBehind,
     PhotoChanged,
     Preview,
     PreviewArrived,
@@ -62,6 +70,7 @@ from inpaint_anything.dialog.events import (
     ProgressArrived,
     ProposalsArrived,
     ProposalsFailed,
+    ReadBehind,
     Redo,
     RemoveCurrent,
     ReopenPhoto,
@@ -87,6 +96,7 @@ from inpaint_anything.dialog.events import (
 )
 from inpaint_anything.dialog.state import KNOWN, AfterRun, Attempt, DialogState, Hint, Phase, Progress
 from inpaint_anything.dialog.update import MOST_STEPS, update
+from inpaint_anything.photo_view.behind import AnotherPhoto, Blurred, Colours
 from inpaint_anything.photo_view.tool import MaskView, Tint, Tool
 
 
@@ -910,6 +920,176 @@ SETTINGS = {
     ),
     "other models, and nothing is marked": (EMPTY, ModelsChanged(), {}, (UpdatePromptHint(),)),
 }
+SOFT, BLUE = Blurred(0.3), Colours((0.0, 0.0, 1.0), (0.0, 0.0, 1.0))
+SIZE = (600, 400)
+SKY = AnotherPhoto("file:///sky.jpg", Covering())
+LARGER = AnotherPhoto("file:///sky.jpg", Covering(scale=2.0))
+READ, UNREAD = PhotoBehind(SKY.address, SIZE, "sky"), PhotoBehind(SKY.address)
+REPLACING = replace(POINTING, job=Job.REPLACE, known=((query(FIRST, Job.REPLACE), FINAL),), behind=SOFT)
+REPLACED = replace(REPLACING, phase=Phase.SHOWING_RESULTS, attempts=(replace(A, job=Job.REPLACE),), run=1)
+PLACING = replace(REPLACING, behind=LARGER, photo_behind=READ, mask_view=MaskView.BEHIND, tool=Tool.PLACE, hovered=None)
+
+
+def placed(**how: object) -> tuple[dict[str, object], tuple[Command, ...]]:
+    """What changes of `PLACING` where what comes behind lies elsewhere, and the command."""
+    covering = replace(LARGER.covering, **how)
+    return {"behind": replace(LARGER, covering=covering)}, (KeepCovering(covering),)
+
+
+def placing_in_vain(name: str, state: DialogState) -> dict[str, tuple[DialogState, Event, dict, tuple]]:
+    """Rows in which a photo that comes behind is not moved."""
+    moves = (BehindMoved(SIZE, 9.0, 9.0), BehindScaled(SIZE, 2.0, 9.0, 9.0), BehindFlipped(), BehindFitted())
+    return {f"{type(event).__name__} while {name}": (state, event, {}, ()) for event in moves}
+
+
+BEHIND = {
+    "another blur is seen at once": (
+        REPLACING,
+        SettingChanged("blur", OPTIONS, Blurred(0.7)),
+        {"behind": Blurred(0.7), "mask_view": MaskView.BEHIND, "revision": 4},
+        (),
+    ),
+    "another colour, and nothing is marked": (
+        replace(EMPTY, job=Job.REPLACE),
+        SettingChanged("colour", OPTIONS, BLUE),
+        {"behind": BLUE, "revision": 1},
+        (),
+    ),
+    "another blur while results are shown: back to the marks": (
+        REPLACED,
+        SettingChanged("blur", OPTIONS, Blurred(0.7)),
+        {
+            "behind": Blurred(0.7),
+            "mask_view": MaskView.BEHIND,
+            "phase": Phase.POINTING,
+            "revision": 4,
+            "seeds_from": 2,
+        },
+        (),
+    ),
+    "a setting that does not change what comes behind": (
+        REPLACING,
+        SettingChanged("seed", OPTIONS, SOFT),
+        {"revision": 4},
+        (),
+    ),
+    "from a blur to a prompt, of which nothing can be shown": (
+        replace(REPLACING, mask_view=MaskView.BEHIND),
+        SettingChanged("background", OPTIONS),
+        {"behind": None, "mask_view": MaskView.OVERLAY, "revision": 4},
+        (UpdatePromptHint(),),
+    ),
+    "from a photo to a blur": (
+        PLACING,
+        SettingChanged("background", OPTIONS, SOFT),
+        {"behind": SOFT, "tool": Tool.INCLUDE, "revision": 4},
+        (UpdatePromptHint(),),
+    ),
+    "a photo is read": (
+        REPLACING,
+        SettingChanged("photo", OPTIONS, SKY),
+        {"behind": SKY, "photo_behind": UNREAD, "mask_view": MaskView.BEHIND, "revision": 4},
+        (ReadBehind(SKY.address),),
+    ),
+    "a photo that was read already can be moved at once": (
+        replace(REPLACING, photo_behind=READ),
+        SettingChanged("background", OPTIONS, SKY),
+        {"behind": SKY, "mask_view": MaskView.BEHIND, "tool": Tool.PLACE, "revision": 4},
+        (UpdatePromptHint(),),
+    ),
+    "another photo": (
+        PLACING,
+        SettingChanged("photo", OPTIONS, replace(SKY, address="file:///sea.jpg")),
+        {
+            "behind": replace(SKY, address="file:///sea.jpg"),
+            "photo_behind": PhotoBehind("file:///sea.jpg"),
+            "tool": Tool.INCLUDE,
+            "revision": 4,
+        },
+        (ReadBehind("file:///sea.jpg"),),
+    ),
+    "a number of its covering": (
+        replace(PLACING, tool=Tool.INCLUDE, behind=SKY),
+        SettingChanged("photo-size", OPTIONS, LARGER),
+        {"behind": LARGER, "tool": Tool.PLACE, "revision": 4},
+        (),
+    ),
+    "a photo that was read": (
+        replace(PLACING, photo_behind=UNREAD, tool=Tool.INCLUDE),
+        BehindRead(READ),
+        {"photo_behind": READ, "tool": Tool.PLACE},
+        (),
+    ),
+    "a photo that was read while somebody paints": (
+        replace(PLACING, photo_behind=UNREAD, tool=Tool.BRUSH),
+        BehindRead(READ),
+        {"photo_behind": READ},
+        (),
+    ),
+    "a photo that was read while the mask is shown otherwise": (
+        replace(PLACING, photo_behind=UNREAD, tool=Tool.INCLUDE, mask_view=MaskView.OVERLAY),
+        BehindRead(READ),
+        {"photo_behind": READ},
+        (),
+    ),
+    "a photo that nobody waits for": (PLACING, BehindRead(PhotoBehind("file:///sea.jpg", SIZE, "sea")), {}, ()),
+    "opened with a photo to come behind": (
+        replace(EMPTY, job=Job.REPLACE, behind=SKY),
+        Opened(),
+        {"photo_behind": UNREAD},
+        (UpdatePromptHint(), RequestEncoding(), ReadBehind(SKY.address)),
+    ),
+    "it is dragged": (PLACING, BehindMoved(SIZE, 150.0, -75.0), *placed(across=-0.5, down=0.375)),
+    "it is dragged further than it reaches": (PLACING, BehindMoved(SIZE, 999.0, 0.0), *placed(across=-1.0)),
+    "it is scaled": (PLACING, BehindScaled(SIZE, 2.0, 300.0, 200.0), *placed(scale=4.0)),
+    "it is flipped": (PLACING, BehindFlipped(), *placed(flipped=True)),
+    "it lies as at first": (PLACING, BehindFitted(), *placed(scale=1.0)),
+    "it lies as at first already": (replace(PLACING, behind=SKY), BehindFitted(), {}, ()),
+    "it is moved while the mask is shown otherwise": (
+        replace(PLACING, mask_view=MaskView.OVERLAY),
+        BehindFlipped(),
+        {"mask_view": MaskView.BEHIND, **placed(flipped=True)[0]},
+        placed(flipped=True)[1],
+    ),
+    **placing_in_vain("it is not read", replace(PLACING, photo_behind=UNREAD)),
+    **placing_in_vain("a blur comes behind", REPLACING),
+    **placing_in_vain("working", replace(PLACING, phase=Phase.WORKING)),
+    **placing_in_vain("stopping", replace(PLACING, phase=Phase.WORKING, stopping=True)),
+    **placing_in_vain("results are shown", replace(PLACING, phase=Phase.SHOWING_RESULTS)),
+    "the tool that moves it": (
+        replace(PLACING, tool=Tool.INCLUDE, mask_view=MaskView.OVERLAY),
+        ToolChosen(Tool.PLACE),
+        {"tool": Tool.PLACE, "mask_view": MaskView.BEHIND, "revision": 4},
+        (),
+    ),
+    "the tool that moves it, and there is none": (REPLACING, ToolChosen(Tool.PLACE), {}, ()),
+    "escape puts the tool away": (PLACING, EscapePressed(), {"tool": Tool.INCLUDE, "revision": 4}, ()),
+    "of the ways to show the mask what comes behind is the last": (
+        replace(REPLACING, mask_view=MaskView.WHITE),
+        NextMaskView(),
+        {"mask_view": MaskView.BEHIND},
+        (),
+    ),
+    "and then the first": (
+        replace(REPLACING, mask_view=MaskView.BEHIND),
+        NextMaskView(),
+        {"mask_view": MaskView.OVERLAY},
+        (),
+    ),
+    "another job has none": (
+        PLACING,
+        JobChanged(Job.REMOVE, OPTIONS),
+        {
+            "job": Job.REMOVE,
+            "behind": None,
+            "mask_view": MaskView.OVERLAY,
+            "tool": Tool.INCLUDE,
+            "revision": 4,
+            **asked(FIRST),
+        },
+        (*asks(FIRST), UpdatePromptHint()),
+    ),
+}
 NEW_PHOTO = (UpdatePromptHint(), RequestEncoding())
 FORGOTTEN = {
     "annotation": NOTHING,
@@ -1380,6 +1560,7 @@ TABLES = (
     HOVERED,
     CHOSEN,
     SETTINGS,
+    BEHIND,
     PHOTO,
     WORKED,
     CAME,
@@ -1404,6 +1585,7 @@ EVERYWHERE = {
     Failed(FAULT): ({"status": FAULT}, ()),
     ComposingFailed(7, FAULT): ({}, ()),
     ResultComposed(7, 0, "picture"): ({}, ()),
+    BehindRead(PhotoBehind("file:///nobody-asks.jpg")): ({}, ()),
     Inserted(): ({"phase": Phase.CLOSED}, (Close(),)),
 }
 MARKS = (

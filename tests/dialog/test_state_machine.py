@@ -13,11 +13,13 @@ from inference_server.shared.errors import ErrorCode, UserError, cancelled_error
 from inference_server.shared.messages import Job, MaskOptions, Stroke
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "gimp_plugin"))
+from inpaint_anything.covering import Covering
 from inpaint_anything.dialog import events
 from inpaint_anything.dialog.annotation import Annotation, ClickHistory
 from inpaint_anything.dialog.events import MaskQuery
 from inpaint_anything.dialog.state import DialogState, Phase
 from inpaint_anything.dialog.update import update
+from inpaint_anything.photo_view.behind import AnotherPhoto, Blurred
 from inpaint_anything.photo_view.tool import Tint, Tool
 
 from .. import property
@@ -46,6 +48,16 @@ MARKED = st.sampled_from(
         events.HoverLeft(),
         events.NextMaskView(),
         events.TintChosen(Tint((0.0, 1.0, 0.0), 0.5)),
+    ]
+)
+BEHIND = st.sampled_from([None, Blurred(0.5), *(AnotherPhoto(f"file:///{k}.jpg", Covering()) for k in range(2))])
+PLACED = st.sampled_from(
+    [
+        events.BehindMoved((900, 600), 30.0, 10.0),
+        events.BehindScaled((900, 600), 1.2, 30.0, 10.0),
+        events.BehindFlipped(),
+        events.BehindFitted(),
+        events.ToolChosen(Tool.PLACE),
     ]
 )
 CHOSEN = st.sampled_from([events.NextChoice(), events.ChoiceMade(0), events.ChoiceMade(2)])
@@ -366,6 +378,34 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(name=st.sampled_from(["grow", "prompt", "seed"]), options=OPTIONS)
     def change_setting(self, name, options):
         self.happens(events.SettingChanged(name, options))
+
+    @while_open
+    @rule(behind=BEHIND, name=st.sampled_from(["background", "photo", "blur"]))
+    def something_else_comes_behind(self, behind, name):
+        self.happens(events.SettingChanged(name, self.state.options, behind if self.state.job is Job.REPLACE else None))
+
+    @while_open
+    @rule(event=PLACED)
+    def what_comes_behind_is_moved(self, event):
+        commands = self.happens(event)
+        assert not commands or self.state.can_place
+        for command in commands:
+            behind = replace(self.state.behind, covering=command.covering)
+            self.happens(events.SettingChanged("photo-across", self.state.options, behind))
+
+    @while_open
+    @rule(read=st.booleans())
+    def a_photo_is_read_to_come_behind(self, read):
+        if self.state.photo_behind:
+            found = replace(self.state.photo_behind, size=(600, 400), picture="picture" if read else None)
+            self.happens(events.BehindRead(found))
+
+    @invariant()
+    def only_a_photo_that_is_seen_is_moved(self):
+        state = self.state
+        assert state.tool is not Tool.PLACE or not state.can_mark or state.can_place
+        assert state.mask_view in state.mask_views
+        assert state.behind is None or state.job is Job.REPLACE
 
     @while_open
     @rule(x=PLACES, ready=st.booleans(), how=FEW)

@@ -200,10 +200,11 @@ def names_after_edits(photo, before, edits, renamed=None, former=None):
     return [names, [each.get_name() for each in image.get_layers()]]
 
 
-def picture_behind(photo, picture, opaque):
+def picture_behind(photo, picture, opaque, placed, seen):
     """A picture of two layers, saved as `picture` and read to come behind the photo, compared with what it shows.
 
-    opaque: whether its lower layer covers all of it.
+    opaque: whether its lower layer covers all of it.  placed: settings that say where it lies; seen: x, y, width and
+    height of the part that is seen then.
     """
     image, layer = open_photo(photo)
     two, lower = open_photo(photo)
@@ -214,17 +215,44 @@ def picture_behind(photo, picture, opaque):
     upper.fill(Gimp.FillType.WHITE)
     there = job_settings.Gio.File.new_for_path(picture)
     Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, two, there, None)
-    settings = JobSettings(job=Job.REPLACE, background=job_settings.BackgroundKind.PHOTO, photo=there)
+    settings = JobSettings(job=Job.REPLACE, background=job_settings.BackgroundKind.PHOTO, photo=there, **placed)
     images, frames = len(Gimp.get_images()), []
     before = photo_layer.PhotoLayer.of(image, [layer], Source.LAYER)
     read = background.read_background(before, settings, frames)
     left = len(Gimp.get_images()) - images
+    if settings.photo_flip:
+        two.flip(Gimp.OrientationType.HORIZONTAL)
     expected = pixels(composite(two), Babl.get_name(before.colour_format(alpha=not opaque)))
+    x, y, width, height = seen
+    channels, row = read.picture.channels, read.picture.channels * two.get_width()
+    starts = [(y + k) * row + x * channels for k in range(height)]
+    expected = b"".join(bytes(expected[start : start + width * channels]) for start in starts)
     return {
         "channels": read.picture.channels,
         "size": [read.picture.width, read.picture.height],
         "differing": differing(bytes(frames[read.picture.frame]), expected, 1),
         "images left": left,
+    }
+
+
+def upright_behind(photo, picture):
+    """The size of a picture as it comes behind a photo, colours on its left and right, and its size as the dialog shows
+    it, at the same height."""
+    from inpaint_anything.dialog import backgrounds
+
+    image, layer = open_photo(photo)
+    there = job_settings.Gio.File.new_for_path(picture)
+    settings = JobSettings(job=Job.REPLACE, background=job_settings.BackgroundKind.PHOTO, photo=there)
+    frames = []
+    before = photo_layer.PhotoLayer.of(image, [layer], Source.LAYER)
+    raster = background.read_background(before, settings, frames).picture
+    read, row = bytes(frames[raster.frame]), raster.width * raster.channels
+    width, height = backgrounds.photo_behind(there.get_uri()).size
+    return {
+        "size": [raster.width, raster.height],
+        "left": list(read[10 * row + 15 :][:3]),
+        "right": list(read[10 * row + 150 :][:3]),
+        "shown": [round(width * raster.height / height), raster.height],
     }
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 
+import cv2
 import numpy as np
 import pytest
 
@@ -237,6 +238,39 @@ def test_what_was_done_is_edited_again_in_its_place(window, photo, near, clicked
     gimp.press("ctrl+z")
     wait_for(lambda: gimp.layers() == 1, 10, "the first undo is lost")
     assert "undo" not in gimp.said(), "GIMP has complaints about the undo steps"
+
+
+def test_a_photo_that_comes_behind_is_placed_by_mouse_and_lies_so_again_when_it_is_edited(window, photo, tmp_path):
+    file = tmp_path / "behind.png"
+    behind = np.zeros((400, 600, 3), np.uint8)
+    behind[:, :300] = 0, 0, 255  # red, as OpenCV has it, beside green
+    behind[:, 300:] = 0, 255, 0
+    cv2.imwrite(str(file), behind)
+    gimp = window("click", last={"replace": {"background": "photo", "photo": file.as_uri(), "include_shadow": False}})
+    dialog = gimp.open("replace")
+    dialog.wait_settled(changes=0)
+    dialog.at(photo, 0, 0)  # which finds out where the photo is while most of it is seen
+
+    def shown() -> float:
+        """The share of the sky that is red."""
+        (left, row), (right, _row) = (map(int, dialog.at(photo, x, 80)) for x in (20, 620))
+        return (dialog.picture()[row, left:right, 0] > 200).mean()
+
+    wait_for(lambda: dialog.press("v") or abs(shown() - 0.5) < 0.03, 20, "the photo does not come behind")
+    dialog.keep("placing")
+    dialog.drag(photo, 400, 40, 600, 40)  # in vain: it just covers
+    assert abs(shown() - 0.5) < 0.03
+    dialog.press("h")
+    gimp.do("mousemove", *dialog.at(photo, 320, 40), *["click", "4"] * 4)  # twice as large, and now red on the right
+    dialog.drag(photo, 400, 40, 560, 40)
+    assert abs(shown() - 0.23) < 0.06
+    dialog.apply()
+    gimp.press("Page_Up")  # the photo's layer is selected; above it is the group
+    dialog = gimp.open("edit")
+    dialog.wait_settled(changes=0)
+    dialog.at(photo, 0, 0)
+    wait_for(lambda: dialog.press("v") or abs(shown() - 0.23) < 0.06, 20, "it does not lie as before")
+    dialog.leave()
 
 
 def test_escape_stops_the_work_and_not_the_dialog(window, log):

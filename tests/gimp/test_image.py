@@ -5,8 +5,11 @@ import os
 import shutil
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
+from ..picture_files import exif
 from .conftest import IN_GIMP, SCENARIOS
 
 pytestmark = IN_GIMP
@@ -74,7 +77,8 @@ def test_documents_that_older_versions_made_open_again(gimp):
 def test_the_settings_last_used_are_found_again(gimp, own_profile):
     kept = {"replace": json.loads(REPLACED)["settings"], "remove": {"grow": 12}, "fill": "nonsense"}
     seen = gimp("last_settings_of_before", file=MODULES, environment=own_profile, content=json.dumps(kept))
-    assert seen["read"]["replace"]["settings"] == kept["replace"] | {"source": "visible"}
+    placed = {"photo_flip": False, "photo_size": 100.0, "photo_across": 0.0, "photo_down": 0.0}
+    assert seen["read"]["replace"]["settings"] == kept["replace"] | placed | {"source": "visible"}
     remove = {"method": "best", "seed": 0, "grow": 12, "feather": -1, "include_shadow": False, "source": "visible"}
     assert seen["read"]["remove"]["settings"] == remove
     assert seen["read"]["fill"]["settings"]["quality"] == "balanced"
@@ -202,8 +206,28 @@ def test_a_layer_that_has_a_layer_mask_keeps_it(gimp):
 
 @pytest.mark.parametrize("opaque", [True, False])
 def test_a_picture_of_several_layers_comes_behind_as_it_looks(gimp, tmp_path, opaque):
-    seen = gimp("picture_behind", file=MODULES, picture=str(tmp_path / "two.xcf"), opaque=opaque)
+    all_of_it = {"placed": {}, "seen": [0, 0, 640, 427]}
+    seen = gimp("picture_behind", file=MODULES, picture=str(tmp_path / "two.xcf"), opaque=opaque, **all_of_it)
     assert seen == {"channels": 3 if opaque else 4, "size": [640, 427], "differing": 0, "images left": 0}
+
+
+def test_a_picture_that_was_taken_upright_comes_behind_upright(gimp, tmp_path):
+    """As telephones store it: turned by a quarter, with a note of that in its EXIF."""
+    turned = np.zeros((60, 40, 3), np.uint8)
+    turned[:30] = 255  # which is the right half, once it is turned clockwise
+    file = tmp_path / "upright.jpg"
+    encoded = cv2.imencode(".jpg", turned, [cv2.IMWRITE_JPEG_QUALITY, 100])[1].tobytes()
+    note = b"Exif\0\0" + exif(6, thumbnail=False)
+    file.write_bytes(encoded[:2] + b"\xff\xe1" + (len(note) + 2).to_bytes(2, "big") + note + encoded[2:])
+    seen = gimp("upright_behind", file=MODULES, picture=str(file))
+    assert seen == {"size": [60, 40], "left": [0, 0, 0], "right": [255, 255, 255], "shown": [60, 40]}
+
+
+def test_of_a_picture_that_is_placed_only_the_part_that_is_seen_is_read(gimp, tmp_path):
+    placed = {"photo_size": 200.0, "photo_across": -50.0, "photo_down": 100.0, "photo_flip": True}
+    where = {"placed": placed, "seen": [80, 214, 320, 213]}
+    seen = gimp("picture_behind", file=MODULES, picture=str(tmp_path / "two.xcf"), opaque=True, **where)
+    assert seen == {"channels": 3, "size": [320, 213], "differing": 0, "images left": 0}
 
 
 def test_of_several_visible_layers_the_selected_one_gets_the_layer_mask(gimp):

@@ -45,6 +45,7 @@ def test_the_procedures_are_there_and_documented(gimp):
     }
     assert painting | {"grow"} <= seen["fill"]["arguments"].keys()
     behind = {"background", "photo", "colour", "second-colour", "blur", "soft-edge"}
+    behind |= {"photo-flip", "photo-size", "photo-across", "photo-down"}
     assert painting | behind <= seen["replace"]["arguments"].keys()
 
 

@@ -319,6 +319,31 @@ def test_a_click_that_is_dragged_goes_back_when_a_second_finger_begins_to_pinch(
     assert (window.screen() == before).all() and not window.heard("mark-moved", "mark-chosen", "mark-removed")
 
 
+def test_what_comes_behind_is_dragged_scaled_and_put_back(view):
+    window = view()
+    window.do("tool", "place", 30)
+    assert window.do("cursor") == ["grab"]
+    zoom, origin = (window.state()[name] for name in ("zoom", "origin"))
+    window.forget()
+    window.drag((300, 200), (340, 220), (400, 190))
+    moved = np.array(window.heard("behind-moved"))
+    assert close(moved.sum(0), (100 / zoom, -10 / zoom)) and len(moved) > 1
+    window.mouse("mousemove", 500, 300, "click", 4, "click", 5, "keydown", "ctrl", "click", 4, "keyup", "ctrl")
+    larger, smaller = window.heard("behind-scaled")
+    assert larger[0] > 1 and close([larger[0] * smaller[0]], [1])
+    assert close(larger[1:], ((500 - origin[0]) / zoom, (300 - origin[1]) / zoom), 1)
+    assert window.state()["zoom"] > zoom, "Ctrl and the wheel do not zoom"
+    assert not window.heard("behind-fitted")
+    window.mouse("click", "--repeat", 2, "--delay", 40, 1)
+    assert len(window.heard("behind-fitted")) == 1
+    assert not window.heard("pointed", "boxed", "stroked")
+    window.do("lock", True)
+    window.forget()
+    window.drag((300, 200), (400, 190))
+    window.mouse("click", 4)
+    assert not window.heard("behind-moved", "behind-scaled")
+
+
 def test_nothing_is_marked_while_the_photo_is_locked(view):
     window = view()
     window.do("lock", True)

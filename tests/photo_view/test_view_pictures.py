@@ -373,3 +373,70 @@ def test_the_photo_is_seen_alone_as_long_as_a_key_is_down(view):
     assert not changed(before, window.screen())[within].any()
     window.mouse("keyup", "backslash")
     assert not changed(masked, window.screen())[within].any()
+
+
+# -- what comes behind
+
+
+def test_colours_come_behind_the_object_from_top_to_bottom(view):
+    window = view()
+    before, state = window.screen(), window.state()
+    window.do("behind", "colours", [1, 1, 0], [1, 0, 0])
+    window.do("discs", [[300, 300, 120]], [ERASED], "behind", True)
+    screen = window.screen()
+    assert (on_photo(screen, state, 400, 300) == on_photo(before, state, 400, 300)).all(), "the object is not kept"
+    for y in (250, 500, 900):
+        assert np.abs(on_photo(screen, state, 1000, y) - (255, 255 * (1 - y / 1000), 0)).max() <= 2
+    assert on_photo(screen, state, 300, 300)[2] < 5, "what is erased is kept"
+    assert changed(before, screen)[30:60, 30:90].any(), "nothing says that it is a preview"
+    window.do("behind", "colours", [0, 0, 1], [0, 0, 1])
+    assert tuple(on_photo(window.screen(), state, 500, 900)) == BLUE
+
+
+def test_until_something_is_meant_what_comes_behind_shines_through(view):
+    window = view()
+    before, state = window.screen(), window.state()
+    window.do("behind", "colours", [1, 1, 0], [1, 1, 0])
+    window.do("discs", [], [], "behind", True)
+    expected = 0.6 * np.array((255, 255, 0)) + 0.4 * on_photo(before, state, 1000, 600)
+    assert np.abs(on_photo(window.screen(), state, 1000, 600) - expected).max() <= 2
+
+
+def test_a_blur_keeps_the_object_and_the_ground_it_stands_on_and_none_of_the_object_bleeds(view):
+    window = view()
+    before, state = window.screen(), window.state()
+    window.do("behind", "blur", 1.0)
+    window.do("discs", [[400, 600, 250]], [], "behind", True)
+    screen = window.screen()
+    # Beside where the blue begins: in the object's rows far above its foot, at its foot, and in the object.
+    blurred, ground, kept = (735, 120), (735, 880), (500, 600)
+    assert on_photo(before, state, *blurred)[2] < 5 and on_photo(screen, state, *blurred)[2] > 50
+    for at in (ground, kept):
+        assert (on_photo(screen, state, *at) == on_photo(before, state, *at)).all(), at
+    window.do("behind", "blur", 0.0)
+    assert (window.screen() == before)[100:].all(), "no blur changes the photo"
+
+
+def test_what_was_behind_the_object_is_filled_with_what_is_around_it(view):
+    window = view()
+    state = window.state()
+    window.do("behind", "blur", 1.0)
+    window.do("discs", [[1100, 300, 150]], [{"path": [1100, 300, 60], "adds": False, "filled": False}], "behind", True)
+    assert np.abs(on_photo(window.screen(), state, 1100, 300) - BLUE).max() < 12
+
+
+def test_a_photo_comes_behind_where_it_is_placed(view):
+    window = view()
+    state = window.state()
+    red, yellow = RED, (255, 255, 0)
+    for covering, left, right in (
+        ([], red, yellow),
+        ([1, 0, 0, True], yellow, red),
+        ([2.5, -1, 0], red, red),
+        ([2.5, 1, 0], yellow, yellow),
+    ):
+        window.do("behind", "photo", *covering)
+        window.do("discs", [[750, 600, 50]], [], "behind", True)
+        screen = window.screen()
+        seen = tuple(on_photo(screen, state, 500, 500)), tuple(on_photo(screen, state, 1000, 500))
+        assert seen == (left, right), covering

@@ -22,6 +22,8 @@ import gi  # noqa: E402
 gi.require_version("Gdk", "3.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, GLib, Gtk  # noqa: E402
+from inpaint_anything.covering import Covering  # noqa: E402
+from inpaint_anything.photo_view.behind import AnotherPhoto, Blurred, Colours  # noqa: E402
 from inpaint_anything.photo_view.painter import ScenePainter  # noqa: E402
 from inpaint_anything.photo_view.scene import MaskShape, PlacedClick, Placement, Scene  # noqa: E402
 from inpaint_anything.photo_view.tool import MaskView, Tint, Tool  # noqa: E402
@@ -30,7 +32,10 @@ from inpaint_anything.photo_view.view import View  # noqa: E402
 from inference_server.shared.geometry import Size, Window, proxy_size, whole  # noqa: E402
 from inference_server.shared.messages import Stroke  # noqa: E402
 
-HEARD = ("pointed", "boxed", "hovered", "left", "mark-moved", "mark-removed", "mark-chosen", "brush-resized")
+HEARD = (
+    *("pointed", "boxed", "hovered", "left", "mark-moved", "mark-removed", "mark-chosen", "brush-resized"),
+    *("behind-moved", "behind-scaled", "behind-fitted"),
+)
 FRAMES = 9  # that are timed; the least time is the one that nothing disturbed
 
 
@@ -187,6 +192,22 @@ class Program:
         """`do_mask` with discs, each x, y, radius."""
         self.do_mask([self.disc(*disc, 200, 0) for disc in discs], strokes, view, keeps)
 
+    def do_behind(self, kind: str, *values: object) -> None:
+        """What comes behind: two colours, a blur's strength, or a photo, red on its left and yellow on its right, by
+        the values of its covering."""
+        if kind == "colours":
+            self.view.show_behind(Colours(*map(tuple, values)))
+        elif kind == "blur":
+            self.view.show_behind(Blurred(*values))
+        else:
+            picture = cairo.ImageSurface(cairo.FORMAT_RGB24, 300, 200)
+            cr = cairo.Context(picture)
+            for left, colour in ((0, (1, 0, 0)), (150, (1, 1, 0))):
+                cr.set_source_rgb(*colour)
+                cr.rectangle(left, 0, 150, 200)
+                cr.fill()
+            self.view.show_behind(AnotherPhoto("file:///photo", Covering(*values)), picture)
+
     def do_tint(self, colour: list[float], opacity: float) -> None:
         """The colour of masks from now on."""
         self.tint = Tint(tuple(colour), opacity)
@@ -282,7 +303,7 @@ class Program:
     def do_cursor(self) -> list[str]:
         """Which of the pointers that it may be it is."""
         display, now = self.view.get_display(), self.view.get_window().get_cursor()
-        names = ("crosshair", "ew-resize", "grabbing", "default")
+        names = ("crosshair", "ew-resize", "grab", "grabbing", "default")
         return [name for name in names if now == Gdk.Cursor.new_from_name(display, name)]
 
     def do_draw_times(self) -> dict[str, float]:

@@ -25,6 +25,7 @@ from ..image.layers import JobResult
 from ..image.photo_layer import PhotoLayer
 from ..image.target import ObjectTarget
 from ..job_settings import BackgroundKind, JobSettings, Source
+from ..photo_view.behind import Behind
 from ..photo_view.picture import Detail
 from ..photo_view.scene import MaskShape
 from ..photo_view.tool import FIRST_TINT, Tint, first_radius
@@ -39,6 +40,7 @@ from ..settings.offers import used
 from ..widgets import confirmed
 from . import events
 from .annotation import Annotation, ClickHistory
+from .backgrounds import behind_of, photo_behind
 from .panels import Panel
 from .pictures import (
     ComposedResult,
@@ -68,6 +70,7 @@ KEYS: dict[str, events.Event] = {  # over the photo
     "n": events.NextObject(),
     "f": events.SnapPressed(),
     "m": events.NextMaskView(),
+    "h": events.BehindFlipped(),
 }
 NEEDS_PHOTO = events.RequestProposals | events.StartRun | events.Insert
 PROPOSALS, HOVER = "proposals", "hover"  # slots of the worker: the newest question for each counts
@@ -140,6 +143,7 @@ class Dialog:
         self.state = DialogState(
             job=job,
             options=job_settings.read(job, self._configs[job]).mask_options,
+            behind=self._behind(job),
             has_ready_mask=self._ready is not None,
             annotation=_annotation(target),
             given=_annotation(target),
@@ -210,6 +214,9 @@ class Dialog:
         view.connect("mark-removed", lambda _view, *mark: self.dispatch(events.MarkRemoved(*mark)))
         view.connect("mark-chosen", lambda _view, k, _entry: self.dispatch(events.ObjectChosen(k)))
         view.connect("brush-resized", lambda _view, radius: self.dispatch(events.BrushResized(radius)))
+        view.connect("behind-moved", lambda view, *by: self.dispatch(events.BehindMoved(view.viewport.photo, *by)))
+        view.connect("behind-scaled", lambda view, *by: self.dispatch(events.BehindScaled(view.viewport.photo, *by)))
+        view.connect("behind-fitted", lambda _view: self.dispatch(events.BehindFitted()))
         view.connect("hovered", lambda _view, x, y: self.dispatch(events.HoverMoved(x, y)))
         view.connect("left", lambda _view: self.dispatch(events.HoverLeft()))
         view.connect("key-press-event", self._key_in_view)
@@ -277,7 +284,7 @@ class Dialog:
 
     def _job_toggled(self, button: Gtk.RadioButton, job: Job) -> None:
         if button.get_active():
-            self.dispatch(events.JobChanged(job, self._settings(job).mask_options))
+            self.dispatch(events.JobChanged(job, self._settings(job).mask_options, self._behind(job)))
             self._show_what_works()
 
     def _setting_changed(self, name: str) -> None:
@@ -288,7 +295,8 @@ class Dialog:
             self._source = source
             for config in self._configs.values():
                 config.set_property("source", source.value)
-        self.dispatch(events.SettingChanged(name, self._settings(self.state.job).mask_options))
+        job = self.state.job
+        self.dispatch(events.SettingChanged(name, self._settings(job).mask_options, self._behind(job)))
         if name in ("background", "quality", "model"):
             self._show_what_works()
 
@@ -322,6 +330,9 @@ class Dialog:
 
     def _settings(self, job: Job) -> JobSettings:
         return job_settings.read(job, self._configs[job])
+
+    def _behind(self, job: Job) -> Behind | None:
+        return behind_of(self._photo, self._settings(job))
 
     # -- from events to commands ----------------------------------------------------------------------------------
 
@@ -425,6 +436,23 @@ class Dialog:
         request = preview_request(self._photo, self._target_of(query), self._settings(query.job))
         self._worker.ask(request, arrived, failed, progress=self._progressed, partial=arrived, slot=PROPOSALS)
 
+    def _read_behind(self, command: events.ReadBehind) -> None:
+        address = command.address
+
+        def failed(_error: UserError) -> None:
+            """Nothing is shown then: that it cannot be read is said when it is used."""
+
+        self._tasks.run(
+            lambda: photo_behind(address),
+            lambda photo: self.dispatch(events.BehindRead(photo)),
+            failed,
+        )
+
+    def _keep_covering(self, command: events.KeepCovering) -> None:
+        config = self._configs[Job.REPLACE]
+        with config.freeze_notify():  # both at once
+            job_settings.write_covering(command.covering, config)
+
     def _request_hover(self, command: events.RequestHover) -> None:
         query = command.query
 
@@ -522,6 +550,8 @@ class Dialog:
         events.CancelProposals: lambda self, _command: self._worker.cancel(PROPOSALS),
         events.RequestHover: _request_hover,
         events.CancelHover: lambda self, _command: self._worker.cancel(HOVER),
+        events.ReadBehind: _read_behind,
+        events.KeepCovering: _keep_covering,
         events.UpdatePromptHint: lambda self, _command: self._update_prompt_hint(),
         events.StartRun: _start_run,
         events.CancelRun: _cancel_run,

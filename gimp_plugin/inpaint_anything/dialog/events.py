@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from inference_server.shared.errors import UserError
-from inference_server.shared.geometry import Box, Window
+from inference_server.shared.geometry import Box, Size, Window
 from inference_server.shared.messages import Job, MaskOptions, ObjectPrompt, Stroke
 
+from ..covering import Covering
+from ..photo_view.behind import Behind
 from ..photo_view.tool import Tint, Tool
 from .annotation import Annotation, trimmed
 
@@ -45,6 +47,16 @@ class Preview:
 
     picture: "cairo.ImageSurface"
     window: Window
+
+
+@dataclass(frozen=True)
+class PhotoBehind:
+    """The photo that comes behind.  address: its URI; size: of `picture`, all of it; None until that is read, and for
+    one that cannot be read."""
+
+    address: str
+    size: Size = (1, 1)
+    picture: "cairo.ImageSurface | None" = None
 
 
 # -- events: what the person does -------------------------------------------------------------------------------------
@@ -208,18 +220,49 @@ class NextChoice:
 
 @dataclass(frozen=True)
 class JobChanged:
-    """Another job is to be done; options: what its settings say of the mask."""
+    """Another job is to be done; options, behind: what its settings say of the mask and of what comes behind."""
 
     job: Job
     options: MaskOptions
+    behind: Behind | None = None
 
 
 @dataclass(frozen=True)
 class SettingChanged:
-    """A setting of the job has changed; options: what the settings say of the mask now."""
+    """A setting of the job has changed; options, behind: as in `JobChanged`, now."""
 
     name: str
     options: MaskOptions
+    behind: Behind | None = None
+
+
+@dataclass(frozen=True)
+class BehindMoved:
+    """What comes behind was dragged so far, in pixels of the photo, which has this size."""
+
+    photo: Size
+    dx: float
+    dy: float
+
+
+@dataclass(frozen=True)
+class BehindScaled:
+    """What comes behind is to be larger by a factor, about a point of the photo, which has this size."""
+
+    photo: Size
+    factor: float
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
+class BehindFlipped:
+    """Left and right of what comes behind are to be exchanged."""
+
+
+@dataclass(frozen=True)
+class BehindFitted:
+    """What comes behind is to lie as at first."""
 
 
 @dataclass(frozen=True)
@@ -318,6 +361,13 @@ class HoverArrived:
 
     query: MaskQuery
     proposal: "MaskShape | None"
+
+
+@dataclass(frozen=True)
+class BehindRead:
+    """The photo that comes behind is read."""
+
+    photo: PhotoBehind
 
 
 @dataclass(frozen=True)
@@ -423,6 +473,20 @@ class CancelHover:
 
 
 @dataclass(frozen=True)
+class ReadBehind:
+    """Read a photo that comes behind, to be shown: BehindRead follows."""
+
+    address: str
+
+
+@dataclass(frozen=True)
+class KeepCovering:
+    """Have the settings say that what comes behind lies so: SettingChanged follows."""
+
+    covering: Covering
+
+
+@dataclass(frozen=True)
 class UpdatePromptHint:
     """Show what a model would be given for the settings."""
 
@@ -515,6 +579,10 @@ Event = (
     | NextChoice
     | JobChanged
     | SettingChanged
+    | BehindMoved
+    | BehindScaled
+    | BehindFlipped
+    | BehindFitted
     | ModelsChanged
     | HoverMoved
     | HoverLeft
@@ -531,6 +599,7 @@ Event = (
     | ProposalsArrived
     | ProposalsFailed
     | HoverArrived
+    | BehindRead
     | ProgressArrived
     | Failed
     | RunProgressed
@@ -547,6 +616,8 @@ Command = (
     | CancelProposals
     | RequestHover
     | CancelHover
+    | ReadBehind
+    | KeepCovering
     | UpdatePromptHint
     | StartRun
     | CancelRun

@@ -13,7 +13,8 @@ from gi.repository import Gimp, GimpUi, GObject, Gtk  # noqa: E402  gi wants the
 from inference_server.shared.geometry import Size, default_feather, default_grow  # noqa: E402
 from inference_server.shared.messages import Job  # noqa: E402
 
-from .. import arguments  # noqa: E402
+from .. import arguments, job_settings  # noqa: E402
+from ..covering import Covering  # noqa: E402
 from ..i18n import _  # noqa: E402
 from ..widgets import label as wrapped  # noqa: E402
 
@@ -90,9 +91,11 @@ class Panel(Gtk.Box):
     def _add(self, setting: GObject.ParamSpec) -> None:
         name, label = setting.name, setting.nick
         if setting.value_type == GObject.TYPE_BOOLEAN:
-            row = Gtk.CheckButton.new_with_mnemonic(label)
+            row: Gtk.Widget = Gtk.CheckButton.new_with_mnemonic(label)
             self._config.bind_property(name, row, "active", BIND)
             row.set_properties(visible=True, tooltip_text=setting.blurb)
+            if name == "photo-flip":
+                row = self._placement_row(row)
             self._grid(name).attach(row, 0, len(self._rows), 2, 1)
             self._rows[name] = (row,)
             return
@@ -113,7 +116,9 @@ class Panel(Gtk.Box):
             if self._config.get_property(name) is None:
                 self._config.set_property(name, "")  # GIMP's default; an entry does not take it
             return self._model_list() if name == "model" else self._entry(name)
-        if kind == GObject.TYPE_INT:
+        if name == "blur":
+            return self._slider(setting)
+        if kind in (GObject.TYPE_INT, GObject.TYPE_DOUBLE):
             return self._number(setting)
         if kind.name == "GFile":
             return self._file_button(name)
@@ -146,9 +151,27 @@ class Panel(Gtk.Box):
         if setting.minimum == arguments.AUTOMATIC:
             self._automatic[setting.name] = AutomaticNumber(self._config, setting)
             return self._automatic[setting.name]
-        adjustment, number = _number_field(setting.minimum, setting.maximum)
+        digits = 1 if setting.value_type == GObject.TYPE_DOUBLE else 0
+        adjustment, number = _number_field(setting.minimum, setting.maximum, digits)
         self._config.bind_property(setting.name, adjustment, "value", BIND)
         return number
+
+    def _slider(self, setting: Any) -> Gtk.Widget:
+        """setting: the spec of an int whose effect is seen at once."""
+        scale = Gtk.Scale.new_with_range(Gtk.Orientation.HORIZONTAL, setting.minimum, setting.maximum, 1)
+        scale.set_properties(value_pos=Gtk.PositionType.RIGHT, digits=0)
+        self._config.bind_property(setting.name, scale.get_adjustment(), "value", BIND)
+        return scale
+
+    def _placement_row(self, flip: Gtk.Widget) -> Gtk.Widget:
+        """The check button that flips the photo that comes behind, and one that puts it back."""
+        fit = Gtk.Button(label=_("Fit again"), visible=True)
+        fit.set_tooltip_text(_("Have it cover the photo with its middle, as at first (double click on the photo)"))
+        fit.connect("clicked", lambda _button: job_settings.write_covering(Covering(), self._config))
+        placing = Gtk.Box(spacing=6, visible=True)
+        placing.pack_start(flip, expand=True, fill=True, padding=0)
+        placing.pack_start(fit, expand=False, fill=False, padding=0)
+        return placing
 
     def _file_button(self, name: str) -> Gtk.Widget:
         config = self._config
@@ -228,6 +251,6 @@ class AutomaticNumber(Gtk.Box):
             self._config.set_property(self._name, amount)
 
 
-def _number_field(lowest: int, highest: int) -> tuple[Gtk.Adjustment, Gtk.SpinButton]:
+def _number_field(lowest: float, highest: float, digits: int = 0) -> tuple[Gtk.Adjustment, Gtk.SpinButton]:
     adjustment = Gtk.Adjustment(lower=lowest, upper=highest, step_increment=1, page_increment=10)
-    return adjustment, Gtk.SpinButton(adjustment=adjustment, numeric=True, width_chars=5)
+    return adjustment, Gtk.SpinButton(adjustment=adjustment, numeric=True, width_chars=5, digits=digits)

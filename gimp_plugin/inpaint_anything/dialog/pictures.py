@@ -39,11 +39,15 @@ def mask_shape(proposal: messages.MaskProposal, frames: list[bytes]) -> MaskShap
 
 def preview_picture(picture: Raster, frames: list[bytes]) -> cairo.ImageSurface:
     """The picture of a `messages.Preview`."""
-    rgb, count = extract(picture, frames), picture.width * picture.height
-    rows = bytearray(b"\xff") * (4 * count)
+    return rgb_surface(extract(picture, frames), (picture.width, picture.height))
+
+
+def rgb_surface(rgb: bytes, size: Size) -> cairo.ImageSurface:
+    """Rows of RGB as a picture to draw."""
+    rows = bytearray(b"\xff") * (4 * math.prod(size))
     for k in range(3):
         rows[k::4] = rgb[2 - k :: 3]
-    return _surface(rows, (picture.width, picture.height))
+    return _surface(rows, size)
 
 
 class ComposedResult:

@@ -19,11 +19,14 @@ from typing import TYPE_CHECKING
 from inference_server.shared.errors import ErrorCode, UserError
 from inference_server.shared.messages import Job, MaskOptions, ObjectPrompt
 
+from ..photo_view.behind import AnotherPhoto, Behind
 from ..photo_view.tool import FIRST_TINT, MaskView, Tint, Tool
 from .annotation import Annotation
-from .events import MaskQuery, Preview
+from .events import MaskQuery, PhotoBehind, Preview
 
 if TYPE_CHECKING:  # what is only passed on here; these modules need GIMP
+    import cairo
+
     from ..image.layers import JobResult
     from ..photo_view.scene import MaskShape
     from .pictures import ComposedResult
@@ -64,6 +67,7 @@ class Hint(Enum):
     WAIT = "wait"
     COMPARE = "compare"
     APPLIED = "applied"
+    PLACE = "place"
 
 
 class AfterRun(Enum):
@@ -108,7 +112,8 @@ class DialogState:
 
     annotation: what is marked; given: what the image came with; past, future: what it was, the latest last, and what
     was taken back.  tool, brush, mask_view, tint: what the pointer does, the brush's radius in pixels of the photo, how
-    the mask is shown, and in which colour.
+    the mask is shown, and in which colour.  behind: what is to come behind the object, None where that cannot be shown
+    without a server; photo_behind: the photo that was read last for it.
 
     proposals: the masks that are shown for the object at hand, the best first; asked: the query that was asked last;
     waiting: whether it is still being answered.  known: final proposals by the key of their query, the latest last;
@@ -140,6 +145,8 @@ class DialogState:
     brush: float = 20.0
     mask_view: MaskView = MaskView.OVERLAY
     tint: Tint = FIRST_TINT
+    behind: Behind | None = None
+    photo_behind: PhotoBehind | None = None
     phase: Phase = Phase.POINTING
     encoded: bool = False
     models_requested: bool = False
@@ -221,6 +228,28 @@ class DialogState:
     def can_snap(self) -> bool:
         """Whether there are strokes under which objects can be looked for."""
         return self.can_mark and any(stroke.adds for stroke in self.annotation.strokes)
+
+    @property
+    def can_place(self) -> bool:
+        """Whether a photo comes behind that is shown, and can be moved."""
+        shown = isinstance(self.behind, AnotherPhoto) and self.picture_behind is not None
+        return self.can_mark and shown
+
+    @property
+    def picture_behind(self) -> "cairo.ImageSurface | None":
+        """That of the photo that comes behind, once it is read."""
+        photo, behind = self.photo_behind, self.behind
+        return photo.picture if photo and isinstance(behind, AnotherPhoto) and photo.address == behind.address else None
+
+    @property
+    def shows_behind(self) -> bool:
+        """Whether what comes behind can be shown now."""
+        return self.behind is not None and (not isinstance(self.behind, AnotherPhoto) or bool(self.picture_behind))
+
+    @property
+    def mask_views(self) -> list[MaskView]:
+        """The ways there are to show the mask."""
+        return [view for view in MaskView if view is not MaskView.BEHIND or self.behind]
 
     @property
     def can_mark(self) -> bool:
@@ -331,6 +360,8 @@ class DialogState:
             return Hint.COMPARE
         if self.working:
             return Hint.WAIT
+        if self.tool is Tool.PLACE:
+            return Hint.PLACE
         if self.tool is Tool.LASSO:
             return Hint.LASSO
         if self.tool.draws:

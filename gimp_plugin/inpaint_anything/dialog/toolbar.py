@@ -9,6 +9,7 @@ gi.require_version("Gtk", "3.0")
 from gi.repository import Gtk  # noqa: E402  gi wants the version first
 
 from ..i18n import _  # noqa: E402
+from ..photo_view.behind import AnotherPhoto  # noqa: E402
 from ..photo_view.tool import RADII, MaskView, Tool, resized  # noqa: E402
 from ..widgets import icon_button, named  # noqa: E402
 from . import events  # noqa: E402
@@ -30,12 +31,14 @@ TOOLS = {
     Tool.BRUSH: _Look("gimp-tool-paintbrush", _("Paint what belongs to the mask; right button: erase (B)")),
     Tool.ERASER: _Look("gimp-tool-eraser", _("Erase what does not belong to the mask (E)")),
     Tool.LASSO: _Look("gimp-tool-free-select", _("Draw around what belongs to the mask (L)")),
+    Tool.PLACE: _Look("gimp-tool-move", _("Move the photo that comes behind; wheel: its size; H: flip it (V)")),
 }
 MASK_VIEWS = {
     MaskView.OVERLAY: _("The mask is shown as a colour over the photo (M: another way)"),
     MaskView.MASK: _("The mask is shown in black and white (M: another way)"),
     MaskView.CUTOUT: _("The object is shown alone (M: another way)"),
     MaskView.WHITE: _("The object is shown on white (M: another way)"),
+    MaskView.BEHIND: _("The object is shown before its new background, roughly (M: another way)"),
 }
 TOOL_KEYS = {
     "p": Tool.INCLUDE,
@@ -44,6 +47,7 @@ TOOL_KEYS = {
     "b": Tool.BRUSH,
     "e": Tool.ERASER,
     "l": Tool.LASSO,
+    "v": Tool.PLACE,
 }
 SCALE_HEIGHT = 90  # pixels
 STEPS = 42  # of the brush, from the finest to the widest
@@ -72,6 +76,9 @@ class Toolbar(Gtk.Box):
         self._tint = TintButton(lambda tint: dispatch(events.TintChosen(tint)))
         for widget in (self._undo, self._redo, self._clear, self._snap, self._view, self._tint):
             self.pack_start(widget, expand=False, fill=False, padding=0)
+        last = self._tools[Tool.PLACE]  # which comes and goes
+        last.set_no_show_all(True)
+        self.reorder_child(last, -1)
 
     def show_state(self, state: DialogState) -> None:
         """Show what can be done, and with which tool it is."""
@@ -79,6 +86,8 @@ class Toolbar(Gtk.Box):
         for tool, button in self._tools.items():
             button.set_active(tool is state.tool)
             button.set_sensitive(state.can_mark)
+        self._tools[Tool.PLACE].set_sensitive(state.can_place)
+        self._tools[Tool.PLACE].set_visible(isinstance(state.behind, AnotherPhoto))
         self._size.set_value(_step_of(state.brush))
         self._size.set_sensitive(state.can_mark and state.tool.has_size)
         self._undo.set_sensitive(state.can_mark and bool(state.past))

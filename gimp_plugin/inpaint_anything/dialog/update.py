@@ -9,12 +9,20 @@ from dataclasses import replace
 from typing import Any
 
 from inference_server.shared.errors import ErrorCode, UserError
+from inference_server.shared.geometry import Size
 from inference_server.shared.messages import PAINTING_JOBS
 
+from ..covering import Covering
+from ..photo_view.behind import AnotherPhoto, Behind
 from ..photo_view.tool import MaskView, Tool
 from .annotation import Annotation, Click
 from .events import (
     ApplyPressed,
+    BehindFitted,
+    BehindFlipped,
+    BehindMoved,
+    BehindRead,
+    BehindScaled,
     BoxDrawn,
     BrushResized,
     CancelHover,
@@ -41,6 +49,7 @@ from .events import (
     Insert,
     Inserted,
     JobChanged,
+    KeepCovering,
     MarkMoved,
     MarkRemoved,
     MaskQuery,
@@ -52,12 +61,14 @@ from .events import (
     ObjectChosen,
     ObjectRemoved,
     Opened,
+    PhotoBehind,
     PhotoChanged,
     PreviewArrived,
     PreviewPressed,
     ProgressArrived,
     ProposalsArrived,
     ProposalsFailed,
+    ReadBehind,
     Redo,
     RemoveCurrent,
     ReopenPhoto,
@@ -85,6 +96,11 @@ from .state import KNOWN, AfterRun, Attempt, DialogState, Hint, Phase, Progress
 
 MOST_STEPS = 500  # that can be taken back
 HINT_SETTINGS = ("prompt", "negative", "help-prompt", "model", "background")  # those that change what a model is given
+
+BEHIND_SETTINGS = (  # those that change what comes behind
+    *("background", "colour", "second-colour", "blur"),
+    *("photo", "photo-flip", "photo-size", "photo-across", "photo-down"),
+)
 
 Step = tuple[DialogState, tuple[Command, ...]]
 
@@ -223,9 +239,11 @@ def _same_at_hand(before: Annotation, after: Annotation) -> bool:
 
 
 def _tool_chosen(state: DialogState, event: ToolChosen) -> Step:
-    if not state.can_mark or event.tool is state.tool:
+    places = event.tool is Tool.PLACE
+    if not state.can_mark or event.tool is state.tool or (places and not state.can_place):
         return state, ()
     state, hovered = _hover_left(state, HoverLeft())
+    state = replace(state, mask_view=MaskView.BEHIND if places else state.mask_view)
     return replace(state, tool=event.tool, revision=state.revision + 1), hovered
 
 
@@ -234,7 +252,7 @@ def _brush_resized(state: DialogState, event: BrushResized) -> Step:
 
 
 def _next_mask_view(state: DialogState, event: NextMaskView) -> Step:
-    views = [*MaskView]
+    views = state.mask_views
     return replace(state, mask_view=views[(views.index(state.mask_view) + 1) % len(views)]), ()
 
 
@@ -242,13 +260,77 @@ def _tint_chosen(state: DialogState, event: TintChosen) -> Step:
     return replace(state, tint=event.tint), ()
 
 
+# -- what comes behind ------------------------------------------------------------------------------------------------
+
+
+def _with_behind(state: DialogState, behind: Behind | None, *, by_person: bool) -> Step:
+    """With something else to come behind.  by_person: whether the person has just changed it and wants to see it."""
+    same = behind == state.behind
+    state = replace(state, behind=behind)
+    if behind is None and state.mask_view is MaskView.BEHIND:
+        state = replace(state, mask_view=MaskView.OVERLAY)
+    if behind is not None and by_person and state.can_apply:
+        state = replace(_pointing(state), mask_view=MaskView.BEHIND)
+    if not isinstance(behind, AnotherPhoto):
+        return _without_placing(state), ()
+    if state.photo_behind is None or state.photo_behind.address != behind.address:
+        state = replace(_without_placing(state), photo_behind=PhotoBehind(behind.address))
+        return state, (ReadBehind(behind.address),)
+    return (state if same else _placing(state)), ()
+
+
+def _behind_read(state: DialogState, event: BehindRead) -> Step:
+    if state.photo_behind is None or event.photo.address != state.photo_behind.address:
+        return state, ()
+    return _placing(replace(state, photo_behind=event.photo)), ()
+
+
+def _placing(state: DialogState) -> DialogState:
+    """With the tool that moves what comes behind, where that is seen and nothing else is under way."""
+    seen = state.mask_view is MaskView.BEHIND and state.can_place
+    return replace(state, tool=Tool.PLACE) if seen and state.tool is Tool.INCLUDE else state
+
+
+def _without_placing(state: DialogState) -> DialogState:
+    return replace(state, tool=Tool.INCLUDE) if state.tool is Tool.PLACE else state
+
+
+def _behind_moved(state: DialogState, event: BehindMoved) -> Step:
+    return _placed(state, lambda before, size: before.moved(event.photo, size, event.dx, event.dy))
+
+
+def _behind_scaled(state: DialogState, event: BehindScaled) -> Step:
+    about = event.x, event.y
+    return _placed(state, lambda before, size: before.scaled(event.photo, size, event.factor, about))
+
+
+def _behind_flipped(state: DialogState, event: BehindFlipped) -> Step:
+    return _placed(state, lambda before, _size: before.mirrored())
+
+
+def _behind_fitted(state: DialogState, event: BehindFitted) -> Step:
+    return _placed(state, lambda _before, _size: Covering())
+
+
+def _placed(state: DialogState, place: Callable[[Covering, Size], Covering]) -> Step:
+    """With what comes behind lying elsewhere, which the settings keep."""
+    if not (state.can_place and state.photo_behind and isinstance(state.behind, AnotherPhoto)):
+        return state, ()
+    covering = place(state.behind.covering, state.photo_behind.size)
+    if covering == state.behind.covering:
+        return state, ()
+    behind = replace(state.behind, covering=covering)
+    return replace(state, behind=behind, mask_view=MaskView.BEHIND), (KeepCovering(covering),)
+
+
 # -- job, settings, photo ---------------------------------------------------------------------------------------------
 
 
 def _opened(state: DialogState, event: Opened) -> Step:
+    state, behind = _with_behind(state, state.behind, by_person=False)
     state, masks = _with_masks(state)
     state, models = _with_models(state)
-    return state, (*masks, UpdatePromptHint(), *models, RequestEncoding())
+    return state, (*masks, UpdatePromptHint(), *models, RequestEncoding(), *behind)
 
 
 def _photo_changed(state: DialogState, event: PhotoChanged) -> Step:
@@ -269,16 +351,20 @@ def _photo_changed(state: DialogState, event: PhotoChanged) -> Step:
 def _job_changed(state: DialogState, event: JobChanged) -> Step:
     if event.job == state.job or state.working:
         return state, ()
-    state, changed = _decided(replace(_pointing(state), job=event.job, options=event.options, applied=False))
+    state, behind = _with_behind(_pointing(state), event.behind, by_person=False)
+    state, changed = _decided(replace(state, job=event.job, options=event.options, applied=False))
     state, models = _with_models(state)
-    return state, (*changed, UpdatePromptHint(), *models)
+    return state, (*changed, UpdatePromptHint(), *models, *behind)
 
 
 def _setting_changed(state: DialogState, event: SettingChanged) -> Step:
     if event.name == "source":
         return state, (ReopenPhoto(),)
+    by_person = event.name in BEHIND_SETTINGS and not state.working
+    state, behind = _with_behind(state, event.behind, by_person=by_person)
     state, changed = _decided(replace(state, options=event.options, seeds_from=state.run + 1))
-    return state, (*changed, UpdatePromptHint()) if event.name in HINT_SETTINGS else changed
+    hint = (UpdatePromptHint(),) if event.name in HINT_SETTINGS else ()
+    return state, (*behind, *changed, *hint)
 
 
 def _with_models(state: DialogState) -> Step:
@@ -634,6 +720,11 @@ _TRANSITIONS: dict[type, Callable[[DialogState, Any], Step]] = {
     HoverMoved: _hover_moved,
     HoverLeft: _hover_left,
     HoverArrived: _hover_arrived,
+    BehindRead: _behind_read,
+    BehindMoved: _behind_moved,
+    BehindScaled: _behind_scaled,
+    BehindFlipped: _behind_flipped,
+    BehindFitted: _behind_fitted,
     PreviewPressed: _preview_pressed,
     ApplyPressed: _apply_pressed,
     ContinuePressed: _continue_pressed,

@@ -43,13 +43,16 @@ HINTS = {
     Hint.HOW_TO_DRAW: _("Paint over what is meant. Right button: the opposite. [ and ]: the brush's size."),
     Hint.NAMED: _("Click an object that is not meant. N: another one, by clicks."),
     Hint.LASSO: _("Draw around what is meant. Right button: takes it out of the mask."),
+    Hint.PLACE: _("Drag: move the background. Wheel: its size. H: flip. Double click: as at first."),
     Hint.WAIT: _("It is being worked on. Esc: stop."),
     Hint.COMPARE: _("Drag the line to compare. Esc: back to the mask."),
     Hint.APPLIED: _("It is in the image. Point at the next object, or close this window."),
 }
+TOOLS = ("tool", "brush", "mask_view", "tint", "behind", "photo_behind")  # of a state: how the photo is worked on
 ROLE = "inpaint-anything"
 WIDTH, HEIGHT = 1120, 720
 PREVIEW, CONTINUE = 1, 2  # responses
+NOTICE_CHARS = 20  # for which a text asks before it is wrapped: what is left is the photo's
 GAP = 6  # pixels between small pictures
 ROW = 34  # pixels: as high as the button that comes and goes
 SMALL = 0.02  # share of a photo, below which a decimal place is shown
@@ -59,7 +62,8 @@ Thumbnails = Callable[[Sequence[MaskShape | ComposedResult]], list[cairo.ImageSu
 
 
 class Window(GimpUi.Dialog):
-    """The photo on one side; jobs, choices and settings on the other; progress and buttons below.
+    """The photo on one side; jobs, choices, settings, progress and buttons on the other, so that a portrait has all of
+    the window's height.
 
     The window's role names the dialog's state (`DialogState.summary`), once that is drawn: X11 has it as a property
     that other programs can read, tests among them.
@@ -93,7 +97,7 @@ class Window(GimpUi.Dialog):
         self.set_default_size(WIDTH, HEIGHT)
         preview: Any = self.add_button(_("P_review"), PREVIEW)
         self._preview: Gtk.Button = preview
-        self.add_button(_("_Cancel"), Gtk.ResponseType.CANCEL)
+        self._cancel = self.add_button(_("_Cancel"), Gtk.ResponseType.CANCEL)
         self.apply_and_continue = self.add_button(_("Apply and ne_xt"), CONTINUE)
         self._apply = self.add_button(_("App_ly"), Gtk.ResponseType.APPLY)
         self._add_widgets()
@@ -112,7 +116,7 @@ class Window(GimpUi.Dialog):
         self._remove_result.connect("clicked", lambda _button: self._remove_chosen())
         named(self._choices, _("What may be meant"))
         self._bar = Gtk.ProgressBar(show_text=True, ellipsize=Pango.EllipsizeMode.END, valign=Gtk.Align.CENTER)
-        self.notice = ErrorNotice()
+        self.notice = ErrorNotice(NOTICE_CHARS)
         self.stop = Gtk.Button(label=_("Stop (Esc)"))
         self._status = Gtk.Stack()  # as high as the higher of the two, so that the photo stays where it is
         self._said = row(self.notice)  # a stack shows nothing that is hidden, as an empty notice is
@@ -123,9 +127,8 @@ class Window(GimpUi.Dialog):
         middle.pack_start(_photo_side(self.view, self.hint), expand=True, fill=True, padding=0)
         middle.pack_start(self._settings_side(), expand=False, fill=False, padding=0)
         area = self.get_content_area()
-        area.set_properties(border_width=12, spacing=12)
+        area.set_properties(border_width=12)
         area.pack_start(middle, expand=True, fill=True, padding=0)
-        area.pack_start(self._status_row(), expand=False, fill=False, padding=0)
         area.show_all()
         self.stop.hide()
 
@@ -145,7 +148,21 @@ class Window(GimpUi.Dialog):
         side.pack_start(self._objects_or_results(), expand=False, fill=False, padding=0)
         side.pack_start(self._choices_row(), expand=False, fill=False, padding=0)
         side.pack_start(scrolled, expand=True, fill=True, padding=0)
+        side.pack_start(self._status_row(), expand=False, fill=False, padding=0)
+        side.pack_start(self._button_rows(), expand=False, fill=False, padding=0)
         return side
+
+    def _button_rows(self) -> Gtk.Widget:
+        """The dialog's buttons, taken from below the photo."""
+        below: Any = self._apply.get_parent()
+        rows = Gtk.Grid(column_homogeneous=True, column_spacing=6, row_spacing=6)
+        for k, button in enumerate((self._preview, self.apply_and_continue, self._cancel, self._apply)):
+            below.remove(button)
+            button.set_hexpand(True)
+            rows.attach(button, k % 2, k // 2, 1, 1)
+        below.get_parent().set_no_show_all(True)  # nothing is left in it
+        below.get_parent().hide()
+        return rows
 
     def _objects_or_results(self) -> Gtk.Widget:
         """The objects while the photo is marked, and what can be done with a result while there are any."""
@@ -185,7 +202,7 @@ class Window(GimpUi.Dialog):
         if changed("run"):
             self._started, self._ends = time.monotonic(), math.inf
         self._draw_photo(state, changed)
-        if changed("phase", "tool", "brush", "mask_view", "tint", "annotation", "past", "future", "attempts", "run"):
+        if changed("phase", "annotation", "past", "future", "attempts", "run", *TOOLS):
             self._draw_tools(state)
         if changed("choices", "tint"):
             self._draw_choices_soon()
@@ -225,6 +242,8 @@ class Window(GimpUi.Dialog):
                 keeps=state.job == Job.REPLACE,
                 at_hand=bool(state.query and state.proposals),
             )
+        if changed("behind", "photo_behind"):
+            self.view.show_behind(state.behind if state.shows_behind else None, state.picture_behind)
         if changed("hover"):
             self.view.show_hover(state.hover)
         if changed("preview"):
@@ -294,7 +313,7 @@ class Window(GimpUi.Dialog):
         if response == self._default:
             return
         self._default = response
-        self.set_default_response(response)
+        (self._preview if response == PREVIEW else self._apply).grab_default()
         for button, name in ((self._preview, PREVIEW), (self._apply, Gtk.ResponseType.APPLY)):
             style = button.get_style_context()
             (style.add_class if name == response else style.remove_class)("suggested-action")

@@ -9,10 +9,11 @@ from gi.repository import Babl, Gegl, Gimp, Gio, GLib  # noqa: E402  gi wants th
 
 from inference_server.shared import wire  # noqa: E402
 from inference_server.shared.errors import UserError, wrong_input  # noqa: E402
-from inference_server.shared.geometry import Window, scaled_size  # noqa: E402
+from inference_server.shared.geometry import Size, Window, scaled_size  # noqa: E402
 from inference_server.shared.messages import Background, Raster  # noqa: E402
 from inference_server.shared.text import tr  # noqa: E402
 
+from ..covering import Covering  # noqa: E402
 from ..job_settings import BackgroundKind, JobSettings  # noqa: E402
 from .photo_layer import PhotoLayer  # noqa: E402
 from .pixels import read_pixels  # noqa: E402
@@ -26,7 +27,7 @@ def read_background(photo: PhotoLayer, settings: JobSettings, frames: list[bytes
     """
     match settings.background:
         case BackgroundKind.PHOTO:
-            return Background(picture=_picture(photo, settings.photo, frames))
+            return Background(picture=_picture(photo, settings, frames))
         case BackgroundKind.COLOUR:
             return Background(colours=(_colour(photo, settings.colour),))
         case BackgroundKind.GRADIENT:
@@ -36,8 +37,10 @@ def read_background(photo: PhotoLayer, settings: JobSettings, frames: list[bytes
     return None
 
 
-def _picture(photo: PhotoLayer, file: Gio.File | None, frames: list[bytes]) -> Raster:
-    """What a file shows, as GIMP opens it, in the photo's own colours and depth; no larger than covers the photo."""
+def _picture(photo: PhotoLayer, settings: JobSettings, frames: list[bytes]) -> Raster:
+    """What a file shows, as GIMP opens it, in the photo's own colours and depth: only the part that is seen as it is
+    placed, and no larger than the photo."""
+    file = settings.photo
     if file is None:
         raise wrong_input("There is no photo to put behind the object.", "Choose its file.")
     try:
@@ -47,20 +50,30 @@ def _picture(photo: PhotoLayer, file: Gio.File | None, frames: list[bytes]) -> R
     if image is None:
         raise _unreadable(file)
     try:
+        image.policy_rotate(False)  # noqa: FBT003  nobody is asked: as a photo is held, unless GIMP is set to keep it so
         seen = visible_layers(image)
         if not seen:
             raise _unreadable(file)
+        if settings.covering.flipped:
+            image.flip(Gimp.OrientationType.HORIZONTAL)
         # Not merged: GIMP would say in its status bar that it merges layers, and go on saying so.
         layer, alpha = shown_without(image, None), not is_opaque(image, seen)
-        width, height = layer.get_width(), layer.get_height()
-        scale = min(1.0, max(photo.width / width, photo.height / height))
-        width, height = scaled_size(width, height, scale)
-        pixel_format = Babl.get_name(photo.colour_format(alpha=alpha))
-        pixels = read_pixels(layer, Window(0, 0, width, height), scale, pixel_format)
+        part, scale = _seen_part(photo, settings.covering, (layer.get_width(), layer.get_height()))
+        pixels = read_pixels(layer, part, scale, Babl.get_name(photo.colour_format(alpha=alpha)))
         layer.delete()
-        return wire.attach(frames, width, height, (1 if photo.grey else 3) + alpha, photo.depth, pixels)
+        return wire.attach(frames, part.width, part.height, (1 if photo.grey else 3) + alpha, photo.depth, pixels)
     finally:
         image.delete()
+
+
+def _seen_part(photo: PhotoLayer, covering: Covering, size: Size) -> tuple[Window, float]:
+    """Which window of a picture of this size is seen behind the photo, in pixels of it scaled by a factor, and that."""
+    x0, y0, x1, y1 = covering.part((photo.width, photo.height), size)
+    scale = min(1.0, photo.width / (x1 - x0))
+    whole = scaled_size(*size, scale)
+    left, top = (min(round(edge * scale), most - 1) for edge, most in zip((x0, y0), whole, strict=True))
+    right, bottom = (min(max(round(edge * scale), 1), most) for edge, most in zip((x1, y1), whole, strict=True))
+    return Window(left, top, max(right - left, 1), max(bottom - top, 1)), scale
 
 
 def _unreadable(file: Gio.File) -> UserError:

@@ -10,9 +10,11 @@ from inference_server.shared.messages import Stroke
 
 from ..i18n import _
 from . import marks
+from .backdrop import Backdrop
 from .picture import Picture, checkerboard
 from .scene import HoverOverlay, MaskOverlay, Placement, Scene, draw_stroke
 from .tool import MaskView
+from .viewport import Viewport
 
 gi.require_version("Gtk", "3.0")
 gi.require_version("PangoCairo", "1.0")
@@ -49,6 +51,9 @@ class ScenePainter:
         if scene.result and not scene.before:
             _draw_slider(cr, scene, placement, widget)
         elif not scene.preview and not scene.before:
+            if scene.shows_behind:
+                left, top, right, _bottom = (edge / placement.density for edge in placement.viewport.visible())
+                _draw_word(cr, widget, _("Rough preview"), (left, right, top), Gtk.Align.START)
             for mark in (scene.band, scene.lasso, scene.clicks, scene.brush, scene.cross):
                 if mark:
                     mark.draw(cr, placement)
@@ -87,15 +92,34 @@ class ScenePainter:
             scene.preview.draw(cr, placement)
         else:
             if scene.mask:
-                self._paint_mask(cr, scene.mask, placement)
+                self._paint_mask(cr, scene, scene.mask, placement)
             if scene.hovered:
                 self._paint_hover(cr, scene.hovered, placement)
 
-    def _paint_mask(self, cr: cairo.Context, overlay: MaskOverlay, placement: Placement) -> None:
+    def _paint_mask(self, cr: cairo.Context, scene: Scene, overlay: MaskOverlay, placement: Placement) -> None:
         mask = self._layer("mask", overlay, placement, lambda layer: overlay.draw_mask(layer, placement))
+        if scene.backdrop and scene.shows_behind:
+            behind = self._behind(scene.backdrop, scene.picture.small, overlay, placement)
+            overlay.paint_behind(cr, mask, placement.viewport, behind)
+            return
         overlay.paint(cr, mask, placement.viewport)
-        if overlay.view is MaskView.OVERLAY:
+        if overlay.view in (MaskView.OVERLAY, MaskView.BEHIND):
             self._paint(cr, "outlines", overlay, placement, lambda layer: overlay.draw_outlines(layer, placement))
+
+    def _behind(
+        self, backdrop: Backdrop, small: cairo.ImageSurface, overlay: MaskOverlay, placement: Placement
+    ) -> cairo.ImageSurface:
+        """What comes behind, as a layer."""
+
+        def draw_mask(cr: cairo.Context, view: Viewport) -> None:
+            overlay.draw_mask(cr, Placement(view, 1))
+
+        def draw(layer: cairo.Context) -> None:
+            view = placement.viewport
+            backdrop.draw(layer, view, small, draw_mask, overlay.bounds(view.photo))
+
+        element = (backdrop, small, overlay) if backdrop.follows_mask else backdrop
+        return self._layer("behind", element, placement, draw)
 
     def _paint_hover(self, cr: cairo.Context, overlay: HoverOverlay, placement: Placement) -> None:
         self._paint(cr, "hovered", overlay, placement, lambda layer: overlay.draw(layer, placement))

@@ -1,5 +1,6 @@
 """A photo at any zoom: its small copy at once, and a moment later its own pixels for the part that is seen."""
 
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,6 +40,11 @@ class Picture:
         self._part: _Part | None = None
         self._missing: list[Window] = []  # of that part, not fetched yet
         self.transparent = _transparent(small)
+
+    @property
+    def small(self) -> cairo.ImageSurface:
+        """All of it, scaled down."""
+        return self._small
 
     def paint(self, cr: cairo.Context, view: Viewport) -> None:
         """Draw what is known of the photo in the place of what is there.  cr: scaled to screen pixels."""
@@ -97,6 +103,17 @@ class Picture:
             cr.set_source_surface(self._detail(piece, self._part.scale), x - left, y - top)
             cr.paint()
         return bool(self._missing)
+
+
+def clip_whole_pixels(cr: cairo.Context, view: Viewport) -> None:
+    """Draw on the photo alone, and on all of the pixels that it covers a part of: nothing of it shines through there.
+
+    cr: scaled to screen pixels.
+    """
+    left, top, right, bottom = view.visible()
+    x, y = math.floor(left), math.floor(top)
+    cr.rectangle(x, y, math.ceil(right) - x, math.ceil(bottom) - y)
+    cr.clip()
 
 
 def checks() -> cairo.Pattern:

@@ -103,6 +103,9 @@ class PointerHandlers:
     mark_moved: Callable[[PlacedClick, float, float], None]
     mark_removed: Callable[[PlacedClick], None]
     mark_chosen: Callable[[PlacedClick], None]
+    behind_moved: Callable[[float, float], None]
+    behind_scaled: Callable[[float, float, float], None]
+    behind_fitted: Callable[[], None]
     slid: Callable[[float], None]
     moved: Callable[[Viewport], None]
     resized: Callable[[int], None]
@@ -115,6 +118,7 @@ class Drag(Enum):
     POINT = "point"  # clicks, or draws a box
     DRAW = "draw"  # makes a stroke
     MARK = "mark"  # moves a click
+    PLACE = "place"  # moves what comes behind
     SLIDE = "slide"  # moves the slider between before and after
     PAN = "pan"  # moves the photo
 
@@ -126,6 +130,7 @@ class Pointer:
     Ctrl or by pinching.  The middle button pans, and so does the left one with Alt.  With Shift a click or a box is
     about another object.  The right button, or Ctrl, does the opposite: a click is on what is not the object, a brush
     erases, an eraser adds.  A brush is resized by the wheel with Shift; how hard a pen is pressed makes it narrower.
+    What comes behind is dragged, and scaled by the wheel, which then zooms with Ctrl.
     """
 
     def __init__(self, area: Gtk.DrawingArea, viewport: Viewport, hover: Hover, handlers: PointerHandlers) -> None:
@@ -137,6 +142,7 @@ class Pointer:
         self._drag = Drag.NOTHING
         self._opposite = self._another = self._moved = False  # what the button that is down means, and how far it is
         self._mark: PlacedClick | None = None  # that is dragged
+        self._placed: Point = 0.0, 0.0  # how far what comes behind was dragged, in logical pixels
         self._stroke: list[tuple[float, float, float]] = []  # x, y, and the radius there, in pixels of the photo
         self._began = viewport
         self._at: Point | None = None  # in screen pixels
@@ -150,6 +156,7 @@ class Pointer:
         area.connect("motion-notify-event", self._motion)
         area.connect("leave-notify-event", self._left)
         area.connect("scroll-event", self._scrolled)
+        area.connect("button-press-event", self._pressed_twice)
         self._gesture = Gtk.GestureDrag(widget=area, button=0)
         self._gesture.connect("drag-begin", self._pressed)
         self._gesture.connect("drag-update", self._dragged)
@@ -197,7 +204,11 @@ class Pointer:
             self._do.stroke_changed(None)
 
     def _show_cursor(self) -> None:
-        name = "grabbing" if self._drag in (Drag.PAN, Drag.MARK) else "ew-resize" if self._compares else "crosshair"
+        name = "grab" if self._tool is Tool.PLACE else "crosshair"
+        if self._drag in (Drag.PAN, Drag.MARK, Drag.PLACE):
+            name = "grabbing"
+        elif self._compares:
+            name = "ew-resize"
         if self._locked and not self._compares:
             name = "default"
         window = self._area.get_window()
@@ -251,6 +262,8 @@ class Pointer:
             case Drag.POINT:
                 self._mark = self._do.mark_at(*self._photo(x, y))
                 self._drag = Drag.MARK if self._mark else Drag.POINT
+            case Drag.PLACE:
+                self._placed = 0.0, 0.0
             case Drag.DRAW:
                 self._stroke = []
                 self._draw_to(gesture, x, y)
@@ -263,7 +276,14 @@ class Pointer:
             return Drag.SLIDE if button == Gdk.BUTTON_PRIMARY else Drag.NOTHING
         if self._locked or button not in (Gdk.BUTTON_PRIMARY, Gdk.BUTTON_SECONDARY):
             return Drag.NOTHING
+        if self._tool is Tool.PLACE:
+            return Drag.PLACE if button == Gdk.BUTTON_PRIMARY else Drag.NOTHING
         return Drag.DRAW if self._tool.draws else Drag.POINT
+
+    def _pressed_twice(self, _area: Gtk.Widget, event: Gdk.EventButton) -> bool:
+        if event.type == Gdk.EventType.DOUBLE_BUTTON_PRESS and self._drag is Drag.PLACE:
+            self._do.behind_fitted()
+        return False
 
     def _dragged(self, gesture: Gtk.GestureDrag, dx: float, dy: float) -> None:
         self._moved = self._moved or math.hypot(dx, dy) > SLOP
@@ -273,12 +293,20 @@ class Pointer:
                 self._do.moved(panned(self._began, *self._screen(dx, dy)))
             case Drag.SLIDE:
                 self._do.slid(self._screen(x + dx, y)[0])
+            case Drag.PLACE:
+                self._place(dx, dy)
             case Drag.DRAW:
                 self._draw_to(gesture, x + dx, y + dy)
             case Drag.MARK if self._moved and self._mark and gesture.get_current_button() == Gdk.BUTTON_PRIMARY:
                 self._do.mark_dragged(self._mark, *self._photo(x + dx, y + dy))
             case Drag.POINT if self._moved and gesture.get_current_button() == Gdk.BUTTON_PRIMARY:
                 self._do.box_changed(self._box(gesture, dx, dy))
+
+    def _place(self, dx: float, dy: float) -> None:
+        """Move what comes behind to where it is dragged, so far from where it was."""
+        step = self._screen(dx - self._placed[0], dy - self._placed[1])
+        self._placed = dx, dy
+        self._do.behind_moved(step[0] / self._viewport.zoom, step[1] / self._viewport.zoom)
 
     def _draw_to(self, gesture: Gtk.GestureDrag, x: float, y: float) -> None:
         """Continue the stroke to a point of the widget."""
@@ -361,6 +389,8 @@ class Pointer:
         view, at = self._viewport, self._screen(event.x, event.y)
         if shift and self._tool.has_size and not self._compares:
             self._do.resized(-1 if dx + dy > 0 else 1)
+        elif self._tool is Tool.PLACE and not (ctrl or shift or self._locked or self._compares):
+            self._do.behind_scaled(NOTCH**-dy, *view.to_photo(*at))
         elif ctrl or not (shift or touchpad or dx):
             self._do.moved(zoomed(view, view.zoom * NOTCH**-dy, at))
         else:

@@ -13,7 +13,8 @@ from inference_server.shared.geometry import PROXY_SIDE, Box, Point, Size, Windo
 from inference_server.shared.messages import Stroke
 
 from . import marks
-from .picture import Picture, checks, sampling
+from .backdrop import Backdrop
+from .picture import Picture, checks, clip_whole_pixels, sampling
 from .tool import FIRST_TINT, MaskView, Tint
 from .viewport import Viewport
 
@@ -77,6 +78,7 @@ class MaskShape:
 EVERY = 4  # rows: one of so many is compared
 COVERED = b"0" * 128 + b"1" * 128  # by a mask's value
 UNSEEN = 0.03  # share of a mask's area in which another differs that looks the same
+UNMARKED = 0.6  # opacity of what comes behind while nothing says before what
 HOVER_OPACITY = 0.16  # of white: brightened a little
 LINE, FAINT_LINE = 1.5, 1.0  # logical pixels: outlines of the object at hand, and of the others
 
@@ -125,17 +127,29 @@ class MaskOverlay:
             if not stroke.adds:
                 draw_stroke(cr, stroke, placement.viewport)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is meant yet."""
+        return not self.shapes and not self.strokes
+
+    def bounds(self, photo: Size) -> Box:
+        """A box around it, in pixels of a photo of this size; all of that where nothing is meant."""
+        boxes = [stroke.box for stroke in self.strokes if stroke.adds]
+        boxes += [_photo_box(shape, self.proxy, photo, 0) for shape in self.shapes]
+        left, top, right, bottom = zip(*(boxes or [(0, 0, *photo)]), strict=True)
+        return min(left), min(top), max(right), max(bottom)
+
     def paint(self, cr: cairo.Context, mask: cairo.ImageSurface, view: Viewport) -> None:
         """Show the photo that cr holds as `view` says.  mask: what `draw_mask` has drawn, of cr's size."""
         colour, opacity = self.tint.colour, self.tint.opacity
-        if not self.shapes and not self.strokes:  # a first stroke may be under way
+        if self.is_empty:  # a first stroke may be under way
             cr.set_source_rgba(*colour, opacity)
             cr.mask_surface(mask, 0, 0)
             return
         match self.view:
-            case MaskView.OVERLAY if self.keeps:
+            case MaskView.OVERLAY | MaskView.BEHIND if self.keeps:
                 _paint_around(cr, mask, view, cairo.SolidPattern(*colour), opacity)
-            case MaskView.OVERLAY:
+            case MaskView.OVERLAY | MaskView.BEHIND:
                 cr.set_source_rgba(*colour, opacity)
                 cr.mask_surface(mask, 0, 0)
             case MaskView.MASK:
@@ -146,6 +160,12 @@ class MaskOverlay:
                 _paint_around(cr, mask, view, checks(), 1.0)
             case MaskView.WHITE:
                 _paint_around(cr, mask, view, cairo.SolidPattern(*marks.WHITE), 1.0)
+
+    def paint_behind(
+        self, cr: cairo.Context, mask: cairo.ImageSurface, view: Viewport, behind: cairo.ImageSurface
+    ) -> None:
+        """Show what is meant, of the photo that cr holds, before what `Backdrop.draw` has drawn."""
+        _paint_around(cr, mask, view, cairo.SurfacePattern(behind), UNMARKED if self.is_empty else 1.0)
 
 
 @dataclass(frozen=True)
@@ -309,15 +329,17 @@ class PreviewPicture:
 class Scene:
     """What is to be seen of a photo.
 
-    proxy: the size of the photo's proxy; mask: what is meant; hovered: what a click would take; lasso: the corners of
-    one while it is drawn; result: what is compared with the photo, beyond the slider; slider: where that stands, as a
-    share of the part of the photo that is seen, from the left.  With a result nothing but it and the slider lies over
-    the photo, else with a preview nothing but the preview.  before: whether the photo is to be seen alone.
+    proxy: the size of the photo's proxy; mask: what is meant; backdrop: what comes behind that; hovered: what a click
+    would take; lasso: the corners of one while it is drawn; result: what is compared with the photo, beyond the slider;
+    slider: where that stands, as a share of the part of the photo that is seen, from the left.  With a result nothing
+    but it and the slider lies over the photo, else with a preview nothing but the preview.  before: whether the photo
+    is to be seen alone.
     """
 
     picture: Picture
     proxy: Size
     mask: MaskOverlay | None = None
+    backdrop: Backdrop | None = None
     hovered: HoverOverlay | None = None
     clicks: ClickMarks | None = None
     band: RubberBand | None = None
@@ -328,6 +350,11 @@ class Scene:
     result: Picture | None = None
     slider: float = 0.5
     before: bool = False
+
+    @property
+    def shows_behind(self) -> bool:
+        """Whether what is meant is seen before what comes behind, and no tint."""
+        return bool(self.backdrop and self.mask and self.mask.view is MaskView.BEHIND)
 
     def changed_areas(self, before: "Scene", placement: Placement) -> Iterator[Box]:
         """Boxes in logical pixels outside which this scene looks as the one before did."""
@@ -402,10 +429,15 @@ def _draw_uneven_stroke(cr: cairo.Context, points: list[tuple[float, float, floa
 
 
 def _shape_box(shape: MaskShape, proxy: Size, placement: Placement) -> Box:
-    across, down = (whole / small for whole, small in zip(placement.viewport.photo, proxy, strict=True))
-    x, y, width, height = shape.place
     # Colours are spread, and outlines cut, by up to a pixel of the proxy.
-    return (x - 1) * across, (y - 1) * down, (x + width + 1) * across, (y + height + 1) * down
+    return _photo_box(shape, proxy, placement.viewport.photo, 1)
+
+
+def _photo_box(shape: MaskShape, proxy: Size, photo: Size, margin: int) -> Box:
+    """Where a mask is, with a margin in pixels of the proxy, in pixels of the photo."""
+    across, down = (whole / small for whole, small in zip(photo, proxy, strict=True))
+    x, y, width, height = shape.place
+    return (x - margin) * across, (y - margin) * down, (x + width + margin) * across, (y + height + margin) * down
 
 
 def _draw_shape(cr: cairo.Context, shape: MaskShape, proxy: Size, view: Viewport, opacity: float = 1.0) -> None:
@@ -442,9 +474,7 @@ def _paint_around(
 ) -> None:
     """Cover what of the photo lies outside the mask."""
     cr.save()
-    left, top, right, bottom = view.visible()
-    cr.rectangle(left, top, right - left, bottom - top)
-    cr.clip()
+    clip_whole_pixels(cr, view)
     cr.push_group()
     cr.set_source(pattern)
     cr.paint()

@@ -17,6 +17,7 @@ class Tool(Enum):
     BRUSH = "brush"  # adds to the mask
     ERASER = "eraser"  # takes from the mask
     LASSO = "lasso"  # adds what is enclosed
+    PLACE = "place"  # moves the photo that comes behind
 
     @property
     def has_size(self) -> bool:
@@ -47,6 +48,7 @@ class MaskView(Enum):
     MASK = "mask"  # in black and white
     CUTOUT = "cutout"  # the object alone
     WHITE = "white"  # the object on white
+    BEHIND = "behind"  # the object before its new background, as far as that can be shown at once
 
 
 def resized(radius: float, steps: int) -> float:

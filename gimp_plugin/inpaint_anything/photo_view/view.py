@@ -8,6 +8,8 @@ import gi
 
 from ..i18n import _
 from . import marks
+from .backdrop import Backdrop
+from .behind import Behind
 from .painter import ScenePainter
 from .picture import Detail, Picture
 from .scene import (
@@ -61,6 +63,9 @@ class View(Gtk.DrawingArea):
     mark-removed  object, entry: a click is to go
     mark-chosen   object, entry: further clicks are about the same object
     brush-resized radius
+    behind-moved  dx, dy: what comes behind was dragged so far
+    behind-scaled factor, x, y: it is to be larger, about a point
+    behind-fitted it is to lie as at first
     hovered       x, y: the pointer or the cross rests there
     left          it does no more
     """
@@ -73,6 +78,9 @@ class View(Gtk.DrawingArea):
         "mark-removed": (GObject.SignalFlags.RUN_LAST, None, (int, int)),
         "mark-chosen": (GObject.SignalFlags.RUN_LAST, None, (int, int)),
         "brush-resized": (GObject.SignalFlags.RUN_LAST, None, (float,)),
+        "behind-moved": (GObject.SignalFlags.RUN_LAST, None, (float, float)),
+        "behind-scaled": (GObject.SignalFlags.RUN_LAST, None, (float, float, float)),
+        "behind-fitted": (GObject.SignalFlags.RUN_LAST, None, ()),
         "hovered": (GObject.SignalFlags.RUN_LAST, None, (float, float)),
         "left": (GObject.SignalFlags.RUN_LAST, None, ()),
     }
@@ -110,6 +118,9 @@ class View(Gtk.DrawingArea):
             mark_moved=lambda mark, x, y: self.emit("mark-moved", mark.object, mark.entry, x, y),
             mark_removed=lambda mark: self.emit("mark-removed", mark.object, mark.entry),
             mark_chosen=lambda mark: self.emit("mark-chosen", mark.object, mark.entry),
+            behind_moved=lambda dx, dy: self.emit("behind-moved", dx, dy),
+            behind_scaled=lambda factor, x, y: self.emit("behind-scaled", factor, x, y),
+            behind_fitted=lambda: self.emit("behind-fitted"),
             slid=self._slide_to,
             moved=self._move,
             resized=self._resize_brush,
@@ -119,7 +130,8 @@ class View(Gtk.DrawingArea):
 
     def show_photo(self, width: int, height: int, proxy: cairo.ImageSurface, detail: Detail) -> None:
         """Show another photo, and nothing over it; one of the same size at the same place.  As for `__init__`."""
-        self._scene = replace(_scene(width, proxy, detail), cross=self._scene.cross)
+        kept = self._scene
+        self._scene = replace(_scene(width, proxy, detail), cross=kept.cross, backdrop=kept.backdrop)
         if self.viewport.photo != (width, height):
             self.viewport = replace(self.viewport, photo=(width, height))
             self._hide_cross()
@@ -144,6 +156,10 @@ class View(Gtk.DrawingArea):
         proxy = self._scene.proxy
         overlay = MaskOverlay(shapes, strokes, proxy, view, keeps=keeps, at_hand=at_hand, tint=tint)
         self._show(replace(self._scene, mask=overlay, lasso=None))
+
+    def show_behind(self, behind: Behind | None, picture: cairo.ImageSurface | None = None) -> None:
+        """What comes behind the object, where the mask is shown so; picture: of another photo, all of it."""
+        self._show(replace(self._scene, backdrop=Backdrop(behind, picture) if behind else None))
 
     def show_hover(self, shape: MaskShape | None) -> None:
         """Outline what a click would take, and brighten it a little."""
