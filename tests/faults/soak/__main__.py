@@ -2,6 +2,7 @@
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -28,6 +29,7 @@ def _faults(arguments: list[str]) -> int:
     parser.add_argument("--folder", type=Path, help="for the report and the plot (default: a new one)")
     given = parser.parse_args(arguments)
     folder = given.folder or Path(tempfile.mkdtemp(prefix="soak-"))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # it may end early, with its report
     try:
         campaign.run(folder, given.minutes, given.seed)
     finally:

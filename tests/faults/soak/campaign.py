@@ -27,7 +27,7 @@ MOST_OWN_MEMORY = 700  # of its own process: what may wait and what may be unrea
 class Outcome:
     """What came of a fault.
 
-    at: seconds since the beginning; name: a key of deeds.FAULTS; hello, removal, again: as in `Recovery`; broken: the
+    at: seconds since the beginning; name: a key of deeds.FAULTS; hello, job, again: as in `Recovery`; broken: the
     promise that was not kept, "" where all were; own_peak, peak: megabytes of the server's own process, and with its
     workers.
     """
@@ -35,7 +35,7 @@ class Outcome:
     at: float
     name: str
     hello: float = 0.0
-    removal: float = 0.0
+    job: float = 0.0
     again: float = 0.0
     broken: str = ""
     own_peak: float = 0.0
@@ -65,7 +65,7 @@ def run(folder: Path, minutes: float, seed: int) -> None:
         ground = Ground(scratch, hub, seed)
         stack.callback(ground.close)
         stack.callback(_keep_logs, ground, folder)
-        for home in (ground.survivor, ground.victim):
+        for home in (ground.survivor, *ground.victims):
             ground.recover(home)
         client = _start_honest_client(ground, honest)
         stack.callback(client.wait)
@@ -85,7 +85,7 @@ def run(folder: Path, minutes: float, seed: int) -> None:
 
 
 def _keep_logs(ground: Ground, folder: Path) -> None:
-    for home in (ground.survivor, ground.victim):
+    for home in (ground.survivor, *ground.victims):
         with contextlib.suppress(OSError):
             shutil.copy(home.folder / "server.log", folder / f"{home.folder.name}.log")
 
@@ -98,7 +98,8 @@ def _start_honest_client(ground: Ground, output: IO[str]) -> "subprocess.Popen[b
 
 def _suffer(ground: Ground, name: str, now: float) -> Outcome:
     """One fault, and what came of it."""
-    for home in (ground.survivor, ground.victim):
+    ground.choose_victim(engine=name in deeds.ENGINE)
+    for home in (ground.survivor, *ground.victims):
         for pid in (home.pid, *home.workers):
             processes.forget_peak(pid)
     try:

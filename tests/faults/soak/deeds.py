@@ -33,15 +33,20 @@ FAULTS: dict[str, Callable[[Ground], Home]] = {}
 
 
 OFTEN: list[str] = []  # what takes little time, so that it can come more often
+ENGINE: list[str] = []  # what the engine has a part in
 
 
-def fault(name: str, *, often: bool = False) -> Callable[[Callable[[Ground], Home]], Callable[[Ground], Home]]:
-    """Adds a fault to FAULTS, and to OFTEN if so."""
+def fault(
+    name: str, *, often: bool = False, engine: bool = False
+) -> Callable[[Callable[[Ground], Home]], Callable[[Ground], Home]]:
+    """Adds a fault to FAULTS, and to OFTEN and ENGINE if so."""
 
     def add(deed: Callable[[Ground], Home]) -> Callable[[Ground], Home]:
         FAULTS[name] = deed
         if often:
             OFTEN.append(name)
+        if engine:
+            ENGINE.append(name)
         return deed
 
     return add
@@ -80,7 +85,7 @@ def some_work(ground: Ground) -> list[wire.Bytes]:
 # -- processes that end, or stop
 
 
-@fault("server killed in a job")
+@fault("server killed in a job", often=True)
 def _(ground: Ground) -> Home:
     asker = ground.ask(ground.victim)
     ground.moment()
@@ -89,7 +94,7 @@ def _(ground: Ground) -> Home:
     return ground.victim
 
 
-@fault("server ended (SIGTERM) in a job")
+@fault("server ended (SIGTERM) in a job", often=True)
 def _(ground: Ground) -> Home:
     asker = ground.ask(ground.victim)
     ground.moment()
@@ -98,7 +103,7 @@ def _(ground: Ground) -> Home:
     return ground.victim
 
 
-@fault("server killed while it starts")
+@fault("server killed while it starts", often=True)
 def _(ground: Ground) -> Home:
     if ground.victim.pid:
         os.kill(ground.victim.pid, signal.SIGKILL)
@@ -109,7 +114,7 @@ def _(ground: Ground) -> Home:
     return ground.victim
 
 
-@fault("three servers started at once")
+@fault("three servers started at once", often=True)
 def _(ground: Ground) -> Home:
     if ground.victim.pid:
         os.kill(ground.victim.pid, signal.SIGKILL)
@@ -128,7 +133,7 @@ def _end_worker(ground: Ground, how: signal.Signals) -> None:
         wait_until(lambda pid=pid: not processes.is_running(pid))
 
 
-@fault("worker killed in a job")
+@fault("worker killed in a job", often=True)
 def _(ground: Ground) -> Home:
     asker = ground.ask(ground.victim, "remove", "replace", "select 1", "preview 0")
     ground.moment()
@@ -137,7 +142,7 @@ def _(ground: Ground) -> Home:
     return ground.victim
 
 
-@fault("worker crashes (SIGSEGV) in a job")
+@fault("worker crashes (SIGSEGV) in a job", often=True)
 def _(ground: Ground) -> Home:
     asker = ground.ask(ground.victim)
     ground.moment()
@@ -247,7 +252,7 @@ def _(ground: Ground) -> Home:
 # -- the disk, and files
 
 
-@fault("full disk in a job")
+@fault("full disk in a job", often=True)
 def _(ground: Ground) -> Home:
     ground.victim.connect().close()
     with ground.no_room():
@@ -256,7 +261,7 @@ def _(ground: Ground) -> Home:
     return ground.victim
 
 
-@fault("full disk while it starts")
+@fault("full disk while it starts", often=True)
 def _(ground: Ground) -> Home:
     if ground.victim.pid:
         os.kill(ground.victim.pid, signal.SIGKILL)
@@ -280,7 +285,7 @@ def _(ground: Ground) -> Home:
     return ground.victim
 
 
-@fault("weights corrupt")
+@fault("weights corrupt", engine=True)
 def _(ground: Ground) -> Home:
     ground.victim.stop()
     name = ground.chance.choice(("encoder.onnx", "decoder.onnx"))
@@ -314,7 +319,7 @@ def _(ground: Ground) -> Home:
 # -- memory, file descriptors, time
 
 
-@fault("worker without memory (RLIMIT_AS)")
+@fault("worker without memory (RLIMIT_AS)", engine=True)
 def _(ground: Ground) -> Home:
     with ground.victim.connect() as connection:
         connection.request(*WORKS["remove"]())
