@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from .ground import Ground
 from .homes import REPOSITORY, Home
 
 FAULTS, SAMPLES, HONEST = "faults.jsonl", "samples.jsonl", "honest.tsv"  # files in the report's folder
-PAUSE = 8.0  # seconds between two requests of the honest client
+PAUSE = 3.0  # seconds between two requests of the honest client, at least
 MOST_MEMORY = 1600  # megabytes of a server and its workers
 MOST_OWN_MEMORY = 700  # of its own process: what may wait and what may be unread (serve/limits.py), less than both
 
@@ -27,16 +28,16 @@ MOST_OWN_MEMORY = 700  # of its own process: what may wait and what may be unrea
 class Outcome:
     """What came of a fault.
 
-    at: seconds since the beginning; name: a key of deeds.FAULTS; hello, job, again: as in `Recovery`; broken: the
-    promise that was not kept, "" where all were; own_peak, peak: megabytes of the server's own process, and with its
-    workers.
+    at: seconds since the beginning; name: a key of deeds.FAULTS; hello, job: as in `Recovery`; load: processes that
+    wanted to run, for each processor, in the minute before; broken: the promise that was not kept, "" where all were;
+    own_peak, peak: megabytes of the server's own process, and with its workers.
     """
 
     at: float
     name: str
     hello: float = 0.0
     job: float = 0.0
-    again: float = 0.0
+    load: float = 0.0
     broken: str = ""
     own_peak: float = 0.0
     peak: float = 0.0
@@ -110,8 +111,14 @@ def _suffer(ground: Ground, name: str, now: float) -> Outcome:
         ground.check_processes()
     except Exception as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
-        return Outcome(at=now, name=name, broken=f"{type(error).__name__}: {error} ({place.name}:{place.lineno})")
-    return Outcome(at=now, name=name, **asdict(recovery), own_peak=own, peak=peak)
+        return Outcome(
+            at=now, name=name, load=_load(), broken=f"{type(error).__name__}: {error} ({place.name}:{place.lineno})"
+        )
+    return Outcome(at=now, name=name, **asdict(recovery), load=_load(), own_peak=own, peak=peak)
+
+
+def _load() -> float:
+    return os.getloadavg()[0] / (os.cpu_count() or 1)
 
 
 def _peaks(home: Home) -> tuple[float, float]:

@@ -31,7 +31,6 @@ WHERE = f"/{MODEL}/resolve/main/{WEIGHTS}"
 DATA = random.Random(1).randbytes(1_000_000)
 QUICK = ("remove", "replace")
 LIGHT = 0.75  # of the faults that need no engine, for the server without one
-SOON = 2.0  # seconds in which all should be well again
 LONGEST = 60  # seconds until a server has to be well again, on however busy a machine
 DETACH = 2  # of mount.h
 GRACE = 20  # seconds in which processes without a server have to end
@@ -39,14 +38,10 @@ GRACE = 20  # seconds in which processes without a server have to end
 
 @dataclass(frozen=True, kw_only=True)
 class Recovery:
-    """Seconds after a fault until the next hello was answered, and until the next job was done, and right.
-
-    again: that the same job took right after it, which says how fast the machine was, where it was not done SOON.
-    """
+    """Seconds after a fault until the next hello was answered, and until the next job was done, and right."""
 
     hello: float
     job: float
-    again: float
 
 
 class Ground:
@@ -175,11 +170,7 @@ class Ground:
                 if code is None:
                     altered = self.references.altered(name, answer)
                     assert not altered, f"{altered} pixels are altered after the fault"
-                    job, again = time.monotonic() - begun, 0.0
-                    if job > SOON:
-                        failure_of(WORKS[name](), connection)
-                        again = time.monotonic() - begun - job
-                    return Recovery(hello=hello, job=job, again=again)
+                    return Recovery(hello=hello, job=time.monotonic() - begun)
             assert code in (ErrorCode.SERVER_GONE, ErrorCode.TOO_MUCH), f"after the fault: {answer}"
         raise AssertionError("it never got well")
 

@@ -21,6 +21,7 @@ from .. import obedient
 
 HOLE = Window(40, 40, 40, 40)
 PLACE = Window(250, 120, 140, 140)  # of the photo: the window that the jobs are sent
+IDLE = 5  # of the time of a client that makes pauses: one in so many parts is work, so that others have their turn
 VARIANTS = 40  # photos that differ, so that they are looked at anew
 
 Work = tuple[messages.AnyRequest, list[bytes]]
@@ -166,5 +167,6 @@ def ask_for_ever(folder: Path, pause: float) -> None:
                 failed = isinstance(answer, UserError)
                 altered = 0 if failed else references.altered(str(name), answer)
                 outcome = str(answer.code) if isinstance(answer, UserError) else "done"
-                print(f"{outcome}\t{name}\t{altered}\t{time.monotonic() - begun:.3f}", flush=True)
-                time.sleep(pause)
+                taken = time.monotonic() - begun
+                print(f"{outcome}\t{name}\t{altered}\t{taken:.3f}", flush=True)
+                time.sleep(max(pause, taken * (IDLE - 1) if pause else 0))
