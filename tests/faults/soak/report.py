@@ -50,9 +50,9 @@ def _summary(outcomes: Sequence[Outcome]) -> list[str]:
     load = statistics.median(outcome.load for outcome in outcomes)
     return [
         f"{len(outcomes)} faults in {max(one.at for one in outcomes) / 60:.0f} minutes, {len(broken)} promises broken.",
-        f"The job after {len(late)} of them took more than {SOON:.0f} s.  The machine had {load:.1f} processes for each "
-        f"processor (median); where it had no more than one: {sum(one.job > SOON for one in calm)} of "
-        f"{len(calm)} took longer.",
+        f"The job after {len(late)} of them took more than {SOON:.0f} s.  For each processor there were {load:.1f} "
+        f"processes (median); where there was no more than one, {sum(one.job > SOON for one in calm)} of {len(calm)} "
+        f"took longer.",
         *(f"BROKEN after {one.at:.0f} s, {one.name}: {one.broken}" for one in broken),
     ]
 
