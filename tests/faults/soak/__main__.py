@@ -5,6 +5,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -29,9 +30,11 @@ def _faults(arguments: list[str]) -> int:
     parser.add_argument("--folder", type=Path, help="for the report and the plot (default: a new one)")
     given = parser.parse_args(arguments)
     folder = given.folder or Path(tempfile.mkdtemp(prefix="soak-"))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # it may end early, with its report
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):  # it may end early, with its report
+        signal.signal(number, lambda *_: ended.set())
     try:
-        campaign.run(folder, given.minutes, given.seed)
+        campaign.run(folder, given.minutes, given.seed, ended.is_set)
     finally:
         shutil.rmtree(folder / "scratch", ignore_errors=True)
         if (folder / campaign.SAMPLES).read_text():

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
@@ -56,7 +57,7 @@ class Sample:
     worker_threads: int
 
 
-def run(folder: Path, minutes: float, seed: int) -> None:
+def run(folder: Path, minutes: float, seed: int, is_ended: Callable[[], bool]) -> None:
     """Harm servers for so long.  What happens is written into the folder, where `report` finds it."""
     scratch = folder / "scratch"
     scratch.mkdir(parents=True)
@@ -74,7 +75,7 @@ def run(folder: Path, minutes: float, seed: int) -> None:
         names, begun = deeds.available(ground), time.monotonic()
         print(f"{len({*names})} kinds of faults; seed {seed}; what happens is in {folder}", flush=True)
         first_pid, round_of = ground.survivor.pid, []
-        while (now := time.monotonic() - begun) < minutes * 60:
+        while (now := time.monotonic() - begun) < minutes * 60 and not is_ended():
             round_of = round_of or ground.chance.sample(names, len(names))
             outcome = _suffer(ground, round_of.pop(), now)
             _write(faults, outcome)
