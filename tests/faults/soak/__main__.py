@@ -9,7 +9,7 @@ import threading
 import time
 from pathlib import Path
 
-COMMANDS = ("faults", "report", "fuzz", "client", "target")
+COMMANDS = ("faults", "report", "fuzz", "cancels", "client", "target")
 
 
 def main() -> int:
@@ -62,6 +62,17 @@ def _fuzz(arguments: list[str]) -> int:
     folder = given.folder or Path(tempfile.mkdtemp(prefix="fuzz-"))
     print(f"seed {given.seed}; what is found is kept in {folder}", flush=True)
     return int(not fuzz.run(given.messages, folder, given.seed))
+
+
+def _cancels(arguments: list[str]) -> int:
+    from . import cancels
+
+    parser = argparse.ArgumentParser(prog="install.py soak cancels", description="Jobs cancelled at random moments.")
+    parser.add_argument("--count", type=int, default=200, help="of each job")
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args(arguments)
+    cancels.run(given.count, given.seed)
+    return 0
 
 
 def _target(arguments: list[str]) -> int:
