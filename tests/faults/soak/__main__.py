@@ -9,7 +9,7 @@ import threading
 import time
 from pathlib import Path
 
-COMMANDS = ("faults", "report", "fuzz", "cancels", "client", "target")
+COMMANDS = ("faults", "report", "fuzz", "cancels", "hellos", "client", "target", "role")
 
 
 def main() -> int:
@@ -72,6 +72,22 @@ def _cancels(arguments: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args(arguments)
     cancels.run(given.count, given.seed)
+    return 0
+
+
+def _hellos(arguments: list[str]) -> int:
+    from . import hellos
+
+    parser = argparse.ArgumentParser(prog="install.py soak hellos", description="Hellos in a crowd.")
+    parser.add_argument("--seconds", type=float, default=60)
+    hellos.run(parser.parse_args(arguments).seconds)
+    return 0
+
+
+def _role(arguments: list[str]) -> int:
+    from . import hellos
+
+    hellos.play(arguments[0], arguments[1:])
     return 0
 
 

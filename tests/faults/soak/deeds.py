@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import zmq
 
 from inference_server.serve import limits
-from inference_server.shared import keys, messages, preferences, wire
+from inference_server.shared import endpoint, messages, preferences, wire
 from inference_server.shared.errors import ErrorCode, UserError
 from inference_server.shared.geometry import whole
 from inference_server.shared.messages import Depth, ImageRef, Inpaint, Job, Raster, Target
@@ -24,7 +24,7 @@ from .. import processes
 from ..strangers import GREETING, connected, enveloped, stranger
 from . import mutations
 from .ground import DATA, MODEL, WEIGHTS, WHERE, Ground
-from .homes import REPOSITORY, Home
+from .homes import REPOSITORY, Home, raw
 from .work import VARIANTS, WORKS, failure_of
 
 YEAR = 365 * 24 * 3600
@@ -52,24 +52,11 @@ def fault(
     return add
 
 
-def raw(home: Home) -> tuple["zmq.Context[zmq.Socket[bytes]]", "zmq.Socket[bytes]"]:
-    """The bare socket of a client that the server admits."""
-    with home.entered():
-        own, server = keys.kept("client"), keys.kept("server")
-    context = zmq.Context()
-    connection = context.socket(zmq.DEALER)
-    connection.linger = 0
-    connection.sndtimeo = 20_000
-    connection.curve_publickey, connection.curve_secretkey = (key.encode() for key in own)
-    connection.curve_serverkey = server[0].encode()
-    connection.connect(home.address)
-    return context, connection
-
-
 @contextlib.contextmanager
 def rude(home: Home) -> Iterator["zmq.Socket[bytes]"]:
     """A client that sends whatever it likes."""
-    context, connection = raw(home)
+    with home.entered():
+        context, connection = raw(endpoint.running())
     try:
         yield connection
     finally:

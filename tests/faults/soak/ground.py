@@ -18,7 +18,7 @@ from inference_server.shared.errors import ErrorCode
 
 from ...cli import full_disk
 from ...cli.pictures import put_scene
-from ...servers import SERVE, wait_until
+from ...servers import wait_until
 from ...stand_in_hub import Hub
 from .. import obedient
 from ..processes import is_running
@@ -67,8 +67,7 @@ class Ground:
         with contextlib.suppress(OSError, subprocess.CalledProcessError):
             self.clock = Clock(folder)
         hub.publish(MODEL, {WEIGHTS: DATA})
-        over_tcp = [*SERVE, *homes.FOR_EVER, "--address", "tcp://127.0.0.1:*"]
-        self.survivor = Home(folder / "survivor", {"HF_ENDPOINT": hub.address}, over_tcp)
+        self.survivor = Home(folder / "survivor", {"HF_ENDPOINT": hub.address}, homes.OVER_TCP)
         moved = self.clock.environment if self.clock else None
         self.victims = [Home(self.disk / "victim", moved), Home(self.disk / "obedient", moved, self._obedient())]
         self.victim = self.victims[0]
