@@ -22,7 +22,12 @@ def suited(grow: int | None, feather: int | None, size: Size) -> tuple[int, int]
 
 def feathered_inwards(mask: np.ndarray, feather: int, scale: float = 1.0) -> np.ndarray:
     """mask (H, W) uint8 that falls to 0 over the `feather` pixels inside its edge; scale as in `grow_and_feather`."""
-    return np.uint8(255) - grow_and_feather(np.uint8(255) - mask, 0, feather, scale)
+    result = np.zeros(mask.shape, np.uint8)
+    found = bounds(mask)
+    if found is not None:  # the nearest pixel outside lies in the row or column beside the bounds, if not within them
+        near = found.grown(1, 1, mask.shape[1], mask.shape[0]).slices
+        result[near] = np.uint8(255) - grow_and_feather(np.uint8(255) - mask[near], 0, feather, scale)
+    return result
 
 
 def grow_and_feather(mask: np.ndarray, grow: int, feather: int, scale: float = 1.0) -> np.ndarray:

@@ -11,17 +11,25 @@ import numpy as np
 
 from ..imaging.pixels import to_depth
 from ..imaging.sampling import sample_at
+from ..shared.monitor import UNWATCHED, Monitor
 from .patchmatch import Filled
 
 BLUR = 1.0  # pixels of the reduced picture: detail finer than this comes from the photo
 BATCH = 1 << 18  # pixels processed at once, to bound memory
 
 
-def detailed(photo: np.ndarray, hole: np.ndarray, usable: np.ndarray, white: float, filled: Filled) -> np.ndarray:
+def detailed(
+    photo: np.ndarray,
+    hole: np.ndarray,
+    usable: np.ndarray,
+    white: float,
+    filled: Filled,
+    monitor: Monitor = UNWATCHED,
+) -> np.ndarray:
     """The pixels (n, 3) of the photo's hole, in the order of its True values and of the photo's depth.
 
     photo, hole, white: as in `sampling.reduced`; usable: (H, W) bool, the pixels that detail may be copied from;
-    filled: of the reduced picture.
+    filled: of the reduced picture.  Raises UserError when cancelled.
     """
     height, width = hole.shape
     h, w = filled.offsets.shape[:2]
@@ -30,6 +38,7 @@ def detailed(photo: np.ndarray, hole: np.ndarray, usable: np.ndarray, white: flo
     indices = np.flatnonzero(hole)
     result = np.empty((len(indices), 3), photo.dtype)
     for batch in (slice(k, k + BATCH) for k in range(0, len(indices), BATCH)):
+        monitor.check()
         target = np.stack(np.divmod(indices[batch], width), 1)
         reduced_target = (target + 0.5) / scale
         cell = np.minimum(reduced_target.astype(np.int32), (h - 1, w - 1))

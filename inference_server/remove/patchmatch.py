@@ -170,7 +170,7 @@ def _coarse_to_fine(levels: list[_Level], seed: int, monitor: Monitor, terms: Te
     effort = [n * int(np.count_nonzero(level.hole)) for n, level in zip(rounds, levels, strict=True)]
     done, picture, offsets = 0.0, levels[0].rgb, None
     for level, count, cost in zip(levels, rounds, effort, strict=True):
-        field = _Field(level, random, terms)
+        field = _Field(level, random, terms, monitor)
         matches = None if offsets is None else field.upsampled(offsets)
         picture, texture = field.start() if matches is None or level.keep else field.vote(matches, None)
         for _ in range(count):
@@ -199,8 +199,9 @@ class _Field:
     distances of their descriptors; wanted: (N, K) float32, the descriptors of the targets.
     """
 
-    def __init__(self, level: _Level, random: np.random.Generator, terms: Terms) -> None:
-        self._level, self._random, self._terms = level, random, terms
+    def __init__(self, level: _Level, random: np.random.Generator, terms: Terms, monitor: Monitor) -> None:
+        """monitor: asked often whether to stop, as one round may take a second."""
+        self._level, self._random, self._terms, self._monitor = level, random, terms, monitor
         height, width = level.hole.shape
         self._grid = height - SIDE + 1, width - SIDE + 1
         self._row = self._grid[1] + 2 * PAD
@@ -238,6 +239,7 @@ class _Field:
         """What patches are compared by, (n, COLOURS + 4) float32.  picture: (h, w, 3); texture: (h, w, 2)."""
         result = np.empty((len(patches), COLOURS + 4), np.float32)
         for batch in (slice(k, k + BATCH) for k in range(0, len(patches), BATCH)):
+            self._monitor.check()
             result[batch, :COLOURS] = _product(self._pixels(patches[batch], picture), BASIS)
         rows, columns = self._corners(patches)
         result[:, COLOURS : COLOURS + 2] = texture[rows + RADIUS, columns + RADIUS] * (TEXTURE_WEIGHT * SIDE)
@@ -284,6 +286,7 @@ class _Field:
         matches = np.empty_like(self.targets)
         rows = max(1, BATCH**2 // 64 // len(candidates))
         for batch in (slice(k, k + rows) for k in range(0, len(wanted), rows)):
+            self._monitor.check()
             nearest = (squares - 2 * _product(wanted[batch], known, cv2.GEMM_2_T)).argmin(axis=1)
             matches[batch] = candidates[nearest]
         return matches
@@ -359,6 +362,7 @@ class _Field:
         first = (y + PAD) * self._row + x + PAD
         sums, total = np.zeros((len(y), self._channels.shape[1]), np.float32), np.zeros(len(y), np.float32)
         for dy in range(SIDE):
+            self._monitor.check()
             for dx in range(SIDE):
                 patch = first - (dy * self._row + dx)  # the one that has the pixel at (dy, dx)
                 weight = weight_of[patch]
@@ -392,6 +396,7 @@ class _Field:
 
     def _costs(self, sources: np.ndarray, wanted: np.ndarray) -> np.ndarray:
         """The squared distances (n,) float32 of the descriptors of these sources from the wanted ones (n, K)."""
+        self._monitor.check()
         difference = self._source_descriptors[self._source_number[sources]]
         difference -= wanted
         return np.einsum("ij,ij->i", difference, difference) + self._use_costs[self._source_number[sources]]

@@ -267,7 +267,7 @@ def fill_window(
             break
         part = monitor.part(1 - 0.5**k, 1 - 0.5 ** (k + 1))
         filled = ways[k % len(ways)](picture, unknown, free & ~changed, seed + k // len(ways), part)
-        pixels = detail.detailed(photo, hole, usable, white, filled)
+        pixels = detail.detailed(photo, hole, usable, white, filled, part)
         found.append(Filling(pixels, _checked(photo, hole, usable, white, pixels).score - (DOUBT if k else 0.0)))
     found = sorted(found, key=lambda filling: -filling.score)[:count]
     if source.shape[2] == 4:

@@ -92,7 +92,7 @@ def refine(
     # Where the window has few more pixels than it had in the proxy, encoding it adds nothing.
     window_scale, image_scale = (proxy_size(*size)[0] / size[0] for size in (window[2:], low_res.size))
     if window_scale > WORTH_ENCODING * image_scale:
-        closer = _decode_in_window(segmenter, rgb, window, low_res, prompt)
+        closer = _decode_in_window(segmenter, rgb, window, low_res, prompt, monitor)
         if closer is not None:
             mask, start = closer, whole(*window[2:])
     monitor.report(0.5, "Following the edge")
@@ -164,15 +164,21 @@ def guided(guide: np.ndarray, mask: np.ndarray, radius: int, eps: float) -> np.n
 
 
 def _decode_in_window(
-    segmenter: "Segmenter", rgb: np.ndarray, window: Window, low_res: LowResMask, prompt: ObjectPrompt
+    segmenter: "Segmenter",
+    rgb: np.ndarray,
+    window: Window,
+    low_res: LowResMask,
+    prompt: ObjectPrompt,
+    monitor: Monitor,
 ) -> LowResMask | None:
     """The segmenter's mask of the same object from rgb (h, w, 3) uint8, the window's pixels.
 
-    None where its answer is another object than `low_res` is there, or where `low_res` is empty there.
+    None where its answer is another object than `low_res` is there, or where `low_res` is empty there.  Raises
+    UserError when cancelled.
     """
     proxy = to_proxy(rgb)
     scale = proxy.shape[1] / window.width, proxy.shape[0] / window.height
-    embedding = segmenter.encode(proxy)
+    embedding = segmenter.encode(proxy, monitor)
     cells = embedding.cells[0] * scale[0], embedding.cells[1] * scale[1]
     rows, columns = embedding.grid
     side = max(rows, columns)

@@ -29,14 +29,19 @@ class Connections:
         self._most = most()
 
     def take_events(self) -> bool:
-        """Take note of connections that were made and ended.  Returns whether one has ended."""
+        """Take note of connections that were made and ended.
+
+        Returns whether one has ended that somebody's request may have come over: strangers come and go.
+        """
         has_ended = False
         while self.events.poll(0):
             event = recv_monitor_message(self.events)
             if event["event"] == zmq.EVENT_DISCONNECTED:
                 self._open.discard(event["value"])
-                self._received.pop(event["value"], None)
-                has_ended = True
+                was_used = self._received.pop(event["value"], None) is not None
+                has_ended |= (
+                    was_used or not self._received
+                )  # over Unix sockets there are no strangers, and none is noted
                 continue
             self._open.add(event["value"])
             if len(self._open) > self._most:

@@ -145,13 +145,15 @@ class _Process:
         self._command, self._context = command, context
         self._orders: queue.SimpleQueue[_Order | None] = queue.SimpleQueue()
         self._process: subprocess.Popen[bytes] | None = None
+        self._is_silent = False  # whether it has closed its output
         self._thread = threading.Thread(target=self._listen, name=name, daemon=True)
         self._thread.start()
 
     @property
     def has_ended(self) -> bool:
-        """Whether the process was started and has ended since."""
-        return self._process is not None and self._process.poll() is not None
+        """Whether the process was started and has ended since, as far as this can be known."""
+        # Popen does not say so while the thread that reads waits for the exit status.
+        return self._is_silent or (self._process is not None and self._process.poll() is not None)
 
     def send(self, order: _Order | None) -> None:
         """Give the process something to do; None has it end."""
@@ -189,6 +191,7 @@ class _Process:
             with contextlib.suppress(zmq.ZMQError):
                 while parts := channel.read(process.stdout):
                     outbox.send_multipart([*self._source, *parts], copy=False)
+            self._is_silent = True
             self._orders.put(None)
             outcome = str(process.wait())
         with contextlib.suppress(zmq.ZMQError):  # the server has closed its sockets

@@ -39,8 +39,9 @@ def forget_peak(pid: int) -> None:
 
 def is_running(pid: int) -> bool:
     """Whether there is such a process, other than as an exit status that nobody has asked for."""
-    status = Path(f"/proc/{pid}/stat")
-    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
 
 
 def children(pid: int) -> list[int]:
@@ -49,7 +50,11 @@ def children(pid: int) -> list[int]:
     for file in Path(f"/proc/{pid}/task").glob("*/children"):
         with contextlib.suppress(OSError):  # the thread has ended
             found += map(int, file.read_text().split())
-    return sorted((child for child in found if is_running(child)), key=resident, reverse=True)
+    with_memory = {}
+    for child in filter(is_running, found):
+        with contextlib.suppress(OSError):
+            with_memory[child] = resident(child)
+    return sorted(with_memory, key=lambda child: -with_memory[child])
 
 
 def of_a_home(variable: str, folder: Path) -> set[int]:

@@ -11,9 +11,11 @@ import zmq
 
 from inference_server.serve import limits
 from inference_server.serve.connections import Connections
+from inference_server.serve.requests import REPORT_SECONDS
 from inference_server.shared import endpoint, keys, messages, wire
 from inference_server.shared.errors import ErrorCode, UserError
 from inference_server.shared.messages import Failure
+from inference_server.shared.monitor import Monitor
 
 from ..servers import needs_posix, raw_socket
 from . import obedient
@@ -55,6 +57,19 @@ def test_a_crowd_of_strangers_keeps_nobody_waiting(reachable):
         assert hellos(connection, 50)[-2] < SECONDS
         assert reachable.memory() - before < 150
     assert reachable.do("nothing")
+
+
+def test_strangers_that_come_and_go_have_nothing_reported(reachable):
+    """Each that left had every client told at once how far its job is."""
+    told, begun = [], time.monotonic()
+    job = threading.Thread(
+        target=reachable.do, args=("work 2",), kwargs={"monitor": Monitor(on_progress=lambda *_: told.append(1))}
+    )
+    job.start()
+    while job.is_alive():
+        stranger(endpoint.running().address, 0).close()
+    job.join()
+    assert len(told) <= 4 + 2 * (time.monotonic() - begun) / REPORT_SECONDS
 
 
 def test_connections_beyond_what_there_is_room_for_are_ended():

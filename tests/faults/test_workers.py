@@ -1,12 +1,17 @@
 """A worker's process that dies, hangs, or fails: its request gets a sentence, the others go on."""
 
+import sys
 import threading
 import time
 
 import pytest
+import zmq
 
+from inference_server.serve.requests import QueuedRequest, Sender
+from inference_server.serve.worker import INBOX, Worker
 from inference_server.shared import endpoint, paths, wire
 from inference_server.shared.errors import ErrorCode, UserError
+from inference_server.shared.messages import Locate
 from inference_server.shared.monitor import Monitor
 
 from ..servers import needs_posix, raw_socket, wait_until
@@ -20,6 +25,26 @@ def test_a_job_without_memory_ends_with_a_sentence_and_the_next_one_works(server
     assert server.failure(words).code == ErrorCode.NO_MEMORY
     assert server.do("nothing") > 0
     assert server.process.poll() is None
+
+
+def test_a_request_is_not_given_to_a_process_that_has_just_ended():
+    """As one that was idle may have, a moment before the server hears of it."""
+    header, *body = wire.encode("1", obedient.order("nothing"))
+
+    def start(worker: Worker) -> list[bytes]:
+        """What is heard next, once it was given a request."""
+        request = QueuedRequest(Sender(b"somebody", ""), wire.read_envelope(header), header, [*map(zmq.Frame, body)])
+        worker.add(request)
+        worker.start_next()
+        assert inbox.poll(60_000)
+        return inbox.recv_multipart()
+
+    with zmq.Context() as context, context.socket(zmq.PULL) as inbox:
+        inbox.bind(INBOX)
+        worker = Worker("device", (Locate,), context, [sys.executable, "-c", ""])
+        assert start(worker)[:3] == [b"device", b"1", b"ended"]
+        worker.current = None  # as it was before the process ended, which is not heard of yet
+        assert start(worker)[:3] == [b"device", b"2", b"ended"]
 
 
 @needs_posix

@@ -29,6 +29,12 @@ def test_growing_more_never_uncovers(mask, grow, feather):
     assert (masks.grow_and_feather(mask, grow + 1, feather) >= masks.grow_and_feather(mask, grow, feather)).all()
 
 
+@given(hnp.arrays(np.uint8, (9, 11), elements=st.sampled_from([0, 0, 0, 90, 200, 255])), st.integers(0, 6))
+def test_feathering_inwards_is_what_grows_from_outside(mask, feather):
+    outside = masks.grow_and_feather(np.uint8(255) - mask, 0, feather)
+    assert (masks.feathered_inwards(mask, feather) == np.uint8(255) - outside).all()
+
+
 @given(hnp.arrays(np.uint8, (5, 6)))
 def test_nothing_to_grow_and_nothing_to_feather_leaves_soft_values_alone(mask):
     assert (masks.grow_and_feather(mask, 0, 0) == mask).all()

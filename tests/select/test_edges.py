@@ -191,7 +191,7 @@ def test_an_answer_for_the_window_that_violates_a_point_is_not_used(segmenter, d
 class Squashing:
     """A segmenter whose grid covers every image, whatever its aspect, and that answers with the mask it is given."""
 
-    def encode(self, image):
+    def encode(self, image, monitor):
         height, width = image.shape[:2]
         return Embedding(None, (width, height), (256 / width, 256 / height), 0)
 

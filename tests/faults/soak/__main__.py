@@ -2,12 +2,14 @@
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
-COMMANDS = ("faults", "report", "fuzz", "client", "target")
+COMMANDS = ("faults", "report", "fuzz", "cancels", "hellos", "client", "target", "role")
 
 
 def main() -> int:
@@ -28,8 +30,11 @@ def _faults(arguments: list[str]) -> int:
     parser.add_argument("--folder", type=Path, help="for the report and the plot (default: a new one)")
     given = parser.parse_args(arguments)
     folder = given.folder or Path(tempfile.mkdtemp(prefix="soak-"))
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):  # it may end early, with its report
+        signal.signal(number, lambda *_: ended.set())
     try:
-        campaign.run(folder, given.minutes, given.seed)
+        campaign.run(folder, given.minutes, given.seed, ended.is_set)
     finally:
         shutil.rmtree(folder / "scratch", ignore_errors=True)
         if (folder / campaign.SAMPLES).read_text():
@@ -57,6 +62,33 @@ def _fuzz(arguments: list[str]) -> int:
     folder = given.folder or Path(tempfile.mkdtemp(prefix="fuzz-"))
     print(f"seed {given.seed}; what is found is kept in {folder}", flush=True)
     return int(not fuzz.run(given.messages, folder, given.seed))
+
+
+def _cancels(arguments: list[str]) -> int:
+    from . import cancels
+
+    parser = argparse.ArgumentParser(prog="install.py soak cancels", description="Jobs cancelled at random moments.")
+    parser.add_argument("--count", type=int, default=200, help="of each job")
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args(arguments)
+    cancels.run(given.count, given.seed)
+    return 0
+
+
+def _hellos(arguments: list[str]) -> int:
+    from . import hellos
+
+    parser = argparse.ArgumentParser(prog="install.py soak hellos", description="Hellos in a crowd.")
+    parser.add_argument("--seconds", type=float, default=60)
+    hellos.run(parser.parse_args(arguments).seconds)
+    return 0
+
+
+def _role(arguments: list[str]) -> int:
+    from . import hellos
+
+    hellos.play(arguments[0], arguments[1:])
+    return 0
 
 
 def _target(arguments: list[str]) -> int:

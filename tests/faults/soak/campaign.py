@@ -2,11 +2,13 @@
 
 import contextlib
 import json
+import os
 import shutil
 import subprocess
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
@@ -18,7 +20,7 @@ from .ground import Ground
 from .homes import REPOSITORY, Home
 
 FAULTS, SAMPLES, HONEST = "faults.jsonl", "samples.jsonl", "honest.tsv"  # files in the report's folder
-PAUSE = 8.0  # seconds between two requests of the honest client
+PAUSE = 3.0  # seconds between two requests of the honest client, at least
 MOST_MEMORY = 1600  # megabytes of a server and its workers
 MOST_OWN_MEMORY = 700  # of its own process: what may wait and what may be unread (serve/limits.py), less than both
 
@@ -27,16 +29,16 @@ MOST_OWN_MEMORY = 700  # of its own process: what may wait and what may be unrea
 class Outcome:
     """What came of a fault.
 
-    at: seconds since the beginning; name: a key of deeds.FAULTS; hello, removal, again: as in `Recovery`; broken: the
-    promise that was not kept, "" where all were; own_peak, peak: megabytes of the server's own process, and with its
-    workers.
+    at: seconds since the beginning; name: a key of deeds.FAULTS; hello, job: as in `Recovery`; load: processes that
+    wanted to run, for each processor, in the minute before; broken: the promise that was not kept, "" where all were;
+    own_peak, peak: megabytes of the server's own process, and with its workers.
     """
 
     at: float
     name: str
     hello: float = 0.0
-    removal: float = 0.0
-    again: float = 0.0
+    job: float = 0.0
+    load: float = 0.0
     broken: str = ""
     own_peak: float = 0.0
     peak: float = 0.0
@@ -55,7 +57,7 @@ class Sample:
     worker_threads: int
 
 
-def run(folder: Path, minutes: float, seed: int) -> None:
+def run(folder: Path, minutes: float, seed: int, is_ended: Callable[[], bool]) -> None:
     """Harm servers for so long.  What happens is written into the folder, where `report` finds it."""
     scratch = folder / "scratch"
     scratch.mkdir(parents=True)
@@ -65,7 +67,7 @@ def run(folder: Path, minutes: float, seed: int) -> None:
         ground = Ground(scratch, hub, seed)
         stack.callback(ground.close)
         stack.callback(_keep_logs, ground, folder)
-        for home in (ground.survivor, ground.victim):
+        for home in (ground.survivor, *ground.victims):
             ground.recover(home)
         client = _start_honest_client(ground, honest)
         stack.callback(client.wait)
@@ -73,7 +75,7 @@ def run(folder: Path, minutes: float, seed: int) -> None:
         names, begun = deeds.available(ground), time.monotonic()
         print(f"{len({*names})} kinds of faults; seed {seed}; what happens is in {folder}", flush=True)
         first_pid, round_of = ground.survivor.pid, []
-        while (now := time.monotonic() - begun) < minutes * 60:
+        while (now := time.monotonic() - begun) < minutes * 60 and not is_ended():
             round_of = round_of or ground.chance.sample(names, len(names))
             outcome = _suffer(ground, round_of.pop(), now)
             _write(faults, outcome)
@@ -85,7 +87,7 @@ def run(folder: Path, minutes: float, seed: int) -> None:
 
 
 def _keep_logs(ground: Ground, folder: Path) -> None:
-    for home in (ground.survivor, ground.victim):
+    for home in (ground.survivor, *ground.victims):
         with contextlib.suppress(OSError):
             shutil.copy(home.folder / "server.log", folder / f"{home.folder.name}.log")
 
@@ -98,7 +100,8 @@ def _start_honest_client(ground: Ground, output: IO[str]) -> "subprocess.Popen[b
 
 def _suffer(ground: Ground, name: str, now: float) -> Outcome:
     """One fault, and what came of it."""
-    for home in (ground.survivor, ground.victim):
+    ground.choose_victim(engine=name in deeds.ENGINE)
+    for home in (ground.survivor, *ground.victims):
         for pid in (home.pid, *home.workers):
             processes.forget_peak(pid)
     try:
@@ -109,8 +112,14 @@ def _suffer(ground: Ground, name: str, now: float) -> Outcome:
         ground.check_processes()
     except Exception as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
-        return Outcome(at=now, name=name, broken=f"{type(error).__name__}: {error} ({place.name}:{place.lineno})")
-    return Outcome(at=now, name=name, **asdict(recovery), own_peak=own, peak=peak)
+        return Outcome(
+            at=now, name=name, load=_load(), broken=f"{type(error).__name__}: {error} ({place.name}:{place.lineno})"
+        )
+    return Outcome(at=now, name=name, **asdict(recovery), load=_load(), own_peak=own, peak=peak)
+
+
+def _load() -> float:
+    return os.getloadavg()[0] / (os.cpu_count() or 1)
 
 
 def _peaks(home: Home) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import zmq
 
 from inference_server.serve import limits
-from inference_server.shared import keys, messages, preferences, wire
+from inference_server.shared import endpoint, messages, preferences, wire
 from inference_server.shared.errors import ErrorCode, UserError
 from inference_server.shared.geometry import whole
 from inference_server.shared.messages import Depth, ImageRef, Inpaint, Job, Raster, Target
@@ -24,7 +24,7 @@ from .. import processes
 from ..strangers import GREETING, connected, enveloped, stranger
 from . import mutations
 from .ground import DATA, MODEL, WEIGHTS, WHERE, Ground
-from .homes import REPOSITORY, Home
+from .homes import REPOSITORY, Home, raw
 from .work import VARIANTS, WORKS, failure_of
 
 YEAR = 365 * 24 * 3600
@@ -33,38 +33,30 @@ FAULTS: dict[str, Callable[[Ground], Home]] = {}
 
 
 OFTEN: list[str] = []  # what takes little time, so that it can come more often
+ENGINE: list[str] = []  # what the engine has a part in
 
 
-def fault(name: str, *, often: bool = False) -> Callable[[Callable[[Ground], Home]], Callable[[Ground], Home]]:
-    """Adds a fault to FAULTS, and to OFTEN if so."""
+def fault(
+    name: str, *, often: bool = False, engine: bool = False
+) -> Callable[[Callable[[Ground], Home]], Callable[[Ground], Home]]:
+    """Adds a fault to FAULTS, and to OFTEN and ENGINE if so."""
 
     def add(deed: Callable[[Ground], Home]) -> Callable[[Ground], Home]:
         FAULTS[name] = deed
         if often:
             OFTEN.append(name)
+        if engine:
+            ENGINE.append(name)
         return deed
 
     return add
 
 
-def raw(home: Home) -> tuple["zmq.Context[zmq.Socket[bytes]]", "zmq.Socket[bytes]"]:
-    """The bare socket of a client that the server admits."""
-    with home.entered():
-        own, server = keys.kept("client"), keys.kept("server")
-    context = zmq.Context()
-    connection = context.socket(zmq.DEALER)
-    connection.linger = 0
-    connection.sndtimeo = 20_000
-    connection.curve_publickey, connection.curve_secretkey = (key.encode() for key in own)
-    connection.curve_serverkey = server[0].encode()
-    connection.connect(home.address)
-    return context, connection
-
-
 @contextlib.contextmanager
 def rude(home: Home) -> Iterator["zmq.Socket[bytes]"]:
     """A client that sends whatever it likes."""
-    context, connection = raw(home)
+    with home.entered():
+        context, connection = raw(endpoint.running())
     try:
         yield connection
     finally:
@@ -80,7 +72,7 @@ def some_work(ground: Ground) -> list[wire.Bytes]:
 # -- processes that end, or stop
 
 
-@fault("server killed in a job")
+@fault("server killed in a job", often=True)
 def _(ground: Ground) -> Home:
     asker = ground.ask(ground.victim)
     ground.moment()
@@ -89,7 +81,7 @@ def _(ground: Ground) -> Home:
     return ground.victim
 
 
-@fault("server ended (SIGTERM) in a job")
+@fault("server ended (SIGTERM) in a job", often=True)
 def _(ground: Ground) -> Home:
     asker = ground.ask(ground.victim)
     ground.moment()
@@ -98,7 +90,7 @@ def _(ground: Ground) -> Home:
     return ground.victim
 
 
-@fault("server killed while it starts")
+@fault("server killed while it starts", often=True)
 def _(ground: Ground) -> Home:
     if ground.victim.pid:
         os.kill(ground.victim.pid, signal.SIGKILL)
@@ -109,7 +101,7 @@ def _(ground: Ground) -> Home:
     return ground.victim
 
 
-@fault("three servers started at once")
+@fault("three servers started at once", often=True)
 def _(ground: Ground) -> Home:
     if ground.victim.pid:
         os.kill(ground.victim.pid, signal.SIGKILL)
@@ -128,7 +120,7 @@ def _end_worker(ground: Ground, how: signal.Signals) -> None:
         wait_until(lambda pid=pid: not processes.is_running(pid))
 
 
-@fault("worker killed in a job")
+@fault("worker killed in a job", often=True)
 def _(ground: Ground) -> Home:
     asker = ground.ask(ground.victim, "remove", "replace", "select 1", "preview 0")
     ground.moment()
@@ -137,7 +129,7 @@ def _(ground: Ground) -> Home:
     return ground.victim
 
 
-@fault("worker crashes (SIGSEGV) in a job")
+@fault("worker crashes (SIGSEGV) in a job", often=True)
 def _(ground: Ground) -> Home:
     asker = ground.ask(ground.victim)
     ground.moment()
@@ -247,7 +239,7 @@ def _(ground: Ground) -> Home:
 # -- the disk, and files
 
 
-@fault("full disk in a job")
+@fault("full disk in a job", often=True)
 def _(ground: Ground) -> Home:
     ground.victim.connect().close()
     with ground.no_room():
@@ -256,7 +248,7 @@ def _(ground: Ground) -> Home:
     return ground.victim
 
 
-@fault("full disk while it starts")
+@fault("full disk while it starts", often=True)
 def _(ground: Ground) -> Home:
     if ground.victim.pid:
         os.kill(ground.victim.pid, signal.SIGKILL)
@@ -280,7 +272,7 @@ def _(ground: Ground) -> Home:
     return ground.victim
 
 
-@fault("weights corrupt")
+@fault("weights corrupt", engine=True)
 def _(ground: Ground) -> Home:
     ground.victim.stop()
     name = ground.chance.choice(("encoder.onnx", "decoder.onnx"))
@@ -314,7 +306,7 @@ def _(ground: Ground) -> Home:
 # -- memory, file descriptors, time
 
 
-@fault("worker without memory (RLIMIT_AS)")
+@fault("worker without memory (RLIMIT_AS)", engine=True)
 def _(ground: Ground) -> Home:
     with ground.victim.connect() as connection:
         connection.request(*WORKS["remove"]())

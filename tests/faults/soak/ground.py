@@ -18,8 +18,9 @@ from inference_server.shared.errors import ErrorCode
 
 from ...cli import full_disk
 from ...cli.pictures import put_scene
-from ...servers import SERVE, wait_until
+from ...servers import wait_until
 from ...stand_in_hub import Hub
+from .. import obedient
 from ..processes import is_running
 from . import homes
 from .homes import REPOSITORY, Clock, Home
@@ -28,6 +29,8 @@ from .work import WORKS, Asker, References, failure_of
 MODEL, WEIGHTS = "maker/small", "pytorch_lora_weights.safetensors"
 WHERE = f"/{MODEL}/resolve/main/{WEIGHTS}"
 DATA = random.Random(1).randbytes(1_000_000)
+QUICK = ("remove", "replace")
+LIGHT = 0.75  # of the faults that need no engine, for the server without one
 LONGEST = 60  # seconds until a server has to be well again, on however busy a machine
 DETACH = 2  # of mount.h
 GRACE = 20  # seconds in which processes without a server have to end
@@ -35,21 +38,19 @@ GRACE = 20  # seconds in which processes without a server have to end
 
 @dataclass(frozen=True, kw_only=True)
 class Recovery:
-    """Seconds after a fault until the next hello was answered, and until the next removal was done, and right.
-
-    again: that the same removal took right after it, which says how fast the machine was.
-    """
+    """Seconds after a fault until the next hello was answered, and until the next job was done, and right."""
 
     hello: float
-    removal: float
-    again: float
+    job: float
 
 
 class Ground:
     """The servers and what belongs to them.
 
     survivor: reached over TCP, so that strangers get to it; nobody ends its process or the one that works for it.
-    victim: on this user's private socket, on a disk of 4 MB, with a clock that jumps; it is harmed in every way.
+    victims: on this user's private socket, on a disk of 4 MB, with a clock that jumps; they are harmed in every way.
+    The first has the engine, the second the worker of `obedient`, which costs so little that far more faults are
+    possible; victim: the one whose turn it is.  quick: the works that each server does quickly.
     chance: what decides about everything that happens.
     """
 
@@ -66,11 +67,13 @@ class Ground:
         with contextlib.suppress(OSError, subprocess.CalledProcessError):
             self.clock = Clock(folder)
         hub.publish(MODEL, {WEIGHTS: DATA})
-        over_tcp = [*SERVE, *homes.FOR_EVER, "--address", "tcp://127.0.0.1:*"]
-        self.survivor = Home(folder / "survivor", {"HF_ENDPOINT": hub.address}, over_tcp)
-        self.victim = Home(self.disk / "victim", self.clock.environment if self.clock else None)
+        self.survivor = Home(folder / "survivor", {"HF_ENDPOINT": hub.address}, homes.OVER_TCP)
+        moved = self.clock.environment if self.clock else None
+        self.victims = [Home(self.disk / "victim", moved), Home(self.disk / "obedient", moved, self._obedient())]
+        self.victim = self.victims[0]
         homes.put_models(self.survivor, models)
         homes.put_linked_models(self.victim, models, folder / "weights")
+        self.quick = {self.survivor: QUICK, self.victim: QUICK, self.victims[1]: ("order",)}
         self.pictures = self.disk / "pictures"
         self.pictures.mkdir()
         put_scene(self.pictures, "photo.png", "result.png")
@@ -78,6 +81,13 @@ class Ground:
         (folder / "references").mkdir()
         self.references = References(folder / "references")
         self.finished = self._finished_photo()
+
+    def _obedient(self) -> list[str]:
+        return [*obedient.PROGRAM, f"ipc://{self.disk}/obedient/server.sock"]
+
+    def choose_victim(self, *, engine: bool) -> None:
+        """Whose turn it is next.  engine: whether it has to be one with the engine."""
+        self.victim = self.victims[0 if engine else int(self.chance.random() < LIGHT)]
 
     def _finished_photo(self) -> bytes:
         """What removing from photo.png comes to."""
@@ -117,7 +127,9 @@ class Ground:
 
     def ask(self, home: Home, *names: str) -> Asker:
         """Somebody who asks for one of these works, by default the quick ones."""
-        return Asker(home.connect(), self.chance.choice(names or ("remove", "replace")), self.references)
+        if home is self.victims[1]:
+            names = ()
+        return Asker(home.connect(), self.chance.choice(names or self.quick[home]), self.references)
 
     @contextlib.contextmanager
     def no_room(self) -> Iterator[None]:
@@ -147,32 +159,29 @@ class Ground:
 
     def recover(self, home: Home) -> Recovery:
         """How long it takes until all is well.  Raises AssertionError where it does not get so."""
-        begun = time.monotonic()
-        hello = None
+        begun, hello, name = time.monotonic(), None, self.quick[home][0]
         while time.monotonic() - begun < LONGEST:
             with home.connect() as connection:
                 connection.hello()
                 hello = hello or time.monotonic() - begun
-                answer = failure_of(WORKS["remove"](), connection)
+                answer = failure_of(WORKS[name](), connection)
                 code = getattr(answer, "code", None)
                 if code is None:
-                    altered = self.references.altered("remove", answer)
+                    altered = self.references.altered(name, answer)
                     assert not altered, f"{altered} pixels are altered after the fault"
-                    done = time.monotonic()
-                    failure_of(WORKS["remove"](), connection)
-                    return Recovery(hello=hello, removal=done - begun, again=time.monotonic() - done)
+                    return Recovery(hello=hello, job=time.monotonic() - begun)
             assert code in (ErrorCode.SERVER_GONE, ErrorCode.TOO_MUCH), f"after the fault: {answer}"
         raise AssertionError("it never got well")
 
     def check_processes(self) -> None:
         """No process may be left that belongs to no server."""
-        for home in (self.survivor, self.victim):
+        for home in (self.survivor, *self.victims):
             strays = home.strays()
             if strays:
                 wait_until(lambda strays=strays: not any(map(is_running, strays)), GRACE)
 
     def close(self) -> None:
         """End both servers, and take the disk away."""
-        for home in (self.survivor, self.victim):
+        for home in (self.survivor, *self.victims):
             home.stop()
         ctypes.CDLL(None).umount2(os.fsencode(self.disk), DETACH)

@@ -10,13 +10,17 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from inference_server.shared import client, endpoint, paths
+import zmq
+
+from inference_server.shared import client, endpoint, keys, paths
+from inference_server.shared.endpoint import Endpoint
 
 from ...servers import SERVE, let_packages_seem_installed, stopped, wait_until
 from .. import processes
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 FOR_EVER = ("--idle", "1e9")
+OVER_TCP = (*SERVE, *FOR_EVER, "--address", "tcp://127.0.0.1:*")
 
 
 class Home:
@@ -84,6 +88,18 @@ class Home:
         for pid in self.strays() | {self.pid} - {0}:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+
+
+def raw(found: Endpoint) -> "tuple[zmq.Context[zmq.Socket[bytes]], zmq.Socket[bytes]]":
+    """The bare socket of one of this user's programs, for a server that is reached over TCP."""
+    context = zmq.Context()
+    connection = context.socket(zmq.DEALER)
+    connection.linger = 0
+    connection.sndtimeo = 20_000
+    connection.curve_publickey, connection.curve_secretkey = (key.encode() for key in keys.kept("client"))
+    connection.curve_serverkey = found.server_key.encode()
+    connection.connect(found.address)
+    return context, connection
 
 
 class Clock:

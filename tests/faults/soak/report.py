@@ -23,7 +23,7 @@ def text(folder: Path) -> str:
 
 
 def _table(outcomes: Sequence[Outcome]) -> list[str]:
-    head = ("fault", "times", "broken", "hello: median", "worst", "removal: median", "worst", "MB: own", "all")
+    head = ("fault", "times", "broken", "hello: median", "worst", "job: median", "worst", "MB: own", "all")
     rows = [head]
     for name in sorted({outcome.name for outcome in outcomes}):
         those = [outcome for outcome in outcomes if outcome.name == name]
@@ -37,22 +37,22 @@ def _row(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
     broken = str(len(outcomes) - len(well))
     if not well:
         return (str(len(outcomes)), broken, *["-"] * 6)
-    hellos, removals = [one.hello for one in well], [one.removal for one in well]
-    seconds = (statistics.median(hellos), max(hellos), statistics.median(removals), max(removals))
+    hellos, jobs = [one.hello for one in well], [one.job for one in well]
+    seconds = (statistics.median(hellos), max(hellos), statistics.median(jobs), max(jobs))
     memory = (max(one.own_peak for one in well), max(one.peak for one in well))
     return (str(len(outcomes)), broken, *(f"{one:.2f} s" for one in seconds), *(f"{one:.0f}" for one in memory))
 
 
 def _summary(outcomes: Sequence[Outcome]) -> list[str]:
-    late = [outcome for outcome in outcomes if outcome.removal > SOON]
+    late = [outcome for outcome in outcomes if outcome.job > SOON]
     broken = [outcome for outcome in outcomes if outcome.broken]
-    again = [outcome.again for outcome in outcomes if not outcome.broken]
-    slow = [outcome for outcome in late if outcome.again > SOON / 2]
+    calm = [outcome for outcome in outcomes if outcome.load <= 1 and not outcome.broken]
+    load = statistics.median(outcome.load for outcome in outcomes)
     return [
         f"{len(outcomes)} faults in {max(one.at for one in outcomes) / 60:.0f} minutes, {len(broken)} promises broken.",
-        f"The removal after {len(late)} of them took more than {SOON:.0f} s; {len(slow)} times the machine was so busy "
-        f"that the same took more than {SOON / 2:.0f} s right after it too (median {statistics.median(again):.2f} s, "
-        f"worst {max(again):.2f} s).",
+        f"The job after {len(late)} of them took more than {SOON:.0f} s.  For each processor there were {load:.1f} "
+        f"processes (median); where there was no more than one, {sum(one.job > SOON for one in calm)} of {len(calm)} "
+        f"took longer.",
         *(f"BROKEN after {one.at:.0f} s, {one.name}: {one.broken}" for one in broken),
     ]
 

@@ -17,9 +17,11 @@ from inference_server.shared.messages import Background, Inpaint, Inpainted, Job
 from inference_server.shared.monitor import UNWATCHED, Monitor
 
 from ... import asking
+from .. import obedient
 
 HOLE = Window(40, 40, 40, 40)
 PLACE = Window(250, 120, 140, 140)  # of the photo: the window that the jobs are sent
+IDLE = 5  # of the time of a client that makes pauses: one in so many parts is work, so that others have their turn
 VARIANTS = 40  # photos that differ, so that they are looked at anew
 
 Work = tuple[messages.AnyRequest, list[bytes]]
@@ -66,9 +68,15 @@ def _inpaint(job: Job, **options: object) -> Work:
     return replace(message, **options), frames
 
 
+def order() -> Work:
+    """Something for a worker without an engine."""
+    return obedient.order("work 0.3"), []
+
+
 WORKS = {"remove": removal, "replace": replacement}
 WORKS |= {f"select {k}": lambda k=k: selection(k) for k in range(VARIANTS)}
 WORKS |= {f"preview {k}": lambda k=k: preview(k) for k in range(0, VARIANTS, 4)}
+WORKS["order"] = order
 
 
 class References:
@@ -87,7 +95,8 @@ class References:
         expected = np.load(file)
         if found.shape != expected.shape:
             return max(found.size, expected.size)
-        return int(np.count_nonzero((found != expected).reshape(len(found), -1)))
+        different = found != expected
+        return int(np.count_nonzero(different.any(axis=-1) if different.ndim > 2 else different))
 
 
 def _picture(message: messages.Message, frames: list[bytes]) -> np.ndarray:
@@ -146,7 +155,7 @@ def ask_for_ever(folder: Path, pause: float) -> None:
     """Be a client that asks for one work after the other, until it is killed; prints a line for each outcome."""
     from inference_server.shared import endpoint
 
-    references, names = References(folder), sorted(WORKS)
+    references, names = References(folder), sorted(WORKS.keys() - {"order"})
     random = np.random.default_rng(os.getpid())
     while True:
         found = endpoint.running()
@@ -158,5 +167,6 @@ def ask_for_ever(folder: Path, pause: float) -> None:
                 failed = isinstance(answer, UserError)
                 altered = 0 if failed else references.altered(str(name), answer)
                 outcome = str(answer.code) if isinstance(answer, UserError) else "done"
-                print(f"{outcome}\t{name}\t{altered}\t{time.monotonic() - begun:.3f}", flush=True)
-                time.sleep(pause)
+                taken = time.monotonic() - begun
+                print(f"{outcome}\t{name}\t{altered}\t{taken:.3f}", flush=True)
+                time.sleep(max(pause, taken * (IDLE - 1) if pause else 0))
