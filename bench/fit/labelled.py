@@ -39,6 +39,14 @@ def deepest(part: np.ndarray) -> tuple[float, tuple[int, int]]:
     return most, (x, y)
 
 
+def drawn(part: np.ndarray, rng: np.random.Generator) -> tuple[int, int]:
+    """A pixel (x, y) of part (h, w) bool as a person might click it: the likelier, the deeper it lies."""
+    padded = np.pad(part.astype(np.uint8), 1)
+    depth = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1].astype(float)
+    y, x = np.unravel_index(rng.choice(depth.size, p=depth.ravel() / depth.sum()), depth.shape)
+    return int(x), int(y)
+
+
 def photographs() -> list[Labelled]:
     """Those in the folder that the command line names; ends the program with a sentence where there are none."""
     found = []

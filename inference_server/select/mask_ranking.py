@@ -1,70 +1,93 @@
 """Which of the segmenter's masks is meant.  Pure functions over logits (N, h, w) float32, positive inside.
 
-The segmenter's own scores choose among part, subpart and whole hardly better than chance would (mean IoU of the first
-mask: GrabCut .68, COCO .60, where the best of three has .86 and .78).  Where people click is better evidence: a single
-click is mostly on the middle of the object, so a mask is the likelier the nearer its deepest point lies to the click,
-and the less of the image's border it covers (.80 and .72).  The weights below are a ridge regression of IoU on 130
-photos, 50 of GrabCut and 80 of COCO (bench/fit/mask_ranking.py); their cross-validated figures differ from the fitted
-ones by less than .01.
+The segmenter's own scores choose among part, subpart and whole little better than chance would.  Where the click lies
+in a mask says more, but only for clicks on the very middle, as evaluations make them (the deepest pixel of the object):
+people click anywhere inside.  So the mask is chosen by what holds for both: how deep the click lies in the mask, how
+stable the mask is (Kirillov et al. 2023, "Segment Anything", section 5), how large beside the others, how much of the
+image's border it takes, and the score.  A linear choice model of these was fitted to 370 photographs, each clicked in
+nine places (bench/fit/mask_ranking.py, which also shows what it gains on photographs and data sets left out).
 """
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
+from ..imaging import windows
 from ..shared.geometry import Point
 from . import rendering
 
-# Expected IoU = BASE + HEADS[output] - CENTRED * log(CLOSE + distance / depth) - BORDER * share of the border covered.
-BASE = 0.44
-HEADS = (0.0, -0.084, 0.042, -0.038)  # the single-mask output; part, subpart, whole
-CENTRED = 0.155
-CLOSE = 0.03  # distances below this share of the depth count as none
-BORDER = 0.374
-GAPS = 0.1  # holes of up to this share of the object are filled before its depth is measured
+# A mask is the likelier meant, the larger HEADS[output] + WEIGHTS @ features.
+HEADS = (0.0, -2.95, -1.75, -1.84)  # the single-mask output; part, subpart, whole
+WEIGHTS = (10.13, 7.26, 5.38, -1.01, -12.64, 1.35, -2.75)
+GAPS = 0.1  # holes of up to this share of the object are filled before it is measured
+SURE = 1.0  # logits that are this far from 0 count as stable
+CLOSE = 0.1  # distances below this share of the depth hardly count
+ACROSS = 0.97  # of the image's width and height: what covers more is the background
+
+MOST_OFFERED = 3
+SAME = 0.9  # IoU of masks that are the same to a person
 
 STROKE_POINTS = 3
 
 OLD = 0.2  # weight of the mask before a further point in the one after it
 
 
-def expected_overlap(logits: np.ndarray, click: Point) -> np.ndarray:
-    """The IoU (N,) to expect of each mask with the object that one click means.
+def likelihoods(logits: np.ndarray, scores: np.ndarray, click: Point) -> np.ndarray:
+    """How likely each mask is meant by one click: (N,), 0 to 1, together 1.
 
-    logits: without the segmenter's padding.  click: (x, y) in cells, the middle of the first being 0, 0.
+    logits: without the segmenter's padding.  scores: (N,), the segmenter's own.  click: (x, y) in cells, the middle of
+    the first being 0, 0.
     """
-    expected = np.empty(len(logits))
-    for k, mask in enumerate(logits):
-        off_centre, border = features(mask, click)
-        head = HEADS[k] if k < len(HEADS) else 0.0
-        expected[k] = BASE + head - CENTRED * off_centre - BORDER * border
-    return expected.clip(0, 1)
+    heads = np.array([HEADS[k] if k < len(HEADS) else 0.0 for k in range(len(logits))])
+    utility = heads + features(logits, scores, click) @ WEIGHTS
+    odds = np.exp(utility - utility.max())
+    return np.asarray(odds / odds.sum())
 
 
-def features(mask: np.ndarray, click: Point) -> tuple[float, float]:
-    """What the ranking uses of one mask (h, w): log(CLOSE + distance / depth), and the share of the border it covers.
+def features(logits: np.ndarray, scores: np.ndarray, click: Point) -> np.ndarray:
+    """What the ranking uses of each mask: (N, 7).
 
-    distance: from the click to the mask's deepest point; depth: of that point, both in cells.
+    Its score; its stability, the share of the cells over -SURE that are over SURE; how deep the click lies in it, as a
+    share of its greatest depth; log(CLOSE + distance from the click to the deepest point / depth of that point); the
+    share of the border it covers; log of its area beside the largest mask's; whether it reaches across the image.
     """
     x, y = click
+    at = min(max(round(y), 0), logits.shape[1] - 1), min(max(round(x), 0), logits.shape[2] - 1)
+    measured = [_measured(mask, click, at) for mask in logits]
+    table = np.array(measured, float)
+    largest = max(table[:, 4].max(), 1)
+    size = np.log(np.maximum(table[:, 4], 1) / largest)
+    return np.column_stack([scores.clip(0, 1), table[:, :4], size, table[:, 5]])
+
+
+def _measured(mask: np.ndarray, click: Point, at: tuple[int, int]) -> tuple[float, ...]:
+    """Of one mask (h, w): stability, depth, distance and border as in `features`, area, whether it reaches across."""
+    stable = np.count_nonzero(mask > SURE) / max(np.count_nonzero(mask > -SURE), 1)
     inside = rendering.fill_holes(mask, GAPS) > 0
     depth = cv2.distanceTransform(np.pad(inside, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
     _, deepest, _, (deepest_x, deepest_y) = cv2.minMaxLoc(depth)
-    distance = min(np.hypot(deepest_x - x, deepest_y - y) / (deepest + 1), 5)
+    distance = min(np.hypot(deepest_x - click[0], deepest_y - click[1]) / (deepest + 1), 5)
     border = np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]]).mean()
-    return np.log(CLOSE + distance), border
+    found = windows.bounds(inside)
+    height, width = mask.shape
+    across = found is not None and min(found.width / width, found.height / height) > ACROSS
+    deep = (depth[at] + 1) / (deepest + 1)
+    return stable, deep, np.log(CLOSE + distance), border, np.count_nonzero(inside), across
 
 
-def best_three(logits: np.ndarray, expected: np.ndarray) -> list[int]:
-    """Up to three outputs to propose for one click, best first, hardly two of the same mask.
+def offered(logits: np.ndarray, order: Sequence[int]) -> list[int]:
+    """Up to MOST_OFFERED of the outputs in `order`, which begins with the best: no two of the same mask, no empty one.
 
-    Output 0 is mostly the same mask as one of the others; of the two, the one with the lower expectation is left out.
+    The best is always among them.
     """
-    order = [int(k) for k in np.argsort(-expected, kind="stable")]
-    if len(order) > 3:
-        inside = logits > 0
-        twin = max(range(1, len(order)), key=lambda k: overlap(inside[0], inside[k]))
-        order.remove(twin if order.index(0) < order.index(twin) else 0)
-    return order[:3]
+    inside = logits > 0
+    kept: list[int] = []
+    for k in order:
+        differs = inside[k].any() and all(overlap(inside[k], inside[other]) < SAME for other in kept)
+        if (differs or not kept) and len(kept) < MOST_OFFERED:
+            kept.append(int(k))
+    return kept
 
 
 def points_in(rough_mask: np.ndarray) -> list[Point]:

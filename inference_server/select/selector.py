@@ -298,8 +298,8 @@ def _decode(segmenter: Segmenter, embedding: Embedding, prompt: ObjectPrompt, be
     ((x, y),) = prompt.points
     rows, columns = embedding.full_grid
     on_image = logits[:, :rows, :columns]
-    expected = mask_ranking.expected_overlap(on_image, (x * cx - 0.5, y * cy - 0.5))
-    order = mask_ranking.best_three(on_image, expected)
+    likely = mask_ranking.likelihoods(on_image, scores, (x * cx - 0.5, y * cy - 0.5))
+    order = mask_ranking.offered(on_image, np.argsort(-likely, kind="stable").tolist())
     return Answer(logits[order], scores[order].clip(0, 1), complete=False)
 
 

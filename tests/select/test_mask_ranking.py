@@ -22,40 +22,64 @@ def disc(x: float, y: float, radius: float, side: int = 100) -> np.ndarray:
     return (radius - np.hypot(columns - x, rows - y)).astype(np.float32)
 
 
-def test_the_mask_in_whose_middle_the_click_lies_is_meant():
+def likelihoods(*masks: np.ndarray, click: tuple[float, float] = (50, 50), scores: float | list = 0.8) -> np.ndarray:
+    """What is made of these masks, which the segmenter scores alike."""
+    return mask_ranking.likelihoods(np.stack(masks), np.broadcast_to(np.float32(scores), len(masks)), click)
+
+
+def test_the_mask_in_which_the_click_lies_deep_is_meant():
     part, whole = disc(40, 50, 10), disc(50, 50, 30)
-    expected = mask_ranking.expected_overlap(np.stack([part, part, whole]), (50, 50))
-    assert expected[2] > max(expected[:2])
-    expected = mask_ranking.expected_overlap(np.stack([part, part, whole]), (40, 50))
-    assert expected[2] < min(expected[:2])
+    likely = likelihoods(part, part, part, whole)
+    assert likely[3] > max(likely[:3])
+    likely = likelihoods(whole, whole, disc(78, 50, 12), whole, click=(78, 50))
+    assert likely[2] > max(likely[1], likely[3])
+
+
+def test_a_click_off_the_middle_still_means_the_whole():
+    whole, part = disc(50, 50, 30), disc(66, 50, 12)
+    for x in (50, 58, 62):
+        likely = likelihoods(whole, part, part, whole, click=(x, 50))
+        assert likely[0] > likely[1] and likely[3] > likely[2], x
 
 
 def test_a_gap_in_the_middle_is_no_edge():
     ring = np.minimum(disc(50, 50, 30), -disc(50, 50, 4))
     off_centre = disc(62, 50, 18)
-    expected = mask_ranking.expected_overlap(np.stack([off_centre, ring]), (50, 50))
-    assert expected[1] > expected[0]
+    likely = likelihoods(off_centre, off_centre, off_centre, ring)
+    assert likely[3] > likely[1]
 
 
 def test_a_mask_that_takes_the_border_is_less_likely():
     inside, background = disc(50, 50, 30), disc(50, 50, 90)
-    expected = mask_ranking.expected_overlap(np.stack([inside, background]), (50, 50))
-    assert expected[0] > expected[1]
+    likely = likelihoods(inside, background)
+    assert likely[0] > likely[1]
 
 
-@given(LOGITS, st.floats(0, 29), st.floats(0, 29))
-def test_any_masks_get_an_expectation_and_up_to_three_are_offered(logits, x, y):
-    expected = mask_ranking.expected_overlap(logits, (x, y))
-    assert expected.shape == (len(logits),) and ((expected >= 0) & (expected <= 1)).all()
-    offered = mask_ranking.best_three(logits, expected)
-    assert len(offered) == min(3, len(logits)) == len(set(offered))
-    assert offered[0] == int(np.argmax(expected)) or expected[0] == expected.max()
+def test_a_mask_that_the_segmenter_is_unsure_of_is_less_likely():
+    sure, unsure = disc(50, 50, 30), 0.05 * disc(50, 50, 30)
+    likely = likelihoods(sure, unsure, sure, unsure)
+    assert likely[2] > likely[3]
+    likely = likelihoods(sure, sure, sure, sure, scores=[0.5, 0.6, 0.9, 0.6])
+    assert likely[2] == max(likely)
+
+
+@given(LOGITS, st.floats(0, 29), st.floats(0, 29), st.floats(-1, 2))
+def test_any_masks_get_a_likelihood_and_up_to_three_are_offered(logits, x, y, score):
+    likely = mask_ranking.likelihoods(logits, np.full(len(logits), score, np.float32), (x, y))
+    assert likely.shape == (len(logits),) and (likely >= 0).all() and likely.sum() == pytest.approx(1)
+    order = np.argsort(-likely, kind="stable").tolist()
+    offered = mask_ranking.offered(logits, order)
+    assert offered[0] == order[0] and len(offered) <= 3
+    pairs = [(a, b) for k, a in enumerate(offered) for b in offered[:k]]
+    assert all(mask_ranking.overlap(logits[a] > 0, logits[b] > 0) < mask_ranking.SAME for a, b in pairs)
+    assert all((logits[k] > 0).any() for k in offered[1:])
 
 
 def test_of_two_outputs_that_say_the_same_one_is_offered():
-    logits = np.stack([disc(50, 50, 30), disc(20, 20, 9), disc(50, 50, 29), disc(50, 50, 60)])
-    assert mask_ranking.best_three(logits, np.array([0.9, 0.2, 0.8, 0.5])) == [0, 3, 1]
-    assert mask_ranking.best_three(logits, np.array([0.7, 0.2, 0.8, 0.5])) == [2, 3, 1]
+    logits = np.stack([disc(50, 50, 30), disc(20, 20, 9), disc(50, 50, 29.6), disc(50, 50, 60)])
+    assert mask_ranking.offered(logits, [0, 2, 3, 1]) == [0, 3, 1]
+    assert mask_ranking.offered(logits, [2, 0, 3, 1]) == [2, 3, 1]
+    assert mask_ranking.offered(np.stack([logits[0], logits[2], logits[0] - 100]), [1, 0, 2]) == [1]
 
 
 def test_a_further_click_is_tempered_by_the_mask_before_but_never_taken_back():
