@@ -22,8 +22,8 @@ from ..shared import paths
 from ..shared.command_lines import run, this_python
 from ..shared.errors import ErrorCode, UserError
 from ..shared.monitor import UNWATCHED, Monitor
+from ..shared.network import NetworkError, open_url
 from ..shared.text import Translatable, tr
-from .download import NetworkError, open_url
 
 EXTRA = "full"  # the packages in question, as pyproject.toml calls them
 TORCH_INDEX = "https://download.pytorch.org/whl/"  # PyTorch's own builds, for CPU or one GPU maker
