@@ -38,7 +38,8 @@ MAY_IMPORT = {
         "image": {"i18n", "job_settings", "arguments"},
         "requests": {"i18n", "image", "job_settings", "arguments"},
         "photo_view": {"i18n", "widgets"},
-        "settings": {"i18n", "widgets", "help", "requests"},
+        "setup": {"i18n", "widgets", "requests"},
+        "settings": {"i18n", "widgets", "help", "requests", "setup"},
         "dialog": {
             "i18n",
             "widgets",
@@ -50,7 +51,7 @@ MAY_IMPORT = {
             "photo_view",
             "settings",
         },
-        "procedures": {"i18n", "help", "job_settings", "arguments", "image", "requests", "dialog", "settings"},
+        "procedures": {"i18n", "help", "job_settings", "arguments", "image", "requests", "dialog", "settings", "setup"},
         "": set(),
     },
 }

@@ -117,7 +117,13 @@ def _command(word: str) -> list[str]:
 
 
 def server_python() -> str:
-    """The server's Python, as install.py has recorded it.  Raises UserError where it is not installed."""
+    """The server's Python: as install.py has recorded it, or where Set Up puts it.  Raises UserError where it is not
+    installed."""
+    if (RECORD.parent / "wheel").is_dir():
+        if (paths.home() / "venv" / "installed").is_file():
+            return str(paths.venv_python(paths.home() / "venv"))
+        remedy = "Open Filters > Inpaint Anything > Settings, which installs it."
+        raise UserError(ErrorCode.NO_SERVER, "The inference server is not installed.", remedy)
     try:
         record = json.loads(RECORD.read_text("utf-8"))
         python, home = record["python"], record["home"]
