@@ -22,6 +22,7 @@ from .installation import Installation, Plan  # noqa: E402
 from .state import SetupState  # noqa: E402
 
 WIDTH = 560
+LINE = 66  # characters
 
 
 def show(installation: Installation) -> bool:
@@ -42,7 +43,7 @@ class SetupDialog:
         self._cancelled = threading.Event()
         self._progress, self._notice = ProgressLine(), ErrorNotice()
         self._progress.set_no_show_all(True)
-        self._kept = label(_("What has come is kept."), no_show_all=True)
+        self._kept = label(_("Stopped. What has come is kept."), no_show_all=True)
         self._dialog = self._make_dialog(installation.plan())
         self._show()
 
@@ -126,10 +127,10 @@ def _words(plan: Plan) -> list[Gtk.Widget]:
         grid.attach(label(translated(part.title), hexpand=True), 0, line, 1, 1)
         if part.download:
             grid.attach(Gtk.Label(label=size(part.download), xalign=1), 1, line, 1, 1)
-    total = _("{download} to download, {disk} on the disk, of which {free} are free.")
+    total = _("{download} to download, which takes a few minutes; {disk} on the disk, where {free} are free.")
     where = tr(_("All of it goes into {folder}. Nothing else is changed."), folder=plan.folder)
-    texts = [label(where, selectable=True, can_focus=False)]
+    texts = [label(where, selectable=True, can_focus=False, width_chars=LINE, max_width_chars=LINE)]
     if plan.download:
         numbers = {"download": size(plan.download), "disk": size(plan.disk), "free": size(plan.free)}
-        texts.insert(0, label(tr(total, **numbers)))
-    return [heading(title), label(about), grid, *texts]
+        texts.insert(0, label(tr(total, **numbers), width_chars=LINE, max_width_chars=LINE))
+    return [heading(title), label(about, width_chars=LINE, max_width_chars=LINE), grid, *texts]

@@ -15,7 +15,7 @@ _CASES = (
         "Free some space and try again; what has come is kept.",
     ),
     (
-        r"\b407\b|Proxy Authentication",
+        r"client error \(407|Proxy Authentication",
         ErrorCode.NO_NETWORK,
         "The network's proxy asks for a name and a password.",
         "Set it up in the system's settings, and try again.",

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -142,6 +143,9 @@ class Installation:
         _stop_server()
         self._stamp.unlink(missing_ok=True)
         if not self._works():
+            if program.parent == self.python.parent:  # it would remove itself
+                self._uv.mkdir(exist_ok=True)
+                program = Path(shutil.copy2(program, self._uv))
             message = tr("Making a Python environment")
             line = [str(program), "venv", "--clear", "--python", PYTHONS, str(self._venv)]
             run(line, monitor.part(0.1, 0.2, message), self._home / "python", PYTHON_BYTES[1])
@@ -219,11 +223,19 @@ class _Runner:
                     monitor.report(min(0.95, max(0, _size(grows) - before) / expected))
                     time.sleep(POLL)
             except BaseException:
-                process.kill()
-                process.wait()
+                _end(process)
                 raise
         if process.returncode:
             raise explained(log.read_bytes()[-MOST_READ:].decode("utf-8", "replace"))
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """End a process with those that it has started, which hold the lock too."""
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def bundled() -> Installation | None:
@@ -305,6 +317,8 @@ def _stop_server() -> None:
 def _put_beside(program: Path, python: Path) -> None:
     """Put uv beside the environment's Python, where the server looks for it when a model needs packages."""
     target = python.parent / uv.PROGRAM
+    if target == program:
+        return
     target.unlink(missing_ok=True)
     try:
         target.hardlink_to(program)

@@ -57,7 +57,7 @@ def cancel_pressed(state: SetupState) -> SetupState:
     """The person does not want it, or not now: what is under way stops first."""
     if state.is_working:
         return replace(state, phase=Phase.STOPPING)
-    return state if state.is_over else replace(state, phase=Phase.LEFT)
+    return state if state.is_over else replace(state, phase=Phase.LEFT, error=None)
 
 
 def progressed(state: SetupState, share: float, message: str) -> SetupState:
