@@ -148,25 +148,29 @@ def _agreed(home: Path, others: Sequence[Path], doomed: Sequence[Path]) -> bool:
 
 
 def package(_: argparse.Namespace) -> int:
-    """Make the files of a release: the server's wheel, and the plug-in with that in it, to be unpacked into GIMP's
-    folder of plug-ins."""
-    folder = HERE / "dist"
-    wheel = build_wheel(folder)
+    """Make the files of a release, and print their digests."""
+    wheel = build_wheel(HERE / "dist")
+    for path in (wheel, make_archive(wheel, HERE / "dist")):
+        print(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(HERE)}")
+    return 0
+
+
+def make_archive(wheel: Path, folder: Path) -> Path:
+    """The plug-in with the server's wheel in it, to be unpacked into GIMP's folder of plug-ins."""
     archive = folder / f"inpaint-anything-gimp-{__version__}.zip"
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch) / gimp_installs.PLUG_IN
         copy_plug_in(place)
-        (place / "wheel").mkdir()
-        shutil.copy(wheel, place / "wheel")
-        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as made:
+        (place / installation.WHEELS.name).mkdir()
+        shutil.copy(wheel, place / installation.WHEELS.name)
+        with zipfile.ZipFile(archive, "w") as made:
             for path in sorted(path for path in place.rglob("*") if path.is_file()):
                 entry = zipfile.ZipInfo(path.relative_to(scratch).as_posix(), RELEASED)
                 entry.compress_type = zipfile.ZIP_DEFLATED
-                entry.external_attr = (path.stat().st_mode & 0xFFFF) << 16  # GIMP runs what may be executed
+                executable = path.name == f"{gimp_installs.PLUG_IN}.py"  # which GIMP demands
+                entry.external_attr = (0o100755 if executable else 0o100644) << 16
                 made.writestr(entry, path.read_bytes())
-    for path in (wheel, archive):
-        print(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(HERE)}")
-    return 0
+    return archive
 
 
 def build_wheel(folder: Path) -> Path:
@@ -213,11 +217,11 @@ def copy_plug_in(place: Path) -> None:
 
 
 def pyzmq_for_gimp(python: Path) -> Path | None:
-    """pyzmq's stable-ABI wheel, unpacked: one fits every CPython from 3.12 on, so GIMP's too.
+    """pyzmq's stable-ABI wheel, unpacked: one fits every CPython from 3.12 on, so GIMP's on Linux.
 
-    Not on Windows: GIMP's Python there is MSYS2's, which cannot load it, and a relay does its work.
+    None where GIMP's Python cannot load it, which is MSYS2's on Windows and too old on macOS: a relay does its work.
     """
-    if sys.platform == "win32":
+    if sys.platform != "linux":
         return None
     vendor = cache() / "pyzmq"
     if not vendor.exists():
