@@ -193,13 +193,10 @@ def build_wheel(folder: Path) -> Path:
 
 
 def put_plug_in(profile: Path, python: Path, home: Path) -> Path:
-    """Copy the plug-in, the folder it shares with the server, and pyzmq into a profile; returns the folder."""
+    """Copy the plug-in, and the folder it shares with the server, into a profile; returns the folder."""
     place = profile / "plug-ins" / gimp_installs.PLUG_IN
-    vendor = pyzmq_for_gimp(python)
     shutil.rmtree(place, ignore_errors=True)
     copy_plug_in(place)
-    if vendor:
-        shutil.copytree(vendor, place / "vendor")
     (place / "installation.json").write_text(json.dumps({"python": str(python), "home": str(home)}), "utf-8")
     compileall.compile_dir(place, quiet=1)  # where GIMP's Python is this one, it need not do so at each start
     return place
@@ -214,25 +211,6 @@ def copy_plug_in(place: Path) -> None:
     program = place / f"{gimp_installs.PLUG_IN}.py"
     program.chmod(0o755)
     program.touch()  # GIMP asks a plug-in anew what it offers where this file has another time than before
-
-
-def pyzmq_for_gimp(python: Path) -> Path | None:
-    """pyzmq's stable-ABI wheel, unpacked: one fits every CPython from 3.12 on, so GIMP's on Linux.
-
-    None where GIMP's Python cannot load it, which is MSYS2's on Windows and too old on macOS: a relay does its work.
-    """
-    if sys.platform != "linux":
-        return None
-    vendor = cache() / "pyzmq"
-    if not vendor.exists():
-        tags = "from pip._vendor.packaging.tags import platform_tags as t; print(*t())"
-        platforms = subprocess.check_output([python, "-c", tags], text=True).split()
-        stable = ["--only-binary=:all:", "--python-version=3.12", "--implementation=cp", "--abi=abi3"]
-        fitting = [*stable, *(f"--platform={name}" for name in platforms)]
-        shutil.rmtree(f"{vendor}.part", ignore_errors=True)
-        pip(python, ["--quiet", "--no-deps", "--target", f"{vendor}.part", *fitting, *declared(only="pyzmq")])
-        Path(f"{vendor}.part").replace(vendor)
-    return vendor
 
 
 # -- environments and models ------------------------------------------------------------------------------------------
@@ -263,11 +241,11 @@ def run_from_checkout(folder: Path) -> None:
     next((folder / "lib").glob("python3*/site-packages")).joinpath("checkout.pth").write_text(f"{HERE}\n", "utf-8")
 
 
-def declared(extras: Sequence[str] = (), *, only: str = "") -> list[str]:
-    """The packages that the project needs, and those of its extras; only: those whose name begins so."""
+def declared(extras: Sequence[str] = ()) -> list[str]:
+    """The packages that the project needs, and those of its extras."""
     project = tomllib.loads((HERE / "pyproject.toml").read_text("utf-8"))["project"]
     lists = (project["dependencies"], *(project["optional-dependencies"][extra] for extra in extras))
-    return [package for packages in lists for package in packages if package.startswith(only)]
+    return [package for packages in lists for package in packages]
 
 
 def make_venv(folder: Path) -> None:

@@ -28,7 +28,8 @@ from inference_server.shared.relay_link import RelayLink, Relays
 
 RELAY = [sys.executable, "-m", "inference_server", "relay"]
 ROUNDS = 15
-WAYS: dict[str, Callable[[Endpoint], Link]] = {"own socket": client.own_socket, "relay": Relays(RELAY).open}
+RELAYS = Relays(RELAY)
+WAYS: dict[str, Callable[[Endpoint], Link]] = {"own socket": client.own_socket, "relay": RELAYS.open}
 SIZES = (4 << 10, 3 << 20, 12 << 20, 72 << 20)  # bytes: a click, a window of a megapixel, of four, a whole photo
 IMPORT = "import time; begun = time.monotonic(); import zmq; print(time.monotonic() - begun)"
 
@@ -94,13 +95,14 @@ def times(reached: Endpoint) -> None:
         link.close()
 
     importing = min(float(subprocess.check_output([sys.executable, "-c", IMPORT], text=True)) for _ in range(ROUNDS))
-    own, relay = (seconds(lambda way=way: begin(way)) for way in WAYS.values())
-    relays = Relays(RELAY)
+    own = seconds(lambda: begin(client.own_socket))
+    relay = seconds(lambda: begin(Relays(RELAY).open))
     waited = []
     for _ in range(ROUNDS):
+        relays = Relays(RELAY)
         relays.prepare()
         time.sleep(0.3)
-        waited.append(seconds(lambda: begin(relays.open), 1))
+        waited.append(seconds(lambda: begin(relays.open), 1))  # noqa: B023  called at once
     print("to the first answer")
     print(
         f"  own socket               {1000 * (importing + own):.0f} ms, of which importing pyzmq {1000 * importing:.0f}"
@@ -135,7 +137,8 @@ def endurance(reached: Endpoint) -> None:
         moved += 2 * len(window)
     print(f"{moved / 1e9:.1f} GB                    {time.monotonic() - begun:.1f} s, every byte compared")
     assert isinstance(link, RelayLink)
-    print(f"memory of the relay        {resident(link._process.pid):.0f} MB ({len(parts)} parts of {PIECE >> 10} KB)")
+    memory = resident(link._relay.process.pid)
+    print(f"memory of the relay        {memory:.0f} MB ({len(parts)} parts of {PIECE >> 10} KB)")
     link.close()
 
 
@@ -151,7 +154,7 @@ def killed() -> None:
     with client.connect(serve):
         for _ in range(100):
             with client.connect(serve, open_link=WAYS["relay"]) as connection:
-                relays.append(connection._link._process)
+                relays.append(connection._link._relay.process)
                 killer = threading.Timer(generator.random() / 20, relays[-1].send_signal, (signal.SIGKILL,))
                 killer.start()
                 try:
@@ -162,7 +165,8 @@ def killed() -> None:
         with client.Client(endpoint.running(), WAYS["relay"]) as connection:
             connection.hello()
             connection.stop_server()
-            relays.append(connection._link._process)
+            relays.append(connection._link._relay.process)
+    RELAYS.close()
     time.sleep(1)
     left = sum(relay.poll() is None for relay in relays)
     print(f"killed 100 times           said {said} times, the next request worked each time; {left} relays left")

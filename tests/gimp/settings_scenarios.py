@@ -19,7 +19,7 @@ gi.require_version("Gtk", "3.0")
 from gi.repository import GLib, Gtk  # noqa: E402  gi wants the versions first
 
 PLUG_IN = Path(os.environ["GIMP3_DIRECTORY"]) / "plug-ins" / "inpaint-anything"
-sys.path += [str(PLUG_IN), str(PLUG_IN / "vendor")]
+sys.path.append(str(PLUG_IN))
 from inpaint_anything.requests import connection  # noqa: E402
 from inpaint_anything.settings import offers  # noqa: E402
 from inpaint_anything.settings.dialog import GimpUi, SettingsDialog  # noqa: E402

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import zmq
 
 from .conftest import IN_GIMP, stop_server
 
@@ -250,9 +251,12 @@ def test_what_is_missing_is_explained_and_the_menu_entry_stays(gimp, tmp_path, w
     assert status == "execution-error" and says in sentence and unchanged
 
 
-def test_a_gimp_whose_python_has_no_pyzmq_works_through_a_relay(gimp, home, tmp_path):
-    environment = profile_without(tmp_path, "vendor")
-    seen = gimp("remove", home=home, environment=environment)
+def test_a_gimp_whose_python_has_pyzmq_needs_no_relay(gimp, home, tmp_path):
+    """All the others here have none, and reach the server through one."""
+    package = Path(zmq.__file__).parent
+    for found in package.parent.glob("*zmq*"):
+        (tmp_path / found.name).symlink_to(found)
+    seen = gimp("remove", home=home, environment={"PYTHONPATH": str(tmp_path)})
     assert seen["answer"]["status"] == "success" and seen["unchanged"] and seen["outside"] == 0
     stop_server(home)
 

@@ -28,7 +28,6 @@ def downloaded(tmp_path, monkeypatch, models):
     shutil.copytree(os.environ["GIMP3_DIRECTORY"], profile)
     plug_in = profile / "plug-ins" / "inpaint-anything"
     (plug_in / "installation.json").unlink()
-    shutil.rmtree(plug_in / "vendor")
     (plug_in / "wheel").mkdir()
     (plug_in / "wheel" / "inference_server-1-py3-none-any.whl").write_text("a wheel")
     programs.mkdir()
