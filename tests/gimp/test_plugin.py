@@ -253,10 +253,19 @@ def test_what_is_missing_is_explained_and_the_menu_entry_stays(gimp, tmp_path, w
 
 def test_a_gimp_whose_python_has_pyzmq_needs_no_relay(gimp, home, tmp_path):
     """All the others here have none, and reach the server through one."""
-    package = Path(zmq.__file__).parent
-    for found in package.parent.glob("*zmq*"):
-        (tmp_path / found.name).symlink_to(found)
-    seen = gimp("remove", home=home, environment={"PYTHONPATH": str(tmp_path)})
+    environment = profile_without(tmp_path)
+    record = tmp_path / "profile" / "plug-ins" / "inpaint-anything" / "installation.json"
+    recorded = json.loads(record.read_text())
+    (tmp_path / "python").write_text(f'#!/bin/sh\n[ "$3" = relay ] && exit 1\nexec "{recorded["python"]}" "$@"\n')
+    (tmp_path / "python").chmod(0o755)
+    record.write_text(json.dumps({**recorded, "python": str(tmp_path / "python")}))
+    (tmp_path / "packages").mkdir()
+    for found in Path(zmq.__file__).parents[1].glob("*zmq*"):
+        (tmp_path / "packages" / found.name).symlink_to(found)
+    status, sentence, _ = gimp("refused", home=home, environment=environment)
+    assert status == "execution-error" and "could not be started" in sentence
+    environment["PYTHONPATH"] = str(tmp_path / "packages")
+    seen = gimp("remove", home=home, environment=environment)
     assert seen["answer"]["status"] == "success" and seen["unchanged"] and seen["outside"] == 0
     stop_server(home)
 

@@ -17,7 +17,7 @@ from .window import DIALOG, PROGRAMS, Dialog, Window, WindowedGimp
 
 pytestmark = IN_GIMP
 REPOSITORY = Path(__file__).resolve().parents[2]
-SET_UP = "^Set Up Inpaint Anything"
+SET_UP, GONE = "^Set Up Inpaint Anything", "^Inpaint Anything is gone"
 
 
 @pytest.fixture
@@ -66,6 +66,9 @@ def test_the_server_is_installed_by_mouse_and_the_dialog_opens(downloaded, tmp_p
         dialog.point(photo, 322, 200)
         assert dialog.wait_settled().objects == 1
         dialog.leave()
+        uninstall(window)
+        assert not downloaded.exists()
+        assert not Path(os.environ["GIMP3_DIRECTORY"], "plug-ins", "inpaint-anything").exists()
     finally:
         gimp.close()
 
@@ -83,6 +86,19 @@ def go_on(window: Window) -> bool:
     if window.shows(SET_UP):
         window.do("key", "alt+g")
     return False
+
+
+def uninstall(window: Window) -> None:
+    """By keyboard, in the settings."""
+    settings = window.open("settings", "^Inpaint Anything Settings$")
+    settings.press("alt+d")
+    settings.press("alt+u")
+    wait_for(lambda: window.shows("^Uninstall"), 20, "nobody asks")
+    window.do("key", "alt+u")
+    wait_for(lambda: window.shows(GONE), 60, "it is not said that it is gone")
+    settings.keep("uninstalled")
+    window.do("key", "alt+c")
+    window.wait_for_plug_in()
 
 
 def test_a_script_hears_what_is_missing(downloaded, gimp):

@@ -69,7 +69,7 @@ def connect(waiting: Callable[[str], None]) -> Client:
 
     Raises UserError.
     """
-    return server_client.connect(_command("serve"), waiting, _link_opener())
+    return server_client.connect(command_of("serve"), waiting, _link_opener())
 
 
 def to_server(found: Endpoint) -> Client:
@@ -89,7 +89,7 @@ def own_key() -> str:
     try:
         return keys.kept(keys.OWN)[0]
     except UserError:  # there is none yet
-        with processes.start(_command("keys")) as making:
+        with processes.start(command_of("keys")) as making:
             making.wait()
         return keys.kept(keys.OWN)[0]
 
@@ -105,12 +105,12 @@ def _link_opener() -> OpenLink:
 
 @cache
 def _relays() -> Relays:
-    return Relays(_command("relay"))
+    return Relays(command_of("relay"))
 
 
-def _command(word: str) -> list[str]:
+def command_of(*words: str) -> list[str]:
     """The command line of one of the server's commands.  Raises UserError where it is not installed."""
-    command = [server_python(), "-m", "inference_server", word]
+    command = [server_python(), "-m", "inference_server", *words]
     if FLATPAK.exists():  # the server lives outside GIMP's Flatpak
         return ["flatpak-spawn", "--host", f"--env={paths.HOME_VARIABLE}={paths.home()}", *command]
     return command
