@@ -68,10 +68,11 @@ class SocketLink:
 
     def close(self) -> None:
         """As in `Link`."""
-        self._socket.disable_monitor()
-        self._events.close(0)
-        self._socket.close()
-        self.context.term()
+        if not self._socket.closed:
+            self._socket.disable_monitor()
+            self._events.close(0)
+            self._socket.close()
+            self.context.term()
 
 
 def monitor_event(parts: list[bytes]) -> tuple[int, int]:
