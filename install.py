@@ -3,6 +3,7 @@
 
     python3 install.py              for the GIMP 3 you have: the plug-in into its profile, the server beside it
     python3 install.py uninstall    take all of that away again
+    python3 install.py package      make dist/: the plug-in as one file to unpack, with the server's wheel in it
     python3 install.py demo         remove an object from a real photo in a real GIMP 3; look into demo/
     python3 install.py bench        measure what is published about speed and size
     python3 install.py test         run the test suite, in a real GIMP 3 too
@@ -14,7 +15,6 @@ Needs nothing but Python 3.11.  demo, bench and test unpack a GIMP 3 into your c
 
 import argparse
 import compileall
-import contextlib
 import hashlib
 import io
 import json
@@ -22,6 +22,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import venv
 import zipfile
@@ -36,21 +37,25 @@ if sys.version_info < (3, 11):  # noqa: UP036  said kindly, before anything fail
 import tomllib
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE / "tests" / "gimp")]
+sys.path[:0] = [str(HERE), str(HERE / "gimp_plugin"), str(HERE / "tests" / "gimp")]
 
+from inpaint_anything.setup import installation  # noqa: E402
 from sandbox import INSIDE, SUITES, NoSandbox, Sandbox  # noqa: E402
 
+from inference_server import __version__  # noqa: E402
 from inference_server.cli import gimp_installs  # noqa: E402
 from inference_server.cli.progress_bar import Bar  # noqa: E402
 from inference_server.models import packages  # noqa: E402
 from inference_server.models.catalogue import STARTERS  # noqa: E402
 from inference_server.models.store import Store  # noqa: E402
 from inference_server.shared import paths  # noqa: E402
-from inference_server.shared.errors import ErrorCode, UserError, file_error, wrong_input  # noqa: E402
+from inference_server.shared.errors import ErrorCode, UserError, wrong_input  # noqa: E402
 from inference_server.shared.monitor import Monitor  # noqa: E402
 
 PHOTO_PACKAGE, PHOTO = "scikit-image==0.26.0", "skimage/data/rocket.jpg"
 PHOTO_CLICK = "322,200"
+RELEASED = (2026, 1, 1, 0, 0, 0)  # the time of every file of a release, so that the same files make the same archive
+IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc")
 ALL_EXTRAS = ("full", "test", "bench")
 
 
@@ -62,6 +67,7 @@ def main() -> int:
         "--starter", action="store_true", help="without torch: selecting and removing only, 5 GB smaller"
     )
     commands.add_parser("uninstall", help="take everything away again").set_defaults(run=uninstall)
+    commands.add_parser("package", help="make the files of a release").set_defaults(run=package)
     show = commands.add_parser("demo", help="remove an object from a photo in GIMP")
     show.add_argument("--image", type=Path, help="your own photo")
     show.add_argument("--click", help="X,Y of a pixel on the object in it")
@@ -97,9 +103,9 @@ def install(arguments: argparse.Namespace) -> int:
     """Put the plug-in into every GIMP 3 profile, the server into its own environment, the starter models beside it."""
     profiles = gimp_installs.profiles()
     home = paths.private_folder(paths.home())
-    python = environment(home / "venv", [] if arguments.starter else ["full"], product=True)
-    run([python, "-m", "inference_server", "stop"], quiet=True)  # an older one may be running
-    fetch_models(python)
+    server = installation.Installation(build_wheel(cache() / "dist"), [] if arguments.starter else [installation.FULL])
+    with Bar(f"server       {home}") as bar:
+        python = server.run(Monitor(on_progress=bar))
     for profile in profiles:
         print(f"plug-in      {put_plug_in(profile, python, home)}")
     if profiles:
@@ -124,15 +130,11 @@ def uninstall(_: argparse.Namespace) -> int:
     if others and doomed and not _agreed(home, others, doomed):
         print("Nothing was removed.")
         return 1
-    python = venv_python(home / "venv")
-    if python.exists():
-        run([python, "-m", "inference_server", "stop"], quiet=True)
-    for path in doomed:
-        _remove(path)
+    for path in (path for path in doomed if path not in ours):
+        installation.remove_path(path)
         print(f"removed      {path}")
-    if there and not others and not home.is_symlink():
-        with contextlib.suppress(OSError):  # a server that still leaves has written to it
-            home.rmdir()
+    for path in installation.remove(home):
+        print(f"removed      {path}")
     print("Inpaint Anything is gone.  Restart GIMP.")
     return 0
 
@@ -148,68 +150,82 @@ def _agreed(home: Path, others: Sequence[Path], doomed: Sequence[Path]) -> bool:
         return False
 
 
-def _remove(path: Path) -> None:
-    """Delete a file, a folder, or a link without what it leads to.  Raises UserError."""
-    try:
-        if path.is_symlink() or not path.is_dir():
-            path.unlink(missing_ok=True)
-        else:
-            shutil.rmtree(path)
-    except OSError as error:
-        raise file_error(error.filename or path, error) from None
+def package(_: argparse.Namespace) -> int:
+    """Make the files of a release, and print their digests."""
+    wheel = build_wheel(HERE / "dist")
+    for path in (wheel, make_archive(wheel, HERE / "dist")):
+        print(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(HERE)}")
+    return 0
+
+
+def make_archive(wheel: Path, folder: Path) -> Path:
+    """The plug-in with the server's wheel in it, to be unpacked into GIMP's folder of plug-ins."""
+    archive = folder / f"inpaint-anything-gimp-{__version__}.zip"
+    with tempfile.TemporaryDirectory() as scratch:
+        place = Path(scratch) / gimp_installs.PLUG_IN
+        copy_plug_in(place)
+        (place / installation.WHEELS.name).mkdir()
+        shutil.copy(wheel, place / installation.WHEELS.name)
+        with zipfile.ZipFile(archive, "w") as made:
+            for path in sorted(path for path in place.rglob("*") if path.is_file()):
+                entry = zipfile.ZipInfo(path.relative_to(scratch).as_posix(), RELEASED)
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                executable = path.name == f"{gimp_installs.PLUG_IN}.py"  # which GIMP demands
+                entry.external_attr = (0o100755 if executable else 0o100644) << 16
+                made.writestr(entry, path.read_bytes())
+    return archive
+
+
+def build_wheel(folder: Path) -> Path:
+    """The server's wheel, made anew in a folder."""
+    python = venv_python(cache() / "build")
+    if not python.exists():
+        make_venv(cache() / "build")
+    with tempfile.TemporaryDirectory() as scratch:  # setuptools would take over what an earlier build has left
+        source = Path(scratch) / "source"
+        source.mkdir()
+        shutil.copytree(HERE / "inference_server", source / "inference_server", ignore=IGNORED)
+        for name in ("pyproject.toml", "README.md", "LICENSE"):
+            shutil.copy(HERE / name, source)
+        built = Path(scratch) / "built"
+        os.environ["SOURCE_DATE_EPOCH"] = "1767225600"  # the same files make the same wheel
+        run([python, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", built, source])
+        (wheel,) = built.glob("*.whl")
+        folder.mkdir(parents=True, exist_ok=True)
+        return Path(shutil.copy(wheel, folder))
 
 
 def put_plug_in(profile: Path, python: Path, home: Path) -> Path:
-    """Copy the plug-in, the folder it shares with the server, and pyzmq into a profile; returns the folder."""
+    """Copy the plug-in, and the folder it shares with the server, into a profile; returns the folder."""
     place = profile / "plug-ins" / gimp_installs.PLUG_IN
-    vendor = pyzmq_for_gimp(python)
     shutil.rmtree(place, ignore_errors=True)
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(HERE / "gimp_plugin", place, ignore=ignored)
-    package = HERE / "inference_server"
-    shutil.copytree(package / "shared", place / "inference_server/shared", ignore=ignored)
-    shutil.copy(package / "__init__.py", place / "inference_server")
-    if vendor:
-        shutil.copytree(vendor, place / "vendor")
-    program = place / f"{gimp_installs.PLUG_IN}.py"
-    program.chmod(0o755)
-    program.touch()  # GIMP asks a plug-in anew what it offers where this file has another time than before
+    copy_plug_in(place)
     (place / "installation.json").write_text(json.dumps({"python": str(python), "home": str(home)}), "utf-8")
     compileall.compile_dir(place, quiet=1)  # where GIMP's Python is this one, it need not do so at each start
     return place
 
 
-def pyzmq_for_gimp(python: Path) -> Path | None:
-    """pyzmq's stable-ABI wheel, unpacked: one fits every CPython from 3.12 on, so GIMP's too.
-
-    Not on Windows: GIMP's Python there is MSYS2's, which cannot load it.
-    """
-    if sys.platform == "win32":
-        print("pyzmq        GIMP's Python on Windows cannot load it from here; the plug-in will say so")
-        return None
-    vendor = cache() / "pyzmq"
-    if not vendor.exists():
-        tags = "from pip._vendor.packaging.tags import platform_tags as t; print(*t())"
-        platforms = subprocess.check_output([python, "-c", tags], text=True).split()
-        stable = ["--only-binary=:all:", "--python-version=3.12", "--implementation=cp", "--abi=abi3"]
-        fitting = [*stable, *(f"--platform={name}" for name in platforms)]
-        shutil.rmtree(f"{vendor}.part", ignore_errors=True)
-        pip(python, ["--quiet", "--no-deps", "--target", f"{vendor}.part", *fitting, *declared(only="pyzmq")])
-        Path(f"{vendor}.part").replace(vendor)
-    return vendor
+def copy_plug_in(place: Path) -> None:
+    """Copy the plug-in and the folder it shares with the server."""
+    shutil.copytree(HERE / "gimp_plugin", place, ignore=IGNORED)
+    package = HERE / "inference_server"
+    shutil.copytree(package / "shared", place / "inference_server/shared", ignore=IGNORED)
+    shutil.copy(package / "__init__.py", place / "inference_server")
+    program = place / f"{gimp_installs.PLUG_IN}.py"
+    program.chmod(0o755)
+    program.touch()  # GIMP asks a plug-in anew what it offers where this file has another time than before
 
 
 # -- environments and models ------------------------------------------------------------------------------------------
 
 
-def environment(folder: Path, extras: Sequence[str], *, product: bool = False) -> Path:
-    """A virtual environment with this project's packages; returns its Python.  Fast when it is there already.
+def environment(folder: Path, extras: Sequence[str]) -> Path:
+    """A virtual environment with this project's packages, which runs from this checkout; returns its Python.
 
-    product: install the project itself into it; otherwise it runs from this checkout.
+    Fast when it is there already.
     """
     wanted = declared(extras)
-    sources = sorted((HERE / "inference_server").rglob("*.py")) if product else []
-    mark = hashlib.sha256(repr((wanted, sys.version, str(HERE))).encode() + b"".join(s.read_bytes() for s in sources))
+    mark = hashlib.sha256(repr((wanted, sys.version, str(HERE))).encode())
     stamp, python = folder / "installed", venv_python(folder)
     if stamp.is_file() and stamp.read_text("utf-8") == mark.hexdigest():
         return python
@@ -218,11 +234,7 @@ def environment(folder: Path, extras: Sequence[str], *, product: bool = False) -
     if not python.exists():
         make_venv(folder)
     pip(python, [*torch_packages(extras), *wanted])
-    if product:
-        shutil.rmtree(HERE / "build", ignore_errors=True)  # what setuptools left of modules that may be gone
-        pip(python, ["--no-deps", "--force-reinstall", str(HERE)])
-    else:
-        run_from_checkout(folder)
+    run_from_checkout(folder)
     stamp.write_text(mark.hexdigest(), "utf-8")
     return python
 
@@ -232,11 +244,11 @@ def run_from_checkout(folder: Path) -> None:
     next((folder / "lib").glob("python3*/site-packages")).joinpath("checkout.pth").write_text(f"{HERE}\n", "utf-8")
 
 
-def declared(extras: Sequence[str] = (), *, only: str = "") -> list[str]:
-    """The packages that the project needs, and those of its extras; only: those whose name begins so."""
+def declared(extras: Sequence[str] = ()) -> list[str]:
+    """The packages that the project needs, and those of its extras."""
     project = tomllib.loads((HERE / "pyproject.toml").read_text("utf-8"))["project"]
     lists = (project["dependencies"], *(project["optional-dependencies"][extra] for extra in extras))
-    return [package for packages in lists for package in packages if package.startswith(only)]
+    return [package for packages in lists for package in packages]
 
 
 def make_venv(folder: Path) -> None:

@@ -11,7 +11,6 @@ from gi.repository import Gimp  # noqa: E402  gi wants the version first
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-sys.path.append(str(HERE / "vendor"))  # pyzmq, for a GIMP whose Python has none
 
 from inpaint_anything.procedures import InpaintAnything  # noqa: E402
 

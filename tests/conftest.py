@@ -66,12 +66,12 @@ def new_home(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Path:
 @pytest.fixture
 def hub(monkeypatch):
     """A running `stand_in_hub.Hub`, which the product takes for the real one; it does not wait between tries."""
-    from inference_server.models import download
+    from inference_server.shared import network
 
     with stand_in_hub.running() as here:
         monkeypatch.setenv("HF_ENDPOINT", here.address)
         monkeypatch.delenv("HF_TOKEN", raising=False)
-        monkeypatch.setattr(download, "PAUSE", 0)
+        monkeypatch.setattr(network, "PAUSE", 0)
         yield here
 
 

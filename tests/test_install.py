@@ -86,15 +86,7 @@ def test_the_private_folder_follows_the_platform(user, monkeypatch):
     assert paths.home() == user / "Local" / "Inpaint Anything"
 
 
-@pytest.fixture
-def with_pyzmq(user, monkeypatch):
-    """pyzmq as it was brought before, so that no package index is asked."""
-    vendor = install.cache() / "pyzmq" / "zmq"
-    vendor.mkdir(parents=True)
-    (vendor / "__init__.py").touch()
-
-
-def test_the_plug_in_is_complete_and_executable_and_replaces_an_older_one(user, with_pyzmq):
+def test_the_plug_in_is_complete_and_executable_and_replaces_an_older_one(user):
     profile = user / ".config/GIMP/3.0"
     old = profile / "plug-ins/inpaint-anything/older.py"
     old.parent.mkdir(parents=True)
@@ -104,7 +96,7 @@ def test_the_plug_in_is_complete_and_executable_and_replaces_an_older_one(user, 
     program = place / "inpaint-anything.py"
     assert program.stat().st_mtime > (REPOSITORY / "gimp_plugin" / program.name).stat().st_mtime, "GIMP asks it anew"
     assert os.access(program, os.X_OK) and program.read_bytes().startswith(b"#!/usr/bin/env python3\n")
-    ours = {path.name for path in (REPOSITORY / "gimp_plugin").iterdir()} | {"inference_server", "vendor"}
+    ours = {path.name for path in (REPOSITORY / "gimp_plugin").iterdir()} | {"inference_server"}
     assert {path.name for path in place.iterdir()} | {"__pycache__"} == ours | {"installation.json", "__pycache__"}
     assert (place / "locale" / "vi" / "LC_MESSAGES" / "inpaint-anything.mo").is_file()
     assert (place / "help" / "en" / "index.html").is_file()
@@ -112,19 +104,19 @@ def test_the_plug_in_is_complete_and_executable_and_replaces_an_older_one(user, 
     assert record == {"python": "/somewhere/python", "home": "/somewhere"}
 
 
-def test_what_the_plug_in_brings_needs_only_the_standard_library_and_pyzmq(user, with_pyzmq):
+def test_what_the_plug_in_brings_needs_only_the_standard_library(user):
     """-I -S: a Python that has nothing but itself, like GIMP's."""
     place = install.put_plug_in(user / "profile", Path("/python"), Path("/home"))
     code = (
-        f"import sys; sys.path[:0] = [{str(place)!r}, {str(place / 'vendor')!r}]\n"
-        "import inference_server.shared.errors, inference_server.shared.paths, inference_server.shared.messages\n"
+        f"import sys; sys.path.insert(0, {str(place)!r})\n"
+        "import inference_server.shared.client, inference_server.shared.keys, inference_server.shared.relay_link\n"
         "print(*sorted(m for m in sys.modules if m.split('.')[0] in ('numpy', 'cv2', 'torch', 'onnxruntime')))"
     )
     done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "\n"), done.stderr
 
 
-def test_uninstalling_takes_everything_and_nothing_else(user, with_pyzmq, capsys):
+def test_uninstalling_takes_everything_and_nothing_else(user, capsys):
     profile = user / ".config/GIMP/3.0"
     profile.mkdir(parents=True)
     neighbour = profile / "plug-ins/other/other.py"

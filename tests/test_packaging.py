@@ -14,6 +14,7 @@ from shutil import copy, copytree, ignore_patterns
 import pytest
 
 import inference_server
+import install
 
 from . import lowest
 
@@ -115,6 +116,28 @@ def test_the_wheel_has_types_and_licence_and_nothing_else(wheel):
     assert "inference_server/py.typed" in names
     assert [name for name in names if name.endswith("/licenses/LICENSE")]
     assert {name.split("/")[0] for name in names} == {"inference_server", f"{wheel.name.split('-py3')[0]}.dist-info"}
+
+
+def test_the_plug_in_as_one_file_is_complete_and_the_same_each_time(wheel, tmp_path):
+    archive = install.make_archive(wheel, tmp_path)
+    before = archive.read_bytes()
+    assert install.make_archive(wheel, tmp_path).read_bytes() == before
+    with zipfile.ZipFile(archive) as opened:
+        names = set(opened.namelist())
+        executable = [info.filename for info in opened.infolist() if info.external_attr >> 16 & 0o111]
+        opened.extractall(tmp_path)
+    assert executable == ["inpaint-anything/inpaint-anything.py"]
+    assert {name.split("/")[0] for name in names} == {"inpaint-anything"}
+    assert f"inpaint-anything/wheel/{wheel.name}" in names and "inpaint-anything/installation.json" not in names
+    assert not any("__pycache__" in name or "vendor" in name for name in names)
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from inpaint_anything.setup import installation;"
+        "print(installation.bundled().is_current(), 'zmq' in sys.modules, 'http.client' in sys.modules)"
+    )
+    line = [*PYTHON, code, tmp_path / "inpaint-anything"]
+    home = {**os.environ, "INPAINT_ANYTHING_HOME": str(tmp_path / "home")}
+    done = subprocess.run([*map(str, line)], capture_output=True, text=True, env=home)
+    assert done.stdout.split() == ["False"] * 3, done.stderr
 
 
 def test_pre_commit_has_the_versions_of_the_project():

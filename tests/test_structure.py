@@ -39,7 +39,8 @@ MAY_IMPORT = {
         "image": {"i18n", "job_settings", "arguments", "covering"},
         "requests": {"i18n", "image", "job_settings", "arguments"},
         "photo_view": {"i18n", "widgets", "covering"},
-        "settings": {"i18n", "widgets", "help", "requests"},
+        "setup": {"i18n", "widgets", "requests"},
+        "settings": {"i18n", "widgets", "help", "requests", "setup"},
         "dialog": {
             "i18n",
             "widgets",
@@ -52,7 +53,7 @@ MAY_IMPORT = {
             "photo_view",
             "settings",
         },
-        "procedures": {"i18n", "help", "job_settings", "arguments", "image", "requests", "dialog", "settings"},
+        "procedures": {"i18n", "help", "job_settings", "arguments", "image", "requests", "dialog", "settings", "setup"},
         "": set(),
     },
 }

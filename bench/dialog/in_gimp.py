@@ -25,7 +25,6 @@ def main(photo: str, points: list[list[float]]) -> dict[str, object]:
     Gegl.init(None)
     plug_in = Path(Gimp.directory()) / "plug-ins" / "inpaint-anything"
     sys.path[:0] = [str(plug_in)]
-    sys.path.append(str(plug_in / "vendor"))
     GimpUi.init("inpaint-anything")
     from inpaint_anything.dialog import controller, events
     from inpaint_anything.image import last_settings

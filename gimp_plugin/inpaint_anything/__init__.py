@@ -1,1 +1,1 @@
-"""The plug-in.  It runs in GIMP's own Python and needs nothing but gi and the standard library, and pyzmq."""
+"""The plug-in.  It runs in GIMP's own Python and needs nothing but gi and the standard library."""

@@ -207,7 +207,7 @@ class ProcedureDeclaration:
     The line is found by GIMP's action search, so it has the words that people look for it by: segment, erase, heal,
     inpaint and so on. Translations need their language's (tests/action_search.py).
     job: whose settings are its arguments, "" for none.  needs_image: whether it works on a layer of an image, and
-    returns the group it made.
+    returns the group it made.  needs_server: whether it can do nothing without the server.
     """
 
     name: str
@@ -217,6 +217,7 @@ class ProcedureDeclaration:
     run: Callable[[Call], "ResultLayers | None"]
     job: str = ""
     needs_image: bool = True
+    needs_server: bool = True
 
     def create(self, plug_in: Gimp.PlugIn) -> Gimp.Procedure:
         """The procedure as GIMP registers it."""
@@ -323,6 +324,7 @@ _DECLARATIONS = (
         help=_("Opens the help pages, which come with the plug-in, in the browser."),
         run=_open_help,
         needs_image=False,
+        needs_server=False,
     ),
 )
 PROCEDURES = {PREFIX + declaration.name: declaration for declaration in _DECLARATIONS}
@@ -370,12 +372,14 @@ def _called(
 def _answer(procedure: Gimp.Procedure, declaration: ProcedureDeclaration, call: Call) -> Gimp.ValueArray:
     """Run a procedure.  Whatever goes wrong becomes one sentence in GIMP's error box."""
     try:
-        from inference_server.shared.errors import ErrorCode, UserError
+        from inference_server.shared.errors import ErrorCode, UserError, cancelled_error
         from inference_server.shared.text import tr
     except ImportError:
         return _refusal(procedure, _("Inpaint Anything is not completely installed. Run install.py again."))
     try:
-        layers = declaration.run(call)
+        layers = declaration.run(call) if _is_set_up(declaration, call) else None
+        if layers is None and declaration.needs_image:
+            raise cancelled_error()
     except UserError as error:
         if error.code == ErrorCode.CANCELLED:
             return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, None)
@@ -394,6 +398,20 @@ def _answer(procedure: Gimp.Procedure, declaration: ProcedureDeclaration, call: 
         _set_value(values, 1, Gimp.Layer, layers.group)
         _set_value(values, 2, GObject.TYPE_DOUBLE, layers.score)
     return values
+
+
+def _is_set_up(declaration: ProcedureDeclaration, call: Call) -> bool:
+    """Whether the server is installed that came with the plug-in, which a person may do now.  Raises UserError."""
+    if not declaration.needs_server or call.run_mode != Gimp.RunMode.INTERACTIVE:
+        return True  # a script hears what is missing when it is needed
+    from .setup import installation
+
+    bundled = installation.bundled()
+    if bundled is None or bundled.is_current():
+        return True
+    from .setup import dialog
+
+    return dialog.show(bundled)
 
 
 def _set_value(values: Gimp.ValueArray, k: int, kind: Any, value: object) -> None:

@@ -24,8 +24,8 @@ def stop() -> int:
     return 0
 
 
-def doctor() -> int:
-    """Say what works here and what does not."""
-    from .doctor import report
+def doctor(*, anonymous: bool, repair: bool) -> int:
+    """Say what works here and what does not, or mend it."""
+    from . import doctor
 
-    return report()
+    return doctor.repair() if repair else doctor.report(anonymous=anonymous)

@@ -23,9 +23,23 @@ def program() -> str | None:
 
 def series(gimp: str) -> str:
     """ "3.0" of a GIMP 3.0.4; empty where it does not say."""
+    return version(gimp).rpartition(".")[0]
+
+
+def version(gimp: str) -> str:
+    """ "3.0.4"; empty where it does not say."""
     answer = subprocess.run([gimp, "--version"], capture_output=True, text=True).stdout
-    found = re.search(r"(\d+\.\d+)\.\d+", answer)
-    return found[1] if found else ""
+    found = re.search(r"\d+\.\d+\.\d+", answer)
+    return found[0] if found else ""
+
+
+def plug_in_version(place: Path) -> str | None:
+    """Of the plug-in in this folder; None where there is none."""
+    try:
+        found = re.search(r'^__version__ = "(.+)"', (place / "inference_server/__init__.py").read_text("utf-8"), re.M)
+    except OSError:
+        return None
+    return found[1] if found else None
 
 
 def lacks() -> str:

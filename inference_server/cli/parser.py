@@ -71,7 +71,9 @@ def _add_server(group: Commands) -> None:
     stop.set_defaults(run=lambda given: commands.stop())
 
     doctor = group.add_parser("doctor", help="say what works here and what does not")
-    doctor.set_defaults(run=lambda given: commands.doctor())
+    doctor.add_argument("--report", action="store_true", help="to send to others: without anything personal")
+    doctor.add_argument("--repair", action="store_true", help="mend what can be mended")
+    doctor.set_defaults(run=lambda given: commands.doctor(anonymous=given.report, repair=given.repair))
 
 
 def _add_keys(group: Commands) -> None:

@@ -1,5 +1,7 @@
 """The relay: passes messages between the pipe to a GIMP plug-in and the server's socket, until the pipe ends.
 
+It has one connection after the other, as the plug-in opens and closes them.
+
 For a GIMP whose Python has no pyzmq.  Nothing that takes long is imported: the plug-in waits for it.
 """
 
@@ -23,19 +25,16 @@ def run() -> int:
     """Be one; returns the exit status."""
     source, target = os.dup(0), os.dup(1)
     os.dup2(2, 1)  # what anything prints must not get between the messages
-    try:
-        opening = pipe.read(source)
-    except pipe.PipeClosedError:
-        return 1
-    if opening is None:  # it was started in advance, and not needed
-        return 0
-    try:
-        link = SocketLink(**json.loads(bytes(opening[1][0])))
-    except UserError as error:
-        _fail(target, error)
-        return 1
-    _Relay(link, source, target).run()
-    link.close()
+    with contextlib.suppress(pipe.PipeClosedError):
+        while (opening := pipe.read(source)) is not None:
+            try:
+                link = SocketLink(**json.loads(bytes(opening[1][0])))
+            except UserError as error:
+                _fail(target, error)
+                return 1
+            _Relay(link, source, target).run()
+            link.close()
+            pipe.write(target, Kind.CLOSED, [])
     return 0
 
 
@@ -51,7 +50,7 @@ class _Relay:
         self._reader = threading.Thread(target=self._read_pipe, daemon=True)
 
     def run(self) -> None:
-        """Pass on what comes, until the pipe ends."""
+        """Pass on what comes, until the connection is closed or the pipe ends."""
         self._reader.start()
         while True:
             news = self._link.receive(None)
@@ -73,19 +72,18 @@ class _Relay:
     def _read_pipe(self) -> None:
         """Pass on what the plug-in sends, on a thread of its own: on Windows a pipe cannot be polled.
 
-        At the pipe's end a single empty part is sent.
+        At the end a single empty part is sent.
         """
         with contextlib.suppress(pipe.PipeClosedError):
-            while (came := pipe.read(self._source)) is not None:
+            while (came := pipe.read(self._source)) is not None and came[0] == Kind.MESSAGE:
                 self._outbox.send_multipart(came[1], copy=False)
         self._outbox.send(b"")
 
 
 def _fail(target: int, error: UserError) -> None:
-    """Tell the plug-in what keeps the server from being reached."""
+    """Tell the plug-in what keeps the server from being reached.  Raises PipeClosedError."""
     from ..shared import wire
     from ..shared.messages import Failure
 
     failure = Failure(code=error.code, sentence=error.sentence, remedy=error.remedy)
-    with contextlib.suppress(pipe.PipeClosedError):
-        pipe.write(target, Kind.FAILURE, wire.encode("", failure))
+    pipe.write(target, Kind.FAILURE, wire.encode("", failure))

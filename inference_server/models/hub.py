@@ -16,9 +16,9 @@ from ..shared.atomic import write_atomically
 from ..shared.command_lines import command
 from ..shared.errors import ErrorCode, UserError, wrong_input
 from ..shared.monitor import UNWATCHED, Monitor
+from ..shared.network import CHUNK, NetworkError, cancellable, digest, endpoint, open_url
 from ..shared.text import Translatable, tr
 from .catalogue import File
-from .download import CHUNK, NetworkError, cancellable, digest, endpoint, open_url
 
 LIST = "files.json"  # in the folder of a model of the hub
 INDEX = "model_index.json"  # a repository with this file is a pipeline of diffusers

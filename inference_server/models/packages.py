@@ -22,8 +22,8 @@ from ..shared import paths
 from ..shared.command_lines import run, this_python
 from ..shared.errors import ErrorCode, UserError
 from ..shared.monitor import UNWATCHED, Monitor
+from ..shared.network import NetworkError, open_url
 from ..shared.text import Translatable, tr
-from .download import NetworkError, open_url
 
 EXTRA = "full"  # the packages in question, as pyproject.toml calls them
 TORCH_INDEX = "https://download.pytorch.org/whl/"  # PyTorch's own builds, for CPU or one GPU maker
@@ -141,6 +141,13 @@ def install(packages: Sequence[str], monitor: Monitor = UNWATCHED) -> None:
         raise _failed(names, said or "")
 
 
+def add(names: Sequence[str]) -> None:
+    """Install packages that this project needs always, by the names they are published under.  Raises UserError."""
+    said = _run([*_installer(), *_always_needed(names)], OTHER_BYTES, UNWATCHED)
+    if said is not None:
+        raise _failed(", ".join(names), said)
+
+
 def downloading(line: str) -> tuple[str, str] | None:
     """The package that an installer begins to download with this line, and its size in words; None for other lines."""
     found = _DOWNLOADING.match(line)
@@ -161,6 +168,17 @@ def _declared() -> list[str]:
         return list(tomllib.loads(project.read_text("utf-8"))["project"]["optional-dependencies"][EXTRA])
     lines = metadata.requires("inference_server") or []
     return [line.partition(";")[0].strip() for line in lines if re.search(rf"extra\s*==\s*.{EXTRA}", line)]
+
+
+def _always_needed(names: Iterable[str]) -> list[str]:
+    """Packages with the versions that this project has declared for them."""
+    project = Path(__file__).parents[2] / "pyproject.toml"
+    if project.is_file():
+        lines = list(tomllib.loads(project.read_text("utf-8"))["project"]["dependencies"])
+    else:
+        lines = [line for line in metadata.requires("inference_server") or [] if ";" not in line]
+    declared = {re.split(r"[<>=!~ ]", line, maxsplit=1)[0]: line for line in lines}
+    return [declared.get(name, name) for name in names]
 
 
 def _installer() -> list[str]:

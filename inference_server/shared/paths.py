@@ -3,13 +3,16 @@
 Everything is in one private folder: a program in a sandbox needs access to that one alone.  What is ours in it:
 
     models/        downloaded weights
-    venv/          the server's own Python (made by install.py)
+    venv/          the server's own Python environment
+    python/        a Python for that, where the machine had none
+    uv/            the installer of packages, where the machine had none
     keys/          CURVE key pairs, for when the server is reached over TCP
     server.sock    the socket, where the platform has Unix sockets
     server.json    how to reach the running server: address, public key, process id
     server.lock    held as long as a server runs
     server.log     what was done, and server.log.1 what was done before
     packages.log   what the installer of Python packages has said last
+    setup.lock     held as long as something is being installed
     dialogs/       who holds the dialog of which image
     settings.json  the person's preferences
 """
@@ -20,6 +23,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import BinaryIO
 
 from .errors import ErrorCode, UserError, file_error
 from .text import tr
@@ -28,7 +32,16 @@ HOME_VARIABLE = "INPAINT_ANYTHING_HOME"
 # All that is ever made in the private folder; the last are files that are being written.
 OWN_NAMES = (
     *("models", "venv", "keys", "server.sock", "server.json", "server.lock", "server.log", "server.log.1"),
-    *("settings.json", "packages.log", "dialogs", ".server.json.*.part", ".settings.json.*.part"),
+    *(
+        "python",
+        "uv",
+        "setup.lock",
+        "settings.json",
+        "packages.log",
+        "dialogs",
+        ".server.json.*.part",
+        ".settings.json.*.part",
+    ),
     "server.start",  # of older versions
 )
 
@@ -84,12 +97,25 @@ def foreign(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if not any(fnmatch(path.name, name) for name in OWN_NAMES))
 
 
+def venv_python(venv: Path) -> Path:
+    """The Python of a virtual environment."""
+    return venv / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+
+
 @contextmanager
 def only_instance(path: Path) -> Iterator[bool]:
     """Hold the lock file `path`; yields False, without the lock, when another process has it.
 
     The lock belongs to the open file, so it ends with the process, however that ends.
     """
+    with locked(path) as file:
+        yield file is not None
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[BinaryIO | None]:
+    """As `only_instance`, but yields the file, or None without the lock: a process that inherits it holds the lock too,
+    where the system is POSIX."""
     with path.open("a+b") as file:
         try:
             if sys.platform == "win32":
@@ -102,9 +128,9 @@ def only_instance(path: Path) -> Iterator[bool]:
 
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            yield False
+            yield None
         else:
-            yield True
+            yield file
 
 
 def server_runs() -> bool:

@@ -28,6 +28,8 @@ class Kind(enum.IntEnum):
     MESSAGE = 1  # in either direction: the parts of a message
     EVENT = 2  # from the relay: the number of a `LinkEvent`
     FAILURE = 3  # from the relay, its last: a `Failure` in its multipart form
+    CLOSE = 4  # to the relay: the end of the connection; another OPEN may follow
+    CLOSED = 5  # from the relay: nothing of that connection follows
 
 
 class PipeClosedError(Exception):

@@ -1,68 +1,122 @@
 """A link through a relay: a process of the server's Python that has pyzmq, where this one's has none.
 
-Standard library only.  The relay lives as long as the pipe to it: it leaves when the link is closed, and when this
-process ends, however that ends.
+Standard library only.  A relay lives as long as the pipe to it: it leaves when this process ends, however that ends.
 """
 
 import contextlib
 import json
 import queue
 import threading
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 from . import pipe, processes, wire
 from .endpoint import Endpoint
 from .errors import ErrorCode, UserError
 from .link import Bytes, LinkEvent
 from .messages import Failure
-
-if TYPE_CHECKING:
-    import subprocess
+from .pipe import Kind
 
 News = list[Bytes] | LinkEvent | UserError
 
 
 class Relays:
-    """Starts relays.  May be used on any thread."""
+    """The relays of this process: one for each link that is open, and one that waits.  May be used on any thread."""
 
     def __init__(self, command: Sequence[str]) -> None:
         """command: that starts one."""
         self._command = command
         self._lock = threading.Lock()
-        self._prepared: subprocess.Popen[bytes] | None = None
+        self._waiting: Relay | None = None
+        self._is_used = self._is_closed = False
 
     def prepare(self) -> None:
-        """Start the relay of the next link, which is then there when it is needed."""
+        """Start the relay of the first link, which is then there when it is needed."""
         with self._lock, contextlib.suppress(UserError):  # whoever opens the link hears of it
-            self._prepared = self._prepared or self._start()
+            if not self._is_used:
+                self._is_used, self._waiting = True, Relay(self._command, self._put_back)
 
     def open(self, endpoint: Endpoint) -> "RelayLink":
         """A link to a server.  Raises UserError."""
         with self._lock:
-            process, self._prepared = self._prepared, None
-        return RelayLink(process or self._start(), endpoint)
+            relay, self._waiting, self._is_used = self._waiting, None, True
+        if relay is None or not relay.runs:
+            relay = Relay(self._command, self._put_back)
+        return RelayLink(relay, endpoint)
 
-    def _start(self) -> "subprocess.Popen[bytes]":
-        """A relay, which waits to be told where to connect.  Raises UserError."""
-        return processes.start(self._command, pipe_size=pipe.CAPACITY)
+    def close(self) -> None:
+        """Have the one that waits leave, and each whose link is closed from now on."""
+        with self._lock:
+            self._is_closed = True
+            if self._waiting:
+                self._waiting.end()
+            self._waiting = None
+
+    def _put_back(self, relay: "Relay") -> None:
+        """Keep a relay whose link is closed for the next one."""
+        with self._lock:
+            if self._is_closed or (self._waiting and self._waiting.runs):
+                relay.end()
+            else:
+                self._waiting = relay
+
+
+class Relay:
+    """A relay, with at most one link at a time.  news: what the present link hears."""
+
+    def __init__(self, command: Sequence[str], closed: Callable[["Relay"], None]) -> None:
+        """closed(relay): called once its link is closed.  Raises UserError where it cannot be started."""
+        self.process = processes.start(command, pipe_size=pipe.CAPACITY)
+        self.news: queue.SimpleQueue[News] = queue.SimpleQueue()
+        self._closed = closed
+        threading.Thread(target=self._listen, name="relay", daemon=True).start()
+
+    @property
+    def runs(self) -> bool:
+        """Whether it has not ended."""
+        return self.process.poll() is None
+
+    def write(self, kind: Kind, parts: Sequence[Bytes]) -> None:
+        """Say something to it.  Where it does not take that, the news say why."""
+        assert self.process.stdin
+        with contextlib.suppress(pipe.PipeClosedError, ValueError):
+            pipe.write(self.process.stdin.fileno(), kind, parts)
+
+    def end(self) -> None:
+        """Have it leave."""
+        assert self.process.stdin
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
+
+    def _listen(self) -> None:
+        """Take what it says, until it ends.  On a thread of its own."""
+        assert self.process.stdout
+        said: News | None = None
+        with self.process.stdout as source, contextlib.suppress(pipe.PipeClosedError, wire.ProtocolError):
+            while (came := pipe.read(source.fileno())) is not None:
+                if came[0] == Kind.CLOSED:
+                    self.news = queue.SimpleQueue()
+                    self._closed(self)
+                else:
+                    said = _news(*came)
+                    self.news.put(said)
+        self.process.kill()  # where it has not ended, but is not understood
+        self.process.wait()
+        if not isinstance(said, UserError):
+            self.news.put(_ended_error() if said is not None else processes.not_started_error(self.process))
 
 
 class RelayLink:
     """A `Link`."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", endpoint: Endpoint) -> None:
-        """process: a relay that was just started."""
-        assert process.stdin
-        self._process, self._pipe = process, process.stdin
-        self._news: queue.SimpleQueue[News] = queue.SimpleQueue()
+    def __init__(self, relay: Relay, endpoint: Endpoint) -> None:
+        """relay: one that has no link."""
+        self._relay, self._news, self._is_open = relay, relay.news, True
         reached = {"address": endpoint.address, "server_key": endpoint.server_key, "remote": endpoint.remote}
-        self._write(pipe.Kind.OPEN, [json.dumps(reached).encode()])
-        threading.Thread(target=self._listen, name="relay", daemon=True).start()
+        relay.write(Kind.OPEN, [json.dumps(reached).encode()])
 
     def send(self, parts: Sequence[Bytes]) -> None:
         """As in `Link`."""
-        self._write(pipe.Kind.MESSAGE, parts)
+        self._relay.write(Kind.MESSAGE, parts)
 
     def receive(self, seconds: float) -> list[Bytes] | LinkEvent | None:
         """As in `Link`."""
@@ -77,35 +131,19 @@ class RelayLink:
 
     def close(self) -> None:
         """As in `Link`."""
-        with contextlib.suppress(OSError):
-            self._pipe.close()
-
-    def _write(self, kind: pipe.Kind, parts: Sequence[Bytes]) -> None:
-        with contextlib.suppress(pipe.PipeClosedError, ValueError):  # the listener says why
-            pipe.write(self._pipe.fileno(), kind, parts)
-
-    def _listen(self) -> None:
-        """Take what the relay says, until it ends.  On a thread of its own."""
-        assert self._process.stdout
-        last: News | None = None
-        with self._process.stdout as source, contextlib.suppress(pipe.PipeClosedError, wire.ProtocolError):
-            while (came := pipe.read(source.fileno())) is not None:
-                last = _news(*came)
-                self._news.put(last)
-        self._process.kill()  # where it has not ended, but is not understood
-        self._process.wait()
-        if not isinstance(last, UserError):
-            self._news.put(_ended_error() if last is not None else processes.not_started_error(self._process))
+        if self._is_open:  # or the relay would close the link of somebody else
+            self._is_open = False
+            self._relay.write(Kind.CLOSE, [])
 
 
-def _news(kind: pipe.Kind, parts: list[Bytes]) -> News:
+def _news(kind: Kind, parts: list[Bytes]) -> News:
     """What a relay has said.  Raises ProtocolError."""
-    if kind == pipe.Kind.MESSAGE:
+    if kind == Kind.MESSAGE:
         return parts
-    if kind == pipe.Kind.EVENT and len(parts) == 1 and bytes(parts[0]).isdigit():
+    if kind == Kind.EVENT and len(parts) == 1 and bytes(parts[0]).isdigit():
         with contextlib.suppress(ValueError):
             return LinkEvent(int(bytes(parts[0])))
-    if kind == pipe.Kind.FAILURE:
+    if kind == Kind.FAILURE:
         failure = wire.decode(parts)[1]
         if isinstance(failure, Failure):
             return UserError(failure.code, failure.sentence, failure.remedy)

@@ -1,10 +1,10 @@
 """A link that is a ZeroMQ socket of this process.  Needs pyzmq."""
 
+import struct
 import time
 from collections.abc import Sequence
 
 import zmq
-from zmq.utils import monitor
 
 from .link import MAX_PART, Bytes, LinkEvent
 
@@ -60,7 +60,7 @@ class SocketLink:
         if self._socket in ready:
             return [frame.buffer for frame in self._socket.recv_multipart(copy=False)]
         if self._events in ready:
-            return EVENTS[zmq.Event(monitor.recv_monitor_message(self._events)["event"])]
+            return EVENTS[zmq.Event(monitor_event(self._events.recv_multipart())[0])]
         if self._unsent_since is not None and time.monotonic() - self._unsent_since > WHY_SECONDS:
             self._unsent_since = None
             return LinkEvent.DISCONNECTED
@@ -68,10 +68,20 @@ class SocketLink:
 
     def close(self) -> None:
         """As in `Link`."""
-        self._socket.disable_monitor()
-        self._events.close(0)
-        self._socket.close()
-        self.context.term()
+        if not self._socket.closed:
+            self._socket.disable_monitor()
+            self._events.close(0)
+            self._socket.close()
+            self.context.term()
+
+
+def monitor_event(parts: list[bytes]) -> tuple[int, int]:
+    """The event of a monitor's message, and its value (zmq_socket_monitor(3)).
+
+    zmq.utils.monitor would bring asyncio, which takes longer to import than all the rest.
+    """
+    event, value = struct.unpack("=Hi", parts[0])
+    return event, value
 
 
 def _own_keys(*, remote: bool) -> tuple[str, str]:

@@ -15,13 +15,13 @@ import pytest
 
 import install
 from inference_server.fill.diffusion import families
-from inference_server.models import download, hub
-from inference_server.models.download import NetworkError
+from inference_server.models import hub
 from inference_server.models.store import Store
 from inference_server.serve.server import Server
-from inference_server.shared import client, keys, paths, preferences
+from inference_server.shared import client, keys, network, paths, preferences
 from inference_server.shared.errors import ErrorCode, UserError
 from inference_server.shared.messages import Job
+from inference_server.shared.network import NetworkError
 
 from ..cli import full_disk
 from ..servers import SERVE, needs_posix
@@ -190,13 +190,13 @@ def test_a_name_that_is_too_long_for_a_folder_is_said(tmp_path, name):
 def test_a_hub_sends_nobody_to_another_kind_of_address(hub, target):
     hub.moods["/maker/away"] = [f"to {target}"]
     with pytest.raises(NetworkError):
-        download.open_url(f"{hub.address}/maker/away")
+        network.open_url(f"{hub.address}/maker/away")
 
 
 @pytest.mark.parametrize("address", ["file:///etc/passwd", "ftp://127.0.0.1/x"])
 def test_a_hub_is_reached_over_http_alone(address):
     with pytest.raises(NetworkError, match="not safe"):
-        download.open_url(address)
+        network.open_url(address)
 
 
 def test_an_archive_that_unpacks_without_an_end_is_refused(tmp_path):

@@ -21,7 +21,7 @@ gi.require_version("Gtk", "3.0")
 from gi.repository import Gegl, Gimp, GimpUi, Gio, Gtk  # noqa: E402  gi wants the versions first
 
 PLUG_IN = Path(os.environ["GIMP3_DIRECTORY"]) / "plug-ins" / "inpaint-anything"
-sys.path += [str(PLUG_IN), str(PLUG_IN / "vendor")]
+sys.path.append(str(PLUG_IN))
 ROCKET = (322, 200)
 # What is asked of GIMP itself when it is called.
 ASKING_GIMP = ("get_buffer", "get_format", "get_height", "get_offsets", "get_width", "has_alpha", "is_gray")

@@ -19,7 +19,7 @@ SUITES = {"3.0": "trixie", "3.2": "sid"}
 INSIDE = "INPAINT_ANYTHING_SANDBOX"  # set inside: the GIMP series of this sandbox
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
-# Not python3-zmq: the plug-in brings its own pyzmq, as it must on most machines.
+# Not python3-zmq, which most machines lack: the plug-in reaches the server through a relay there.
 PACKAGES = (
     *("base-files", "base-passwd", "bash", "bubblewrap", "coreutils", "dash", "findutils", "grep", "sed", "libc-bin"),
     *("gimp", "gir1.2-gimp-3.0", "python3-gi", "python3-gi-cairo", "python3-venv"),

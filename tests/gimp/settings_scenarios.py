@@ -13,13 +13,14 @@ from pathlib import Path
 
 import gi
 
+gi.require_version("Gdk", "3.0")
 gi.require_version("Gimp", "3.0")
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
-from gi.repository import GLib, Gtk  # noqa: E402  gi wants the versions first
+from gi.repository import Gdk, GLib, Gtk  # noqa: E402  gi wants the versions first
 
 PLUG_IN = Path(os.environ["GIMP3_DIRECTORY"]) / "plug-ins" / "inpaint-anything"
-sys.path += [str(PLUG_IN), str(PLUG_IN / "vendor")]
+sys.path.append(str(PLUG_IN))
 from inpaint_anything.requests import connection  # noqa: E402
 from inpaint_anything.settings import offers  # noqa: E402
 from inpaint_anything.settings.dialog import GimpUi, SettingsDialog  # noqa: E402
@@ -354,3 +355,22 @@ def another_computers_server(
     opened.press("alt+t")
     yield lambda: preferences.read().address == "" and opened.lists_models()
     opened.press("Escape")
+
+
+def looked_after(opened: Opened, seen: dict, picture: str) -> Iterator[Condition]:
+    """Copy a report, and have what is damaged repaired.  picture: for what is seen then."""
+    maintenance = opened.settings._maintenance
+    notice = maintenance._notice
+    yield lambda: opened.is_in_front() and opened.lists_models()
+    opened.press("alt+d")
+    yield lambda: maintenance.get_mapped()
+    opened.press("alt+p")
+    yield lambda: "copied" in notice.text
+    seen["report"] = Gtk.Clipboard.get(Gdk.SELECTION_CLIPBOARD).wait_for_text()
+    opened.press("alt+r")
+    yield lambda: "well" in notice.text or "left" in notice.text
+    seen["repaired"] = notice._details.get_text()
+    adjustment = maintenance.get_ancestor(Gtk.ScrolledWindow).get_vadjustment()
+    adjustment.set_value(adjustment.get_upper())
+    yield from opened.picture(Path(picture))
+    opened.press("alt+c")

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import zmq
 
 from .conftest import IN_GIMP, stop_server
 
@@ -251,8 +252,20 @@ def test_what_is_missing_is_explained_and_the_menu_entry_stays(gimp, tmp_path, w
     assert status == "execution-error" and says in sentence and unchanged
 
 
-def test_a_gimp_whose_python_has_no_pyzmq_works_through_a_relay(gimp, home, tmp_path):
-    environment = profile_without(tmp_path, "vendor")
+def test_a_gimp_whose_python_has_pyzmq_needs_no_relay(gimp, home, tmp_path):
+    """All the others here have none, and reach the server through one."""
+    environment = profile_without(tmp_path)
+    record = tmp_path / "profile" / "plug-ins" / "inpaint-anything" / "installation.json"
+    recorded = json.loads(record.read_text())
+    (tmp_path / "python").write_text(f'#!/bin/sh\n[ "$3" = relay ] && exit 1\nexec "{recorded["python"]}" "$@"\n')
+    (tmp_path / "python").chmod(0o755)
+    record.write_text(json.dumps({**recorded, "python": str(tmp_path / "python")}))
+    (tmp_path / "packages").mkdir()
+    for found in Path(zmq.__file__).parents[1].glob("*zmq*"):
+        (tmp_path / "packages" / found.name).symlink_to(found)
+    status, sentence, _ = gimp("refused", home=home, environment=environment)
+    assert status == "execution-error" and "could not be started" in sentence
+    environment["PYTHONPATH"] = str(tmp_path / "packages")
     seen = gimp("remove", home=home, environment=environment)
     assert seen["answer"]["status"] == "success" and seen["unchanged"] and seen["outside"] == 0
     stop_server(home)

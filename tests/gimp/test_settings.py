@@ -138,6 +138,18 @@ def test_closing_while_a_model_comes_asks_and_keeps_what_has_come(in_settings, o
     assert list(file.parent.glob("*.part"))
 
 
+def test_a_report_is_copied_and_everything_looked_through(in_settings, home, tmp_path):
+
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    seen = in_settings("looked_after", picture=str(pictures / "settings-maintenance"))
+    keep(pictures)
+    assert (
+        "onnxruntime" in seen["report"] and "computed on" in seen["report"] and str(Path.home()) not in seen["report"]
+    )
+    assert "All is well" in seen["repaired"]
+
+
 def test_the_server_is_stopped_and_started_and_the_idle_time_is_kept(in_settings):
     assert in_settings("server_stopped_and_started") == {"stays away": True, "another": True}
 

@@ -17,7 +17,7 @@ from inference_server import UserError
 from inference_server.models import catalogue, download, store
 from inference_server.models.catalogue import File, Model
 from inference_server.models.store import Store
-from inference_server.shared import paths
+from inference_server.shared import network, paths
 from inference_server.shared.messages import Job
 from inference_server.shared.monitor import Monitor
 from inference_server.shared.text import tr
@@ -92,7 +92,7 @@ def test_a_server_that_knows_no_ranges_is_begun_with_anew(hub, kept):
 
 def test_a_server_that_sends_another_part_is_begun_with_anew(hub, kept, monkeypatch):
     hub.moods[PATH] = ["cut"]
-    open_url, asked = download.open_url, []
+    open_url, asked = network.open_url, []
 
     def elsewhere(url, monitor, start):
         asked.append(start)
@@ -101,7 +101,7 @@ def test_a_server_that_sends_another_part_is_begun_with_anew(hub, kept, monkeypa
             response.headers.replace_header("Content-Range", f"bytes 0-{SIZE - 1}/{SIZE}")
         return response
 
-    monkeypatch.setattr(download, "open_url", elsewhere)
+    monkeypatch.setattr(network, "open_url", elsewhere)
     kept.fetch("large")
     assert whole(kept) and asked == [0, HALF, 0, 0]
 
@@ -158,7 +158,7 @@ def test_a_passing_fault_is_tried_again_and_a_lasting_one_is_not(hub, kept):
     hub.moods[PATH] = ["500"] * 9
     with pytest.raises(UserError, match="500"):
         kept.fetch("large")
-    assert len(ranges(hub)) == 4 + download.TRIES
+    assert len(ranges(hub)) == 4 + network.TRIES
 
 
 def test_a_redirect_is_followed_when_going_on_too(hub, kept):
@@ -172,14 +172,14 @@ def test_a_redirect_is_followed_when_going_on_too(hub, kept):
 
 
 def test_a_server_that_falls_silent_is_asked_again(hub, kept, monkeypatch):
-    monkeypatch.setattr(download, "SILENCE", 0.3)
+    monkeypatch.setattr(network, "SILENCE", 0.3)
     hub.moods[PATH] = ["stall"]
     kept.fetch("large")
     assert whole(kept) and ranges(hub) == [None, f"bytes={HALF}-"]
 
 
 def test_one_that_stays_silent_is_given_up_with_a_sentence(hub, kept, monkeypatch):
-    monkeypatch.setattr(download, "SILENCE", 0.2)
+    monkeypatch.setattr(network, "SILENCE", 0.2)
     hub.files[PATH] = DATA[:HALF] + b"x"  # it ends long before the size that is known
     hub.moods[PATH] = ["stall"] * 99
     with pytest.raises(UserError, match=r"could not be downloaded\. Check the network.*timed out") as said:
@@ -198,7 +198,7 @@ def test_a_cancel_is_noticed_while_a_server_is_silent(hub, kept):
                 is_cancelled=lambda: time.monotonic() > begun + 0.5,
             ),
         )
-    assert seen and time.monotonic() - begun < download.SILENCE - 3
+    assert seen and time.monotonic() - begun < network.SILENCE - 3
     assert parts(kept)[0].stat().st_size > 0
 
 

@@ -15,6 +15,7 @@ from inference_server import UserError
 from inference_server.models import catalogue, download, store
 from inference_server.models.catalogue import File, Model
 from inference_server.models.store import Store
+from inference_server.shared import network
 from inference_server.shared.messages import Job
 from inference_server.shared.monitor import Monitor
 from inference_server.shared.text import tr
@@ -45,7 +46,7 @@ class Host(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def host(monkeypatch):
-    monkeypatch.setattr(download, "PAUSE", 0)
+    monkeypatch.setattr(network, "PAUSE", 0)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Host)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     Host.asked.clear()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from inference_server import UserError
-from inference_server.models import download
+from inference_server.shared import network
 from inference_server.shared.messages import (
     FetchModel,
     ImportModel,
@@ -118,7 +118,7 @@ def test_a_model_is_fetched_while_a_job_runs(serving, offered, busy, home):
 
 def test_a_download_is_cancelled_while_nothing_comes_and_resumes_later(serving, stalled, offered, home):
     stalled.cancel.set()
-    assert stalled.end(download.SILENCE - 3).code == "cancelled"
+    assert stalled.end(network.SILENCE - 3).code == "cancelled"
     offered.moods.clear()
     kept = [path for path in place(home).iterdir() if path.suffix == ".part"]
     assert kept and 0 < (size := kept[0].stat().st_size) < len(DATA)

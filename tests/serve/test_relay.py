@@ -14,12 +14,12 @@ from inference_server.shared import client, endpoint, messages, processes
 from inference_server.shared.errors import ErrorCode, UserError
 from inference_server.shared.relay_link import Relays
 
-from ..servers import RELAY, SERVE, locate, long_job, needs_posix, wait_until
+from ..servers import RELAY, locate, long_job, needs_posix, wait_until
 
 pytestmark = needs_posix  # which says how many processes there are
 
 
-def relays() -> list[int]:
+def all_relays() -> list[int]:
     """The relays of this process that run."""
     own = str(os.getpid())
     found = []
@@ -34,39 +34,77 @@ def relays() -> list[int]:
 
 
 @pytest.fixture
-def open_link():
-    return Relays(RELAY).open
+def relayed():
+    """The relays of a plug-in."""
+    own = Relays(RELAY)
+    yield own
+    own.close()
 
 
-def test_one_that_was_started_in_advance_is_used_once(serving, home):
-    relayed = Relays(RELAY)
+@pytest.fixture
+def relays():
+    """A function that gives those that run since this test has begun; in the end there must be none."""
+    before = set(all_relays())
+
+    def since() -> list[int]:
+        return [one for one in all_relays() if one not in before]
+
+    yield since
+    wait_until(lambda: not since())
+
+
+@pytest.fixture
+def open_link(relays, relayed):
+    return relayed.open
+
+
+def test_one_that_was_started_in_advance_is_used_and_then_kept(serving, relays, relayed):
     relayed.prepare()
-    relayed.prepare()
-    (prepared,) = relays()
-    with client.connect(SERVE, open_link=relayed.open) as connection:
-        assert connection.hello() and relays() == [prepared]
-        with client.connect(SERVE, open_link=relayed.open) as other:
+    (first,) = relays()
+    with serving() as connection:
+        assert connection.hello() and relays() == [first]
+        with serving() as other:
             assert other.hello() and len(relays()) == 2
-    wait_until(lambda: not relays())
-    with client.Client(endpoint.running()) as connection:
-        connection.stop_server()
+    wait_until(lambda: len(relays()) == 1)
+    relayed.prepare()  # which is for the first link alone
+    for _ in range(3):
+        with serving() as connection:
+            assert connection.hello()
+        wait_until(lambda: relayed._waiting is not None)
+    assert len(relays()) == 1
 
 
-def test_what_prints_in_it_does_not_get_between_the_messages(serving, home, monkeypatch):
-    noisy = "import os, sys; from inference_server.cli import relay; threading = relay.threading\n"
-    noisy += "start = threading.Thread.start\n"
-    noisy += "threading.Thread.start = lambda self: (print('noise', flush=True), start(self))\n"
-    command = [sys.executable, "-c", f"{noisy}sys.exit(relay.run())"]
+def test_one_that_waits_and_is_killed_is_replaced(serving, relays, relayed):
+    serving().close()
+    wait_until(lambda: relayed._waiting is not None)
+    os.kill(relays()[0], signal.SIGKILL)
+    assert serving().hello()
+
+
+def test_what_comes_late_reaches_no_later_link(serving, relays, relayed):
+    message, frames = long_job()
+    with serving() as connection:
+        connection._send("the former link's", message, frames)
+    wait_until(lambda: relayed._waiting is not None)
+    with serving() as connection:
+        assert len(relays()) == 1 and connection.hello()
+
+
+def test_what_prints_in_it_does_not_get_between_the_messages(serving):
+    code = "import os, sys; from inference_server.cli import relay; threading = relay.threading\n"
+    code += "start = threading.Thread.start\n"
+    code += "threading.Thread.start = lambda self: (print('noise', flush=True), start(self))\n"
+    command = [sys.executable, "-c", f"{code}sys.exit(relay.run())"]
     serving()
-    with client.Client(endpoint.running(), Relays(command).open) as connection:
+    noisy = Relays(command)
+    with client.Client(endpoint.running(), noisy.open) as connection:
         assert connection.hello()
+    noisy.close()
 
 
 @pytest.mark.parametrize("after", [0.0, 0.3])
-def test_one_that_is_killed_is_said_and_the_next_request_works(serving, photo, after):
+def test_one_that_is_killed_is_said_and_the_next_request_works(serving, relays, photo, after):
     message, frames = long_job()
-    serving().close()
-    wait_until(lambda: not relays())
     connection = serving()
     (victim,) = relays()
     threading.Timer(after, os.kill, (victim, signal.SIGKILL)).start()
@@ -77,7 +115,7 @@ def test_one_that_is_killed_is_said_and_the_next_request_works(serving, photo, a
     assert locate(serving(), photo).score > 0.5
 
 
-def test_the_server_cancels_what_a_killed_ones_client_asked_for(serving, home):
+def test_the_server_cancels_what_a_killed_ones_client_asked_for(serving, relays):
     message, frames = long_job()
     connection = serving()
     (victim,) = relays()
@@ -92,7 +130,7 @@ PLUG_IN = """
 import sys, tests.servers as t
 from inference_server.shared import client, relay_link
 connection = client.connect(t.SERVE, open_link=relay_link.Relays(t.RELAY).open)
-print(connection._link._process.pid, flush=True)
+print(connection._link._relay.process.pid, flush=True)
 message, frames = t.long_job()
 connection.request(message, frames)
 """
@@ -111,8 +149,7 @@ def test_it_leaves_with_a_plug_in_that_is_killed(serving):
 
 def test_what_was_sent_last_arrives(serving):
     """Stop has no answer: whoever sends it closes the link at once."""
-    serving().close()
-    with client.Client(endpoint.running(), Relays(RELAY).open) as connection:
+    with serving() as connection:
         connection.stop_server()
     wait_until(lambda: endpoint.running() is None)
 
@@ -154,5 +191,7 @@ def test_a_folder_and_a_python_with_spaces_and_other_scripts(serving, tmp_path):
     (odd / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     (odd / "python").chmod(0o755)
     serving()
-    with client.Client(endpoint.running(), Relays([str(odd / "python"), *RELAY[1:]]).open) as connection:
+    from_there = Relays([str(odd / "python"), *RELAY[1:]])
+    with client.Client(endpoint.running(), from_there.open) as connection:
         assert connection.hello()
+    from_there.close()

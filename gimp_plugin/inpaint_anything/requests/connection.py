@@ -69,7 +69,7 @@ def connect(waiting: Callable[[str], None]) -> Client:
 
     Raises UserError.
     """
-    return server_client.connect(_command("serve"), waiting, _link_opener())
+    return server_client.connect(command_of("serve"), waiting, _link_opener())
 
 
 def to_server(found: Endpoint) -> Client:
@@ -89,7 +89,7 @@ def own_key() -> str:
     try:
         return keys.kept(keys.OWN)[0]
     except UserError:  # there is none yet
-        with processes.start(_command("keys")) as making:
+        with processes.start(command_of("keys")) as making:
             making.wait()
         return keys.kept(keys.OWN)[0]
 
@@ -105,19 +105,25 @@ def _link_opener() -> OpenLink:
 
 @cache
 def _relays() -> Relays:
-    return Relays(_command("relay"))
+    return Relays(command_of("relay"))
 
 
-def _command(word: str) -> list[str]:
+def command_of(*words: str) -> list[str]:
     """The command line of one of the server's commands.  Raises UserError where it is not installed."""
-    command = [server_python(), "-m", "inference_server", word]
+    command = [server_python(), "-m", "inference_server", *words]
     if FLATPAK.exists():  # the server lives outside GIMP's Flatpak
         return ["flatpak-spawn", "--host", f"--env={paths.HOME_VARIABLE}={paths.home()}", *command]
     return command
 
 
 def server_python() -> str:
-    """The server's Python, as install.py has recorded it.  Raises UserError where it is not installed."""
+    """The server's Python: as install.py has recorded it, or where Set Up puts it.  Raises UserError where it is not
+    installed."""
+    if (RECORD.parent / "wheel").is_dir():
+        if (paths.home() / "venv" / "installed").is_file():
+            return str(paths.venv_python(paths.home() / "venv"))
+        remedy = "Open Filters > Inpaint Anything > Settings, which installs it."
+        raise UserError(ErrorCode.NO_SERVER, "The inference server is not installed.", remedy)
     try:
         record = json.loads(RECORD.read_text("utf-8"))
         python, home = record["python"], record["home"]

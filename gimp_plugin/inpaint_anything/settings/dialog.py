@@ -18,6 +18,7 @@ from ..i18n import _, ngettext  # noqa: E402
 from ..requests import connection  # noqa: E402
 from ..requests.background import BackgroundTasks  # noqa: E402
 from ..widgets import SUCCESS, column, confirmed, heading, named  # noqa: E402
+from .maintenance import Maintenance  # noqa: E402
 from .model_list import ModelListBox  # noqa: E402
 from .overview import Overview  # noqa: E402
 from .server_choice import ServerChoice  # noqa: E402
@@ -54,6 +55,7 @@ class SettingsDialog:
         self._status_section = _section(_("Server"), self._status)
         self._models = ModelListBox(self._tasks, self._request_list)
         self._overview = Overview(self._tasks, self._request_list)
+        self._maintenance = Maintenance(self._tasks, self._uninstalled)
         self._pages = self._make_pages()
         self._dialog = self._make_dialog(parent)
         self._forget_server()
@@ -72,6 +74,20 @@ class SettingsDialog:
         self._tasks.close()
         GLib.source_remove(timer)
         self._dialog.destroy()
+
+    def _uninstalled(self) -> None:
+        """Close the window: nothing of it works any more."""
+        gone = Gtk.MessageDialog(
+            transient_for=self._dialog,
+            modal=True,
+            buttons=Gtk.ButtonsType.CLOSE,
+            text=_("Inpaint Anything is gone"),
+            title=_("Inpaint Anything is gone"),
+            secondary_text=_("Its menu entries go when GIMP is started again."),
+        )
+        gone.run()
+        gone.destroy()
+        self._dialog.response(Gtk.ResponseType.CLOSE)
 
     def _may_stop_fetching(self) -> bool:
         """Whether no model is coming, or the person does not mind that it stops."""
@@ -116,6 +132,7 @@ class SettingsDialog:
             _section(_("Where the work is done"), self._choice),
             self._status_section,
             column(heading(_("Models")), named(self._models, _("Models"))),
+            _section(_("Installation"), self._maintenance),
             spacing=18,
             border_width=12,
         )

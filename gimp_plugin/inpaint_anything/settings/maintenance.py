@@ -1,0 +1,112 @@
+"""Looking after what is installed on this computer: a report for others, repairing it, and taking it away."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import gi
+
+gi.require_version("Gdk", "3.0")
+gi.require_version("Gtk", "3.0")
+from gi.repository import Gdk, Gtk  # noqa: E402  gi wants the versions first
+
+from inference_server.shared import paths, processes  # noqa: E402
+from inference_server.shared.errors import ErrorCode, UserError  # noqa: E402
+from inference_server.shared.text import tr  # noqa: E402
+
+from ..i18n import _  # noqa: E402
+from ..requests import connection  # noqa: E402
+from ..requests.background import BackgroundTasks  # noqa: E402
+from ..setup import installation  # noqa: E402
+from ..widgets import ERROR, SUCCESS, ErrorNotice, confirmed, row  # noqa: E402
+
+PLUG_IN = Path(__file__).parents[2]
+
+
+class Maintenance(Gtk.Box):
+    """Three buttons, and what came of them."""
+
+    def __init__(self, tasks: BackgroundTasks, gone: Callable[[], None]) -> None:
+        """gone: called once everything has been taken away."""
+        super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6)
+        self._tasks, self._gone = tasks, gone
+        self._notice = ErrorNotice()
+        self._buttons = [
+            self._button(
+                _("Copy a Re_port"), _("How everything is, for who helps you. It holds nothing personal."), self._report
+            ),
+            self._button(_("Repai_r"), _("Look through everything and mend what can be mended"), self._repair),
+            self._button(_("_Uninstall…"), _("Take the plug-in, its server and its models away"), self._uninstall),
+        ]
+        self.pack_start(row(*self._buttons, Gtk.Label()), expand=False, fill=False, padding=0)
+        self.pack_start(self._notice, expand=False, fill=False, padding=0)
+
+    def _button(self, text: str, explanation: str, clicked: Callable[[], None]) -> Gtk.Button:
+        button = Gtk.Button(label=text, use_underline=True, tooltip_text=explanation)
+        button.connect("clicked", lambda _button: clicked())
+        return button
+
+    def _run(self, work: Callable[[], str], done: Callable[[str], None], words: str) -> None:
+        """Do something off the main loop, and nothing else here meanwhile."""
+
+        def ended() -> None:
+            for button in self._buttons:
+                button.set_sensitive(True)
+
+        def succeeded(result: str) -> None:
+            ended()
+            done(result)
+
+        def failed(error: UserError) -> None:
+            ended()
+            self._notice.set_error(error)
+
+        for button in self._buttons:
+            button.set_sensitive(False)
+        self._notice.set_text(words)
+        self._tasks.run(work, succeeded, failed)
+
+    def _report(self) -> None:
+        def copy(report: str) -> None:
+            Gtk.Clipboard.get(Gdk.SELECTION_CLIPBOARD).set_text(report, -1)
+            self._notice.set_text(_("The report is copied: paste it where you ask for help."), SUCCESS, details=report)
+
+        self._run(lambda: _doctor("--report")[1], copy, _("Looking through everything"))
+
+    def _repair(self) -> None:
+        def show(said: str) -> None:
+            healthy, text = said.startswith("0"), said[1:]
+            sentence = _("All is well.") if healthy else _("Something is left that you have to mend yourself.")
+            self._notice.set_text(sentence, SUCCESS if healthy else ERROR, details=text)
+
+        self._run(lambda: "{}{}".format(*_doctor("--repair")), show, _("Looking through everything"))
+
+    def _uninstall(self) -> None:
+        window = self.get_toplevel()
+        assert isinstance(window, Gtk.Window)
+        more = tr(
+            _("The plug-in goes, and {folder} with the server, its models and the settings. Your photos stay."),
+            folder=paths.home(),
+        )
+        if confirmed(window, _("Uninstall Inpaint Anything?"), more, yes=_("_Uninstall"), no=_("_Keep")):
+            self._run(_remove_all, lambda _nothing: self._gone(), _("Uninstalling"))
+
+
+def _doctor(option: str) -> tuple[int, str]:
+    """The doctor's exit status and what it says.  Raises UserError."""
+    command = connection.command_of("doctor", option)
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=processes.environment(), **processes.detached()
+    )
+    said = done.stdout.decode("utf-8", "replace")
+    if not said:
+        sentence = "The server's Python does not work."
+        raise UserError(ErrorCode.NO_SERVER, sentence, "Uninstall, and install again.")
+    return min(done.returncode, 1), said
+
+
+def _remove_all() -> str:
+    """Take everything away.  Raises UserError."""
+    installation.remove(paths.home())
+    installation.remove_path(PLUG_IN)
+    return ""
