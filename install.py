@@ -244,11 +244,11 @@ def run_from_checkout(folder: Path) -> None:
     next((folder / "lib").glob("python3*/site-packages")).joinpath("checkout.pth").write_text(f"{HERE}\n", "utf-8")
 
 
-def declared(extras: Sequence[str] = ()) -> list[str]:
-    """The packages that the project needs, and those of its extras."""
+def declared(extras: Sequence[str] = (), *, only: str = "") -> list[str]:
+    """The packages that the project needs, and those of its extras; only: those whose name begins so."""
     project = tomllib.loads((HERE / "pyproject.toml").read_text("utf-8"))["project"]
     lists = (project["dependencies"], *(project["optional-dependencies"][extra] for extra in extras))
-    return [package for packages in lists for package in packages]
+    return [package for packages in lists for package in packages if package.startswith(only)]
 
 
 def make_venv(folder: Path) -> None:

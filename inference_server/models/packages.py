@@ -143,7 +143,7 @@ def install(packages: Sequence[str], monitor: Monitor = UNWATCHED) -> None:
 
 def add(names: Sequence[str]) -> None:
     """Install packages that this project needs always, by the names they are published under.  Raises UserError."""
-    said = _run([*_installer(), *_always_needed(names)], OTHER_BYTES, UNWATCHED)
+    said = _run([*_installer(), *requirements(names, extra="")], OTHER_BYTES, UNWATCHED)
     if said is not None:
         raise _failed(", ".join(names), said)
 
@@ -154,31 +154,25 @@ def downloading(line: str) -> tuple[str, str] | None:
     return (found[1], found[2]) if found else None
 
 
-def requirements(packages: Iterable[str]) -> list[str]:
-    """What an installer is to be told for packages, with the versions that this project is tested with."""
+def requirements(packages: Iterable[str], extra: str = EXTRA) -> list[str]:
+    """What an installer is to be told for packages, with the versions that this project is tested with.
+
+    extra: of the project, which they belong to; "" for what it needs always.
+    """
     wanted = [package.replace("_", "-") for package in packages]
-    declared = {re.split(r"[<>=!~ ]", line, maxsplit=1)[0]: line for line in _declared()}
+    declared = {re.split(r"[<>=!~ ]", line, maxsplit=1)[0]: line for line in _declared(extra)}
     return [declared.get(name, name) for name in wanted]
 
 
-def _declared() -> list[str]:
-    """The packages of the extra, with their versions: of this checkout, or of the project that is installed."""
-    project = Path(__file__).parents[2] / "pyproject.toml"
-    if project.is_file():
-        return list(tomllib.loads(project.read_text("utf-8"))["project"]["optional-dependencies"][EXTRA])
+def _declared(extra: str) -> list[str]:
+    """The packages of an extra, or with "" what is always needed: of this checkout, or of the installed project."""
+    file = Path(__file__).parents[2] / "pyproject.toml"
+    if file.is_file():
+        project = tomllib.loads(file.read_text("utf-8"))["project"]
+        return list(project["optional-dependencies"][extra] if extra else project["dependencies"])
     lines = metadata.requires("inference_server") or []
-    return [line.partition(";")[0].strip() for line in lines if re.search(rf"extra\s*==\s*.{EXTRA}", line)]
-
-
-def _always_needed(names: Iterable[str]) -> list[str]:
-    """Packages with the versions that this project has declared for them."""
-    project = Path(__file__).parents[2] / "pyproject.toml"
-    if project.is_file():
-        lines = list(tomllib.loads(project.read_text("utf-8"))["project"]["dependencies"])
-    else:
-        lines = [line for line in metadata.requires("inference_server") or [] if ";" not in line]
-    declared = {re.split(r"[<>=!~ ]", line, maxsplit=1)[0]: line for line in lines}
-    return [declared.get(name, name) for name in names]
+    wanted = rf".*;.*extra\s*==\s*.{extra}." if extra else r"[^;]*"
+    return [line.partition(";")[0].strip() for line in lines if re.fullmatch(wanted, line)]
 
 
 def _installer() -> list[str]:
