@@ -15,6 +15,7 @@ from .window import QUESTION, Dialog, wait_for
 pytestmark = IN_GIMP
 TOWER = (205, 330)  # another object
 MORE: dict[str, dict[str, object]] = {"window": {"more": True}}  # the dialog shows all settings
+MOST_CHOICES = 3  # of masks
 SAME = 0.0005  # of the photo: where it lies on the screen is estimated
 
 
@@ -55,8 +56,13 @@ def test_click_look_apply_and_one_undo_takes_all_back(window, photo, rocket, cli
     dialog.keep("clicked")
     dialog.press("Tab")
     assert differ(dialog.final_overlay(photo), first) > 0.001, "Tab shows no other mask"
-    dialog.press("Tab", "Tab")
-    assert differ(dialog.final_overlay(photo, changes=2), first) < SAME, "Tab does not come round"
+    others = 1
+    while others < MOST_CHOICES:
+        dialog.press("Tab")
+        if differ(dialog.final_overlay(photo), first) < SAME:
+            break
+        others += 1
+    assert others < MOST_CHOICES, "Tab does not come round"
     dialog.press("alt+r")
     dialog.wait_for_results()
     dialog.drag(photo, CLICK[0] - 60, 40, CLICK[0], 40)

@@ -53,7 +53,7 @@ def target(home, tmp_path, monkeypatch):
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.syspath_prepend(str(folder))
-    monkeypatch.setattr(packages, "_declared", lambda: ["tiny-package>=1,<2"])
+    monkeypatch.setattr(packages, "_declared", lambda _extra: ["tiny-package>=1,<2"])
     yield folder
     sys.modules.pop(NAME, None)
 
@@ -110,7 +110,7 @@ def test_no_room_on_the_disk_is_said_before_anything_is_downloaded(target, monke
 def test_it_is_cancelled_while_a_package_comes_and_nothing_has_changed(target, tmp_path, hub, monkeypatch):
     hub.files[f"/{WHEEL}"] = build(tmp_path / "wheels", size=SIZE).read_bytes()
     hub.moods[f"/{WHEEL}"] = ["stall"]
-    monkeypatch.setattr(packages, "_declared", lambda: [f"tiny-package @ {hub.address}/{WHEEL}"])
+    monkeypatch.setattr(packages, "_declared", lambda _extra: [f"tiny-package @ {hub.address}/{WHEEL}"])
     cancel, errors = threading.Event(), []
 
     def work() -> None:
@@ -191,11 +191,11 @@ def test_packages_are_asked_for_in_the_versions_that_are_declared():
 
 
 def test_an_installed_project_declares_the_same(monkeypatch, tmp_path):
-    inside = packages._declared()
-    lines = [f'{line}; extra == "full"' for line in inside] + ["numpy>=2", 'ruff==1; extra == "test"']
+    always, inside = packages._declared(""), packages._declared("full")
+    lines = [*always, *(f'{line}; extra == "full"' for line in inside), 'ruff==1; extra == "test"']
     monkeypatch.setattr(packages, "__file__", str(tmp_path / "inference_server" / "models" / "packages.py"))
     monkeypatch.setattr(packages.metadata, "requires", lambda name: lines)
-    assert packages._declared() == inside
+    assert (packages._declared(""), packages._declared("full")) == (always, inside)
 
 
 @pytest.mark.parametrize(
