@@ -229,8 +229,8 @@ class Dialog:
         window.stop.connect("clicked", lambda _button: self.dispatch(events.StopPressed()))
         for job, button in window.jobs.items():
             button.connect("toggled", self._job_toggled, job)
-        for config in self._configs.values():
-            config.connect("notify", lambda _config, setting: self._setting_changed(setting.name))
+        for job, config in self._configs.items():
+            config.connect("notify", lambda _config, setting, job: self._setting_changed(job, setting.name), job)
 
     def _key_in_window(self, _window: Window, event: Gdk.EventKey) -> bool:
         match event.keyval:
@@ -287,15 +287,17 @@ class Dialog:
             self.dispatch(events.JobChanged(job, self._settings(job).mask_options, self._behind(job)))
             self._show_what_works()
 
-    def _setting_changed(self, name: str) -> None:
+    def _setting_changed(self, job: Job, name: str) -> None:
+        """Settings of other jobs change, too, when it is known which models there are."""
+        if job != self.state.job:
+            return
         if name == "source":
-            source = self._settings(self.state.job).source
+            source = self._settings(job).source
             if source is self._source:
                 return
             self._source = source
             for config in self._configs.values():
                 config.set_property("source", source.value)
-        job = self.state.job
         self.dispatch(events.SettingChanged(name, self._settings(job).mask_options, self._behind(job)))
         if name in ("background", "quality", "model"):
             self._show_what_works()
