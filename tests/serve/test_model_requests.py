@@ -1,6 +1,5 @@
 """What is asked about models, of a real server process, with a server that stands in for the model hub."""
 
-import json
 import sys
 import threading
 from importlib.util import find_spec
@@ -23,7 +22,7 @@ from inference_server.shared.messages import (
 )
 from inference_server.shared.monitor import Monitor
 
-from ..servers import let_packages_seem_installed, locate, wait_until
+from ..servers import checkpoint, let_packages_seem_installed, locate, wait_until
 
 NAME, FILE = "maker/small", "pytorch_lora_weights.safetensors"
 WHERE = f"/{NAME}/resolve/main/{FILE}"
@@ -35,13 +34,6 @@ def offered(hub, home):
     let_packages_seem_installed(home)
     hub.publish(NAME, {FILE: DATA})
     return hub
-
-
-def header(shapes: dict[str, list[int]]) -> bytes:
-    """The beginning of a .safetensors file that has tensors of these shapes."""
-    entries = {name: {"dtype": "F32", "shape": shape, "data_offsets": [0, 0]} for name, shape in shapes.items()}
-    text = json.dumps(entries).encode()
-    return len(text).to_bytes(8, "little") + text
 
 
 class Fetching:
@@ -165,7 +157,7 @@ def test_files_that_were_brought_by_hand_are_taken(serving, tmp_path, home):
 def test_a_checkpoint_of_ones_own_is_taken_listed_and_removed(serving, tmp_path, home):
     let_packages_seem_installed(home)
     file = tmp_path / "My Photos (v2).safetensors"
-    file.write_bytes(header({LANDMARKS["sd15"]: [8]}))
+    file.write_bytes(checkpoint({LANDMARKS["sd15"]: [8]}))
     connection = serving()
     assert isinstance(connection.request(ImportModel(name="", path=str(file)))[0], ModelFetched)
     own = listed(connection)["own/My-Photos-v2"]
@@ -186,7 +178,7 @@ def test_a_checkpoint_of_ones_own_is_taken_listed_and_removed(serving, tmp_path,
 )
 def test_what_cannot_be_read_as_a_model_is_refused_in_a_sentence(serving, tmp_path, home, name, content, sentence):
     given = tmp_path / name
-    given.mkdir() if content is None else given.write_bytes(header(content))
+    given.mkdir() if content is None else given.write_bytes(checkpoint(content))
     with pytest.raises(UserError, match=sentence):
         serving().request(ImportModel(name="", path=str(given)))
     assert not list((home / "models").glob("own--*"))
