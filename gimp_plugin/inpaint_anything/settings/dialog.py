@@ -123,8 +123,8 @@ class SettingsDialog:
         sections = column(
             _section(_("Where the work is done"), self._choice),
             self._status_section,
-            column(heading(_("Models")), named(self._models, _("Models"))),
             self._own_section,
+            column(heading(_("Models")), named(self._models, _("Models"))),
             spacing=18,
             border_width=12,
         )

@@ -35,7 +35,7 @@ class OwnFiles(Gtk.Box):
         named(self._line.bar, _("Progress of the files you chose"))
         what = _(
             "A checkpoint of Stable Diffusion 1.5 or XL in one .safetensors file, a folder in diffusers' layout, or "
-            "files of a model above that you have already. They are copied."
+            "files of a model below that you have already. They are copied."
         )
         self._buttons = row(self._file, self._folder, Gtk.Box())
         for widget in (label(what), self._buttons, row(self._cancel, self._line), self._notice):
