@@ -19,6 +19,7 @@ from ..shared.text import Translatable, tr
 _TORCH = ("torch",)
 _SEGMENT_ANYTHING = ("torch", "segment_anything")
 _TRANSFORMERS = ("torch", "transformers")
+OWN = "own"  # in the place of a hub's ORG: models that a person has brought
 DIFFUSION_PACKAGES = ("torch", "diffusers", "transformers", "safetensors", "accelerate", "peft", "psutil")
 
 
@@ -510,14 +511,18 @@ def used(gpu_memory: int, usable: Collection[str]) -> tuple[str, ...]:
 
 
 def of_hub(repository: str) -> Model:
-    """An entry for a diffusion model of the hub that is not listed here.  repository: ORG/NAME or ORG/NAME@REVISION."""
+    """An entry for a diffusion model of the hub that is not listed here, or a person's own.
+
+    repository: ORG/NAME or ORG/NAME@REVISION; ORG is OWN for what a person has brought.
+    """
     name = repository.partition("@")[0]
+    organisation, _, short = name.partition("/")
     return Model(
         name=name,
         job=Job.FILL,
-        title=Translatable(name),
-        short=name,
-        licence="see its page",
+        title=tr("{name}, a file of your own", name=short) if organisation == OWN else Translatable(name),
+        short=short if organisation == OWN else name,
+        licence="see its maker's page" if organisation == OWN else "see its page",
         memory=0,
         packages=DIFFUSION_PACKAGES,
         hub=repository,

@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,9 +23,9 @@ from ..shared.command_lines import command, run
 from ..shared.errors import ErrorCode, UserError, disk_full_error, wrong_input
 from ..shared.messages import TITLES, Job
 from ..shared.monitor import UNWATCHED, Monitor
-from ..shared.network import POLL, NetworkError, from_url
+from ..shared.network import POLL, NetworkError, digest, from_url
 from ..shared.text import Translatable, tr
-from . import catalogue, hub
+from . import catalogue, hub, own
 from .catalogue import MODELS, File, Model, ranked
 from .download import from_npm, matches
 
@@ -201,23 +201,48 @@ class Store:
             unlisted = self.files(name) is None
             monitor.report(0.0, tr("Looking through the files"))
             sources = (self._all_in if unlisted else self._recognised)(model, list(given), monitor)
-            done, total = 0, sum(file.size for file in sources)
-            self._check_space(name, total)
-            copies = {file: _beside(folder / file.name, ".brought") for file in sources}
-            try:
-                for file, copy in copies.items():
-                    monitor.report(done / max(total, 1), tr("Copying {file}", file=file.name))
-                    copy.parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copyfile(sources[file], copy)
-                    done += file.size
-                for file, copy in copies.items():
-                    copy.replace(folder / file.name)
-                if unlisted:
-                    hub.write_list(folder, model.hub, sources)
-            finally:
-                for copy in copies.values():
-                    copy.unlink(missing_ok=True)
+            self._copy(name, sources, monitor)
+            if unlisted:
+                hub.write_list(folder, model.hub, sources)
         return [file.name for file in sources]
+
+    def import_own(self, given: Path, monitor: Monitor = UNWATCHED) -> str:
+        """Copy a diffusion model of a person's own: one .safetensors file, or a folder in diffusers' layout.
+
+        Returns its name here, which is made of that of the file or folder.  That it can be read as such a model is for
+        the caller to see.  Raises UserError; nothing has changed then.
+        """
+        name = own.name_for(given)
+        with self._locked(name, monitor):
+            if not self.missing(name):
+                sentence = tr("There is a model {name} already.", name=name)
+                raise wrong_input(sentence, "Give the file another name, or remove that model first.")
+            monitor.report(0.0, tr("Looking through the files"))
+            if given.is_dir():
+                sources = {file: given / file.name for file in hub.files_in(given, monitor)}
+            else:
+                called = f"{name.partition('/')[2]}.safetensors"
+                sources = {File(called, given.stat().st_size, digest(given, monitor=monitor)): given}
+            self._copy(name, sources, monitor)
+            hub.write_list(self.folder_of(name), name, sources)
+        return name
+
+    def _copy(self, name: str, sources: Mapping[File, Path], monitor: Monitor) -> None:
+        """Bring the files of a model to their places: all of them, or none."""
+        folder, done, total = self.folder_of(name), 0, sum(file.size for file in sources)
+        self._check_space(name, total)
+        copies = {file: _beside(folder / file.name, ".brought") for file in sources}
+        try:
+            for file, copy in copies.items():
+                monitor.report(done / max(total, 1), tr("Copying {file}", file=file.name))
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(sources[file], copy)
+                done += file.size
+            for file, copy in copies.items():
+                copy.replace(folder / file.name)
+        finally:
+            for copy in copies.values():
+                copy.unlink(missing_ok=True)
 
     def _all_in(self, model: Model, given: list[Path], monitor: Monitor) -> dict[File, Path]:
         """The files of a model of the hub in one folder, and where they are.  Raises UserError."""

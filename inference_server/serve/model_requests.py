@@ -5,8 +5,10 @@ Knows no engine: that takes the best model installed whenever it starts on an im
 
 from pathlib import Path
 
-from ..models import overview, packages
+from ..fill.diffusion import families
+from ..models import overview, own, packages
 from ..models.store import Store
+from ..shared.errors import file_error
 from ..shared.messages import (
     AnyRequest,
     FetchModel,
@@ -33,13 +35,30 @@ def perform(message: AnyRequest, monitor: Monitor, send: Send) -> Answer:
             store.fetch(message.name, _after_packages(store, message.name, monitor))
             return ModelFetched(), []
         case ImportModel():
-            store.import_files(message.name, [Path(message.folder)], monitor)
-            _after_packages(store, message.name, monitor)
+            name = _import(store, message, monitor)
+            _after_packages(store, name, monitor)
             return ModelFetched(), []
         case RemoveModel():
             store.remove(message.name, monitor)
             return ModelRemoved(), []
     raise ProtocolError(f"{type(message).__name__} is not about models")
+
+
+def _import(store: Store, message: ImportModel, monitor: Monitor) -> str:
+    """Take the files of a model, and return its name.  Raises UserError where they are none that can be read."""
+    given = Path(message.path)
+    name = message.name
+    if not name:
+        monitor.report(0.0, tr("Looking through the files"))
+        try:
+            name = own.listed(given, monitor) or ""
+        except OSError as error:
+            raise file_error(given, error) from None
+    if name:
+        store.import_files(name, [given], monitor)
+        return name
+    families.family_of(given)
+    return store.import_own(given, monitor)
 
 
 def _after_packages(store: Store, name: str, monitor: Monitor) -> Monitor:

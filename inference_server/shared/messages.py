@@ -29,7 +29,7 @@ from .geometry import Box, Point, Window
 from .strenum import StrEnum
 from .text import Translatable
 
-VERSION = 7
+VERSION = 8
 MAX_PIXELS = 1 << 30
 MAX_VARIATIONS = 16
 MAX_OBJECTS = 64  # of a target
@@ -48,7 +48,7 @@ MOST = {
     "PaintOptions.negative": 10_000,
     "PaintOptions.model": 4096,  # it may be a path
     "Locate.model": 4096,
-    "ImportModel.folder": 4096,
+    "ImportModel.path": 4096,
     "Background.colours": 2,
 }
 LONGEST_TEXT = 500  # characters of any other text
@@ -510,13 +510,14 @@ class FetchModel(Request[ModelFetched]):
 
 @dataclass(frozen=True, kw_only=True)
 class ImportModel(Request[ModelFetched]):
-    """Take a model's files that a person has downloaded, and install the packages it lacks.
+    """Take a model's files that a person has, and install the packages it lacks.
 
-    folder: the one that they are all in, on the server's machine.
+    path: of the folder that they are all in, or of the only one, on the server's machine.  name: "" for a model that is
+    recognised by its files: one of the catalogue, or a diffusion model of the person's own.
     """
 
     name: str
-    folder: str
+    path: str
 
 
 @dataclass(frozen=True, kw_only=True)

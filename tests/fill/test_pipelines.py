@@ -67,6 +67,18 @@ def test_a_single_file_is_the_same_model(small_models, holed, tmp_path, monkeypa
     assert (best.paint(*holed, FAST) == whole.paint(*holed, FAST)).all()
 
 
+def test_a_model_of_ones_own_paints_once_it_is_imported(small_models, holed, tmp_path, monkeypatch):
+    """From one file, whose settings come with the family's model, and from folders."""
+    shutil.copytree(small_models / "sd15", tmp_path / "sd15-inpainting")
+    in_the_catalogue(monkeypatch, tmp_path / "sd15-inpainting")
+    file = small_pipelines.single_file(small_models / "sd15", tmp_path / "mine.safetensors")
+    store = Store(tmp_path)
+    for kind, given in (("sd15", file), ("sd15", small_models / "sd15"), ("sdxl", small_models / "sdxl")):
+        name, original = store.import_own(given), load(store, "fill", str(small_models / kind))
+        assert (load(store, "fill", name).paint(*holed, FAST) == original.paint(*holed, FAST)).all()
+        assert family(store, "fill", name) is original.family
+
+
 def test_the_best_model_is_the_one_this_machine_has_room_for(small_models, tmp_path, monkeypatch):
     store = Store(tmp_path)
     for kind, name in (("sd15", "sd15-inpainting"), ("sdxl", "sdxl-inpainting"), ("flux", "flux1-fill")):

@@ -274,6 +274,30 @@ def files_of_ones_own(opened: Opened, seen: dict, model: str, folder: str, pictu
     opened.press("Escape")
 
 
+def checkpoint_of_ones_own(
+    opened: Opened, seen: dict, files: list[str], model: str, picture: str
+) -> Iterator[Condition]:
+    """Choose files, of which the last is the model that is called so.  picture: a file for what is seen at last."""
+    yield opened.is_in_front
+    opened.press("alt+d")
+    yield opened.lists_models
+    own = opened.settings._own_files
+    for file in files:
+        own._file.grab_focus()
+        yield own._file.has_focus
+        opened.press("space")
+        yield opened.chooser
+        chooser = opened.chooser()
+        chooser.set_filename(file)
+        yield lambda chooser=chooser, file=file: chooser.get_filename() == file
+        chooser.response(Gtk.ResponseType.ACCEPT)
+        yield lambda: own._notice.text and not own.fetching
+        seen.setdefault("said", []).append(own._notice.text)
+    yield lambda: opened.row(model) and opened.row(model)._remove_button.get_visible()
+    yield from opened.picture(Path(picture))
+    opened.press("Escape")
+
+
 def closed_while_a_model_comes(opened: Opened, seen: dict, model: str, stalls: str) -> Iterator[Condition]:
     """Close the settings while a model is downloaded: once thinking better of it, then really; and between these think
     better of what would end the download too.

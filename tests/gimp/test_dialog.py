@@ -287,8 +287,8 @@ def test_escape_stops_the_work_and_not_the_dialog(window, log):
     log.wait_for_inpainting()
     dialog.keep("working")
     dialog.press("Escape")
-    log.wait_for("Inpaint refused: cancelled", 30, "the work goes on")
     dialog.wait_pointing()
+    log.wait_for_rest()
     assert dialog.is_open
     assert gimp.layers() == 1
     dialog.press("Escape")

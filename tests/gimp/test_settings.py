@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from inference_server.fill.diffusion.families import LANDMARKS
 from inference_server.models.catalogue import MODELS
 from inference_server.models.store import Store
 from inference_server.shared import keys, paths, preferences
 
-from ..servers import SERVE, let_packages_seem_installed
+from ..servers import SERVE, checkpoint, let_packages_seem_installed
 from ..virtual_screen import killed, picture_of, skip_without, virtual_screen, wait_for
 from . import screen
 from .conftest import IN_GIMP, stop_server
@@ -124,6 +125,21 @@ def test_a_models_files_that_were_got_by_hand_are_brought_from_their_folder(in_s
         keep(pictures)
     assert (Store().folder_of(MODEL) / FILE).read_bytes() == DATA and not Store().missing(MODEL)
     assert seen["focus"] == "Remove FLUX.1 Fill [dev]"
+
+
+def test_a_checkpoint_of_ones_own_is_taken_and_what_is_none_is_refused(in_settings, home, tmp_path):
+    let_packages_seem_installed(home)
+    pictures, files = tmp_path / "pictures", [tmp_path / "drawing.ckpt", tmp_path / "mine.safetensors"]
+    pictures.mkdir()
+    files[0].write_bytes(b"anything")
+    files[1].write_bytes(checkpoint({LANDMARKS["sd15"]: [8]}))
+    try:
+        chosen = {"files": [str(file) for file in files], "model": "own/mine"}
+        seen = in_settings("checkpoint_of_ones_own", **chosen, picture=str(pictures / "settings-own-checkpoint"))
+    finally:
+        keep(pictures)
+    assert "drawing.ckpt is not a .safetensors file." in seen["said"][0] and seen["said"][1] == "The model is here."
+    assert not Store().missing("own/mine")
 
 
 def test_closing_while_a_model_comes_asks_and_keeps_what_has_come(in_settings, offered, home):

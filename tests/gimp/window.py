@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from inference_server.shared import client, endpoint, paths
+from inference_server.shared.endpoint import Endpoint
 
 from ..virtual_screen import killed, seen, virtual_screen, wait_for
 from . import screen
@@ -317,12 +318,23 @@ class Log:
         wait_for(lambda: words in self.text(), seconds, what)
 
     def wait_for_inpainting(self) -> None:
-        """Wait until the server works on a job's pixels."""
+        """Wait until the server works on a job's pixels, or is about to be sent them."""
         self.wait_for("Locate done", 60, "the server is not asked to do a job")
-        found = endpoint.running()
-        assert found, "there is no server"
-        with client.Client(found) as asking:
+        with client.Client(_running()) as asking:
             wait_for(lambda: asking.hello().jobs_waiting, 60, "the server has no work")
+
+    def wait_for_rest(self) -> None:
+        """Wait until the server has no work, and see that no job was done to its end."""
+        with client.Client(_running()) as asking:
+            wait_for(lambda: not asking.hello().jobs_waiting, 30, "the work goes on")
+        assert "Inpaint done" not in self.text(), "the work went on"
+
+
+def _running() -> Endpoint:
+    """The server that runs."""
+    found = endpoint.running()
+    assert found, "there is no server"
+    return found
 
 
 class WindowedGimp:

@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from inference_server import UserError
-from inference_server.models import catalogue, download, store
+from inference_server.models import catalogue, download, own, store
 from inference_server.models.catalogue import File, Model
 from inference_server.models.store import Store
 from inference_server.shared import network
@@ -241,3 +241,45 @@ def test_a_model_in_use_is_not_half_deleted(offer, host, monkeypatch):
     with pytest.raises(UserError, match=r"small is in use.*Stop the server") as refused:
         kept.remove("small")
     assert refused.value.code == "in-use" and not kept.missing("small")
+
+
+# -- what a person brings without saying what it is
+
+
+def test_files_of_the_catalogue_are_recognised_wherever_they_lie(offer, tmp_path, monkeypatch):
+    known = {"weights.pt": b"one alone", "encoder.onnx": b"the first", "decoder.onnx": b"the second"}
+    files = {name: File(name, len(data), hashlib.sha256(data).hexdigest()) for name, data in known.items()}
+    alone = replace(small(files["weights.pt"]), name="alone")
+    pair = replace(small(files["encoder.onnx"], files["decoder.onnx"]), name="pair")
+    monkeypatch.setattr(own, "MODELS", {"nothing": small(), "alone": alone, "pair": pair})
+    for name, data in known.items():
+        (tmp_path / name).write_bytes(data)
+    renamed = tmp_path / "downloaded (1).pt"
+    renamed.write_bytes(known["weights.pt"])
+    assert own.listed(renamed) == "alone"
+    assert own.listed(tmp_path) == "alone"
+    (tmp_path / "weights.pt").write_bytes(b"another")
+    assert own.listed(tmp_path / "weights.pt") is None and own.listed(tmp_path) == "pair"
+    with pytest.raises(UserError, match=r"decoder.onnx is one of several files of Small. Choose the folder"):
+        own.listed(tmp_path / "decoder.onnx")
+    (tmp_path / "encoder.onnx").unlink()
+    assert own.listed(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("photo model.safetensors", "own/photo-model"),
+        ("v1.5 -- (Größe)!!.safetensors", "own/v1.5-Gr-e"),
+        ("...safetensors", "own/model"),
+        ("a" * 200 + ".safetensors", "own/" + "a" * 100),
+    ],
+)
+def test_a_model_of_ones_own_is_called_by_its_file(tmp_path, file, name):
+    (tmp_path / file).write_bytes(DATA)
+    kept = Store(tmp_path / "models")
+    assert kept.import_own(tmp_path / file) == name
+    (only,) = kept.need(name).values()
+    assert only.read_bytes() == DATA and [model.name for model in kept.fetched()] == [name]
+    kept.remove(name)
+    assert kept.fetched() == [] and kept.import_own(tmp_path / file) == name

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from inference_server import UserError
+from inference_server.fill.diffusion.families import LANDMARKS
 from inference_server.shared import network
 from inference_server.shared.messages import (
     FetchModel,
@@ -21,7 +22,7 @@ from inference_server.shared.messages import (
 )
 from inference_server.shared.monitor import Monitor
 
-from ..servers import let_packages_seem_installed, locate, wait_until
+from ..servers import checkpoint, let_packages_seem_installed, locate, wait_until
 
 NAME, FILE = "maker/small", "pytorch_lora_weights.safetensors"
 WHERE = f"/{NAME}/resolve/main/{FILE}"
@@ -146,11 +147,41 @@ def test_a_model_that_there_is_not_is_said(serving, hub, name):
 def test_files_that_were_brought_by_hand_are_taken(serving, tmp_path, home):
     (tmp_path / FILE).write_bytes(DATA)
     connection = serving()
-    answer, _ = connection.request(ImportModel(name=NAME, folder=str(tmp_path)))
+    answer, _ = connection.request(ImportModel(name=NAME, path=str(tmp_path)))
     assert isinstance(answer, ModelFetched) and (place(home) / FILE).read_bytes() == DATA
     assert listed(connection)[NAME].installed
     with pytest.raises(UserError, match="many files"):
-        connection.request(ImportModel(name="maker/other", folder=str(tmp_path / "none")))
+        connection.request(ImportModel(name="maker/other", path=str(tmp_path / "none")))
+
+
+def test_a_checkpoint_of_ones_own_is_taken_listed_and_removed(serving, tmp_path, home):
+    let_packages_seem_installed(home)
+    file = tmp_path / "My Photos (v2).safetensors"
+    file.write_bytes(checkpoint({LANDMARKS["sd15"]: [8]}))
+    connection = serving()
+    assert isinstance(connection.request(ImportModel(name="", path=str(file)))[0], ModelFetched)
+    own = listed(connection)["own/My-Photos-v2"]
+    assert (own.installed, own.job, str(own.short)) == (True, "fill", "My-Photos-v2")
+    with pytest.raises(UserError, match="There is a model own/My-Photos-v2 already"):
+        connection.request(ImportModel(name="", path=str(file)))
+    connection.request(RemoveModel(name="own/My-Photos-v2"))
+    assert "own/My-Photos-v2" not in listed(connection) and file.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("lora.safetensors", {"unet.lora_A.weight": [4, 4]}, "is not a whole Stable Diffusion 1.5 or XL model"),
+        ("sam.pth", {}, "is not a .safetensors file"),
+        ("empty", None, "is not a diffusion model: it has no model_index.json"),
+    ],
+)
+def test_what_cannot_be_read_as_a_model_is_refused_in_a_sentence(serving, tmp_path, home, name, content, sentence):
+    given = tmp_path / name
+    given.mkdir() if content is None else given.write_bytes(checkpoint(content))
+    with pytest.raises(UserError, match=sentence):
+        serving().request(ImportModel(name="", path=str(given)))
+    assert not list((home / "models").glob("own--*"))
 
 
 def test_the_list_comes_before_the_device_is_known(serving):

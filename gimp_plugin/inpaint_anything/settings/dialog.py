@@ -21,6 +21,7 @@ from ..widgets import SUCCESS, column, confirmed, heading, named  # noqa: E402
 from .maintenance import Maintenance  # noqa: E402
 from .model_list import ModelListBox  # noqa: E402
 from .overview import Overview  # noqa: E402
+from .own_files import OwnFiles  # noqa: E402
 from .server_choice import ServerChoice  # noqa: E402
 from .server_status import ServerStatus, device_facts  # noqa: E402
 
@@ -54,6 +55,8 @@ class SettingsDialog:
         self._status = ServerStatus(self._chosen.idle_minutes, self._start_or_stop, self._keep_idle_minutes)
         self._status_section = _section(_("Server"), self._status)
         self._models = ModelListBox(self._tasks, self._request_list)
+        self._own_files = OwnFiles(self._tasks, self._request_list)
+        self._own_section = _section(_("Models of your own"), self._own_files)
         self._overview = Overview(self._tasks, self._request_list)
         self._maintenance = Maintenance(self._tasks, self._uninstalled)
         self._pages = self._make_pages()
@@ -91,7 +94,8 @@ class SettingsDialog:
 
     def _may_stop_fetching(self) -> bool:
         """Whether no model is coming, or the person does not mind that it stops."""
-        return not (self._models.fetching or self._overview.fetching) or confirmed(
+        fetching = self._models.fetching or self._overview.fetching or self._own_files.fetching
+        return not fetching or confirmed(
             self._dialog,
             _("Stop getting models?"),
             _("What has come is kept: Get goes on from there."),
@@ -101,6 +105,7 @@ class SettingsDialog:
 
     def _stop_fetching(self) -> None:
         self._models.cancel_all()
+        self._own_files.cancel()
         self._overview.close()
 
     def _make_dialog(self, parent: Gtk.Window | None) -> GimpUi.Dialog:
@@ -131,6 +136,7 @@ class SettingsDialog:
         sections = column(
             _section(_("Where the work is done"), self._choice),
             self._status_section,
+            self._own_section,
             column(heading(_("Models")), named(self._models, _("Models"))),
             _section(_("Installation"), self._maintenance),
             spacing=18,
@@ -146,6 +152,7 @@ class SettingsDialog:
         self._runs = None
         self._status.clear()
         self._status_section.set_visible(not self._choice.remote)
+        self._own_section.set_visible(not self._choice.remote)
         self._models.clear()
         self._overview.clear(self._place)
 

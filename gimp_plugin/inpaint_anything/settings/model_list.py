@@ -252,7 +252,7 @@ class ModelRow(Gtk.Box):
         answer, folder = chooser.run(), chooser.get_filename()
         chooser.destroy()
         if answer == Gtk.ResponseType.ACCEPT and folder:
-            self._begin(ImportModel(name=self._model.name, folder=folder))
+            self._begin(ImportModel(name=self._model.name, path=folder))
 
     # -- removing
 

@@ -66,8 +66,12 @@ def family(store: Store, job: Job, model: str = "") -> Family:
 
 
 def place(store: Store, model: str) -> Path:
-    """The path of the model that `model` names, as in `demand`, which must have found it."""
-    return Path(model) if _is_path(model) else store.folder_of(model or _best(store))
+    """The path of the model that `model` names, as in `demand`, which must have found it: a folder or a file."""
+    if _is_path(model):
+        return Path(model)
+    name = model or _best(store)
+    files = store.files(name) or ()
+    return store.folder_of(name) / files[0].name if len(files) == 1 else store.folder_of(name)
 
 
 def _best(store: Store) -> str:
