@@ -35,7 +35,9 @@ class Maintenance(Gtk.Box):
             self._button(
                 _("Copy a Re_port"), _("How everything is, for who helps you. It holds nothing personal."), self._report
             ),
-            self._button(_("Repai_r"), _("Look through everything and mend what can be mended"), self._repair),
+            self._button(
+                _("C_heck and Repair"), _("Looks through everything and mends what can be mended"), self._repair
+            ),
             self._button(_("_Uninstall…"), _("Take the plug-in, its server and its models away"), self._uninstall),
         ]
         self.pack_start(row(*self._buttons, Gtk.Label()), expand=False, fill=False, padding=0)
