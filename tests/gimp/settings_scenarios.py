@@ -391,7 +391,7 @@ def looked_after(opened: Opened, seen: dict, picture: str) -> Iterator[Condition
     opened.press("alt+p")
     yield lambda: "copied" in notice.text
     seen["report"] = Gtk.Clipboard.get(Gdk.SELECTION_CLIPBOARD).wait_for_text()
-    opened.press("alt+r")
+    opened.press("alt+h")
     yield lambda: "well" in notice.text or "left" in notice.text
     seen["repaired"] = notice._details.get_text()
     adjustment = maintenance.get_ancestor(Gtk.ScrolledWindow).get_vadjustment()

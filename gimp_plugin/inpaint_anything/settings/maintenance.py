@@ -31,13 +31,16 @@ class Maintenance(Gtk.Box):
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6)
         self._tasks, self._gone = tasks, gone
         self._notice = ErrorNotice()
-        self._buttons = [
-            self._button(
-                _("Copy a Re_port"), _("How everything is, for who helps you. It holds nothing personal."), self._report
+        offers = (
+            (
+                _("Copy a Re_port"),
+                _("How everything is, for whoever helps you. It holds nothing personal."),
+                self._report,
             ),
-            self._button(_("Repai_r"), _("Look through everything and mend what can be mended"), self._repair),
-            self._button(_("_Uninstall…"), _("Take the plug-in, its server and its models away"), self._uninstall),
-        ]
+            (_("C_heck and Repair"), _("Looks through everything and mends what can be mended"), self._repair),
+            (_("_Uninstall…"), _("Takes the plug-in, its server and its models away"), self._uninstall),
+        )
+        self._buttons = [self._button(*offer) for offer in offers]
         self.pack_start(row(*self._buttons, Gtk.Label()), expand=False, fill=False, padding=0)
         self.pack_start(self._notice, expand=False, fill=False, padding=0)
 
