@@ -18,6 +18,7 @@ from .. import processes
 from . import deeds
 from .ground import Ground
 from .homes import REPOSITORY, Home
+from .work import WORKS
 
 FAULTS, SAMPLES, HONEST = "faults.jsonl", "samples.jsonl", "honest.tsv"  # files in the report's folder
 PAUSE = 3.0  # seconds between two requests of the honest client, at least
@@ -69,6 +70,8 @@ def run(folder: Path, minutes: float, seed: int, is_ended: Callable[[], bool]) -
         stack.callback(_keep_logs, ground, folder)
         for home in (ground.survivor, *ground.victims):
             ground.recover(home)
+        for name in sorted(WORKS.keys() - {"order"}):  # what is remembered of them is there from the beginning
+            ground.ask(ground.survivor, name).check()
         client = _start_honest_client(ground, honest)
         stack.callback(client.wait)
         stack.callback(client.kill)

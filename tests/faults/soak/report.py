@@ -18,6 +18,8 @@ def text(folder: Path) -> str:
     """The report.  Writes the plot."""
     outcomes = [Outcome(**json.loads(line)) for line in (folder / FAULTS).read_text().splitlines()]
     samples = [Sample(**json.loads(line)) for line in (folder / SAMPLES).read_text().splitlines()]
+    if not samples:
+        return "No fault has happened."
     (folder / PLOT).write_text(_plot(samples))
     return "\n".join([*_table(outcomes), "", *_summary(outcomes), *_over_time(samples), *_honest(folder), ""])
 

@@ -22,7 +22,7 @@ from .. import obedient
 HOLE = Window(40, 40, 40, 40)
 PLACE = Window(250, 120, 140, 140)  # of the photo: the window that the jobs are sent
 IDLE = 5  # of the time of a client that makes pauses: one in so many parts is work, so that others have their turn
-VARIANTS = 40  # photos that differ, so that they are looked at anew
+VARIANTS = 8  # photos that differ, so that they are looked at anew
 
 Work = tuple[messages.AnyRequest, list[bytes]]
 
