@@ -65,9 +65,9 @@ SCREEN = {  # where what is clicked lies on the virtual screen
     "click": ((110, 106),),
     "Fill": ((996, 106),),
     "Replace background": ((1104, 106),),
-    "Preview": ((667, 755),),
-    "Apply and next": ((959, 755),),
-    "Apply": ((1105, 755),),
+    "Preview": ((902, 727),),
+    "Apply and next": ((1094, 727),),
+    "Apply": ((1094, 767),),
     "Remove this result": ((998, 151),),
 }
 SCREEN["Another result"] = SCREEN["Preview"]

@@ -13,7 +13,7 @@ from .conftest import IN_GIMP
 from .window import QUESTION, Dialog, wait_for
 
 pytestmark = IN_GIMP
-TOWER = (205, 330)  # another object
+MAST = (200, 150)  # another object
 MORE: dict[str, dict[str, object]] = {"window": {"more": True}}  # the dialog shows all settings
 MOST_CHOICES = 3  # of masks
 SAME = 0.0005  # of the photo: where it lies on the screen is estimated
@@ -93,7 +93,7 @@ def test_one_object_after_another_goes_in_one_dialog(window, photo, near, clicke
     rocket = slice(CLICK[1] - 20, CLICK[1] + 20), slice(CLICK[0] - 4, CLICK[0] + 5)
     assert np.abs(shown[rocket] - photo[rocket]).mean() > 20, "the dialog shows what was removed"
     assert not near(dialog.overlay(photo))
-    dialog.point(photo, *TOWER)
+    dialog.point(photo, *MAST)
     dialog.wait_settled()
     dialog.apply(layers=7)
     gimp.press("ctrl+z")
@@ -315,7 +315,7 @@ def test_a_killed_server_is_started_again_and_the_clicks_are_kept(window, photo,
     first = clicked(dialog)
     killed = json.loads((window_home / "server.json").read_text())["pid"]
     os.kill(killed, signal.SIGKILL)
-    dialog.point(photo, *TOWER)
+    dialog.point(photo, *MAST)
     assert differ(dialog.final_overlay(photo), first) > 0.002, "no answer after the server's death"
     assert json.loads((window_home / "server.json").read_text())["pid"] != killed
     dialog.press("BackSpace")
