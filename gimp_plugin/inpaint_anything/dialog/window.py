@@ -214,6 +214,7 @@ class Window(GimpUi.Dialog):
         if changed("phase") and state.phase is not Phase.WORKING and not isinstance(self.get_focus(), Gtk.Entry):
             self.view.grab_focus()  # the arrow keys compare or point, Delete removes, Enter applies, letters are tools
         self.hint.set_text(HINTS[state.hint])
+        self.hint.set_tooltip_text(HINTS[state.hint])  # where a language needs more room than there is
         self._report_soon()
 
     def _draw_tools(self, state: DialogState) -> None:

@@ -23,6 +23,7 @@ NEEDS = {
     Job.FILL: _("Filling needs {model}."),
     Job.REPLACE: _("Replacing needs {model}."),
 }
+CHARS = 24  # for which a text asks before it is wrapped: beside a photo there is not much room
 
 
 def _ignore_change() -> None:
@@ -44,13 +45,13 @@ class ModelOffer(Gtk.Box):
         self._tasks, self._done, self._changed = tasks, done, changed
         self._offer: Offer | None = None
         self._fetch: Fetch | None = None
-        self._icon, self._label = Gtk.Image(), label(valign=Gtk.Align.CENTER)
+        self._icon, self._label = Gtk.Image(), label(valign=Gtk.Align.CENTER, max_width_chars=CHARS)
         self._line = ProgressLine()
         self._line.set_valign(Gtk.Align.CENTER)
         self._get, self._cancel = Gtk.Button(), Gtk.Button(label=_("Cancel"))
         self._get.connect("clicked", lambda _button: self.get())
         self._cancel.connect("clicked", lambda _button: self._cancel_clicked())
-        self._notice = ErrorNotice()
+        self._notice = ErrorNotice(CHARS)
         self._stack = Gtk.Stack(vhomogeneous=True)  # so that nothing below moves when the one takes the other's place
         self._offered, self._progress = self._page(self._get), self._page(self._cancel)
         for widget, expand in ((self._icon, False), (self._label, True)):
