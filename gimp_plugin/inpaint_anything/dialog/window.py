@@ -308,21 +308,24 @@ class Window(GimpUi.Dialog):
         if state is None or (len(state.choices) < 2 and not state.shows_results):
             return GLib.SOURCE_REMOVE
         pictures = self._thumbnails([_picture_of(choice) for choice in state.choices])
+        order = _row_order(state.choices)
         for k, (choice, picture) in enumerate(zip(state.choices, pictures, strict=True)):
             first = next(iter(self._choice_buttons), None)
             button = _choice_button(first, picture, self._caption(choice, k))
             self._choice_buttons.append(button)
-            name = _choice_name(choice, k, len(state.choices))
+            name = _choice_name(choice, order.index(k), len(state.choices))
             named(button, name).set_tooltip_text(name)
             button.set_active(k == state.chosen)
             button.connect("toggled", lambda button, k=k: button.get_active() and self._dispatch(events.ChoiceMade(k)))
             self._choices.pack_start(button, expand=True, fill=True, padding=0)
+        for place, k in enumerate(order):
+            self._choices.reorder_child(self._choice_buttons[k], place)
         return GLib.SOURCE_REMOVE
 
     def _caption(self, choice: MaskShape | Attempt, k: int) -> str:
         """What stands below small picture number k, from 0: how much of the photo a mask covers, a result's seed."""
         if isinstance(choice, MaskShape):
-            share = choice.mask.count(FULL) / max(1, math.prod(self.view.proxy_size))
+            share = _area(choice) / max(1, math.prod(self.view.proxy_size))
             return tr(_("{share} %"), share=f"{100 * share:.{int(share < SMALL)}f}")
         painted = choice.result.painted_with
         return str(k + 1) if painted is None else tr(_("seed {seed}"), seed=painted.seed)
@@ -376,6 +379,16 @@ def _marks(state: DialogState) -> tuple[tuple[PlacedClick, ...], tuple[Box, ...]
     ]
     boxes = (annotation.objects[k].box for k in order)
     return tuple(clicks), tuple(box for box in boxes if box)
+
+
+def _row_order(choices: Sequence[MaskShape | Attempt]) -> list[int]:
+    """The choices' numbers as they stand in the row: masks from the smallest to the largest, results as they came."""
+    return sorted(range(len(choices)), key=lambda k: _area(choices[k]))
+
+
+def _area(choice: MaskShape | Attempt) -> int:
+    """How many pixels a mask covers wholly; 0 for a result."""
+    return choice.mask.count(FULL) if isinstance(choice, MaskShape) else 0
 
 
 def _choice_name(choice: MaskShape | Attempt, k: int, count: int) -> str:
