@@ -93,7 +93,7 @@ class Engine:
         progress: OnProgress | None = None,
         cancelled: IsCancelled | None = None,
     ) -> list[Mask]:
-        """The masks that may be meant, best first; three for a single point.
+        """The masks that may be meant, best first: up to three of points or a box, no two nearly the same.
 
         points: (x, y) in pixels; labels: 1 = the object, 0 = not the object; box: (x0, y0, x1, y1); mask: (H, W) uint8,
         a rough one such as a brush stroke; text: what the object is called, which needs the model sam3 and excludes the

@@ -19,7 +19,7 @@ def overlap(a: np.ndarray, b: np.ndarray) -> float:
 # -- selecting
 
 
-def test_a_click_offers_three_masks_best_first(engine, photo):
+def test_a_click_offers_masks_that_differ_best_first(engine, photo):
     masks = engine.segment(photo, [CLICK], [1])
     assert len(masks) == 3
     for mask in masks:

@@ -251,7 +251,7 @@ def test_an_empty_one_among_others_keeps_its_place(engine, known, monkeypatch):
         ]
 
     monkeypatch.setattr(Selector, "select", without_the_second)
-    prompt = ObjectPrompt(points=((321, 201),), labels=(1,))
+    prompt = ObjectPrompt(points=((322, 170),), labels=(1,))
     for found, _ in ask(engine, preview_masks(Job.SELECT, known, prompt))[1:]:
         assert [bool(each.outlines) for each in found.proposals] == [True, False, True]
         assert found.proposals[1].place == (0, 0, 1, 1)
