@@ -1,7 +1,9 @@
 """The wheel: it holds every module, each can be imported without the checkout, and its command works."""
 
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -10,6 +12,7 @@ import zipfile
 from importlib import metadata
 from pathlib import Path
 from shutil import copy, copytree, ignore_patterns
+from xml.etree import ElementTree
 
 import pytest
 
@@ -138,6 +141,21 @@ def test_the_plug_in_as_one_file_is_complete_and_the_same_each_time(wheel, tmp_p
     home = {**os.environ, "INPAINT_ANYTHING_HOME": str(tmp_path / "home")}
     done = subprocess.run([*map(str, line)], capture_output=True, text=True, env=home)
     assert done.stdout.split() == ["False"] * 3, done.stderr
+
+
+def test_the_flatpak_packs_this_version_and_what_describes_it_is_valid():
+    folder, name = REPOSITORY / "packaging" / "flatpak", "org.gimp.GIMP.Plugin.InpaintAnything"
+    manifest = json.loads((folder / f"{name}.json").read_text("utf-8"))
+    described = ElementTree.parse(folder / f"{name}.metainfo.xml").getroot()
+    assert manifest["id"] == name == described.findtext("id") and described.findtext("extends") == "org.gimp.GIMP"
+    assert described.find("releases/release").get("version") == inference_server.__version__
+    (module,) = manifest["modules"]
+    packed = {Path(source["path"]).name for source in module["sources"]}
+    assert packed == {f"inpaint-anything-gimp-{inference_server.__version__}.zip", "LICENSE", f"{name}.metainfo.xml"}
+    if program := shutil.which("appstreamcli"):
+        line = [program, "validate", "--no-net", folder / f"{name}.metainfo.xml"]
+        done = subprocess.run(line, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout
 
 
 def test_pre_commit_has_the_versions_of_the_project():

@@ -138,16 +138,12 @@ def _ask(
 
     previous: the group whose place the result takes.  Raises UserError, also where nothing came of it.
     """
-    from inference_server.shared.errors import ErrorCode, UserError, cancelled_error
+    from inference_server.shared.errors import cancelled_error
 
-    try:
-        gi.require_foreign("cairo")
-    except ImportError:
-        raise UserError(
-            ErrorCode.NO_CAIRO,
-            "The dialog cannot be drawn: GIMP's Python has no pycairo.",
-            "On Debian and Ubuntu, sudo apt install python3-gi-cairo brings it.",
-        ) from None
+    from .setup import cairo
+
+    if error := cairo.missing():
+        raise error
     from .dialog import controller  # brings GTK with it: a script need not wait for that
 
     layers: list[ResultLayers] = []

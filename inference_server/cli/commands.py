@@ -10,6 +10,15 @@ def serve(address: str | None, idle_seconds: float | None) -> NoReturn:
     process.run(address, idle_seconds)
 
 
+def serve_lan() -> NoReturn:
+    """Be this user's server for the listed computers of the network too.  Raises UserError."""
+    from . import lan
+
+    print(lan.instructions(), flush=True)
+    lan.end_private_server()
+    serve(lan.ADDRESS, lan.FOR_EVER)
+
+
 def stop() -> int:
     """End this user's running server."""
     from ..shared import client, endpoint
@@ -22,6 +31,20 @@ def stop() -> int:
         connection.stop_server()
     print("The server was asked to stop.")
     return 0
+
+
+def install_service() -> int:
+    """Have the system start the server for the network.  Raises UserError."""
+    from . import service
+
+    return service.install()
+
+
+def remove_service() -> int:
+    """Have the system no longer start it.  Raises UserError."""
+    from . import service
+
+    return service.remove()
 
 
 def doctor(*, anonymous: bool, repair: bool) -> int:

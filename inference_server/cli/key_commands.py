@@ -2,7 +2,7 @@
 
 from ..shared.command_lines import command
 
-FOR_OTHERS = "serve --address tcp://0.0.0.0:5590 --idle 1e9"
+FOR_OTHERS = "serve --lan"
 
 
 def show() -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 from .. import __version__
 from ..imaging.files import memory
 from ..shared import paths
-from ..shared.errors import UserError, file_error, no_memory_error
+from ..shared.errors import UserError, file_error, no_memory_error, wrong_input
 from ..shared.messages import Job
 from . import commands, interruptions, key_commands, model_commands, photo_arguments
 
@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     group = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_server(group)
     _add_keys(group)
+    _add_service(group)
     _add_models(group)
     for job in (Job.SELECT, Job.REMOVE, Job.FILL, Job.REPLACE):
         photo_arguments.add(group, job).set_defaults(run=_run_on_photos, job=job)
@@ -65,7 +66,8 @@ def _add_server(group: Commands) -> None:
     serve.add_argument(
         "--idle", type=float, metavar="SECONDS", help="leave after so long without work (default: as in the settings)"
     )
-    serve.set_defaults(run=lambda given: commands.serve(given.address, given.idle))
+    serve.add_argument("--lan", action="store_true", help="also for listed computers of your network, for ever")
+    serve.set_defaults(run=_serve)
 
     stop = group.add_parser("stop", help="end this user's running server")
     stop.set_defaults(run=lambda given: commands.stop())
@@ -74,6 +76,14 @@ def _add_server(group: Commands) -> None:
     doctor.add_argument("--report", action="store_true", help="to send to others: without anything personal")
     doctor.add_argument("--repair", action="store_true", help="mend what can be mended")
     doctor.set_defaults(run=lambda given: commands.doctor(anonymous=given.report, repair=given.repair))
+
+
+def _serve(given: argparse.Namespace) -> int:
+    if given.lan and (given.address or given.idle):
+        raise wrong_input("--lan chooses the address and never leaves.", "Leave out --address and --idle.")
+    if given.lan:
+        return commands.serve_lan()
+    return commands.serve(given.address, given.idle)
 
 
 def _add_keys(group: Commands) -> None:
@@ -89,6 +99,15 @@ def _add_keys(group: Commands) -> None:
     forget = actions.add_parser("forget", help="have the server refuse them from now on")
     forget.add_argument("name", metavar="NAME")
     forget.set_defaults(run=lambda given: key_commands.forget(given.name))
+
+
+def _add_service(group: Commands) -> None:
+    service = group.add_parser("service", help="have the system start “serve --lan” when you log in")
+    actions = service.add_subparsers(required=True, metavar="ACTION")
+    install = actions.add_parser("install", help="start it, now and from now on")
+    install.set_defaults(run=lambda given: commands.install_service())
+    remove = actions.add_parser("remove", help="end it, and do not start it any more")
+    remove.set_defaults(run=lambda given: commands.remove_service())
 
 
 def _add_models(group: Commands) -> None:

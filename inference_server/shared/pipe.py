@@ -6,6 +6,7 @@ Both ends are this program's own; the bounds keep what is not a message from ask
 """
 
 import array
+import contextlib
 import enum
 import os
 import struct
@@ -15,7 +16,7 @@ from functools import partial
 
 from .link import MAX_PART, Bytes
 
-CAPACITY = 1 << 20  # bytes of a pipe, where that can be chosen
+CAPACITY = 1 << 20  # bytes of a pipe, where it can be made larger than it is
 MAX_PARTS = 1 << 16  # of a message: 16 GB
 _MOST_BUFFERS = 1024  # of one system call
 _HEADER = struct.Struct("<BI")
@@ -34,6 +35,14 @@ class Kind(enum.IntEnum):
 
 class PipeClosedError(Exception):
     """The other end is gone, or does not speak this language."""
+
+
+def enlarge(file: int) -> None:
+    """Let a pipe hold `CAPACITY`, where the system can and lets this user."""
+    with contextlib.suppress(ImportError, AttributeError, OSError):
+        import fcntl
+
+        fcntl.fcntl(file, fcntl.F_SETPIPE_SZ, CAPACITY)
 
 
 def write(file: int, kind: Kind, parts: Sequence[Bytes]) -> None:

@@ -50,6 +50,19 @@ def checked(given: Preferences) -> Preferences:
     return Preferences(address=address, server_key=key, idle_minutes=given.idle_minutes)
 
 
+def of_code(text: str) -> tuple[str, str] | None:
+    """The address and the key of the code that another machine's server is named by; None for any other text."""
+    parts = text.split()
+    if len(parts) != 2 or not _ADDRESS.fullmatch(parts[0]) or not KEY.fullmatch(parts[1]):
+        return None
+    return parts[0].removeprefix("tcp://"), parts[1]
+
+
+def code(address: str, server_key: str) -> str:
+    """What a person pastes elsewhere to use the server at an address."""
+    return f"{address.removeprefix('tcp://')} {server_key}"
+
+
 def read() -> Preferences:
     """The preferences that were written last, or the defaults."""
     try:

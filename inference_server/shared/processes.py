@@ -33,12 +33,12 @@ def detached() -> dict[str, typing.Any]:
     return {"start_new_session": True}
 
 
-def start(command: Sequence[str], *, pipe_size: int | None = None) -> "subprocess.Popen[bytes]":
+def start(command: Sequence[str], *, pipes: bool = False) -> "subprocess.Popen[bytes]":
     """A process that may outlive this one; what it says on its stderr can be read here.
 
-    pipe_size: bytes of the pipes to and from it; None for one that has neither.  Raises UserError.
+    pipes: whether there are pipes to and from it.  Raises UserError.
     """
-    talk = subprocess.DEVNULL if pipe_size is None else subprocess.PIPE
+    talk = subprocess.PIPE if pipes else subprocess.DEVNULL
     try:
         # stderr is a pipe, not a file: the disk may be full.
         return subprocess.Popen(
@@ -47,7 +47,6 @@ def start(command: Sequence[str], *, pipe_size: int | None = None) -> "subproces
             stdout=talk,
             stderr=subprocess.PIPE,
             bufsize=0,
-            pipesize=-1 if pipe_size is None else pipe_size,
             cwd=paths.private_folder(paths.home()),
             env=environment(),
             **detached(),

@@ -65,7 +65,10 @@ class Relay:
 
     def __init__(self, command: Sequence[str], closed: Callable[["Relay"], None]) -> None:
         """closed(relay): called once its link is closed.  Raises UserError where it cannot be started."""
-        self.process = processes.start(command, pipe_size=pipe.CAPACITY)
+        self.process = processes.start(command, pipes=True)
+        for end in (self.process.stdin, self.process.stdout):
+            assert end
+            pipe.enlarge(end.fileno())
         self.news: queue.SimpleQueue[News] = queue.SimpleQueue()
         self._closed = closed
         threading.Thread(target=self._listen, name="relay", daemon=True).start()

@@ -42,6 +42,8 @@ def test_a_python_that_cannot_draw_is_told_in_a_message_and_the_quick_way_still_
     assert "python3-gi-cairo" in gimp_installs.lacks(), "the installer would not say so"
     gimp = window("click", options=("--console-messages",))
     gimp.call("remove")
-    wait_for(lambda: "GIMP's Python has no pycairo. On Debian" in gimp.said(), 20, "no message")
+    wait_for(
+        lambda: "GIMP's Python has no pycairo. Run: sudo apt install python3-gi-cairo" in gimp.said(), 20, "no message"
+    )
     gimp.call(AGAIN)
     wait_for(lambda: gimp.layers() == 4, 60, "no result")

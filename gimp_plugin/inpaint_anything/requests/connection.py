@@ -111,15 +111,20 @@ def _relays() -> Relays:
 def command_of(*words: str) -> list[str]:
     """The command line of one of the server's commands.  Raises UserError where it is not installed."""
     command = [server_python(), "-m", "inference_server", *words]
-    if FLATPAK.exists():  # the server lives outside GIMP's Flatpak
+    if FLATPAK.exists() and not _brings_server():  # install.py has put it outside GIMP's Flatpak
         return ["flatpak-spawn", "--host", f"--env={paths.HOME_VARIABLE}={paths.home()}", *command]
     return command
+
+
+def _brings_server() -> bool:
+    """Whether the plug-in was downloaded with its server, which Set Up installs: in a Flatpak, inside that."""
+    return (RECORD.parent / "wheel").is_dir()
 
 
 def server_python() -> str:
     """The server's Python: as install.py has recorded it, or where Set Up puts it.  Raises UserError where it is not
     installed."""
-    if (RECORD.parent / "wheel").is_dir():
+    if _brings_server():
         if (paths.home() / "venv" / "installed").is_file():
             return str(paths.venv_python(paths.home() / "venv"))
         remedy = "Open Filters > Inpaint Anything > Settings, which installs it."

@@ -58,7 +58,7 @@ class SettingsDialog:
         self._own_files = OwnFiles(self._tasks, self._request_list)
         self._own_section = _section(_("Models of your own"), self._own_files)
         self._overview = Overview(self._tasks, self._request_list)
-        self._maintenance = Maintenance(self._tasks, self._uninstalled)
+        self._maintenance = Maintenance(self._tasks, leaving=self._forget_lists, gone=self._uninstalled)
         self._pages = self._make_pages()
         self._dialog = self._make_dialog(parent)
         self._forget_server()
@@ -77,6 +77,11 @@ class SettingsDialog:
         self._tasks.close()
         GLib.source_remove(timer)
         self._dialog.destroy()
+
+    def _forget_lists(self) -> None:
+        """Take no answer of the server any more."""
+        self._stop_fetching()
+        self._lists_requested += 1
 
     def _uninstalled(self) -> None:
         """Close the window: nothing of it works any more."""

@@ -26,10 +26,10 @@ PLUG_IN = Path(__file__).parents[2]
 class Maintenance(Gtk.Box):
     """Three buttons, and what came of them."""
 
-    def __init__(self, tasks: BackgroundTasks, gone: Callable[[], None]) -> None:
-        """gone: called once everything has been taken away."""
+    def __init__(self, tasks: BackgroundTasks, *, leaving: Callable[[], None], gone: Callable[[], None]) -> None:
+        """leaving: called before everything is taken away: nobody may ask the server from then on; gone: afterwards."""
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6)
-        self._tasks, self._gone = tasks, gone
+        self._tasks, self._leaving, self._gone = tasks, leaving, gone
         self._notice = ErrorNotice()
         offers = (
             (
@@ -92,6 +92,7 @@ class Maintenance(Gtk.Box):
             folder=paths.home(),
         )
         if confirmed(window, _("Uninstall Inpaint Anything?"), more, yes=_("_Uninstall"), no=_("_Keep")):
+            self._leaving()
             self._run(_remove_all, lambda _nothing: self._gone(), _("Uninstalling"))
 
 

@@ -8,6 +8,7 @@ gi.require_version("Gdk", "3.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, Gtk  # noqa: E402  gi wants the versions first
 
+from inference_server.shared import preferences  # noqa: E402
 from inference_server.shared.errors import UserError  # noqa: E402
 from inference_server.shared.preferences import Preferences  # noqa: E402
 
@@ -38,6 +39,7 @@ class ServerChoice(Gtk.Box):
         for entry in (self._address, self._server_key):
             entry.set_hexpand(True)
             entry.connect("activate", lambda _entry: test())
+            entry.connect("changed", self._take_code)
         self.notice = ErrorNotice()
         self._fields = self._make_fields()
         for widget in (self._local, self._remote, self._fields):
@@ -71,6 +73,13 @@ class ServerChoice(Gtk.Box):
         """Let the person write the address."""
         self._address.grab_focus()
 
+    def _take_code(self, entry: Gtk.Entry) -> None:
+        """Fill both fields from a code that was pasted into one."""
+        found = preferences.of_code(entry.get_text())
+        if found:
+            self._address.set_text(found[0])
+            self._server_key.set_text(found[1])
+
     def _changed(self) -> None:
         self._show_fields()
         self._toggled()
@@ -84,7 +93,9 @@ class ServerChoice(Gtk.Box):
         own_key.set_hexpand(True)
         copy = named(Gtk.Button(label=_("Cop_y"), use_underline=True), _("Copy this computer's key"))
         copy.connect("clicked", lambda _button: _copy(own_key.get_text()))
-        explanation = _("Whoever runs the other computer lists this computer's key there, and tells you its own.")
+        explanation = _(
+            "Whoever runs the other computer gives you a code: paste it here. They list this computer's key there."
+        )
         test = Gtk.Button(label=_("Te_st"), use_underline=True, halign=Gtk.Align.START)
         test.connect("clicked", lambda _button: self._test())
         grid = Gtk.Grid(row_spacing=6, column_spacing=12, margin_start=24, no_show_all=True)

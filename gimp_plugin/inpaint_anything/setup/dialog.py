@@ -17,6 +17,7 @@ from inference_server.shared.text import tr  # noqa: E402
 from ..i18n import _, translated  # noqa: E402
 from ..requests.background import BackgroundTasks  # noqa: E402
 from ..widgets import ErrorNotice, ProgressLine, column, heading, label  # noqa: E402
+from . import cairo  # noqa: E402
 from . import state as states  # noqa: E402
 from .installation import Installation, Plan  # noqa: E402
 from .state import SetupState  # noqa: E402
@@ -94,7 +95,11 @@ class SetupDialog:
         dialog.set_default_response(Gtk.ResponseType.OK)
         dialog.set_default_size(WIDTH, -1)
         GimpUi.window_set_transient(dialog)
-        content = column(*_words(plan), self._progress, self._kept, self._notice, spacing=12, border_width=12)
+        lacks = cairo.missing()
+        warning = ErrorNotice()
+        if lacks:
+            warning.set_error(lacks)
+        content = column(warning, *_words(plan), self._progress, self._kept, self._notice, spacing=12, border_width=12)
         dialog.get_content_area().pack_start(content, expand=True, fill=True, padding=0)
         dialog.get_content_area().show_all()
         return dialog
