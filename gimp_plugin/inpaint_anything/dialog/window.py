@@ -55,7 +55,6 @@ PREVIEW, CONTINUE = 1, 2  # responses
 NOTICE_CHARS = 20  # for which a text asks before it is wrapped: what is left is the photo's
 GAP = 6  # pixels between small pictures
 ROW = 34  # pixels: as high as the button that comes and goes
-SMALL = 0.02  # share of a photo, below which a decimal place is shown
 ESTIMATE_SECONDS = 2  # before it is said how long a job will still take
 
 Thumbnails = Callable[[Sequence[MaskShape | ComposedResult]], list[cairo.ImageSurface]]
@@ -351,7 +350,7 @@ class Window(GimpUi.Dialog):
         if isinstance(choice, MaskShape):
             share = choice.area / max(1, math.prod(self.view.proxy_size))
             size = _("Small") if k == 0 else _("Large") if k == count - 1 else _("Medium")
-            return tr(_("{size}, {share} %"), size=size, share=f"{100 * share:.{int(share < SMALL)}f}")
+            return tr(_("{size}, {share} %"), size=size, share=round(100 * share) or "<1")
         painted = choice.result.painted_with
         return str(k + 1) if painted is None else tr(_("seed {seed}"), seed=painted.seed)
 

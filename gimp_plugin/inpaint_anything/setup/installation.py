@@ -179,7 +179,7 @@ class Installation:
     def _works(self) -> bool:
         """Whether the environment's Python runs: it may be half made, or its Python gone since."""
         try:
-            line = [str(self.python), "-c", "import encodings, ssl"]
+            line = [str(self.python), "-m", "ssl"]  # a module that needs more than Python's first files
             return not subprocess.run(line, env=processes.environment(), capture_output=True).returncode
         except OSError:
             return False
