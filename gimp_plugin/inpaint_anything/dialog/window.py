@@ -53,6 +53,7 @@ ROLE = "inpaint-anything"
 WIDTH, HEIGHT = 1120, 720
 PREVIEW, CONTINUE = 1, 2  # responses
 NOTICE_CHARS = 20  # for which a text asks before it is wrapped: what is left is the photo's
+BAR_WIDTH = 150  # pixels, at least
 GAP = 6  # pixels between small pictures
 ROW = 34  # pixels: as high as the button that comes and goes
 ESTIMATE_SECONDS = 2  # before it is said how long a job will still take
@@ -114,7 +115,7 @@ class Window(GimpUi.Dialog):
         self._remove_result = Gtk.Button(label=_("Remove this result"), valign=Gtk.Align.START)
         self._remove_result.connect("clicked", lambda _button: self._remove_chosen())
         named(self._choices, _("What may be meant"))
-        self._bar = Gtk.ProgressBar(show_text=True, ellipsize=Pango.EllipsizeMode.END, valign=Gtk.Align.CENTER)
+        self._bar = _Bar(show_text=True, ellipsize=Pango.EllipsizeMode.END, valign=Gtk.Align.CENTER)
         self.notice = ErrorNotice(NOTICE_CHARS)
         self.stop = Gtk.Button(label=_("Stop (Esc)"))
         self._status = Gtk.Stack()  # as high as the higher of the two, so that the photo stays where it is
@@ -389,6 +390,13 @@ class Window(GimpUi.Dialog):
         if self._row_source:
             GLib.source_remove(self._row_source)
             self._row_source = 0
+
+
+class _Bar(Gtk.ProgressBar):
+    """A progress bar that asks for no room for its text: what is left is the photo's."""
+
+    def do_get_preferred_width(self) -> tuple[int, int]:
+        return BAR_WIDTH, BAR_WIDTH
 
 
 def _marks(state: DialogState) -> tuple[tuple[PlacedClick, ...], tuple[Box, ...]]:
