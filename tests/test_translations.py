@@ -16,7 +16,7 @@ LIKE_WORDS = re.compile(r"(?<![A-Za-z])_?[A-Z]_?[a-z][a-z_]+\b|[A-Za-z]{2,} [A-Z
 # What these functions are given and these names stand for is the same in all languages: GTK's names of keys, say.
 SAME_IN_ALL = (
     *("require_version", "set_attribution", "add_menu_path", "MENU", "AUTHOR"),
-    "compile",  # of regular expressions
+    *("compile", "COMMANDS"),
     *("ZOOM_KEYS", "SLIDER_KEYS", "ARROW_KEYS", "POINT_KEYS"),
 )
 FILES = dict(translations.sources())

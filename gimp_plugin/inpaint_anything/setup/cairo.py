@@ -38,9 +38,9 @@ def missing() -> UserError | None:
 def remedy(os_release: str, *, is_appimage: bool) -> str:
     """How pycairo comes to a system.  os_release: the file of that name, see os-release(5)."""
     if is_appimage:
-        return "This AppImage lacks it. Take GIMP from its own page, as a Flatpak or from your system."
+        return tr("This AppImage lacks it. Take GIMP from its own page, as a Flatpak or from your system.")
     ids = re.findall(r"^ID(?:_LIKE)?=(.*)$", os_release, re.MULTILINE)
     for name in " ".join(ids).replace('"', "").split():
         if name in COMMANDS:
             return tr("Run: {command}", command=COMMANDS[name])
-    return "Install pycairo, with its part for GObject, for that Python."
+    return tr("Install pycairo, with its part for GObject, for that Python.")
