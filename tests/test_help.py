@@ -20,6 +20,7 @@ TRANSLATED = [page for folder in LANGUAGES if folder != ENGLISH for page in sort
 # What keys are called, in the languages in which they are not called as in English.
 KEYS = {
     "de": {"Ctrl": "Strg", "Shift": "Umschalt", "Delete": "Entf", "Backspace": "Rücktaste", "Space": "Leertaste"},
+    "vi": {"Space": "Phím cách"},
 }
 
 
