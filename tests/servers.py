@@ -13,7 +13,9 @@ import zmq
 from inference_server.models import packages
 from inference_server.models.catalogue import DIFFUSION_PACKAGES
 from inference_server.shared import client, endpoint, paths
+from inference_server.shared.endpoint import Endpoint
 from inference_server.shared.geometry import whole
+from inference_server.shared.link import Link
 from inference_server.shared.messages import ImageRef, Inpaint, Job, Locate, Located, Target
 from inference_server.shared.monitor import UNWATCHED, Monitor
 from inference_server.shared.relay_link import Relays
@@ -22,8 +24,18 @@ from .asking import AT_ROCKET, attach_mask, attach_pixels, image_ref
 
 SERVE = [sys.executable, "-m", "inference_server", "serve"]
 RELAY = [*SERVE[:-1], "relay"]
+
+
+def through_relay(reached: Endpoint) -> Link:
+    """A link with a relay of its own, which leaves with it: another test has another environment."""
+    relays = Relays(RELAY)
+    link = relays.open(reached)
+    relays.close()
+    return link
+
+
 both_ways = pytest.mark.parametrize(
-    "open_link", [client.own_socket, Relays(RELAY).open], ids=["by its own socket", "through a relay"]
+    "open_link", [client.own_socket, through_relay], ids=["by its own socket", "through a relay"]
 )
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="Unix sockets and signals")
 

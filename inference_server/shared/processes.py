@@ -33,6 +33,11 @@ def detached() -> dict[str, typing.Any]:
     return {"start_new_session": True}
 
 
+def run(command: Sequence[str]) -> "subprocess.CompletedProcess[bytes]":
+    """Run a program to its end; what it has said can be read of what is returned.  Raises OSError."""
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, env=environment(), **detached())
+
+
 def start(command: Sequence[str], *, pipes: bool = False) -> "subprocess.Popen[bytes]":
     """A process that may outlive this one; what it says on its stderr can be read here.
 

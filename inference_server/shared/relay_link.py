@@ -106,6 +106,8 @@ class Relay:
         self.process.wait()
         if not isinstance(said, UserError):
             self.news.put(_ended_error() if said is not None else processes.not_started_error(self.process))
+        assert self.process.stderr
+        self.process.stderr.close()
 
 
 class RelayLink:

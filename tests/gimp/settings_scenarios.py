@@ -363,10 +363,9 @@ def another_computers_server(
     opened.settings._request_status()
     seen["hidden"] = opened.texts()
     yield from opened.picture(Path(picture))
-    opened.write(address.removeprefix("tcp://"))
-    opened.press("alt+k")
-    yield lambda: opened.settings._choice._server_key.has_focus()
-    opened.write(key)
+    opened.write(preferences.code(address, key))  # which is taken apart
+    yield lambda: opened.settings._choice.server_key == key
+    seen["address"] = opened.settings._choice.address
     opened.press("Return")
     yield lambda: notice.get_text()
     chosen = preferences.read()

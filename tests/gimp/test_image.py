@@ -51,7 +51,8 @@ def own_profile(tmp_path) -> dict[str, str]:
 
 
 # What older versions did not know.
-DEFAULTS: dict[str, dict[str, object]] = {"remove": {"method": "best"}, "replace": {}}
+PLACED = {"photo_flip": False, "photo_size": 100.0, "photo_across": 0.0, "photo_down": 0.0}
+DEFAULTS: dict[str, dict[str, object]] = {"remove": {"method": "best"}, "replace": PLACED}
 
 
 def test_documents_that_older_versions_made_open_again(gimp):
@@ -77,8 +78,7 @@ def test_documents_that_older_versions_made_open_again(gimp):
 def test_the_settings_last_used_are_found_again(gimp, own_profile):
     kept = {"replace": json.loads(REPLACED)["settings"], "remove": {"grow": 12}, "fill": "nonsense"}
     seen = gimp("last_settings_of_before", file=MODULES, environment=own_profile, content=json.dumps(kept))
-    placed = {"photo_flip": False, "photo_size": 100.0, "photo_across": 0.0, "photo_down": 0.0}
-    assert seen["read"]["replace"]["settings"] == kept["replace"] | placed | {"source": "visible"}
+    assert seen["read"]["replace"]["settings"] == kept["replace"] | PLACED | {"source": "visible"}
     remove = {"method": "best", "seed": 0, "grow": 12, "feather": -1, "include_shadow": False, "source": "visible"}
     assert seen["read"]["remove"]["settings"] == remove
     assert seen["read"]["fill"]["settings"]["quality"] == "balanced"

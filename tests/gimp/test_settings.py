@@ -195,6 +195,7 @@ def test_another_computers_server_is_used_and_this_ones_again(in_settings, model
     finally:
         server.terminate()
         server.wait(10)
+    assert seen["address"] == address.removeprefix("tcp://")
     assert seen["kept"] == [address, key]
     assert seen["own server is seen"]
     own = ("Running since", "Leaves after", "Server", "Log", "processor", "memory")

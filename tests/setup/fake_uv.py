@@ -9,6 +9,7 @@ import sys
 import time
 import venv
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 
 def main(arguments: list[str]) -> int:
@@ -27,7 +28,7 @@ def main(arguments: list[str]) -> int:
         return 2
     if command == "install":
         python = Path(arguments[arguments.index("--python") + 1])
-        assert Path(arguments[-1]).is_file(), "no wheel"
+        assert Path(unquote(urlsplit(arguments[-1].split(" @ ")[1]).path)).is_file(), "no wheel"
         places = next((python.parents[1] / "lib").glob("python3*")) / "site-packages" / "real.pth"
         places.write_text("".join(f"{place}\n" for place in given["path"]))
     return 0

