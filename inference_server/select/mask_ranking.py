@@ -8,6 +8,7 @@ image's border it takes, and the score.  A linear choice model of these was fitt
 nine places (bench/fit/mask_ranking.py, which also shows what it gains on photographs and data sets left out).
 """
 
+import math
 from collections.abc import Sequence
 
 import cv2
@@ -40,7 +41,7 @@ def likelihoods(logits: np.ndarray, scores: np.ndarray, click: Point) -> np.ndar
     the first being 0, 0.
     """
     heads = np.array([HEADS[k] if k < len(HEADS) else 0.0 for k in range(len(logits))])
-    utility = heads + features(logits, scores, click) @ WEIGHTS
+    utility = heads + features(logits, scores, click) @ np.array(WEIGHTS)
     odds = np.exp(utility - utility.max())
     return np.asarray(odds / odds.sum())
 
@@ -63,17 +64,17 @@ def features(logits: np.ndarray, scores: np.ndarray, click: Point) -> np.ndarray
 
 def _measured(mask: np.ndarray, click: Point, at: tuple[int, int]) -> tuple[float, ...]:
     """Of one mask (h, w): stability, depth, distance and border as in `features`, area, whether it reaches across."""
-    stable = np.count_nonzero(mask > SURE) / max(np.count_nonzero(mask > -SURE), 1)
+    stable = int(np.count_nonzero(mask > SURE)) / max(int(np.count_nonzero(mask > -SURE)), 1)
     inside = rendering.fill_holes(mask, GAPS) > 0
     depth = cv2.distanceTransform(np.pad(inside, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
     _, deepest, _, (deepest_x, deepest_y) = cv2.minMaxLoc(depth)
-    distance = min(np.hypot(deepest_x - click[0], deepest_y - click[1]) / (deepest + 1), 5)
-    border = np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]]).mean()
+    distance = min(math.dist((deepest_x, deepest_y), click) / (deepest + 1), 5.0)
+    border = float(np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]]).mean())
     found = windows.bounds(inside)
     height, width = mask.shape
     across = found is not None and min(found.width / width, found.height / height) > ACROSS
-    deep = (depth[at] + 1) / (deepest + 1)
-    return stable, deep, np.log(CLOSE + distance), border, np.count_nonzero(inside), across
+    deep = float(depth[at] + 1) / (deepest + 1)
+    return stable, deep, math.log(CLOSE + distance), border, int(np.count_nonzero(inside)), across
 
 
 def offered(logits: np.ndarray, order: Sequence[int]) -> list[int]:
