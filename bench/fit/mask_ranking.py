@@ -84,8 +84,7 @@ def clicked_on(segmenter: Segmenter, photo: Labelled) -> Clicked:
         shown = [rendering.render(rendering.fill_holes(mask), cells, whole(width, height)) > 0 for mask in logits]
         overlaps = np.array([photo.overlap(mask) for mask in shown])
         answers.append((np.column_stack([features, np.eye(OUTPUTS)]), scores, overlaps))
-    x, scores, overlaps = (np.array(column) for column in zip(*answers, strict=True))
-    return Clicked(photo.data_set, x, scores, overlaps)
+    return Clicked(photo.data_set, *(np.array(column) for column in zip(*answers, strict=True)))
 
 
 def fitted(examples: list[Clicked]) -> np.ndarray:

@@ -41,7 +41,7 @@ def likelihoods(logits: np.ndarray, scores: np.ndarray, click: Point) -> np.ndar
     the first being 0, 0.
     """
     heads = np.array([HEADS[k] if k < len(HEADS) else 0.0 for k in range(len(logits))])
-    utility: np.ndarray = heads + features(logits, scores, click) @ WEIGHTS
+    utility = heads + features(logits, scores, click) @ np.array(WEIGHTS)
     odds = np.exp(utility - utility.max())
     return np.asarray(odds / odds.sum())
 
@@ -68,20 +68,13 @@ def _measured(mask: np.ndarray, click: Point, at: tuple[int, int]) -> tuple[floa
     inside = rendering.fill_holes(mask, GAPS) > 0
     depth = cv2.distanceTransform(np.pad(inside, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
     _, deepest, _, (deepest_x, deepest_y) = cv2.minMaxLoc(depth)
-    distance = min(math.hypot(deepest_x - click[0], deepest_y - click[1]) / (deepest + 1), 5.0)
-    border = np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]]).mean()
+    distance = min(math.dist((deepest_x, deepest_y), click) / (deepest + 1), 5.0)
+    border = float(np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]]).mean())
     found = windows.bounds(inside)
     height, width = mask.shape
     across = found is not None and min(found.width / width, found.height / height) > ACROSS
-    deep = (depth[at] + 1) / (deepest + 1)
-    return (
-        stable,
-        float(deep),
-        math.log(CLOSE + distance),
-        float(border),
-        float(np.count_nonzero(inside)),
-        float(across),
-    )
+    deep = float(depth[at] + 1) / (deepest + 1)
+    return stable, deep, math.log(CLOSE + distance), border, int(np.count_nonzero(inside)), across
 
 
 def offered(logits: np.ndarray, order: Sequence[int]) -> list[int]:

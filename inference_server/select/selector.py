@@ -17,7 +17,7 @@ import numpy as np
 from ..imaging import windows
 from ..models.store import Store
 from ..shared.errors import wrong_input
-from ..shared.geometry import Box, Point, Size, Window, fit_within, whole
+from ..shared.geometry import Box, Size, Window, fit_within, whole
 from ..shared.messages import ObjectPrompt, image_key
 from ..shared.monitor import UNWATCHED, Monitor
 from ..shared.text import tr
@@ -280,22 +280,8 @@ def _answer(segmenter: Segmenter, encoded: EncodedImage, prompt: ObjectPrompt, *
         while len(encoded.answers) > ANSWERS_KEPT:
             encoded.answers.popitem(last=False)
         if k < count:
-            before = _fed_back(encoded.embedding, prompt, k, answer)
+            before = answer.logits[prompts.taken(prompt, k, len(answer.logits))]
     return answer
-
-
-def _fed_back(embedding: Embedding, prompt: ObjectPrompt, count: int, answer: Answer) -> np.ndarray:
-    """Which mask of the answer to the first `count` points is given to the segmenter with the next point.
-
-    The one that was chosen.  Where none was and there was a single point, the next one may show that another mask was
-    meant: the likeliest is given that the next point agrees with.
-    """
-    number = prompts.taken(prompt, count, len(answer.logits))
-    if number == 0 and not prompts.is_definite(prompts.first(prompt, count)):
-        at = _cell(embedding, prompt.points[count])
-        agreeing = (k for k, mask in enumerate(answer.logits) if (mask[at] > 0) == prompt.labels[count])
-        number = next(agreeing, 0)
-    return answer.logits[number]
 
 
 def _decode(segmenter: Segmenter, embedding: Embedding, prompt: ObjectPrompt, before: np.ndarray | None) -> Answer:
@@ -333,19 +319,15 @@ def _covering(segmenter: Segmenter, embedding: Embedding, prompt: ObjectPrompt, 
     The segmenter takes points far from each other for parts of one thing and may leave one of them out; whoever has
     clicked there means both.  What such a point means alone is added.
     """
+    cx, cy = embedding.cells
+    rows, columns = embedding.full_grid
     logits = answer.logits
-    for point, label in zip(prompt.points, prompt.labels, strict=True):
-        if label and logits[0][_cell(embedding, point)] <= 0:
-            alone = _decode(segmenter, embedding, ObjectPrompt(points=(point,), labels=(1,)), None)
+    for (x, y), label in zip(prompt.points, prompt.labels, strict=True):
+        at = min(max(round(y * cy - 0.5), 0), rows - 1), min(max(round(x * cx - 0.5), 0), columns - 1)
+        if label and logits[0][at] <= 0:
+            alone = _decode(segmenter, embedding, ObjectPrompt(points=((x, y),), labels=(1,)), None)
             logits = np.concatenate([np.maximum(logits[:1], alone.logits[:1]), logits[1:]])
     return answer._replace(logits=logits)
-
-
-def _cell(embedding: Embedding, point: Point) -> tuple[int, int]:
-    """The row and the column of the cell in which a point (x, y) of the proxy lies."""
-    (rows, columns), (cx, cy) = embedding.full_grid, embedding.cells
-    x, y = point
-    return min(max(round(y * cy - 0.5), 0), rows - 1), min(max(round(x * cx - 0.5), 0), columns - 1)
 
 
 def _box_around(logits: np.ndarray, embedding: Embedding) -> Box | None:
