@@ -199,7 +199,7 @@ def test_mistakes_get_one_sentence_and_change_nothing(painting, model, tmp_path)
 
 @pytest.mark.parametrize("job", ["fill", "replace"])
 def test_a_missing_model_is_reported_at_once(painting, home, job, capsys):
-    """Where a server runs, it takes little longer than GIMP takes to run a plug-in at all, however busy the machine is."""
+    """Where a server runs, it takes little longer than GIMP takes to run a plug-in at all, on a busy machine too."""
     seen = painting("refused_in", home=home, job=job, times=4)
     stop_server(home)
     assert "needs the model Stable Diffusion, which is not installed. Run: " in seen["sentence"] and seen["unchanged"]

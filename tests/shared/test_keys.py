@@ -200,12 +200,8 @@ def test_doctor_says_which_server_is_used(run, studio):
     own = keys.kept("client")[0]
     with at(folder):
         keys.admit(own, "laptop")
-<<<<<<< HEAD
     used = next(line for line in run("doctor")[1].splitlines() if line.startswith("used here"))
     assert f" the server at {there.address}, version" in used
-=======
-    assert f"the server at {there.address}, version" in run("doctor")[1]
->>>>>>> install
 
 
 def test_by_itself_a_server_is_reached_from_this_machine_alone(serving):
