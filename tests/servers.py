@@ -15,15 +15,12 @@ from inference_server.shared import client, endpoint, paths
 from inference_server.shared.geometry import whole
 from inference_server.shared.messages import ImageRef, Inpaint, Job, Locate, Located, Target
 from inference_server.shared.monitor import UNWATCHED, Monitor
-from inference_server.shared.relay_link import Relays
 
 from .asking import AT_ROCKET, attach_mask, attach_pixels, image_ref
 
 SERVE = [sys.executable, "-m", "inference_server", "serve"]
 RELAY = [*SERVE[:-1], "relay"]
-both_ways = pytest.mark.parametrize(
-    "open_link", [client.own_socket, Relays(RELAY).open], ids=["by its own socket", "through a relay"]
-)
+both_ways = pytest.mark.parametrize("open_link", ["by its own socket", "through a relay"], indirect=True)
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="Unix sockets and signals")
 
 
