@@ -16,10 +16,11 @@ from inference_server.shared import client, paths
 from inference_server.shared.errors import UserError
 from inference_server.shared.messages import EncodeImage, ImageRef
 from inference_server.shared.monitor import Monitor
+from inference_server.shared.relay_link import Relays
 
 from . import asking, property, stand_in_hub
 from .asking import CLICK as CLICK
-from .servers import SERVE, long_job, stopped, wait_until
+from .servers import RELAY, SERVE, long_job, stopped, wait_until
 from .small_models import picture
 
 if TYPE_CHECKING:
@@ -76,9 +77,14 @@ def hub(monkeypatch):
 
 
 @pytest.fixture
-def open_link():
+def open_link(request):
     """How `serving` reaches the server; `servers.both_ways` has a test try each way."""
-    return client.own_socket
+    if getattr(request, "param", "") != "through a relay":
+        yield client.own_socket
+        return
+    relays = Relays(RELAY)  # of this test's own: a relay knows the private folder that it was started with
+    yield relays.open
+    relays.close()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Real server processes for tests, and requests to them."""
 
-import json
 import os
 import sys
 import time
@@ -13,30 +12,15 @@ import zmq
 from inference_server.models import packages
 from inference_server.models.catalogue import DIFFUSION_PACKAGES
 from inference_server.shared import client, endpoint, paths
-from inference_server.shared.endpoint import Endpoint
 from inference_server.shared.geometry import whole
-from inference_server.shared.link import Link
 from inference_server.shared.messages import ImageRef, Inpaint, Job, Locate, Located, Target
 from inference_server.shared.monitor import UNWATCHED, Monitor
-from inference_server.shared.relay_link import Relays
 
 from .asking import AT_ROCKET, attach_mask, attach_pixels, image_ref
 
 SERVE = [sys.executable, "-m", "inference_server", "serve"]
 RELAY = [*SERVE[:-1], "relay"]
-
-
-def through_relay(reached: Endpoint) -> Link:
-    """A link with a relay of its own, which leaves with it: another test has another environment."""
-    relays = Relays(RELAY)
-    link = relays.open(reached)
-    relays.close()
-    return link
-
-
-both_ways = pytest.mark.parametrize(
-    "open_link", [client.own_socket, through_relay], ids=["by its own socket", "through a relay"]
-)
+both_ways = pytest.mark.parametrize("open_link", ["by its own socket", "through a relay"], indirect=True)
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="Unix sockets and signals")
 
 
@@ -95,10 +79,3 @@ def raw_socket(address: str) -> tuple[zmq.Context, zmq.Socket]:
     connection.linger = 0
     connection.connect(address)
     return context, connection
-
-
-def checkpoint(shapes: dict[str, list[int]]) -> bytes:
-    """The beginning of a .safetensors file that has tensors of these shapes."""
-    entries = {name: {"dtype": "F32", "shape": shape, "data_offsets": [0, 0]} for name, shape in shapes.items()}
-    text = json.dumps(entries).encode()
-    return len(text).to_bytes(8, "little") + text
