@@ -28,7 +28,7 @@ from inpaint_anything.settings.dialog import GimpUi, SettingsDialog  # noqa: E40
 from inference_server.shared import endpoint, preferences  # noqa: E402
 
 MOST_TABS = 30  # more than there are buttons on a page
-SECONDS = 60  # far more than anything here takes
+SECONDS = 150  # far more than anything here takes
 Condition = Callable[[], object]
 
 

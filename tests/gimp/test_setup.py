@@ -50,19 +50,19 @@ def test_the_server_is_installed_by_mouse_and_the_dialog_opens(downloaded, tmp_p
     try:
         window = gimp.open(photo_file, "nothing", {})
         window.call("remove")
-        wait_for(lambda: window.shows(SET_UP), 30, "Set up does not open")
+        wait_for(lambda: window.shows(SET_UP), 120, "Set up does not open")
         press(window, "alt+c")
-        wait_for(lambda: not window.shows(SET_UP), 30, "Set up does not close")
+        wait_for(lambda: not window.shows(SET_UP), 120, "Set up does not close")
         window.wait_for_plug_in()
         assert not window.shows(DIALOG) and not (downloaded / "venv").exists()
         window.call("remove")
-        wait_for(lambda: window.shows(SET_UP), 30, "Set up does not open again")
+        wait_for(lambda: window.shows(SET_UP), 120, "Set up does not open again")
         press(window, "alt+i")
-        wait_for(lambda: (downloaded / "commands").exists(), 30, "nothing is installed")
+        wait_for(lambda: (downloaded / "commands").exists(), 120, "nothing is installed")
         press(window, "alt+c")  # which stops it, and the window stays
-        wait_for(lambda: go_on(window), 60, "it does not go on")
+        wait_for(lambda: go_on(window), 120, "it does not go on")
         dialog = Dialog(window, DIALOG, window.find(DIALOG))
-        wait_for(dialog.state, 30, "the dialog is not drawn")
+        wait_for(dialog.state, 120, "the dialog is not drawn")
         dialog.point(photo, 322, 200)
         assert dialog.wait_settled().objects == 1
         dialog.leave()
@@ -75,7 +75,7 @@ def test_the_server_is_installed_by_mouse_and_the_dialog_opens(downloaded, tmp_p
 
 def press(window: Window, keys: str) -> None:
     """Press keys in Set up, once it has the keyboard."""
-    wait_for(lambda: window.do("getwindowfocus") == window.find(SET_UP), 20, "Set up does not get the keyboard")
+    wait_for(lambda: window.do("getwindowfocus") == window.find(SET_UP), 120, "Set up does not get the keyboard")
     window.do("key", keys)
 
 
@@ -93,9 +93,9 @@ def uninstall(window: Window) -> None:
     settings = window.open("settings", "^Inpaint Anything Settings$")
     settings.press("alt+d")
     settings.press("alt+u")
-    wait_for(lambda: window.shows("^Uninstall"), 20, "nobody asks")
+    wait_for(lambda: window.shows("^Uninstall"), 120, "nobody asks")
     window.do("key", "alt+u")
-    wait_for(lambda: window.shows(GONE), 60, "it is not said that it is gone")
+    wait_for(lambda: window.shows(GONE), 120, "it is not said that it is gone")
     window.do("key", "alt+c")
     window.wait_for_plug_in()
 
