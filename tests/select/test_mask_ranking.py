@@ -153,3 +153,14 @@ def test_any_mask_of_any_pixels_is_refined_the_same_way_twice(logits, pixels, cl
     refined = grabcut.refine(pixels, logits, points, labels)
     assert refined.shape == logits.shape and refined.dtype == np.float32 and np.isfinite(refined).all()
     assert (refined == grabcut.refine(pixels, logits, points, labels)).all()
+
+
+def test_a_point_alone_means_the_smallest_mask_that_leaves_out_what_is_left_out():
+    logits = np.full((3, 20, 20), -9, np.float32)
+    logits[0, 5:10, 5:10], logits[1, 5:15, 5:15], logits[2, 0:4, 0:4] = 9, 9, 9
+    assert (mask_ranking.meant_alone(logits, (7, 7), [], 100) == logits[0]).all()
+    assert (mask_ranking.meant_alone(logits, (12, 12), [], 100) == logits[1]).all()
+    disc = mask_ranking.meant_alone(logits, (12, 12), [(13, 13)], 100) > 0
+    assert disc[12, 12] and 5 <= disc.sum() < 25, "another mask would take what is left out"
+    assert (mask_ranking.meant_alone(logits, (12, 12), [], 99) > 0).sum() < 25, "another is too large"
+    assert (mask_ranking.meant_alone(logits, (19, 19), [], 100) > 0)[19, 19], "no mask is there"

@@ -77,7 +77,7 @@ def message_seeds() -> Iterable[bytes]:
         messages.ExpandPrompt(job=job, image=image, paint=messages.PaintOptions(prompt="a")),
         messages.Inpaint(job=job, image=image, target=target, window=window, pixels=mask, background=background),
         messages.FetchModel(name="maker/x"),
-        messages.ImportModel(name="x", folder="/x"),
+        messages.ImportModel(name="x", path="/x"),
         messages.Cancel(),
         messages.Progress(share=0.5, message=messages.Translatable("a {b}", {"b": "c"})),
         messages.Failure(code=messages.ErrorCode.INTERNAL, sentence="a.", remedy="b."),
