@@ -108,7 +108,8 @@ def _plot(samples: Sequence[Sample]) -> str:
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="12">']
     parts.append('<rect width="100%" height="100%" fill="white"/>')
     for k, (title, values) in enumerate(panels):
-        parts += _panel(title, MARGIN + k * (HEIGHT + MARGIN), [[value(one) for one in samples] for value in values])
+        lines = [[(one.at / samples[-1].at, value(one)) for one in samples] for value in values]
+        parts += _panel(title, MARGIN + k * (HEIGHT + MARGIN), lines)
     minutes = samples[-1].at / 60
     below = len(panels) * (HEIGHT + MARGIN) + 20
     parts.append(f'<text x="{MARGIN}" y="{below}">0</text>')
@@ -118,16 +119,15 @@ def _plot(samples: Sequence[Sample]) -> str:
     return "\n".join([*parts, "</svg>"])
 
 
-def _panel(title: str, top: float, lines: list[list[float]]) -> list[str]:
-    """A panel of a plot, whose lines have a value for each moment."""
-    most = max(map(max, lines)) * 1.1 or 1
+def _panel(title: str, top: float, lines: list[list[tuple[float, float]]]) -> list[str]:
+    """A panel of a plot.  lines: of each its points, as a share of the whole time and a value."""
+    most = max(value for line in lines for _, value in line) * 1.1 or 1
     parts = [f'<rect x="{MARGIN}" y="{top}" width="{WIDTH}" height="{HEIGHT}" fill="none" stroke="#bbb"/>']
     parts.append(f'<text x="{MARGIN}" y="{top - 6}">{title}</text>')
     parts.append(f'<text x="{MARGIN - 6}" y="{top + 12}" text-anchor="end">{most:.0f}</text>')
-    for values, colour in zip(lines, COLOURS, strict=True):
-        step = WIDTH / max(1, len(values) - 1)
+    for line, colour in zip(lines, COLOURS, strict=True):
         points = " ".join(
-            f"{MARGIN + k * step:.1f},{top + HEIGHT * (1 - value / most):.1f}" for k, value in enumerate(values)
+            f"{MARGIN + share * WIDTH:.1f},{top + HEIGHT * (1 - value / most):.1f}" for share, value in line
         )
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
     return parts
