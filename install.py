@@ -39,7 +39,7 @@ import tomllib
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE / "gimp_plugin"), str(HERE / "tests" / "gimp")]
 
-from inpaint_anything.setup import installation  # noqa: E402
+from inpaint_anything.setup import installation, uv  # noqa: E402
 from sandbox import INSIDE, SUITES, NoSandbox, Sandbox  # noqa: E402
 
 from inference_server import __version__  # noqa: E402
@@ -103,7 +103,8 @@ def install(arguments: argparse.Namespace) -> int:
     """Put the plug-in into every GIMP 3 profile, the server into its own environment, the starter models beside it."""
     profiles = gimp_installs.profiles()
     home = paths.private_folder(paths.home())
-    server = installation.Installation(build_wheel(cache() / "dist"), [] if arguments.starter else [installation.FULL])
+    extras = [] if arguments.starter else [installation.FULL]
+    server = installation.Installation(build_wheel(cache() / "dist"), extras, package_index)
     with Bar(f"server       {home}") as bar:
         python = server.run(Monitor(on_progress=bar))
     for profile in profiles:
@@ -166,6 +167,7 @@ def make_archive(wheel: Path, folder: Path) -> Path:
         copy_plug_in(place)
         (place / installation.WHEELS.name).mkdir()
         shutil.copy(wheel, place / installation.WHEELS.name)
+        (place / installation.WHEELS.name / uv.INDEX.name).write_text(package_index(), "utf-8")
         with zipfile.ZipFile(archive, "w") as made:
             for path in sorted(path for path in place.rglob("*") if path.is_file()):
                 entry = zipfile.ZipInfo(path.relative_to(scratch).as_posix(), RELEASED)
@@ -174,6 +176,23 @@ def make_archive(wheel: Path, folder: Path) -> Path:
                 entry.external_attr = (0o100755 if executable else 0o100644) << 16
                 made.writestr(entry, path.read_bytes())
     return archive
+
+
+def package_index() -> str:
+    """Where the package index that pip asks here has its files: the address of uv's wheel without its path.
+
+    Raises UserError.
+    """
+    line = [str(venv_python(cache() / "build")), "-m", "pip", "install", "--dry-run", "--no-deps"]
+    line += ["--ignore-installed", "--quiet", "--report", "-", f"uv=={uv.VERSION}"]
+    asked = subprocess.run(line, stdout=subprocess.PIPE, text=True)
+    try:
+        address = json.loads(asked.stdout)["install"][0]["download_info"]["url"]
+        return next(address.removesuffix(each.path) for each in uv.WHEELS.values() if address.endswith(each.path))
+    except (ValueError, LookupError, StopIteration):
+        sentence = "The package index does not say where it has the installer uv."
+        remedy = f"Check the network, or install uv {'.'.join(map(str, uv.OLDEST))} or later by hand."
+        raise UserError(ErrorCode.NO_NETWORK, sentence, remedy) from None
 
 
 def build_wheel(folder: Path) -> Path:

@@ -48,7 +48,8 @@ def releases(tmp_path, monkeypatch):
     data = (folder / "uv.whl").read_bytes()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setattr(uv, "FILES", f"http://127.0.0.1:{server.server_port}/")
+    monkeypatch.setattr(uv, "INDEX", tmp_path / "index")
+    uv.INDEX.write_text(f"http://127.0.0.1:{server.server_port}/")
     found = uv.Wheel("uv.whl", len(data), hashlib.sha256(data).hexdigest())
     monkeypatch.setattr(uv, "wheel", lambda: found)
     monkeypatch.setattr(shutil, "which", lambda name, **_: None)
@@ -163,7 +164,7 @@ def test_without_network_it_is_said(server, releases, monkeypatch):
     from inference_server.shared import network
 
     monkeypatch.setattr(network, "PAUSE", 0)
-    monkeypatch.setattr(uv, "FILES", "http://127.0.0.1:9/")
+    uv.INDEX.write_text("http://127.0.0.1:9/")
     with pytest.raises(UserError, match="could not be downloaded") as refused:
         server.run()
     assert refused.value.code == ErrorCode.NO_NETWORK
@@ -189,7 +190,7 @@ ELSEWHERE = """
 import sys; sys.path.insert(0, "gimp_plugin")
 from pathlib import Path
 from inpaint_anything.setup import installation, uv
-uv.FILES = sys.argv[1]; found = uv.Wheel(*eval(sys.argv[2])); uv.wheel = lambda: found
+uv.INDEX = Path(sys.argv[1]); found = uv.Wheel(*eval(sys.argv[2])); uv.wheel = lambda: found
 installation.Installation(Path(sys.argv[3])).run()
 """
 
@@ -198,7 +199,7 @@ def test_two_at_once_and_one_that_is_killed(server, home, behaviour, tmp_path):
     """What the killed one has started goes on, and until it has ended nobody else touches the environment."""
     behaviour(install_sleeps=3)
     found = uv.wheel()
-    line = [sys.executable, "-c", ELSEWHERE, uv.FILES, repr((found.path, found.size, found.sha256))]
+    line = [sys.executable, "-c", ELSEWHERE, str(uv.INDEX), repr((found.path, found.size, found.sha256))]
     with subprocess.Popen([*line, str(server._wheel)], cwd=REPOSITORY) as other:
         wait_until(lambda: (home / "commands").exists() and "install" in commands(home))
         with pytest.raises(UserError, match="under way already") as refused:

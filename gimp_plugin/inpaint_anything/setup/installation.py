@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -78,9 +78,9 @@ class Plan:
 class Installation:
     """The installation of one wheel of the server."""
 
-    def __init__(self, wheel: Path, extras: Sequence[str] = ()) -> None:
-        """extras: of the wheel, to be installed with it."""
-        self._wheel, self._extras = wheel, frozenset(extras)
+    def __init__(self, wheel: Path, extras: Sequence[str] = (), index: Callable[[], str] = uv.recorded_index) -> None:
+        """extras: of the wheel, to be installed with it.  index: as in `uv.bring`."""
+        self._wheel, self._extras, self._index = wheel, frozenset(extras), index
         self._home = paths.home()
         self._uv, self._venv = self._home / "uv", self._home / "venv"
         self._stamp = self._venv / "installed"
@@ -139,7 +139,7 @@ class Installation:
             def on_bytes(count: int) -> None:
                 getting.report(count / size, tr("Getting the installer, {done} of {total} MB", **_mb(count, size)))
 
-            program = uv.bring(self._uv, monitor, on_bytes)
+            program = uv.bring(self._uv, self._index, monitor, on_bytes)
         _stop_server()
         extras = sorted(self._extras | self._installed()[1])
         self._stamp.unlink(missing_ok=True)

@@ -18,14 +18,15 @@ from inference_server.shared.network import NetworkError, digest, from_url
 from inference_server.shared.text import tr
 
 VERSION = "0.13.9"
-FILES = ""
+# Where the package index has its files: install.py has asked pip when it made this plug-in.
+INDEX = Path(__file__).parents[2] / "wheel" / "index"
 PROGRAM = "uv.exe" if sys.platform == "win32" else "uv"
 OLDEST = (0, 7)  # that knows all the options that are used here
 
 
 @dataclass(frozen=True)
 class Wheel:
-    """Where it is below `FILES`, its bytes and its SHA-256."""
+    """Where it is among the files of the package index, its bytes and its SHA-256."""
 
     path: str
     size: int
@@ -98,17 +99,24 @@ def _version(program: str) -> tuple[int, ...]:
         return ()
 
 
-def bring(folder: Path, monitor: Monitor, on_bytes: Callable[[int], None]) -> Path:
+def recorded_index() -> str:
+    """Where the package index has its files.  Raises OSError."""
+    return INDEX.read_text("utf-8").strip()
+
+
+def bring(folder: Path, index: Callable[[], str], monitor: Monitor, on_bytes: Callable[[int], None]) -> Path:
     """Download uv into a folder, going on where that stopped; returns its path.
 
-    on_bytes(count): called with what has come.  Raises UserError, also when cancelled.
+    index(): where the package index has its files, as `recorded_index`.  on_bytes(count): called with what has come.
+    Raises UserError, also when cancelled.
     """
     wanted = wheel()
     part = folder / f"{Path(wanted.path).name}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        address = index() + wanted.path
         for _ in range(2):  # what an earlier version left, or a broken proxy made, may be something else
-            from_url(FILES + wanted.path, part, wanted.size, on_bytes, monitor)
+            from_url(address, part, wanted.size, on_bytes, monitor)
             if digest(part, monitor=monitor) == wanted.sha256:
                 return _unpacked(part, folder)
             part.unlink()
