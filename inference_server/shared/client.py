@@ -241,9 +241,12 @@ def _start(command: Sequence[str], waiting: Callable[[str], None]) -> Endpoint:
         found = endpoint.running()
         if found is not None:
             return found
-        # A server that finds another one running leaves with 0: then that one is the one to wait for.
+        # A server that finds another one running leaves with 0: then that one is to be waited for, unless it was killed
+        # and has gone since.
         if process.poll():
             raise processes.not_started_error(process)
+        if process.returncode == 0 and not paths.server_runs():
+            process = processes.start(command)
         time.sleep(0.02)
     raise UserError(
         ErrorCode.NO_SERVER,

@@ -51,6 +51,15 @@ def test_a_second_server_leaves_at_once(serving):
     assert second.returncode == 0 and "runs already" in second.stdout
 
 
+@needs_posix
+def test_one_that_left_for_another_that_is_gone_is_started_again(home, serving, tmp_path):
+    leaves_once = tmp_path / "serve"
+    leaves_once.write_text('#!/bin/sh\nif mkdir "$0.left"; then exit 0; fi 2> /dev/null\nexec "$@"\n')
+    leaves_once.chmod(0o755)
+    with client.connect([str(leaves_once), *SERVE]) as connected:
+        assert connected.hello().pid == serving().hello().pid
+
+
 def test_two_servers_started_at_once_become_one(home, serving):
     found = []
     threads = [threading.Thread(target=lambda: found.append(serving().hello().pid)) for _ in range(3)]
