@@ -1,5 +1,6 @@
 """Real server processes for tests, and requests to them."""
 
+import json
 import os
 import sys
 import time
@@ -79,3 +80,10 @@ def raw_socket(address: str) -> tuple[zmq.Context, zmq.Socket]:
     connection.linger = 0
     connection.connect(address)
     return context, connection
+
+
+def checkpoint(shapes: dict[str, list[int]]) -> bytes:
+    """The beginning of a .safetensors file that has tensors of these shapes."""
+    entries = {name: {"dtype": "F32", "shape": shape, "data_offsets": [0, 0]} for name, shape in shapes.items()}
+    text = json.dumps(entries).encode()
+    return len(text).to_bytes(8, "little") + text
