@@ -16,7 +16,7 @@ from inference_server.shared.wire import extract  # noqa: E402
 from ..image.layers import JobResult  # noqa: E402
 from ..image.photo_layer import PhotoLayer  # noqa: E402
 from ..photo_view.marks import Colour  # noqa: E402
-from ..photo_view.scene import MaskShape  # noqa: E402
+from ..photo_view.scene import MaskShape, alpha_surface  # noqa: E402
 
 THUMBNAIL = 84  # pixels
 TINT = 0.5  # opacity of what covers the proposed object in a thumbnail
@@ -90,7 +90,7 @@ class ComposedResult:
             new = bytes(self._pixels.get(there, scale, "cairo-ARGB32", Gegl.AbyssPolicy.CLAMP))
             alpha = bytes(self._alpha.get(there, scale, "Y u8", Gegl.AbyssPolicy.NONE))
             context.set_source_surface(_surface(new, size), left - window.x, top - window.y)
-            context.mask_surface(_mask_surface(alpha, size), left - window.x, top - window.y)
+            context.mask_surface(alpha_surface(*size, alpha), left - window.x, top - window.y)
         return shown
 
 
@@ -115,7 +115,7 @@ def thumbnail(
     if isinstance(choice, MaskShape):
         x, y, w, h = choice.place
         context.set_source_rgba(*colour, TINT)
-        context.mask_surface(_mask_surface(choice.mask, (w, h)), x, y)
+        context.mask_surface(alpha_surface(w, h, choice.mask), x, y)
     return small
 
 
@@ -131,17 +131,6 @@ def place_in_proxy(photo: PhotoLayer, choice: MaskShape | ComposedResult) -> Win
 def _surface(data: bytes | bytearray, size: Size) -> cairo.ImageSurface:
     """Rows of BGRA, premultiplied, as a picture to draw."""
     return cairo.ImageSurface.create_for_data(bytearray(data), cairo.FORMAT_ARGB32, *size)
-
-
-def _mask_surface(data: bytes, size: Size) -> cairo.ImageSurface:
-    """Rows of bytes as a mask to draw through."""
-    width, height = size
-    stride = cairo.ImageSurface.format_stride_for_width(cairo.FORMAT_A8, width)
-    rows = data
-    if stride != width:
-        gap = bytes(stride - width)
-        rows = b"".join(data[row * width : (row + 1) * width] + gap for row in range(height))
-    return cairo.ImageSurface.create_for_data(bytearray(rows), cairo.FORMAT_A8, width, height, stride)
 
 
 def _buffer(window: Window, pixel_format: str, pixels: bytes) -> Gegl.Buffer:

@@ -448,7 +448,7 @@ def _draw_shape(cr: cairo.Context, shape: MaskShape, proxy: Size, view: Viewport
     cover = cairo.ImageSurface(cairo.FORMAT_ARGB32, width, height)
     paint = cairo.Context(cover)
     paint.set_source_rgba(*marks.WHITE, opacity)
-    paint.mask_surface(_alpha_surface(width, height, shape.mask), 0, 0)
+    paint.mask_surface(alpha_surface(width, height, shape.mask), 0, 0)
     cr.save()
     cr.translate(*view.origin)
     across, down = (whole * view.zoom / small for whole, small in zip(view.photo, proxy, strict=True))
@@ -486,7 +486,7 @@ def _paint_around(
     cr.restore()
 
 
-def _alpha_surface(width: int, height: int, mask: bytes) -> cairo.ImageSurface:
+def alpha_surface(width: int, height: int, mask: bytes) -> cairo.ImageSurface:
     """A mask as a surface that owns its bytes; cairo wants its rows longer than they are."""
     surface = cairo.ImageSurface(cairo.FORMAT_A8, width, height)
     surface.flush()

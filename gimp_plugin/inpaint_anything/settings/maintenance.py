@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import gi
 
@@ -20,6 +21,8 @@ from ..setup import installation  # noqa: E402
 from ..widgets import ERROR, SUCCESS, ErrorNotice, confirmed, row  # noqa: E402
 
 PLUG_IN = Path(__file__).parents[2]
+
+T = TypeVar("T")
 
 
 class Maintenance(Gtk.Box):
@@ -48,14 +51,14 @@ class Maintenance(Gtk.Box):
         button.connect("clicked", lambda _button: clicked())
         return button
 
-    def _run(self, work: Callable[[], str], done: Callable[[str], None], words: str) -> None:
+    def _run(self, work: Callable[[], T], done: Callable[[T], None], words: str) -> None:
         """Do something off the main loop, and nothing else here meanwhile."""
 
         def ended() -> None:
             for button in self._buttons:
                 button.set_sensitive(True)
 
-        def succeeded(result: str) -> None:
+        def succeeded(result: T) -> None:
             ended()
             done(result)
 
@@ -69,19 +72,20 @@ class Maintenance(Gtk.Box):
         self._tasks.run(work, succeeded, failed)
 
     def _report(self) -> None:
-        def copy(report: str) -> None:
+        def copy(said: tuple[int, str]) -> None:
+            _status, report = said
             Gtk.Clipboard.get(Gdk.SELECTION_CLIPBOARD).set_text(report, -1)
             self._notice.set_text(_("The report is copied: paste it where you ask for help."), SUCCESS, details=report)
 
-        self._run(lambda: _doctor("--report")[1], copy, _("Looking through everything"))
+        self._run(lambda: _doctor("--report"), copy, _("Looking through everything"))
 
     def _repair(self) -> None:
-        def show(said: str) -> None:
-            healthy, text = said.startswith("0"), said[1:]
-            sentence = _("All is well.") if healthy else _("Something is left that you have to mend yourself.")
-            self._notice.set_text(sentence, SUCCESS if healthy else ERROR, details=text)
+        def show(said: tuple[int, str]) -> None:
+            status, text = said
+            sentence = _("Something is left that you have to mend yourself.") if status else _("All is well.")
+            self._notice.set_text(sentence, ERROR if status else SUCCESS, details=text)
 
-        self._run(lambda: "{}{}".format(*_doctor("--repair")), show, _("Looking through everything"))
+        self._run(lambda: _doctor("--repair"), show, _("Looking through everything"))
 
     def _uninstall(self) -> None:
         window = self.get_toplevel()
@@ -102,11 +106,10 @@ def _doctor(option: str) -> tuple[int, str]:
     if not said:
         sentence = "The server's Python does not work."
         raise UserError(ErrorCode.NO_SERVER, sentence, "Uninstall, and install again.")
-    return min(done.returncode, 1), said
+    return done.returncode, said
 
 
-def _remove_all() -> str:
+def _remove_all() -> None:
     """Take everything away.  Raises UserError."""
     installation.remove(paths.home())
     installation.remove_path(PLUG_IN)
-    return ""
