@@ -183,7 +183,7 @@ def package_index() -> str:
 
     Raises UserError.
     """
-    line = [str(venv_python(cache() / "build")), "-m", "pip", "install", "--dry-run", "--no-deps"]
+    line = [str(build_python()), "-m", "pip", "install", "--dry-run", "--no-deps"]
     line += ["--ignore-installed", "--quiet", "--report", "-", f"uv=={uv.VERSION}"]
     asked = subprocess.run(line, stdout=subprocess.PIPE, text=True)
     try:
@@ -195,11 +195,17 @@ def package_index() -> str:
         raise UserError(ErrorCode.NO_NETWORK, sentence, remedy) from None
 
 
-def build_wheel(folder: Path) -> Path:
-    """The server's wheel, made anew in a folder."""
+def build_python() -> Path:
+    """The Python of an environment with pip, which is made unless it is there."""
     python = venv_python(cache() / "build")
     if not python.exists():
         make_venv(cache() / "build")
+    return python
+
+
+def build_wheel(folder: Path) -> Path:
+    """The server's wheel, made anew in a folder."""
+    python = build_python()
     with tempfile.TemporaryDirectory() as scratch:  # setuptools would take over what an earlier build has left
         source = Path(scratch) / "source"
         source.mkdir()
