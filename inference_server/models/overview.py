@@ -18,7 +18,6 @@ from .catalogue import MODELS, Model
 from .store import Store, licence_remedy
 
 TIMEOUT = 60  # seconds for a process to import torch from a cold disk and name the device
-YIELDING = 19  # the lowest priority
 
 
 class Device(NamedTuple):
@@ -67,13 +66,7 @@ def _ask_process() -> Device:
     """The GPU that a process of its own finds: importing torch here would block everything for seconds, and stay."""
     command = [sys.executable, "-m", "inference_server.models.devices"]
     try:
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as asked:
-            if hasattr(os, "setpriority"):  # it computes for seconds, and somebody may be clicking
-                os.setpriority(os.PRIO_PROCESS, asked.pid, YIELDING)
-            try:
-                output, _ = asked.communicate(timeout=TIMEOUT)
-            finally:
-                asked.kill()
+        output = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=True).stdout
         name, memory, free = json.loads(output)
     except (OSError, ValueError, subprocess.SubprocessError):
         return Device("", 0, 0)

@@ -57,8 +57,7 @@ def features(logits: np.ndarray, scores: np.ndarray, click: Point) -> np.ndarray
     share of its greatest depth; log(CLOSE + distance from the click to the deepest point / depth of that point); the
     share of the border it covers; log of its area beside the largest mask's; whether it reaches across the image.
     """
-    x, y = click
-    at = min(max(round(y), 0), logits.shape[1] - 1), min(max(round(x), 0), logits.shape[2] - 1)
+    at = cell_at(click, logits[0])
     measured = [_measured(mask, click, at) for mask in logits]
     table = np.array(measured, float)
     largest = max(table[:, 4].max(), 1)
@@ -133,6 +132,12 @@ def meant_alone(logits: np.ndarray, at: Cell, left_out: Sequence[Cell], largest:
     return disc
 
 
+def cell_at(point: Point, grid: np.ndarray) -> Cell:
+    """The cell of a grid (h, w) that is nearest to a point (x, y) in cells."""
+    height, width = grid.shape
+    return min(max(round(point[1]), 0), height - 1), min(max(round(point[0]), 0), width - 1)
+
+
 def overlap(a: np.ndarray, b: np.ndarray) -> float:
     """Intersection over union of two masks (h, w) bool; 1 where both are empty."""
     either = int(np.count_nonzero(a | b))
@@ -146,6 +151,5 @@ def after_point(answer: np.ndarray, before: np.ndarray, point: Point, label: int
     IoU .83 without, .87 with).  Not where the average would put the point on the wrong side.  point: (x, y) in cells.
     """
     average = (1 - OLD) * answer + OLD * before
-    height, width = answer.shape
-    at = min(max(round(point[1]), 0), height - 1), min(max(round(point[0]), 0), width - 1)
+    at = cell_at(point, answer)
     return answer if (average[at] > 0) != label == (answer[at] > 0) else average

@@ -287,18 +287,16 @@ def _answer(segmenter: Segmenter, encoded: EncodedImage, prompt: ObjectPrompt, *
 def _decode(segmenter: Segmenter, embedding: Embedding, prompt: ObjectPrompt, before: np.ndarray | None) -> Answer:
     """The answer of one pass of the decoder; before: the mask of all points but the last."""
     points, labels = np.array(prompt.points, float).reshape(-1, 2), np.array(prompt.labels)
-    cx, cy = embedding.cells
     logits, scores = segmenter.decode(embedding, points, labels, prompt.box, before)
     rows, columns = embedding.full_grid
     on_image = logits[:, :rows, :columns]
     if prompts.is_definite(prompt):
         if before is not None and prompt.points:
-            x, y = prompt.points[-1]
-            logits[0] = mask_ranking.after_point(logits[0], before, (x * cx - 0.5, y * cy - 0.5), prompt.labels[-1])
+            last = _in_cells(prompt.points[-1], embedding)
+            logits[0] = mask_ranking.after_point(logits[0], before, last, prompt.labels[-1])
         order = mask_ranking.offered(on_image, [0, *(1 + np.argsort(-scores[1:], kind="stable")).tolist()])
         return Answer(logits[order], scores[order].clip(0, 1), complete=True)
-    ((x, y),) = prompt.points
-    likely = mask_ranking.likelihoods(on_image, scores, (x * cx - 0.5, y * cy - 0.5))
+    likely = mask_ranking.likelihoods(on_image, scores, _in_cells(prompt.points[0], embedding))
     order = mask_ranking.offered(on_image, np.argsort(-likely, kind="stable").tolist())
     return Answer(logits[order], scores[order].clip(0, 1), complete=False)
 
@@ -321,20 +319,21 @@ def _covering(segmenter: Segmenter, embedding: Embedding, prompt: ObjectPrompt, 
     is there and takes nothing that was left out; else the point's surroundings.  (With what it means most likely, five
     points found .85 of GrabCut and .81 of COCO instead of .93 and .91: mean IoU of 25 photographs each.)
     """
-    rows, columns = embedding.full_grid
-
-    def cell(point: Point) -> mask_ranking.Cell:
-        x, y = point[0] * embedding.cells[0] - 0.5, point[1] * embedding.cells[1] - 0.5
-        return min(max(round(y), 0), rows - 1), min(max(round(x), 0), columns - 1)
-
     best = answer.logits[0]
-    left_out = [cell(point) for point, label in zip(prompt.points, prompt.labels, strict=True) if not label]
-    for point, label in zip(prompt.points, prompt.labels, strict=True):
-        at = cell(point)
+    rows, columns = embedding.full_grid
+    on_image = best[:rows, :columns]
+    cells = [mask_ranking.cell_at(_in_cells(point, embedding), on_image) for point in prompt.points]
+    left_out = [at for at, label in zip(cells, prompt.labels, strict=True) if not label]
+    for point, at, label in zip(prompt.points, cells, prompt.labels, strict=True):
         if label and best[at] <= 0:
             alone = _decode(segmenter, embedding, ObjectPrompt(points=(point,), labels=(1,)), None).logits
             best = np.maximum(best, mask_ranking.meant_alone(alone, at, left_out, int(np.count_nonzero(best > 0))))
     return answer._replace(logits=np.concatenate([best[None], answer.logits[1:]]))
+
+
+def _in_cells(point: Point, embedding: Embedding) -> Point:
+    """A point (x, y) of the proxy in cells of the grid, the middle of the first being 0, 0."""
+    return point[0] * embedding.cells[0] - 0.5, point[1] * embedding.cells[1] - 0.5
 
 
 def _box_around(logits: np.ndarray, embedding: Embedding) -> Box | None:

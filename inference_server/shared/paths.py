@@ -28,6 +28,7 @@ from typing import BinaryIO
 from .errors import ErrorCode, UserError, file_error
 from .text import tr
 
+FLATPAK = Path("/.flatpak-info")  # is there where this process runs in a Flatpak
 HOME_VARIABLE = "INPAINT_ANYTHING_HOME"
 # All that is ever made in the private folder; the last are files that are being written.
 OWN_NAMES = (

@@ -232,8 +232,7 @@ class DialogState:
     @property
     def can_place(self) -> bool:
         """Whether a photo comes behind that is shown, and can be moved."""
-        shown = isinstance(self.behind, AnotherPhoto) and self.picture_behind is not None
-        return self.can_mark and shown
+        return self.can_mark and self.picture_behind is not None
 
     @property
     def picture_behind(self) -> "cairo.ImageSurface | None":

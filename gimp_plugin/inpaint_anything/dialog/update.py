@@ -472,8 +472,8 @@ def _choice_made(state: DialogState, event: ChoiceMade) -> Step:
     chosen = row[event.k]
     if isinstance(chosen, Attempt):
         return replace(state, shown=chosen, picked=True, revision=state.revision + 1), ()
-    best_first = [shape is chosen for shape in state.proposals]
-    return _marked(state, state.annotation.with_choice(best_first.index(True)))
+    best_first = next(k for k, shape in enumerate(state.proposals) if shape is chosen)
+    return _marked(state, state.annotation.with_choice(best_first))
 
 
 def _next_choice(state: DialogState, event: NextChoice) -> Step:

@@ -24,7 +24,6 @@ from inference_server.shared.wire import attach
 if TYPE_CHECKING:
     from ..image.photo_layer import Proxy
 
-FLATPAK = Path("/.flatpak-info")  # is there where GIMP runs as a Flatpak
 RECORD = Path(__file__).parents[2] / "installation.json"  # which install.py has written
 
 Partial = Callable[[Any, list[bytes]], None]  # (message, frames) of what comes before the last result
@@ -111,7 +110,7 @@ def _relays() -> Relays:
 def command_of(*words: str) -> list[str]:
     """The command line of one of the server's commands.  Raises UserError where it is not installed."""
     command = [server_python(), "-m", "inference_server", *words]
-    if FLATPAK.exists() and not _brings_server():  # install.py has put it outside GIMP's Flatpak
+    if paths.FLATPAK.exists() and not _brings_server():  # install.py has put it outside GIMP's Flatpak
         return ["flatpak-spawn", "--host", f"--env={paths.HOME_VARIABLE}={paths.home()}", *command]
     return command
 
@@ -135,7 +134,7 @@ def server_python() -> str:
     except (OSError, ValueError, LookupError):
         raise UserError(ErrorCode.NO_SERVER, "The inference server is not installed.", "Run install.py.") from None
     os.environ.setdefault(paths.HOME_VARIABLE, home)
-    if not Path(python).exists() and not FLATPAK.exists():
+    if not Path(python).exists() and not paths.FLATPAK.exists():
         sentence = tr("The inference server is gone: there is no {file}.", file=python)
         raise UserError(ErrorCode.NO_SERVER, sentence, "Run install.py again.")
     return str(python)

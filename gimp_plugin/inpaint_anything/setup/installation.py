@@ -305,7 +305,7 @@ def _environment(home: Path) -> dict[str, str]:
 
 def _is_closed() -> bool:
     """Whether GIMP comes with a Python of its own, which the server's packages do not fit."""
-    return sys.platform in BROUGHT_PYTHON or Path("/.flatpak-info").exists() or "APPIMAGE" in os.environ
+    return sys.platform in BROUGHT_PYTHON or paths.FLATPAK.exists() or "APPIMAGE" in os.environ
 
 
 def _brings_python() -> bool:
