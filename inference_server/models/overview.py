@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 from typing import NamedTuple
 
 from ..shared.messages import ModelInfo
@@ -18,6 +19,8 @@ from .catalogue import MODELS, Model
 from .store import Store, licence_remedy
 
 TIMEOUT = 60  # seconds for a process to import torch from a cold disk and name the device
+# What Linux has where there is a driver that torch may compute with: NVIDIA's, AMD's, and Windows' below Linux.
+DRIVERS = (Path("/dev/nvidiactl"), Path("/dev/kfd"), Path("/dev/dxg"))
 
 
 class Device(NamedTuple):
@@ -35,7 +38,9 @@ class Device(NamedTuple):
 
 def device_is_known() -> bool:
     """Whether `device` answers at once."""
-    return "torch" in sys.modules or find_spec("torch") is None or _ask_process.cache_info().currsize > 0
+    if "torch" in sys.modules or find_spec("torch") is None or not may_have_gpu():
+        return True
+    return _ask_process.cache_info().currsize > 0
 
 
 def device() -> Device:
@@ -45,10 +50,15 @@ def device() -> Device:
 
         found = Device(*devices.describe())
     elif find_spec("torch"):
-        found = _ask_process()
+        found = _ask_process() if may_have_gpu() else Device("", 0, 0)
     else:  # what torch would compute on if it came, so that what is advised suits that
         found = Device(*(packages.nvidia_gpu() or ("", 0, 0)))
     return found if found.name else _processor()
+
+
+def may_have_gpu() -> bool:
+    """False where torch would find no GPU, which it needs seconds of a core to say, while people begin to click."""
+    return sys.platform == "darwin" or bool(packages.gpu_maker()) or any(driver.exists() for driver in DRIVERS)
 
 
 def _processor() -> Device:

@@ -104,9 +104,10 @@ class Window:
         for _ in range(ESCAPES):
             if not self.runs_plug_in():
                 return True
-            self.do("key", "alt+l" if self.shows(QUESTION) else "Escape")
-            with contextlib.suppress(AssertionError):
-                wait_for(lambda: not self.runs_plug_in() or self.shows(QUESTION), 2, "it runs")
+            asked = self.shows(QUESTION)
+            self.do("key", "alt+l" if asked else "Escape")
+            with contextlib.suppress(AssertionError):  # a second Alt+L would open GIMP's menu of layers
+                wait_for(lambda asked=asked: not self.runs_plug_in() or self.shows(QUESTION) != asked, 2, "it runs")
         return not self.runs_plug_in()
 
     def call(self, procedure: str) -> None:

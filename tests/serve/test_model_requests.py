@@ -10,6 +10,7 @@ import pytest
 
 from inference_server import UserError
 from inference_server.fill.diffusion.families import LANDMARKS
+from inference_server.models import overview
 from inference_server.shared import network
 from inference_server.shared.messages import (
     FetchModel,
@@ -184,10 +185,19 @@ def test_what_cannot_be_read_as_a_model_is_refused_in_a_sentence(serving, tmp_pa
     assert not list((home / "models").glob("own--*"))
 
 
-def test_the_list_comes_before_the_device_is_known(serving):
+@pytest.mark.parametrize("driver", [True, False])
+def test_the_list_comes_before_the_device_is_known(serving, tmp_path, monkeypatch, driver):
+    """Where there is a driver, torch is asked, which takes a while; else there is only the processor."""
+    if driver:
+        program = tmp_path / "nvidia-smi"
+        program.write_text("#!/bin/sh\necho 'Card, 8192, 8000'\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    elif overview.may_have_gpu():
+        pytest.skip("this machine may have a GPU")
     come = []
     last, _ = serving().request(ListModels(), partial=lambda message, frames: come.append(message))
-    assert len(come) == (1 if find_spec("torch") else 0)
+    assert len(come) == (1 if driver and find_spec("torch") else 0)
     for first in come:
         assert first.more == 1 and first.device == "" and first.memory == 0
         assert not any(model.advised for model in first.models)
