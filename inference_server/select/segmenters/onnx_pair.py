@@ -16,6 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import onnx
+from onnx import helper
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read on import; without it, onnxruntime reports its use to its maker
 import onnxruntime
@@ -23,12 +24,16 @@ import onnxruntime
 from ...shared.geometry import Box, scaled_size
 from ...shared.monitor import UNWATCHED, Monitor
 from . import Embedding, unreadable_error
+from .onnx_split import PROBES, TYPES, SplitGraph
 
 MEAN = np.array([123.675, 116.28, 103.53], np.float32)
 STD = np.array([58.395, 57.12, 57.375], np.float32)
 
 INPUTS = {"image_embeddings", "point_coords", "point_labels", "mask_input", "has_mask_input", "orig_im_size"}
+OF_IMAGE = {"image_embeddings", "mask_input", "has_mask_input"}  # the others are a prompt's points
 OUTPUTS = ("low_res_masks", "iou_predictions")
+
+PROVIDERS = ["CPUExecutionProvider"]
 
 POLL = 0.02  # seconds between two checks whether a pass was cancelled
 
@@ -42,15 +47,10 @@ SELECTING = {
 class OnnxPair:
     """A `Segmenter`."""
 
-    def __init__(
-        self, encoder: onnxruntime.InferenceSession, decoder: onnxruntime.InferenceSession, outputs: tuple[str, ...]
-    ) -> None:
-        """encoder, decoder: the graphs.  outputs: the decoder's tensors with all masks, all scores, its own masks, its
-        own scores."""
-        self._encoder, self._decoder, self._outputs = encoder, decoder, outputs
+    def __init__(self, encoder: onnxruntime.InferenceSession, decoder: "_Decoder") -> None:
+        self._encoder, self._decoder = encoder, decoder
         self._picture = encoder.get_inputs()[0]
-        self._cells = next(tensor.shape[-1] for tensor in decoder.get_inputs() if tensor.name == "mask_input")
-        self._side = 4 * self._cells  # SAM's masks have a quarter of its input's resolution
+        self._side = 4 * decoder.cells  # SAM's masks have a quarter of its input's resolution
 
     def encode(self, image: np.ndarray, monitor: Monitor = UNWATCHED) -> Embedding:
         """image: (h, w, 3) uint8 RGB of any size."""
@@ -66,8 +66,10 @@ class OnnxPair:
         padded[:h, :w] = scaled
         picture = padded if raw else ((padded - MEAN) / STD).transpose(2, 0, 1)[None]
         features = _run(self._encoder, {self._picture.name: picture}, monitor)[0]
-        cells = scale * self._cells / self._side
-        return Embedding(features, (width, height), (cells, cells), features.nbytes)
+        prepared = self._decoder.prepare(features, None)
+        cells = scale * self._decoder.cells / self._side
+        nbytes = features.nbytes + sum(array.nbytes for array in prepared.values())
+        return Embedding((features, prepared), (width, height), (cells, cells), nbytes)
 
     def decode(
         self,
@@ -82,21 +84,59 @@ class OnnxPair:
         corners = np.zeros((1, 2)) if box is None else np.array(box, float).reshape(2, 2)
         kinds = [-1] if box is None else [2, 3]
         coords = np.concatenate([np.asarray(points, float).reshape(-1, 2), corners])
-        coords *= embedding.cells[0] * self._side / self._cells
-        empty = np.zeros((self._cells, self._cells), np.float32)
+        coords *= embedding.cells[0] * self._side / self._decoder.cells
+        features, prepared = embedding.features
+        if previous is not None:
+            prepared = self._decoder.prepare(features, previous)
+        return self._decoder.answer(prepared, coords, np.array([*labels, *kinds]))
+
+
+class _Decoder:
+    """The decoder's graph in two (`onnx_split`).  cells: along each side of its masks."""
+
+    def __init__(self, model: onnx.ModelProto, options: onnxruntime.SessionOptions) -> None:
+        declared = {tensor.name for tensor in model.graph.output}
+        if not declared.issuperset(OUTPUTS):
+            raise ValueError("its decoder gives no low_res_masks")
+        if {tensor.name for tensor in model.graph.input} != INPUTS:
+            raise ValueError("its inputs are not those of a SAM encoder and decoder")
+        (mask,) = (tensor for tensor in model.graph.input if tensor.name == "mask_input")
+        self.cells = mask.type.tensor_type.shape.dim[-1].dim_value
+        # All masks, all scores, and those that the graph selects of them, which are all where they are not found.
+        self._outputs = [*(_source(model.graph, name) for name in OUTPUTS), *OUTPUTS]
+        split = SplitGraph(model, self._outputs, OF_IMAGE)
+        if shapes := split.shapes():
+            split.freeze(_alike(_session(shapes, options)))
+        image_part = split.image_part()
+        self._image_part = _session(image_part, options) if image_part else None
+        carried = self._image_part.get_outputs() if self._image_part else []
+        typed = [helper.make_tensor_value_info(each.name, TYPES[each.type], each.shape) for each in carried]
+        self._prompt_part = _session(split.prompt_part(typed), options)
+
+    def prepare(self, features: np.ndarray, mask: np.ndarray | None) -> dict[str, np.ndarray]:
+        """What `answer` needs of an image and of an earlier mask (cells, cells) float32, by name."""
+        no_mask = np.zeros((self.cells, self.cells), np.float32)
         feed = {
-            "image_embeddings": embedding.features,
-            "point_coords": coords[None].astype(np.float32),
-            "point_labels": np.array([[*labels, *kinds]], np.float32),
-            "mask_input": (empty if previous is None else previous)[None, None],
-            "has_mask_input": np.array([float(previous is not None)], np.float32),
-            # Only the low-resolution masks are read: the graph need not upscale them to more than this.
-            "orig_im_size": np.array([64, 64], np.float32),
+            "image_embeddings": features,
+            "mask_input": (no_mask if mask is None else mask)[None, None],
+            "has_mask_input": np.array([mask is not None], np.float32),
         }
-        masks, scores, own_masks, own_scores = self._decoder.run(self._outputs, feed)
-        if masks.size != scores.size * empty.size:
+        if self._image_part:
+            names = [tensor.name for tensor in self._image_part.get_outputs()]
+            feed |= zip(names, self._image_part.run(names, _taken(self._image_part, feed)), strict=True)
+        return _taken(self._prompt_part, feed)
+
+    def answer(
+        self, prepared: dict[str, np.ndarray], points: np.ndarray, labels: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Masks (N, cells, cells) and scores (N,), float32.  points: (n, 2) in pixels of the encoder's input."""
+        feed = prepared | _prompt(points, labels)
+        names = list(dict.fromkeys(self._outputs))
+        found = dict(zip(names, self._prompt_part.run(names, _taken(self._prompt_part, feed)), strict=True))
+        masks, scores, own_masks, own_scores = (found[name] for name in self._outputs)
+        if masks.size != scores.size * self.cells**2:
             masks, scores = own_masks, own_scores
-        return masks.reshape(-1, *empty.shape).astype(np.float32), scores.reshape(-1).astype(np.float32)
+        return masks.reshape(-1, self.cells, self.cells).astype(np.float32), scores.reshape(-1).astype(np.float32)
 
 
 def load(files: dict[str, Path]) -> OnnxPair:
@@ -108,21 +148,41 @@ def load(files: dict[str, Path]) -> OnnxPair:
     # Otherwise its threads spin for tens of milliseconds after each pass, when there is a mask to be drawn.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     try:
-        encoder = onnxruntime.InferenceSession(str(files["encoder.onnx"]), options, providers=["CPUExecutionProvider"])
-        model = onnx.load(str(files["decoder.onnx"]))
-        declared = {tensor.name for tensor in model.graph.output}
-        if not declared.issuperset(OUTPUTS):
-            raise ValueError("its decoder gives no low_res_masks")
-        outputs = (*(_source(model.graph, name) for name in OUTPUTS), *OUTPUTS)
-        model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in {*outputs} - declared)
-        decoder = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        if len(encoder.get_inputs()) != 1 or {tensor.name for tensor in decoder.get_inputs()} != INPUTS:
+        encoder = onnxruntime.InferenceSession(str(files["encoder.onnx"]), options, providers=PROVIDERS)
+        if len(encoder.get_inputs()) != 1:
             raise ValueError("its inputs are not those of a SAM encoder and decoder")
+        decoder = _Decoder(onnx.load(str(files["decoder.onnx"])), options)
     except Exception as error:  # onnxruntime and protobuf have an exception of their own for each fault
         raise unreadable_error(
             files["encoder.onnx"].parent, "SAM in two ONNX graphs", error, "onnx onnxruntime"
         ) from None
-    return OnnxPair(encoder, decoder, outputs)
+    return OnnxPair(encoder, decoder)
+
+
+def _session(model: onnx.ModelProto, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=PROVIDERS)
+
+
+def _alike(shapes: onnxruntime.InferenceSession) -> dict[str, np.ndarray]:
+    """Those of a graph's outputs that are the same whatever the prompt."""
+    names = [tensor.name for tensor in shapes.get_outputs()]
+    answers = [shapes.run(names, _taken(shapes, _prompt(np.zeros((count, 2)), np.ones(count)))) for count in PROBES]
+    return {name: one for name, one, other in zip(names, *answers, strict=True) if np.array_equal(one, other)}
+
+
+def _prompt(points: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
+    """The decoder's inputs that are a prompt's."""
+    return {
+        "point_coords": points[None].astype(np.float32),
+        "point_labels": labels[None].astype(np.float32),
+        # Only the low-resolution masks are read, so this changes nothing.
+        "orig_im_size": np.array([64, 64], np.float32),
+    }
+
+
+def _taken(session: onnxruntime.InferenceSession, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Those of the arrays that a graph takes."""
+    return {tensor.name: feed[tensor.name] for tensor in session.get_inputs() if tensor.name in feed}
 
 
 def _run(session: onnxruntime.InferenceSession, feed: dict[str, np.ndarray], monitor: Monitor) -> list[np.ndarray]:
