@@ -56,6 +56,7 @@ NOTICE_CHARS = 20  # for which a text asks before it is wrapped: what is left is
 BAR_WIDTH = 150  # pixels, at least
 GAP = 6  # pixels between small pictures
 ROW = 34  # pixels: as high as the button that comes and goes
+PANEL_MS = 100  # as soon seems at once
 ESTIMATE_SECONDS = 2  # before it is said how long a job will still take
 
 Thumbnails = Callable[[Sequence[MaskShape | ComposedResult]], list[cairo.ImageSurface]]
@@ -86,6 +87,8 @@ class Window(GimpUi.Dialog):
         self._thumbnails, self._dispatch, self._show_settings = thumbnails, dispatch, show_settings
         self._offer = offer
         self._state: DialogState | None = None
+        self._in_panel: DialogState | None = None  # the state that all but the photo shows
+        self._panel_source = 0  # the timer that will show the present one
         self._started = 0.0  # when the job was, time.monotonic()
         self._ends = math.inf  # when it will have ended, as far as is known: what is said of that never rises
         self._row_source = 0  # the idle source that will show the row of choices
@@ -191,17 +194,33 @@ class Window(GimpUi.Dialog):
     # -- the state
 
     def show_state(self, state: DialogState) -> None:
-        """Show a state: what has changed since the last one is drawn anew."""
+        """Show a state: what has changed since the last one is drawn anew.
+
+        While the masks for a click are waited for, the photo is drawn at once and the rest a little later: it would
+        take the processor from the decoder.
+        """
         before, self._state = self._state, state
+        self._draw_photo(state, _changes(before, state))
+        if before and before.phase is state.phase and state.waiting:
+            if not self._panel_source:
+                self._panel_source = GLib.timeout_add(PANEL_MS, self._draw_panel)
+        else:
+            self._draw_panel()
+        self._report_soon()
 
-        def changed(*names: str) -> bool:
-            return before is None or any(getattr(before, name) is not getattr(state, name) for name in names)
-
+    def _draw_panel(self) -> bool:
+        """Show the state in all but the photo."""
+        if self._panel_source:
+            GLib.source_remove(self._panel_source)
+            self._panel_source = 0
+        before, self._in_panel, state = self._in_panel, self._state, self._state
+        if state is None:
+            return GLib.SOURCE_REMOVE
+        changed = _changes(before, state)
         if changed("job"):
             self._draw_job(state.job)
         if changed("run"):
             self._started, self._ends = time.monotonic(), math.inf
-        self._draw_photo(state, changed)
         if changed("phase", "annotation", "past", "future", "attempts", "run", *TOOLS):
             self._draw_tools(state)
         if changed("choices", "tint"):
@@ -215,7 +234,7 @@ class Window(GimpUi.Dialog):
             self.view.grab_focus()  # the arrow keys compare or point, Delete removes, Enter applies, letters are tools
         self.hint.set_text(HINTS[state.hint])
         self.hint.set_tooltip_text(HINTS[state.hint])  # where a language needs more room than there is
-        self._report_soon()
+        return GLib.SOURCE_REMOVE
 
     def _draw_tools(self, state: DialogState) -> None:
         self._toolbar.show_state(state)
@@ -387,9 +406,10 @@ class Window(GimpUi.Dialog):
                 self.set_role(role)
 
     def _destroyed(self, _window: Gtk.Widget) -> None:
-        if self._row_source:
-            GLib.source_remove(self._row_source)
-            self._row_source = 0
+        for source in (self._row_source, self._panel_source):
+            if source:
+                GLib.source_remove(source)
+        self._row_source = self._panel_source = 0
 
 
 class _Bar(Gtk.ProgressBar):
@@ -397,6 +417,15 @@ class _Bar(Gtk.ProgressBar):
 
     def do_get_preferred_width(self) -> tuple[int, int]:
         return BAR_WIDTH, BAR_WIDTH
+
+
+def _changes(before: DialogState | None, state: DialogState) -> Callable[..., bool]:
+    """A function that says whether one of some fields of a state is another one than before."""
+
+    def changed(*names: str) -> bool:
+        return before is None or any(getattr(before, name) is not getattr(state, name) for name in names)
+
+    return changed
 
 
 def _marks(state: DialogState) -> tuple[tuple[PlacedClick, ...], tuple[Box, ...]]:
