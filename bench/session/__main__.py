@@ -74,8 +74,8 @@ SCREEN = {  # where what is clicked lies on the virtual screen
 }
 SCREEN["Another result"] = SCREEN["Preview"]
 KEYS = {
-    "Fill": ("alt+f", "F6"),  # and back to the photo
-    "Replace background": ("alt+k", "F6"),
+    "Fill": ("alt+f",),
+    "Replace background": ("alt+k",),
     "Preview": ("alt+r",),
     "Another result": ("alt+r",),
     "Apply and next": ("alt+x",),

@@ -171,6 +171,7 @@ def test_an_object_goes_by_keyboard_alone(window, photo, near):
     dialog = gimp.open("remove")
     dialog.at(photo, 0, 0)
     # The cross begins in the middle of the photo, on the rocket.
+    dialog.press("alt+f", "alt+o")  # another job and back, which stay at the photo
     dialog.press("Up", "Down", "space")
     assert near(dialog.final_overlay(photo)), "the space key does not click"
     dialog.press("alt+x")

@@ -229,6 +229,7 @@ class Dialog:
         window.stop.connect("clicked", lambda _button: self.dispatch(events.StopPressed()))
         for job, button in window.jobs.items():
             button.connect("toggled", self._job_toggled, job)
+            button.connect("mnemonic-activate", self._job_named)
         for job, config in self._configs.items():
             config.connect("notify", lambda _config, setting, job: self._setting_changed(job, setting.name), job)
 
@@ -281,6 +282,12 @@ class Dialog:
     def _deleted(self, *_: object) -> bool:
         self.dispatch(events.CloseRequested())
         return True  # `Close` destroys the window
+
+    def _job_named(self, button: Gtk.RadioButton, *_cycling: object) -> bool:
+        """Alt and a letter choose a job without leaving the photo, where the next key is meant."""
+        button.set_active(True)
+        self.view.grab_focus()
+        return True
 
     def _job_toggled(self, button: Gtk.RadioButton, job: Job) -> None:
         if button.get_active():
