@@ -1,5 +1,6 @@
 """What several rooms' tests share: a private folder with the real starter models, and a real photograph."""
 
+import hashlib
 import os
 import shutil
 import threading
@@ -15,28 +16,35 @@ import pytest
 from inference_server.shared import client, paths
 from inference_server.shared.errors import UserError
 from inference_server.shared.messages import EncodeImage, ImageRef
-from inference_server.shared.monitor import Monitor
+from inference_server.shared.monitor import UNWATCHED, Monitor
 from inference_server.shared.relay_link import Relays
 
 from . import asking, property, stand_in_hub
 from .asking import CLICK as CLICK
+from .property import Effort
 from .servers import RELAY, SERVE, long_job, stopped, wait_until
 from .small_models import picture
 
 if TYPE_CHECKING:
     from inference_server import Engine
+    from inference_server.select.segmenters import Embedding
+
+REMEMBERED = 20  # embeddings, of 4 MB each
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--thorough", action="store_true", help="let property tests try all their examples")
+    parser.addoption("--least", action="store_true", help="let property tests try only a few examples")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    property.THOROUGH = config.getoption("--thorough")
+    for effort in (Effort.LEAST, Effort.THOROUGH):
+        if config.getoption(f"--{effort.value}"):
+            property.effort = effort
     # Never a deadline: no test depends on how fast the machine is.
     hypothesis.settings.register_profile("few", deadline=None, max_examples=property.examples(250), derandomize=True)
     hypothesis.settings.register_profile("thorough", deadline=None)
-    hypothesis.settings.load_profile("thorough" if property.THOROUGH else "few")
+    hypothesis.settings.load_profile("thorough" if property.effort is Effort.THOROUGH else "few")
 
 
 @pytest.fixture(scope="session")
@@ -165,8 +173,35 @@ def known(engine, photo) -> ImageRef:
     return encoded(engine, photo)
 
 
+@pytest.fixture(scope="session")
+def embeddings() -> dict[bytes, "Embedding"]:
+    """What `encoded_once` remembers: the digest of an image -> its embedding; of the last few images."""
+    return {}
+
+
 @pytest.fixture
-def fresh(models, photo) -> "tuple[Engine, ImageRef]":
+def encoded_once(embeddings, monkeypatch) -> None:
+    """The starter model's embeddings are remembered from one test, and one engine, to the next.
+
+    For tests of what comes after it: a pass of the encoder takes seconds, and gives the same each time.
+    """
+    from inference_server.select.segmenters.onnx_pair import OnnxPair
+
+    encode = OnnxPair.encode
+
+    def remembered(self, image: np.ndarray, monitor: Monitor = UNWATCHED) -> "Embedding":
+        digest = hashlib.sha256(repr(image.shape).encode() + image.tobytes()).digest()
+        if digest not in embeddings:
+            embeddings[digest] = encode(self, image, monitor)
+        while len(embeddings) > REMEMBERED:
+            embeddings.pop(next(iter(embeddings)))
+        return embeddings[digest]
+
+    monkeypatch.setattr(OnnxPair, "encode", remembered)
+
+
+@pytest.fixture
+def fresh(models, photo, encoded_once) -> "tuple[Engine, ImageRef]":
     """An engine that has the photo's embedding and was asked nothing, and the photo."""
     engine = new_engine(models)
     return engine, encoded(engine, photo)

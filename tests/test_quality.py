@@ -33,7 +33,7 @@ LIMITS = {
 
 
 def test_clicks_find_the_objects_of_grabcut(clicks):
-    count = 50 if property.THOROUGH else 20
+    count = 50 if property.effort is property.Effort.THOROUGH else 20
     found, limits = clicks("grabcut", count), LIMITS[count]
     assert found["n"] == count
     assert all(found[name] >= limits[name] for name in ("iou1", "best3", "iou3", "iou5")), found

@@ -7,7 +7,6 @@ import importlib.metadata
 import os
 import platform
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from .. import __version__
 from ..models import overview, packages
 from ..models.catalogue import MODELS, STARTERS
 from ..models.store import Store
-from ..shared import client, endpoint, paths, preferences
+from ..shared import client, disk, endpoint, paths, preferences
 from ..shared.errors import ErrorCode, UserError
 from ..shared.monitor import Monitor
 from . import gimp_installs
@@ -109,8 +108,7 @@ def _line(found: Finding) -> str:
 
 def _folder() -> Iterator[Finding]:
     home = paths.home()
-    place = home if home.exists() else Path(home.anchor)
-    free = shutil.disk_usage(place).free
+    free = disk.free(home)
     yield Finding(name="folder", state=f"{home}, {free / 1e9:.1f} GB free", healthy=free > LITTLE)
     if home.exists() and not paths.is_private(home):
         yield Finding(name="folder", state="others can look into it", healthy=False, repair=_make_private)

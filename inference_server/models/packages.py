@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from ..shared import paths
+from ..shared import disk, paths
 from ..shared.command_lines import run, this_python
 from ..shared.errors import ErrorCode, UserError
 from ..shared.monitor import UNWATCHED, Monitor
@@ -132,7 +132,7 @@ def install(packages: Sequence[str], monitor: Monitor = UNWATCHED) -> None:
     size = download_size(packages)
     names = ", ".join(packages)
     monitor.report(0.0, tr("Looking for {packages}", packages=names))
-    _check_space(names, size)
+    disk.check_space(Path(sys.prefix), ROOM * size)
     build = torch_build(monitor).arguments if "torch" in packages else ()
     _wait_for_former(monitor)
     said = _run([*_installer(), *build, *requirements(packages)], size, monitor)
@@ -263,20 +263,6 @@ def _wait_for_former(monitor: Monitor) -> None:
             time.sleep(POLL)
         else:
             _going_on.pop()
-
-
-def _check_space(names: str, size: int) -> None:
-    """Raise UserError where the disk of this Python's environment has no room for so many bytes to download."""
-    free = shutil.disk_usage(sys.prefix).free
-    if free < ROOM * size:
-        sentence = tr(
-            "{packages} need {needed} GB, and the disk of {folder} has only {free} GB left.",
-            packages=names,
-            needed=f"{ROOM * size / 1e9:.1f}",
-            folder=sys.prefix,
-            free=f"{free / 1e9:.1f}",
-        )
-        raise UserError(ErrorCode.DISK_FULL, sentence, "Free some space and try again.")
 
 
 def _failed(names: str, said: str) -> UserError:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from ..shared import paths
+from ..shared import disk, paths
 from ..shared.atomic import write_atomically
 from ..shared.command_lines import command, run
 from ..shared.errors import ErrorCode, UserError, disk_full_error, wrong_input
@@ -178,7 +178,7 @@ class Store:
             part.parent.mkdir(parents=True, exist_ok=True)
         present = sum(part.stat().st_size for part in parts.values() if part.exists())
         total, done = sum(file.size for file in parts), 0
-        self._check_space(model.name, total - present)
+        disk.check_space(self.folder, total - present)
         with tempfile.TemporaryDirectory() as scratch:
             for file, part in parts.items():
                 on_bytes = _byte_counter(file, done, total, monitor)
@@ -230,7 +230,7 @@ class Store:
     def _copy(self, name: str, sources: Mapping[File, Path], monitor: Monitor) -> None:
         """Bring the files of a model to their places: all of them, or none."""
         folder, done, total = self.folder_of(name), 0, sum(file.size for file in sources)
-        self._check_space(name, total)
+        disk.check_space(self.folder, total)
         copies = {file: _beside(folder / file.name, ".brought") for file in sources}
         try:
             for file, copy in copies.items():
@@ -293,19 +293,6 @@ class Store:
             shutil.rmtree(doomed)
 
     # -- the disk -------------------------------------------------------------------------------------------------
-
-    def _check_space(self, name: str, needed: int) -> None:
-        """Raise UserError if the disk has fewer than `needed` bytes left."""
-        free = shutil.disk_usage(self.folder).free
-        if needed > free:
-            sentence = tr(
-                "{model} needs {needed} GB, and the disk of {folder} has only {free} GB left.",
-                model=name,
-                needed=f"{needed / 1e9:.2f}",
-                folder=self.folder,
-                free=f"{free / 1e9:.2f}",
-            )
-            raise UserError(ErrorCode.DISK_FULL, sentence, "Free some space and try again.")
 
     @contextlib.contextmanager
     def _locked(self, name: str, monitor: Monitor = UNWATCHED) -> Iterator[None]:

@@ -6,7 +6,7 @@ from inference_server.__main__ import main
 
 
 @pytest.fixture
-def run(home, capsys):
+def run(home, capsys, encoded_once):
     """A function that runs one command: (exit status, what it printed)."""
 
     def run(*arguments) -> tuple[int, str]:

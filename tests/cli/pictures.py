@@ -21,13 +21,14 @@ def load(path: Path) -> np.ndarray:
     return image[..., [2, 1, 0, 3][: image.shape[2]]] if image.ndim == 3 else image
 
 
-def scene() -> tuple[np.ndarray, np.ndarray]:
-    """A red square on a grainy wall (150, 200, 3) uint8, and its mask (150, 200)."""
+def scene(side: int = 20) -> tuple[np.ndarray, np.ndarray]:
+    """A red square on a grainy wall (150, 200, 3) uint8, and its mask (150, 200), 10 pixels wider than the side."""
     grain = np.random.default_rng(1).integers(0, 60, (150, 200, 3))
     photo = (grain + np.linspace(20, 160, 200)[:, None]).astype(np.uint8)
-    photo[55:95, 80:120] = (200, 30, 40)
+    top, left = 75 - side // 2, 100 - side // 2
+    photo[top : top + side, left : left + side] = (200, 30, 40)
     mask = np.zeros((150, 200), np.uint8)
-    mask[50:100, 75:125] = 255
+    mask[top - 5 : top + side + 5, left - 5 : left + side + 5] = 255
     return photo, mask
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from inference_server.__main__ import main
 
-from .pictures import CLICK, load, put_scene
+from .pictures import CLICK, load, put_scene, save, scene
 
 REPOSITORY = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "inference_server"]
@@ -170,5 +170,6 @@ def test_a_name_may_hold_anything(run, folder):
 
 def test_a_progress_bar_is_drawn_where_somebody_looks(run, folder, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    save(folder / "mask.png", scene(40)[1])  # large enough for more steps than one
     status, printed = run(*REMOVE, "photo.png", "-o", "x.png")
     assert status == 0 and "photo.png  [####" in printed and re.search(r"\rphoto.png: done in [\d.]+ s\n$", printed)

@@ -15,7 +15,7 @@ from inference_server.models import devices
 from inference_server.models.store import Store
 from inference_server.replace.backgrounds import Gradient
 from inference_server.serve.dispatch import perform
-from inference_server.shared import messages
+from inference_server.shared import client, messages, paths
 from inference_server.shared.geometry import Window
 from inference_server.shared.messages import (
     ExpandPrompt,
@@ -35,8 +35,8 @@ from inference_server.shared.messages import (
 from inference_server.shared.monitor import UNWATCHED, Monitor
 from inference_server.shared.wire import ProtocolError, attach, extract
 
-from ..conftest import CLICK
-from ..servers import wait_until
+from ..conftest import CLICK, new_home
+from ..servers import SERVE, stopped, wait_until
 from ..small_models import picture
 from .test_pipelines import in_the_catalogue
 
@@ -351,9 +351,19 @@ def test_a_fill_is_located_with_what_a_model_should_see(painting, small_models, 
 # -- over a real socket
 
 
+@pytest.fixture(scope="module")
+def connection(tmp_path_factory, models):
+    """A client of a server that these tests share: importing what it paints with takes longer than painting."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv(paths.HOME_VARIABLE, str(new_home(tmp_path_factory, models)))
+        with client.connect(SERVE) as connected:
+            yield connected
+        wait_until(stopped)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_over_the_socket_variations_and_previews_come_before_the_last_result(
-    serving,
+    connection,
     painting,
     small_models,
     scene,
@@ -363,7 +373,7 @@ def test_over_the_socket_variations_and_previews_come_before_the_last_result(
     paint = PaintOptions(prompt="a cat", quality=Quality.FAST, model=str(small_models / kind))
     message, frames = request(image, mask, paint=paint, seed=7, variations=2)
     came, words = [], []
-    last, answer = serving().request(
+    last, answer = connection.request(
         message,
         frames,
         monitor=Monitor(on_progress=lambda share, message: words.append(message)),
@@ -380,11 +390,10 @@ def test_over_the_socket_variations_and_previews_come_before_the_last_result(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_over_the_socket_a_cancel_frees_the_server_within_a_step(serving, small_models, scene, kind):
+def test_over_the_socket_a_cancel_frees_the_server_within_a_step(connection, small_models, scene, kind):
     paint = PaintOptions(prompt="a cat", quality=Quality.BEST, model=str(small_models / kind))
     message, frames = request(*scene, paint=paint, variations=16)
     asked, formed = threading.Event(), []
-    connection = serving()
     with pytest.raises(UserError, match="Cancelled"):
         connection.request(
             message,

@@ -219,15 +219,15 @@ def test_progress_is_over_all_the_files(kept):
 
 def test_too_little_room_is_said_before_the_first_byte(hub, kept, monkeypatch, tmp_path):
     usage = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(store.shutil, "disk_usage", lambda _: usage._replace(free=SIZE - 1))
-    with pytest.raises(UserError, match=r"large needs 0\.00 GB, and the disk of .* has only 0\.00 GB left") as said:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=SIZE - 1))
+    with pytest.raises(UserError, match=r"4 MB are needed, and the disk of .* has only 2 MB left") as said:
         kept.fetch("large")
     assert said.value.code == "disk-full" and hub.asked == []
     hub.moods[PATH] = ["cut", "404"]
-    monkeypatch.setattr(store.shutil, "disk_usage", lambda _: usage)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     with pytest.raises(UserError, match="404"):
         kept.fetch("large")
-    monkeypatch.setattr(store.shutil, "disk_usage", lambda _: usage._replace(free=SIZE - 1))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=SIZE - 1))
     kept.fetch("large")  # half of it is here, so half of the room is enough
     assert whole(kept)
 
@@ -271,7 +271,7 @@ def test_nothing_half_is_left_when_the_disk_fills_up_while_a_folder_is_brought(k
         if source.name == "config.json":
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(store.shutil, "copyfile", full)
+    monkeypatch.setattr(shutil, "copyfile", full)
     with pytest.raises(UserError, match="no room left"):
         kept.import_files("large", [brought])
     with files_of_at_most(HALF), pytest.raises(UserError, match="cannot be read or written"):

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import inference_server
-from inference_server.shared import paths
+from inference_server.shared import disk, paths
 from inference_server.shared.errors import ErrorCode, UserError
 from inference_server.shared.monitor import Monitor
 
@@ -180,7 +180,7 @@ def test_what_is_not_what_was_asked_for_is_not_run(server, home, releases):
 
 
 def test_a_full_disk_is_said_before_anything_is_downloaded(server, home, monkeypatch):
-    monkeypatch.setattr(installation, "_free", lambda _: 1 << 20)
+    monkeypatch.setattr(disk, "free", lambda _: 1 << 20)
     with pytest.raises(UserError, match="MB are needed") as refused:
         server.run()
     assert refused.value.code == ErrorCode.DISK_FULL and not (home / "uv").exists()

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from inference_server import __version__
-from inference_server.shared import endpoint, paths, processes
+from inference_server.shared import disk, endpoint, paths, processes
 from inference_server.shared.atomic import write_atomically
 from inference_server.shared.errors import ErrorCode, UserError, file_error
 from inference_server.shared.monitor import UNWATCHED, Monitor
@@ -111,7 +111,7 @@ class Installation:
             parts.append(Part(title=title, download=STARTER_BYTES[0], disk=STARTER_BYTES[1]))
         else:
             parts.append(Part(title=tr("The server, and what is missing of its packages"), download=0, disk=0))
-        return Plan(folder=self._home, parts=tuple(parts), free=_free(self._home), update=update)
+        return Plan(folder=self._home, parts=tuple(parts), free=disk.free(self._home), update=update)
 
     def run(self, monitor: Monitor = UNWATCHED) -> Path:
         """Install what is missing; returns the server's Python.  Raises UserError, also when cancelled."""
@@ -122,7 +122,7 @@ class Installation:
                     sentence = "The installation is under way already, of this GIMP or of another."
                     raise UserError(ErrorCode.IN_USE, sentence, "Wait until it has ended.")
                 if not self.is_current():
-                    self._check_space()
+                    disk.check_space(self._home, self.plan().disk)
                     self._install(monitor, lock)
         except OSError as error:
             raise file_error(error.filename or home, error) from None
@@ -196,14 +196,6 @@ class Installation:
 
     def _digest(self) -> str:
         return hashlib.sha256(self._wheel.read_bytes()).hexdigest()
-
-    def _check_space(self) -> None:
-        """Raise UserError where the disk has no room for what is missing."""
-        plan = self.plan()
-        if plan.free < plan.disk:
-            sizes = {"needed": plan.disk >> 20, "free": plan.free >> 20, "folder": plan.folder}
-            sentence = tr("{needed} MB are needed, and the disk of {folder} has only {free} MB left.", **sizes)
-            raise UserError(ErrorCode.DISK_FULL, sentence, "Free some space and try again.")
 
 
 class _Runner:
@@ -344,13 +336,6 @@ def _size(folder: Path) -> int:
             with contextlib.suppress(OSError):
                 total += os.lstat(os.path.join(place, name)).st_size  # noqa: PTH118  many thousand times
     return total
-
-
-def _free(folder: Path) -> int:
-    """Bytes that are free where a folder is, or will be."""
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    return shutil.disk_usage(folder).free
 
 
 def _mb(done: int, total: int) -> dict[str, object]:
