@@ -11,13 +11,14 @@ import tomllib
 import zipfile
 from importlib import metadata
 from pathlib import Path
-from shutil import copy, copytree, ignore_patterns
 from xml.etree import ElementTree
 
 import pytest
 
 import inference_server
 import install
+from inference_server.cli import plug_in_files
+from inference_server.shared.errors import UserError
 
 from . import lowest
 
@@ -55,12 +56,8 @@ def modules() -> list[str]:
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> Path:
     """The wheel, built from a copy: a build in the checkout would take over what an earlier one left there."""
-    source, built = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    copytree(
-        REPOSITORY / "inference_server", source / "inference_server", ignore=ignore_patterns("__pycache__", "*.pyc")
-    )
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        copy(REPOSITORY / name, source)
+    source = install.wheel_source(tmp_path_factory.mktemp("source") / "wheel")
+    built = tmp_path_factory.mktemp("wheel")
     pip("wheel", "--no-build-isolation", "--wheel-dir", built, source)
     return next(built.glob("*.whl"))
 
@@ -112,6 +109,40 @@ def test_the_command_does_what_the_module_does(installed):
 def test_the_command_is_installed_as_a_program(installed):
     (program,) = (installed / "bin").iterdir() if sys.platform != "win32" else (installed / "Scripts").glob("*.exe")
     assert program.stem == "inpaint-anything"
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """What is in the files below a folder, by their paths in it."""
+    paths = (path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def test_the_wheel_alone_puts_the_whole_plug_in_into_gimp(installed, tmp_path, monkeypatch):
+    profile, home = tmp_path / "profile", tmp_path / "home"
+    monkeypatch.setenv("GIMP3_DIRECTORY", str(profile))
+    monkeypatch.setenv("INPAINT_ANYTHING_HOME", str(home))
+    code = (
+        "import sys; sys.path.insert(0, sys.argv.pop(1)); from inference_server.__main__ import main; sys.exit(main())"
+    )
+    said = run(code, installed, "install-plugin")
+    place = profile / "plug-ins" / "inpaint-anything"
+    assert str(place) in said and "Restart GIMP" in said
+    put = files(place)
+    assert json.loads(put.pop("installation.json")) == {"python": sys.executable, "home": str(home)}
+    assert os.access(place / "inpaint-anything.py", os.X_OK)
+    plug_in_files.copy(tmp_path / "checkout's")
+    assert put == files(tmp_path / "checkout's")
+
+
+def test_a_wheel_without_the_plug_in_says_so_and_leaves_an_older_one(tmp_path, monkeypatch):
+    older = tmp_path / "plug-ins" / "inpaint-anything" / "older.py"
+    older.parent.mkdir(parents=True)
+    older.touch()
+    monkeypatch.setenv("GIMP3_DIRECTORY", str(tmp_path))
+    monkeypatch.setattr(plug_in_files, "IN_CHECKOUT", tmp_path / "nowhere")
+    with pytest.raises(UserError, match="not in this installation"):
+        plug_in_files.install()
+    assert older.exists()
 
 
 def test_the_wheel_has_types_and_licence_and_nothing_else(wheel):
