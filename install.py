@@ -18,6 +18,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -65,7 +66,11 @@ def main() -> int:
         "--starter", action="store_true", help="without torch: selecting and removing only, 5 GB smaller"
     )
     commands.add_parser("uninstall", help="take everything away again").set_defaults(run=uninstall)
-    commands.add_parser("package", help="make the files of a release").set_defaults(run=package)
+    files = commands.add_parser("package", help="make the files of a release")
+    files.add_argument(
+        "--release", metavar="TAG", help="with its notes, where TAG and CHANGELOG.md are of this version"
+    )
+    files.set_defaults(run=package)
     show = commands.add_parser("demo", help="remove an object from a photo in GIMP")
     show.add_argument("--image", type=Path, help="your own photo")
     show.add_argument("--click", help="X,Y of a pixel on the object in it")
@@ -149,12 +154,30 @@ def _agreed(home: Path, others: Sequence[Path], doomed: Sequence[Path]) -> bool:
         return False
 
 
-def package(_: argparse.Namespace) -> int:
-    """Make the files of a release, and print their digests."""
-    wheel = build_wheel(HERE / "dist")
-    for path in (wheel, make_archive(wheel, HERE / "dist")):
-        print(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(HERE)}")
+def package(arguments: argparse.Namespace) -> int:
+    """Make the files of a release, and a list of their digests."""
+    folder = HERE / "dist"
+    notes = release_notes(arguments.release) if arguments.release else ""
+    wheel = build_wheel(folder)
+    made = (wheel, make_archive(wheel, folder))
+    digests = "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in made)
+    (folder / "SHA256SUMS").write_text(digests, "utf-8")  # as sha256sum --check reads it
+    print(digests, end="")
+    if notes:
+        (folder / "NOTES.md").write_text(notes, "utf-8")
     return 0
+
+
+def release_notes(tag: str) -> str:
+    """What is said of this version where it is released.  Raises UserError where it is not ready for that."""
+    if tag != f"v{__version__}":
+        raise wrong_input(f"{tag} is not the tag of version {__version__}.", "Name it so, or change the version.")
+    changes = (HERE / "CHANGELOG.md").read_text("utf-8")
+    found = re.search(rf"^## \[{re.escape(__version__)}\].*\n((?:(?!## \[).*\n)*)", changes, re.MULTILINE)
+    if not found or not found[1].strip():
+        raise wrong_input(f"CHANGELOG.md has no version {__version__}.", "Give what is under Unreleased this name.")
+    template = (HERE / "packaging" / "release-notes.md").read_text("utf-8")
+    return template.format(version=__version__, changes=found[1].strip())
 
 
 def make_archive(wheel: Path, folder: Path) -> Path:

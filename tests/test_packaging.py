@@ -174,6 +174,23 @@ def test_the_plug_in_as_one_file_is_complete_and_the_same_each_time(wheel, tmp_p
     assert done.stdout.split() == ["False"] * 3, done.stderr
 
 
+def test_a_releases_notes_are_its_part_of_the_changelog(tmp_path, monkeypatch):
+    (tmp_path / "packaging").mkdir()
+    template = "packaging/release-notes.md"
+    (tmp_path / template).write_text((REPOSITORY / template).read_text("utf-8"), "utf-8")
+    monkeypatch.setattr(install, "HERE", tmp_path)
+    monkeypatch.setattr(install, "__version__", "2.3.0")
+    changes = "# Changelog\n\n## [Unreleased]\n\n### Added\n\n- Later.\n{}\n## [0.1.0] - 2026-11-24\n\n- At first.\n"
+    (tmp_path / "CHANGELOG.md").write_text(changes.format("\n## [2.3.0] - 2027-01-02\n\n### Fixed\n\n- {A fault}.\n"))
+    notes = install.release_notes("v2.3.0")
+    assert notes.endswith("\n\n### Fixed\n\n- {A fault}.\n") and "inpaint-anything-gimp-2.3.0.zip" in notes
+    with pytest.raises(UserError, match=r"v2\.3\.1 is not the tag of version 2\.3\.0"):
+        install.release_notes("v2.3.1")
+    (tmp_path / "CHANGELOG.md").write_text(changes.format(""))
+    with pytest.raises(UserError, match=r"has no version 2\.3\.0"):
+        install.release_notes("v2.3.0")
+
+
 def test_the_flatpak_packs_this_version_and_what_describes_it_is_valid():
     folder, name = REPOSITORY / "packaging" / "flatpak", "org.gimp.GIMP.Plugin.InpaintAnything"
     manifest = json.loads((folder / f"{name}.json").read_text("utf-8"))
