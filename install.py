@@ -14,11 +14,11 @@ Needs nothing but Python 3.11.  demo, bench and test unpack a GIMP 3 into your c
 """
 
 import argparse
-import compileall
 import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -43,7 +43,7 @@ from inpaint_anything.setup import installation, uv  # noqa: E402
 from sandbox import INSIDE, SUITES, NoSandbox, Sandbox  # noqa: E402
 
 from inference_server import __version__  # noqa: E402
-from inference_server.cli import gimp_installs  # noqa: E402
+from inference_server.cli import gimp_installs, plug_in_files  # noqa: E402
 from inference_server.cli.progress_bar import Bar  # noqa: E402
 from inference_server.models import packages  # noqa: E402
 from inference_server.models.catalogue import STARTERS  # noqa: E402
@@ -55,7 +55,6 @@ from inference_server.shared.monitor import Monitor  # noqa: E402
 PHOTO_PACKAGE, PHOTO = "scikit-image==0.26.0", "skimage/data/rocket.jpg"
 PHOTO_CLICK = "322,200"
 RELEASED = (2026, 1, 1, 0, 0, 0)  # the time of every file of a release, so that the same files make the same archive
-IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc")
 ALL_EXTRAS = ("full", "test", "bench")
 
 
@@ -67,7 +66,11 @@ def main() -> int:
         "--starter", action="store_true", help="without torch: selecting and removing only, 5 GB smaller"
     )
     commands.add_parser("uninstall", help="take everything away again").set_defaults(run=uninstall)
-    commands.add_parser("package", help="make the files of a release").set_defaults(run=package)
+    files = commands.add_parser("package", help="make the files of a release")
+    files.add_argument(
+        "--release", metavar="TAG", help="with its notes, where TAG and CHANGELOG.md are of this version"
+    )
+    files.set_defaults(run=package)
     show = commands.add_parser("demo", help="remove an object from a photo in GIMP")
     show.add_argument("--image", type=Path, help="your own photo")
     show.add_argument("--click", help="X,Y of a pixel on the object in it")
@@ -108,7 +111,7 @@ def install(arguments: argparse.Namespace) -> int:
     with Bar(f"server       {home}") as bar:
         python = server.run(Monitor(on_progress=bar))
     for profile in profiles:
-        print(f"plug-in      {put_plug_in(profile, python, home)}")
+        print(f"plug-in      {plug_in_files.put(profile, python, home)}")
     if profiles:
         if missing := gimp_installs.lacks():
             print(f"\nOne thing is left to do: {missing}.")
@@ -151,12 +154,30 @@ def _agreed(home: Path, others: Sequence[Path], doomed: Sequence[Path]) -> bool:
         return False
 
 
-def package(_: argparse.Namespace) -> int:
-    """Make the files of a release, and print their digests."""
-    wheel = build_wheel(HERE / "dist")
-    for path in (wheel, make_archive(wheel, HERE / "dist")):
-        print(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(HERE)}")
+def package(arguments: argparse.Namespace) -> int:
+    """Make the files of a release, and a list of their digests."""
+    folder = HERE / "dist"
+    notes = release_notes(arguments.release) if arguments.release else ""
+    wheel = build_wheel(folder)
+    made = (wheel, make_archive(wheel, folder))
+    digests = "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in made)
+    (folder / "SHA256SUMS").write_text(digests, "utf-8")  # as sha256sum --check reads it
+    print(digests, end="")
+    if notes:
+        (folder / "NOTES.md").write_text(notes, "utf-8")
     return 0
+
+
+def release_notes(tag: str) -> str:
+    """What is said of this version where it is released.  Raises UserError where it is not ready for that."""
+    if tag != f"v{__version__}":
+        raise wrong_input(f"{tag} is not the tag of version {__version__}.", "Name it so, or change the version.")
+    changes = (HERE / "CHANGELOG.md").read_text("utf-8")
+    found = re.search(rf"^## \[{re.escape(__version__)}\].*\n((?:(?!## \[).*\n)*)", changes, re.MULTILINE)
+    if not found or not found[1].strip():
+        raise wrong_input(f"CHANGELOG.md has no version {__version__}.", "Give what is under Unreleased this name.")
+    template = (HERE / "packaging" / "release-notes.md").read_text("utf-8")
+    return template.format(version=__version__, changes=found[1].strip())
 
 
 def make_archive(wheel: Path, folder: Path) -> Path:
@@ -164,7 +185,7 @@ def make_archive(wheel: Path, folder: Path) -> Path:
     archive = folder / f"inpaint-anything-gimp-{__version__}.zip"
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch) / gimp_installs.PLUG_IN
-        copy_plug_in(place)
+        plug_in_files.copy(place)
         (place / installation.WHEELS.name).mkdir()
         shutil.copy(wheel, place / installation.WHEELS.name)
         (place / installation.WHEELS.name / uv.INDEX.name).write_text(package_index(), "utf-8")
@@ -207,11 +228,7 @@ def build_wheel(folder: Path) -> Path:
     """The server's wheel, made anew in a folder."""
     python = build_python()
     with tempfile.TemporaryDirectory() as scratch:  # setuptools would take over what an earlier build has left
-        source = Path(scratch) / "source"
-        source.mkdir()
-        shutil.copytree(HERE / "inference_server", source / "inference_server", ignore=IGNORED)
-        for name in ("pyproject.toml", "README.md", "LICENSE"):
-            shutil.copy(HERE / name, source)
+        source = wheel_source(Path(scratch) / "source")
         built = Path(scratch) / "built"
         os.environ["SOURCE_DATE_EPOCH"] = "1767225600"  # the same files make the same wheel
         run([python, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", built, source])
@@ -220,25 +237,14 @@ def build_wheel(folder: Path) -> Path:
         return Path(shutil.copy(wheel, folder))
 
 
-def put_plug_in(profile: Path, python: Path, home: Path) -> Path:
-    """Copy the plug-in, and the folder it shares with the server, into a profile; returns the folder."""
-    place = profile / "plug-ins" / gimp_installs.PLUG_IN
-    shutil.rmtree(place, ignore_errors=True)
-    copy_plug_in(place)
-    (place / "installation.json").write_text(json.dumps({"python": str(python), "home": str(home)}), "utf-8")
-    compileall.compile_dir(place, quiet=1)  # where GIMP's Python is this one, it need not do so at each start
-    return place
-
-
-def copy_plug_in(place: Path) -> None:
-    """Copy the plug-in and the folder it shares with the server."""
-    shutil.copytree(HERE / "gimp_plugin", place, ignore=IGNORED)
-    package = HERE / "inference_server"
-    shutil.copytree(package / "shared", place / "inference_server/shared", ignore=IGNORED)
-    shutil.copy(package / "__init__.py", place / "inference_server")
-    program = place / f"{gimp_installs.PLUG_IN}.py"
-    program.chmod(0o755)
-    program.touch()  # GIMP asks a plug-in anew what it offers where this file has another time than before
+def wheel_source(folder: Path) -> Path:
+    """Make a folder with what the wheel is built from: the server, and in it the plug-in (`plug_in_files.install`)."""
+    package = folder / "inference_server"
+    shutil.copytree(HERE / "inference_server", package, ignore=plug_in_files.IGNORED)
+    shutil.copytree(HERE / "gimp_plugin", package / plug_in_files.IN_WHEEL.name, ignore=plug_in_files.IGNORED)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(HERE / name, folder)
+    return folder
 
 
 # -- environments and models ------------------------------------------------------------------------------------------
@@ -383,7 +389,7 @@ def test_setup(extras: Sequence[str] = (), *, plug_in: bool = True) -> Path:
     fetch_models(python)
     profile = cache() / f"profile-{series}"
     if plug_in:
-        put_plug_in(profile, python, paths.home())
+        plug_in_files.put(profile, python, paths.home())
     os.environ["GIMP3_DIRECTORY"] = str(profile)
     os.environ["GIMP_CONSOLE"] = gimp
     print(f"GIMP         {gimp}, series {series}")

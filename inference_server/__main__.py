@@ -1,4 +1,4 @@
-"""The command line: python -m inference_server {serve,stop,doctor,keys,service,models,segment,remove,fill,replace}."""
+"""The command line: python -m inference_server COMMAND (`parser` has the list)."""
 
 import sys
 from collections.abc import Sequence

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from inference_server.cli import gimp_installs
+from inference_server.cli import gimp_installs, plug_in_files
 from inference_server.shared import paths
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -91,7 +91,7 @@ def test_the_plug_in_is_complete_and_executable_and_replaces_an_older_one(user):
     old = profile / "plug-ins/inpaint-anything/older.py"
     old.parent.mkdir(parents=True)
     old.touch()
-    place = install.put_plug_in(profile, Path("/somewhere/python"), Path("/somewhere"))
+    place = plug_in_files.put(profile, Path("/somewhere/python"), Path("/somewhere"))
     assert not old.exists()
     program = place / "inpaint-anything.py"
     assert program.stat().st_mtime > (REPOSITORY / "gimp_plugin" / program.name).stat().st_mtime, "GIMP asks it anew"
@@ -106,7 +106,7 @@ def test_the_plug_in_is_complete_and_executable_and_replaces_an_older_one(user):
 
 def test_what_the_plug_in_brings_needs_only_the_standard_library(user):
     """-I -S: a Python that has nothing but itself, like GIMP's."""
-    place = install.put_plug_in(user / "profile", Path("/python"), Path("/home"))
+    place = plug_in_files.put(user / "profile", Path("/python"), Path("/home"))
     code = (
         f"import sys; sys.path.insert(0, {str(place)!r})\n"
         "import inference_server.shared.client, inference_server.shared.keys, inference_server.shared.relay_link\n"
@@ -122,7 +122,7 @@ def test_uninstalling_takes_everything_and_nothing_else(user, capsys):
     neighbour = profile / "plug-ins/other/other.py"
     neighbour.parent.mkdir(parents=True)
     neighbour.touch()
-    install.put_plug_in(profile, Path("/python"), paths.private_folder(paths.home()))
+    plug_in_files.put(profile, Path("/python"), paths.private_folder(paths.home()))
     assert install.uninstall(None) == 0
     left = {str(path.relative_to(user)) for path in user.rglob("*") if path.is_file()}
     assert left == {".config/GIMP/3.0/plug-ins/other/other.py"}

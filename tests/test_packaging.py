@@ -11,13 +11,14 @@ import tomllib
 import zipfile
 from importlib import metadata
 from pathlib import Path
-from shutil import copy, copytree, ignore_patterns
 from xml.etree import ElementTree
 
 import pytest
 
 import inference_server
 import install
+from inference_server.cli import plug_in_files
+from inference_server.shared.errors import UserError
 
 from . import lowest
 
@@ -55,12 +56,8 @@ def modules() -> list[str]:
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> Path:
     """The wheel, built from a copy: a build in the checkout would take over what an earlier one left there."""
-    source, built = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    copytree(
-        REPOSITORY / "inference_server", source / "inference_server", ignore=ignore_patterns("__pycache__", "*.pyc")
-    )
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        copy(REPOSITORY / name, source)
+    source = install.wheel_source(tmp_path_factory.mktemp("source") / "wheel")
+    built = tmp_path_factory.mktemp("wheel")
     pip("wheel", "--no-build-isolation", "--wheel-dir", built, source)
     return next(built.glob("*.whl"))
 
@@ -114,6 +111,40 @@ def test_the_command_is_installed_as_a_program(installed):
     assert program.stem == "inpaint-anything"
 
 
+def files(folder: Path) -> dict[str, bytes]:
+    """What is in the files below a folder, by their paths in it."""
+    paths = (path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def test_the_wheel_alone_puts_the_whole_plug_in_into_gimp(installed, tmp_path, monkeypatch):
+    profile, home = tmp_path / "profile", tmp_path / "home"
+    monkeypatch.setenv("GIMP3_DIRECTORY", str(profile))
+    monkeypatch.setenv("INPAINT_ANYTHING_HOME", str(home))
+    code = (
+        "import sys; sys.path.insert(0, sys.argv.pop(1)); from inference_server.__main__ import main; sys.exit(main())"
+    )
+    said = run(code, installed, "install-plugin")
+    place = profile / "plug-ins" / "inpaint-anything"
+    assert str(place) in said and "Restart GIMP" in said
+    put = files(place)
+    assert json.loads(put.pop("installation.json")) == {"python": sys.executable, "home": str(home)}
+    assert os.access(place / "inpaint-anything.py", os.X_OK)
+    plug_in_files.copy(tmp_path / "checkout's")
+    assert put == files(tmp_path / "checkout's")
+
+
+def test_a_wheel_without_the_plug_in_says_so_and_leaves_an_older_one(tmp_path, monkeypatch):
+    older = tmp_path / "plug-ins" / "inpaint-anything" / "older.py"
+    older.parent.mkdir(parents=True)
+    older.touch()
+    monkeypatch.setenv("GIMP3_DIRECTORY", str(tmp_path))
+    monkeypatch.setattr(plug_in_files, "IN_CHECKOUT", tmp_path / "nowhere")
+    with pytest.raises(UserError, match="not in this installation"):
+        plug_in_files.install()
+    assert older.exists()
+
+
 def test_the_wheel_has_types_and_licence_and_nothing_else(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert "inference_server/py.typed" in names
@@ -141,6 +172,23 @@ def test_the_plug_in_as_one_file_is_complete_and_the_same_each_time(wheel, tmp_p
     home = {**os.environ, "INPAINT_ANYTHING_HOME": str(tmp_path / "home")}
     done = subprocess.run([*map(str, line)], capture_output=True, text=True, env=home)
     assert done.stdout.split() == ["False"] * 3, done.stderr
+
+
+def test_a_releases_notes_are_its_part_of_the_changelog(tmp_path, monkeypatch):
+    (tmp_path / "packaging").mkdir()
+    template = "packaging/release-notes.md"
+    (tmp_path / template).write_text((REPOSITORY / template).read_text("utf-8"), "utf-8")
+    monkeypatch.setattr(install, "HERE", tmp_path)
+    monkeypatch.setattr(install, "__version__", "2.3.0")
+    changes = "# Changelog\n\n## [Unreleased]\n\n### Added\n\n- Later.\n{}\n## [0.1.0] - 2026-11-24\n\n- At first.\n"
+    (tmp_path / "CHANGELOG.md").write_text(changes.format("\n## [2.3.0] - 2027-01-02\n\n### Fixed\n\n- {A fault}.\n"))
+    notes = install.release_notes("v2.3.0")
+    assert notes.endswith("\n\n### Fixed\n\n- {A fault}.\n") and "inpaint-anything-gimp-2.3.0.zip" in notes
+    with pytest.raises(UserError, match=r"v2\.3\.1 is not the tag of version 2\.3\.0"):
+        install.release_notes("v2.3.1")
+    (tmp_path / "CHANGELOG.md").write_text(changes.format(""))
+    with pytest.raises(UserError, match=r"has no version 2\.3\.0"):
+        install.release_notes("v2.3.0")
 
 
 def test_the_flatpak_packs_this_version_and_what_describes_it_is_valid():

@@ -47,6 +47,13 @@ def remove_service() -> int:
     return service.remove()
 
 
+def install_plug_in() -> int:
+    """Put the plug-in into GIMP.  Raises UserError."""
+    from . import plug_in_files
+
+    return plug_in_files.install()
+
+
 def doctor(*, anonymous: bool, repair: bool) -> int:
     """Say what works here and what does not, or mend it."""
     from . import doctor

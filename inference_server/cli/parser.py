@@ -72,6 +72,9 @@ def _add_server(group: Commands) -> None:
     stop = group.add_parser("stop", help="end this user's running server")
     stop.set_defaults(run=lambda given: commands.stop())
 
+    plug_in = group.add_parser("install-plugin", help="put the plug-in into the GIMP 3 you have")
+    plug_in.set_defaults(run=lambda given: commands.install_plug_in())
+
     doctor = group.add_parser("doctor", help="say what works here and what does not")
     doctor.add_argument("--report", action="store_true", help="to send to others: without anything personal")
     doctor.add_argument("--repair", action="store_true", help="mend what can be mended")
