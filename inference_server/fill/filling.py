@@ -21,7 +21,7 @@ from ..shared.monitor import Monitor
 from ..shared.text import tr
 from . import tiles
 from .painting import Region, Sampler, Scene, crop, overview, paint, step_message
-from .windows import canvas
+from .windows import canvas, whole_cells
 
 if TYPE_CHECKING:
     from .diffusion.painter import Step
@@ -80,13 +80,13 @@ def _sketch(scene: Scene, sampler: Sampler, monitor: Monitor) -> np.ndarray:
             monitor.on_preview(overview(np.where(hole[..., None], region.forming(step), picture)))
 
     painted = paint(region, sampler, seed=sampler.seed, refine=False, on_step=on_step, check=monitor.check)
-    return painted + _autoencoder_error(picture, painted, hole, painter.side)
+    return painted + _autoencoder_error(picture, painted, whole_cells(hole, painter.cell), painter.side)
 
 
 def _autoencoder_error(picture: np.ndarray, painted: np.ndarray, hole: np.ndarray, side: int) -> np.ndarray:
     """What the image is more than the painted picture around the hole, continued into it: (h, w, 3) float32.
 
-    As Poisson blending has it (Pérez et al. 2003, section 3), but for what is smooth and small alone.
+    hole: (h, w) bool, what was painted anew.  As Poisson blending has it (Pérez et al. 2003, section 3), but for what is smooth and small alone.
     """
     if hole.all():
         return np.zeros_like(picture)

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inference_server.fill import filling, painting, tiles
-from inference_server.fill.windows import LEAST_WINDOW, LONGEST, MOST_ASPECT, canvas, window
+from inference_server.fill.windows import LEAST_WINDOW, LONGEST, MOST_ASPECT, canvas, whole_cells, window
 from inference_server.imaging import masks, windows
 from inference_server.shared.geometry import Window
 from inference_server.shared.messages import Quality
@@ -62,6 +62,17 @@ def test_the_canvas_keeps_the_aspect_and_suits_the_model(given, model):
     assert max(content) <= LONGEST * side
     scale = max(content) / max(width, height)
     assert abs(min(content) - min(width, height) * scale) <= 1, "to the pixel"
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.sampled_from((1, 2, 8)), st.integers(0, 99))
+def test_a_cell_is_in_the_hole_if_any_of_it_is(width, height, side, seed):
+    hole = np.random.default_rng(seed).random((height, width)) < 0.03
+    cells = whole_cells(hole, side)
+    assert cells.shape == hole.shape and cells[hole].all()
+    for y in range(0, height, side):
+        for x in range(0, width, side):
+            there = slice(y, y + side), slice(x, x + side)
+            assert (cells[there] == hole[there].any()).all()
 
 
 class Sized:
