@@ -6,6 +6,8 @@
    which every autoencoder leaves, is taken out of the hole too.
 3. Where the window is larger than that, the result is only a sketch, which is refined in `tiles`.
 4. The grain that the image has and the painted pixels lack is laid over them.
+
+Values beyond white are brought into the model's range for all this, and back (`pixels.Tones`).
 """
 
 from typing import TYPE_CHECKING
@@ -14,14 +16,14 @@ import cv2
 import numpy as np
 
 from ..imaging import grain, windows
-from ..imaging.pixels import full_value, model_white, to_depth, usable_colours
+from ..imaging.pixels import full_value, to_depth, tones, usable_colours
 from ..imaging.sampling import extrapolate, resize
 from ..shared.geometry import Window, whole
 from ..shared.monitor import Monitor
 from ..shared.text import tr
 from . import tiles
 from .painting import Region, Sampler, Scene, crop, overview, paint, step_message
-from .windows import canvas
+from .windows import canvas, whole_cells
 
 if TYPE_CHECKING:
     from .diffusion.painter import Step
@@ -42,7 +44,8 @@ def fill(source: np.ndarray, hole: np.ndarray, sampler: Sampler, monitor: Monito
     bounds = windows.bounds(hole)
     assert bounds is not None
     image, known = usable_colours(source, ~hole)
-    scene = Scene(image, hole, known, model_white(image))
+    light = tones(image)
+    scene = Scene(light.compressed(image), hole, known, light.white)
     plan = tiles.plan(hole, sampler.painter)
     steps = sampler.painter.count(sampler.quality)
     all_steps = steps + sampler.painter.count(sampler.quality, refine=True) * len(plan.tiles)
@@ -60,7 +63,7 @@ def fill(source: np.ndarray, hole: np.ndarray, sampler: Sampler, monitor: Monito
         band = Window(bounds.x, bounds.y + top, bounds.width, min(BAND, bounds.height - top))
         part = crop(painted, band.seen_from(shown), shown, (band.width, band.height))
         part += grain.rows(noise, top, band.height, band.width)
-        result[top : top + BAND, :, :3] = to_depth(part.clip(0, 1), source.dtype, scene.white)
+        result[top : top + BAND, :, :3] = light.restored(to_depth(part.clip(0, 1), source.dtype, scene.white))
     result[..., 3:] = full_value(source.dtype)  # what is painted is not transparent
     return result
 
@@ -80,13 +83,13 @@ def _sketch(scene: Scene, sampler: Sampler, monitor: Monitor) -> np.ndarray:
             monitor.on_preview(overview(np.where(hole[..., None], region.forming(step), picture)))
 
     painted = paint(region, sampler, seed=sampler.seed, refine=False, on_step=on_step, check=monitor.check)
-    return painted + _autoencoder_error(picture, painted, hole, painter.side)
+    return painted + _autoencoder_error(picture, painted, whole_cells(hole, painter.cell), painter.side)
 
 
 def _autoencoder_error(picture: np.ndarray, painted: np.ndarray, hole: np.ndarray, side: int) -> np.ndarray:
     """What the image is more than the painted picture around the hole, continued into it: (h, w, 3) float32.
 
-    As Poisson blending has it (Pérez et al. 2003, section 3), but for what is smooth and small alone.
+    hole: (h, w) bool, what was painted anew.  As Poisson blending has it (Pérez et al. 2003, section 3), but for what is smooth and small alone.
     """
     if hole.all():
         return np.zeros_like(picture)

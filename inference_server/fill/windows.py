@@ -3,6 +3,9 @@
 import math
 from typing import NamedTuple
 
+import cv2
+import numpy as np
+
 from ..imaging import windows
 from ..shared.geometry import Size, Window, scaled_size
 
@@ -43,3 +46,16 @@ def padded_size(size: Size, side: int, multiple: int) -> Size:
     """Each length, or half the model's side if that is more, rounded up to a multiple."""
     width, height = (-(-max(length, side // 2) // multiple) * multiple for length in size)
     return width, height
+
+
+def whole_cells(hole: np.ndarray, side: int) -> np.ndarray:
+    """hole (h, w) bool grown to whole cells of side x side pixels: a cell is all in it if any of its pixels is.
+
+    Cells begin at the upper left corner.  Models are told of a hole once for each cell of latents; by diffusers that is
+    the cell's first pixel alone, so that thin holes and their right and lower rims would count as known.
+    """
+    height, width = hole.shape
+    down, across = -height % side, -width % side
+    padded = cv2.copyMakeBorder(hole.astype(np.uint8), 0, down, 0, across, cv2.BORDER_CONSTANT, value=0)
+    cells = padded.reshape(-(-height // side), side, -1, side).any(axis=(1, 3))
+    return cells.repeat(side, axis=0).repeat(side, axis=1)[:height, :width]

@@ -4,6 +4,7 @@ Images are (H, W, 3|4) uint8, uint16 or float32, RGB or RGBA.
 """
 
 import math
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -13,6 +14,9 @@ from ..shared.geometry import Window, proxy_size
 ROWS = 256  # that are read at once, to bound memory
 SPARKS = 0.01  # of the pixels may be brighter than what a model sees as white
 SAMPLES = 1 << 18  # pixels that are looked at to know what that is
+KNEE = 0.8  # of the range: what is darker a model sees as it is
+BRIGHTEST = 1000.0  # that is told apart; beyond, 32 bits are too few for a shoulder
+HEADROOM = 8  # times as bright as the brightest a restored value may be
 
 
 def to_proxy(image: np.ndarray) -> np.ndarray:
@@ -76,15 +80,56 @@ def white_value(image: np.ndarray) -> float:
     return max(1.0, *(float(np.max(part, where=np.isfinite(part), initial=1.0)) for part in rows))
 
 
-def model_white(image: np.ndarray) -> float:
-    """The value of image (H, W, 3|4) that a model is to see as 1: `white_value`, but for float32 without the brightest
-    hundredth of the pixels: one spark does not darken a photo."""
+class Tones(NamedTuple):
+    """How an image's values are brought into the range that models know, and back.
+
+    white: the value that stands for 1 then, the largest of the type, or 1 for float32.  float32 values are divided by
+    `exposure`; of what is over KNEE the rest of the range is made, by x -> x / (1 + bend x), a shoulder whose slope
+    begins with 1 (as Reinhard et al. 2002, "Photographic tone reproduction", equation 3, for the bright values alone).
+    So a bright sky or a lamp leaves everything else as it is.
+    """
+
+    white: float
+    exposure: float = 1.0
+    bend: float = 0.0
+
+    def compressed(self, image: np.ndarray) -> np.ndarray:
+        """image (h, w, 3) as models are to see it: all but sparks from 0 to `white`."""
+        if image.dtype != np.float32 or (self.exposure, self.bend) == (1, 0):
+            return image
+        values = image / np.float32(self.exposure)
+        over = values > KNEE
+        beyond = values[over] - np.float32(KNEE)
+        values[over] = np.float32(KNEE) + beyond / (1 + np.float32(self.bend) * beyond)
+        return values
+
+    def restored(self, pixels: np.ndarray) -> np.ndarray:
+        """The reverse, for pixels (..., 3) of the image's type."""
+        if pixels.dtype != np.float32 or (self.exposure, self.bend) == (1, 0):
+            return pixels
+        values = pixels.copy()
+        over = values > KNEE
+        beyond = values[over] - np.float32(KNEE)
+        least = np.float32((1 - self.bend * (1 - KNEE)) / HEADROOM)
+        values[over] = np.float32(KNEE) + beyond / np.maximum(1 - np.float32(self.bend) * beyond, least)
+        return values * np.float32(self.exposure)
+
+
+def tones(image: np.ndarray) -> Tones:
+    """The tones of image (H, W, 3|4).  Of float32 the brightest hundredth of the pixels does not count: one spark
+    changes nothing."""
+    white = full_value(image.dtype)
     if image.dtype != np.float32:
-        return white_value(image)
+        return Tones(white)
     step = max(1, math.isqrt(image.shape[0] * image.shape[1] // SAMPLES))
     brightness = image[::step, ::step, :3].max(axis=2)
     brightness = brightness[np.isfinite(brightness)]
-    return max(1.0, float(np.quantile(brightness, 1 - SPARKS))) if brightness.size else 1.0
+    if not brightness.size:
+        return Tones(white)
+    middle, brightest = np.quantile(brightness, (0.5, 1 - SPARKS))
+    exposure = max(1.0, float(middle))
+    most = min(max(1.0, float(brightest) / exposure), BRIGHTEST)
+    return Tones(white, exposure, 1 / (1 - KNEE) - 1 / (most - KNEE))
 
 
 def to_depth(value: np.ndarray, depth: np.dtype, white: float) -> np.ndarray:

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from ..imaging import windows
-from ..imaging.pixels import model_white, usable_colours
+from ..imaging.pixels import tones, usable_colours
 from ..imaging.sampling import extrapolate, reduced, resize
 from ..shared.errors import wrong_input
 from ..shared.geometry import Window, fit_within
@@ -226,8 +226,9 @@ def _healed(source: np.ndarray, hole: np.ndarray, usable: np.ndarray) -> list[Fi
     if source.shape[2] == 4:
         return []
     photo, usable = usable_colours(source, usable)
-    pixels = spots.heal(photo, hole, usable, model_white(photo))
-    return [] if pixels is None else [Filling(pixels, 0.0)]
+    light = tones(photo)
+    pixels = spots.heal(light.compressed(photo), hole, usable, light.white)
+    return [] if pixels is None else [Filling(light.restored(pixels), 0.0)]
 
 
 def fill_window(
@@ -252,7 +253,8 @@ def fill_window(
             "Make it smaller, or let it grow less.",
         )
     photo, usable = usable_colours(source, usable)
-    white = model_white(photo)
+    light = tones(photo)
+    photo, white = light.compressed(photo), light.white
     picture, reduced_hole = reduced(photo, hole, white, inpainter.side)
     reduced_usable = _reduced_where_all(usable | hole, picture.shape) & ~reduced_hole
     covered = resize(photo, picture.shape[1::-1]).astype(np.float32) / np.float32(white)
@@ -270,6 +272,7 @@ def fill_window(
         pixels = detail.detailed(photo, hole, usable, white, filled, part)
         found.append(Filling(pixels, _checked(photo, hole, usable, white, pixels).score - (DOUBT if k else 0.0)))
     found = sorted(found, key=lambda filling: -filling.score)[:count]
+    found = [filling._replace(pixels=light.restored(filling.pixels)) for filling in found]
     if source.shape[2] == 4:
         opacity = _opacity(source[..., 3:], hole, white, inpainter.side)
         found = [filling._replace(pixels=np.concatenate((filling.pixels, opacity), axis=1)) for filling in found]

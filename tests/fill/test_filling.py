@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inference_server.fill import filling, painting, tiles
-from inference_server.fill.windows import LEAST_WINDOW, LONGEST, MOST_ASPECT, canvas, window
-from inference_server.imaging import masks, windows
+from inference_server.fill.windows import LEAST_WINDOW, LONGEST, MOST_ASPECT, canvas, whole_cells, window
+from inference_server.imaging import masks, pixels, windows
 from inference_server.shared.geometry import Window
 from inference_server.shared.messages import Quality
 from inference_server.shared.monitor import UNWATCHED, Monitor
@@ -62,6 +62,17 @@ def test_the_canvas_keeps_the_aspect_and_suits_the_model(given, model):
     assert max(content) <= LONGEST * side
     scale = max(content) / max(width, height)
     assert abs(min(content) - min(width, height) * scale) <= 1, "to the pixel"
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.sampled_from((1, 2, 8)), st.integers(0, 99))
+def test_a_cell_is_in_the_hole_if_any_of_it_is(width, height, side, seed):
+    hole = np.random.default_rng(seed).random((height, width)) < 0.03
+    cells = whole_cells(hole, side)
+    assert cells.shape == hole.shape and cells[hole].all()
+    for y in range(0, height, side):
+        for x in range(0, width, side):
+            there = slice(y, y + side), slice(x, x + side)
+            assert (cells[there] == hole[there].any()).all()
 
 
 class Sized:
@@ -162,6 +173,21 @@ def test_what_is_painted_meets_the_photo_in_its_colours():
         rim = hole & ~cv2.erode(hole.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
         assert np.abs(corrected - picture)[rim].max() < 0.15 * np.abs(drift).max()
         assert np.ptp(corrected[31:34, 41:49], axis=(0, 1)).max() < 0.02, "its own edges stay"
+
+
+def test_a_bright_sky_does_not_darken_what_the_model_sees(sampler, monkeypatch):
+    """A twentieth of a float photo is as bright as the sun."""
+    image = np.full((60, 80, 3), 0.5, np.float32)
+    image[:3] = 20
+    hole = np.zeros((60, 80), bool)
+    hole[20:40, 30:60] = True
+    seen, paint = [], sampler.painter.paint
+    monkeypatch.setattr(sampler.painter, "paint", lambda picture, *given, **more: (
+        seen.append(picture) or paint(picture, *given, **more)
+    ))
+    painted = filling.fill(image, hole, sampler, UNWATCHED)
+    assert np.median(seen[0]) == pytest.approx(0.5, abs=0.01)
+    assert painted.max() <= 20 * pixels.HEADROOM
 
 
 def test_a_large_hole_has_detail_of_the_photo_s_own_size(sampler):

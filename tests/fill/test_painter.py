@@ -48,6 +48,28 @@ def test_a_seed_gives_its_picture_again_and_another_gives_another(painter, holed
     assert (first == again).all() and (first != other).any()
 
 
+@pytest.mark.parametrize("kind", ["sd15", "sdxl"])
+def test_no_cell_that_is_blank_counts_as_known(painters, holed, kind):
+    """A wire of one pixel, and a hole around an object that is kept: the mask and the picture that the network gets."""
+    painter, picture = painters[kind], holed[0]
+    wire, around = np.zeros((64, 96), bool), np.ones((64, 96), bool)
+    wire[31] = True
+    around[11:43, 23:59] = False
+    seen, encode = [], painter._pipeline.prepare_mask_latents
+    for hole in (wire, around):
+        hook = painter._network.register_forward_pre_hook(lambda _, given: seen.append((given[0][0, 4] > 0).numpy()))
+        painter._pipeline.prepare_mask_latents = lambda mask, masked, *more: (
+            seen.append((masked == 0).all(dim=1)[0].numpy()) or encode(mask, masked, *more)
+        )
+        painter.paint(picture, hole, Sampling(TEDDY, 1, Quality.FAST))
+        hook.remove()
+        painter._pipeline.prepare_mask_latents = encode
+        blank, told = seen[0], seen[1].repeat(2, axis=0).repeat(2, axis=1)
+        assert blank[hole].all() and (told == blank).all()
+        assert np.count_nonzero(told) <= 2 * np.count_nonzero(hole), "and no more than they fill"
+        seen.clear()
+
+
 def test_the_prompt_and_what_to_avoid_count(painters, holed):
     for kind, painter in painters.items():
         first = painter.paint(*holed, Sampling(TEDDY, 1, Quality.FAST))

@@ -78,6 +78,32 @@ def test_white_is_found_in_every_row(monkeypatch):
     assert pixels.white_value(image) == 7
 
 
+@given(st.floats(1, 5000), st.floats(0, 1), st.integers(0, 99))
+def test_bright_values_are_brought_into_the_range_and_back(brightest, share, seed):
+    """Whatever is usual in a photo stays as it is, and all but a hundredth of it comes into the range."""
+    random = np.random.default_rng(seed)
+    image = random.random((40, 50, 3), np.float32)
+    lights = random.random((40, 50)) < share * 0.4
+    image[lights] *= np.float32(brightest)
+    tones = pixels.tones(image)
+    seen = tones.compressed(image)
+    usual = image <= pixels.KNEE
+    assert (seen[usual] == image[usual]).all() and (np.diff(seen.ravel()[image.argsort(axis=None)]) >= -1e-6).all()
+    assert (seen.max(axis=2) > 1.001).mean() <= pixels.SPARKS or brightest > pixels.BRIGHTEST
+    within = image <= min(brightest, pixels.BRIGHTEST)
+    assert np.allclose(tones.restored(seen)[within], image[within], rtol=3e-3)
+    assert np.isfinite(tones.restored(np.ones((9, 3), np.float32))).all()
+
+
+def test_a_spark_changes_nothing_and_a_photo_of_another_scale_is_seen_too():
+    image = np.full((40, 50, 3), 0.5, np.float32)
+    image[3, 4] = 20
+    assert pixels.tones(image) == (1, 1, 0)
+    assert pixels.tones((image * 100).astype(np.uint8)) == (255, 1, 0)
+    seen = pixels.tones(image * 200).compressed(image * 200)
+    assert (np.median(seen) <= 1) and (seen[:3] > 0.4).all()
+
+
 @given(arrays(np.uint16, (3, 4, 3)))
 def test_16_bits_become_the_nearest_8(image):
     assert (np.abs(to_uint8(image).astype(float) - image / 257) <= 0.5).all()

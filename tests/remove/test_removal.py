@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from inference_server import UserError
 from inference_server.imaging import windows
 from inference_server.imaging.sampling import extrapolate
-from inference_server.remove import patchmatch, removal, smooth
+from inference_server.remove import inpainters, patchmatch, removal, smooth
 from inference_server.shared.geometry import Window
 from inference_server.shared.monitor import Monitor
 
@@ -240,6 +240,23 @@ def test_a_frame_around_the_photo_is_filled(engine):
     image[mask > 0] = 255
     clean = engine.remove(image, mask, grow=0, feather=0)
     assert clean[mask > 0].max() < 130
+
+
+def test_a_bright_sky_does_not_darken_what_a_network_sees():
+    """A twentieth of a float photo is as bright as the sun; a hole in it is filled with its light."""
+    image = np.full((60, 80, 3), 0.5, np.float32)
+    image[:10] = 20
+    hole = np.zeros((60, 80), bool)
+    hole[4:7, 30:60] = hole[20:40, 30:60] = True
+    seen = []
+
+    def fill(rgb, hole, usable, seed, monitor):
+        seen.append(rgb[~hole])
+        return patchmatch.fill(rgb, hole, usable, seed, monitor)
+
+    (best,) = removal.fill_window(image, hole, ~hole, inpainters.Inpainter(768, fill), 0, Monitor(), count=1)
+    assert np.median(seen[0]) == pytest.approx(0.5, abs=0.01) and seen[0].max() <= 1.001
+    assert np.allclose(best.pixels, image[hole], rtol=0.02)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

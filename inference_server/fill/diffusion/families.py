@@ -42,6 +42,7 @@ class Family(NamedTuple):
     avoid: str = ""
     strength: float = 1.0  # how much of what is in the hole becomes noise at first; some fail with all of it
     half: str = "float16"  # what its weights are published in
+    masks_pixels: bool = False  # whether it is told of each pixel of the hole, and not of cells of latents alone
 
 
 SD15 = Family(
@@ -79,6 +80,7 @@ FLUX = Family(
     before="A photo of ",
     after=".",
     half="bfloat16",
+    masks_pixels=True,
 )
 # Whatever else diffusers can inpaint with: its own scheduler, and words that suit any model.
 OTHER = Family(

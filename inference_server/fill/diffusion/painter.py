@@ -17,6 +17,7 @@ from ...models import devices
 from ...models.store import Store
 from ...shared.messages import Quality
 from ..prompts import Prompt
+from ..windows import whole_cells
 from . import memory, pipelines
 from .families import FAMILIES, Preset
 from .preview import Preview
@@ -58,6 +59,7 @@ class Painter:
         self._check: Callable[[], None] = lambda: None
         self._check_between_blocks()
         scale = self._pipeline.vae_scale_factor
+        self.cell = 1 if self.family.masks_pixels else scale  # pixels a side that it is told of as hole or known
         network = self._network
         self.side = (getattr(self._pipeline, "default_sample_size", None) or network.config.sample_size) * scale
         levels = len(getattr(network, "down_blocks", ())) or 2
@@ -104,8 +106,9 @@ class Painter:
     ) -> np.ndarray:
         """The picture with the hole painted, (h, w, 3) float32, 0 to 1; around the hole it is only nearly the same.
 
-        picture: (h, w, 3) float32, 0 to 1, h and w multiples of `multiple`; hole: (h, w) bool.  on_step is called after
-        each step, check often in between: either may raise, which ends it.  Where memory runs out, the next slower plan
+        picture: (h, w, 3) float32, 0 to 1, h and w multiples of `multiple`; hole: (h, w) bool, which is grown to whole
+        cells (`whole_cells`).  on_step is called after each step, check often in between: either may raise, which ends
+        it.  Where memory runs out, the next slower plan
         is tried once (`slowed`).  Raises UserError where that is not enough either.
         """
         self._check = check
@@ -144,6 +147,7 @@ class Painter:
     ) -> dict[str, Any]:
         """What the pipeline is called with."""
         height, width = hole.shape
+        cells = whole_cells(hole, self.cell)
 
         def after_step(pipeline: Any, k: int, _: Any, tensors: dict[str, Any]) -> dict[str, Any]:
             on_step(Step(k + 1, pipeline.num_timesteps, self._preview.show(tensors["latents"], width, height)))
@@ -153,7 +157,7 @@ class Painter:
             "prompt": sampling.prompt.positive,
             "negative_prompt": sampling.prompt.negative,
             "image": torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None],
-            "mask_image": torch.from_numpy(hole.astype(np.float32))[None, None],
+            "mask_image": torch.from_numpy(cells.astype(np.float32))[None, None],
             "height": height,
             "width": width,
             "strength": _refine_strength(preset.steps) if sampling.refine else self.family.strength,
