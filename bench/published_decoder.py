@@ -15,6 +15,7 @@ def published_decoder(store: Store, embedding: Embedding) -> Callable[[float, fl
     """A function (x, y) -> None that decodes one click.  embedding: the starter's of the image."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
+    options.add_session_config_entry("session.force_spinning_stop", "1")  # it would take the next one's time
     session = onnxruntime.InferenceSession(str(store.need(STARTER)["decoder.onnx"]), options)
     features, _ = embedding.features
 
