@@ -14,7 +14,7 @@ from inference_server.models import packages
 from inference_server.models.catalogue import DIFFUSION_PACKAGES
 from inference_server.shared import client, endpoint, paths
 from inference_server.shared.geometry import whole
-from inference_server.shared.messages import ImageRef, Inpaint, Job, Locate, Located, Target
+from inference_server.shared.messages import ImageRef, Inpaint, Inpainted, Job, Locate, Located, Target
 from inference_server.shared.monitor import UNWATCHED, Monitor
 
 from .asking import AT_ROCKET, attach_mask, attach_pixels, image_ref
@@ -60,18 +60,33 @@ def locate(connection: client.Client, photo: np.ndarray, monitor: Monitor = UNWA
 
 def long_job() -> tuple[Inpaint, list[bytes]]:
     """A removal that takes PatchMatch many seconds."""
+    return _removal(1600, 1200, (slice(200, 1000), slice(300, 1300)))
+
+
+def short_job() -> tuple[Inpaint, list[bytes]]:
+    """A removal that takes next to no time, and no model: for whoever only wants to see that work is done."""
+    return _removal(64, 48, (slice(20, 28), slice(28, 36)))
+
+
+def _removal(width: int, height: int, hole: tuple[slice, slice]) -> tuple[Inpaint, list[bytes]]:
     frames: list[bytes] = []
-    pixels = attach_pixels(np.random.default_rng(1).integers(0, 255, (1200, 1600, 3), np.uint8), frames)
-    mask = np.zeros((1200, 1600), np.uint8)
-    mask[200:1000, 300:1300] = 255
+    pixels = attach_pixels(np.random.default_rng(1).integers(0, 255, (height, width, 3), np.uint8), frames)
+    mask = np.zeros((height, width), np.uint8)
+    mask[hole] = 255
     message = Inpaint(
         job=Job.REMOVE,
-        image=ImageRef(width=1600, height=1200, key=""),
+        image=ImageRef(width=width, height=height, key=""),
         target=Target(mask=attach_mask(mask, frames)),
-        window=whole(1600, 1200),
+        window=whole(width, height),
         pixels=pixels,
     )
     return message, frames
+
+
+def works(connection: client.Client, monitor: Monitor = UNWATCHED) -> bool:
+    """Whether the server does a short job."""
+    message, frames = short_job()
+    return isinstance(connection.request(message, frames, monitor=monitor)[0], Inpainted)
 
 
 def raw_socket(address: str) -> tuple[zmq.Context, zmq.Socket]:

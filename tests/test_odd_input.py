@@ -6,12 +6,35 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inference_server import Engine, UserError
+from inference_server.select.segmenters import onnx_pair
 from inference_server.shared.errors import ErrorCode
 
 from .property import examples
 
 NAN, INF = float("nan"), float("inf")
 NOISE = np.random.default_rng(1).integers(0, 256, (60, 80, 3), np.uint8)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def encoder():
+    """Whatever is given to the encoder makes what it made of the first photo: here it only counts what is given to it.
+
+    A pass takes two seconds.
+    """
+    passed, run = [], onnx_pair._run
+
+    def once(session, feed, monitor):
+        if len(feed) > 1:  # the decoder
+            return run(session, feed, monitor)
+        (picture,) = feed.values()
+        assert picture.shape == (1, 3, 1024, 1024) and np.isfinite(picture).all() and np.abs(picture).max() < 3
+        if not passed:
+            passed.append(run(session, feed, monitor))
+        return passed[0]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(onnx_pair, "_run", once)
+        yield
 
 
 def gives_masks(engine: Engine, image, *clicks) -> bool:

@@ -75,7 +75,7 @@ def test_the_server_is_installed_by_mouse_and_the_dialog_opens(downloaded, tmp_p
 
 def press(window: Window, keys: str) -> None:
     """Press keys in Set up, once it has the keyboard."""
-    wait_for(lambda: window.do("getwindowfocus") == window.find(SET_UP), 120, "Set up does not get the keyboard")
+    wait_for(lambda: window.has_keyboard(window.find(SET_UP)), 120, "Set up does not get the keyboard")
     window.do("key", keys)
 
 

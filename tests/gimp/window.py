@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ PROGRAMS = ("Xvfb", "openbox", "xdotool", "xwd")
 WIDTH, HEIGHT = 1280, 860
 ESCAPES = 7  # of a job, not waiting for it, of its results, of a tool, of the dialog, its question, and one more
 TINTED = 25  # levels by which the overlay makes a photo redder, and not greener; hovering only makes it lighter
+WINDOW_NAME = "_NET_WM_NAME"
 IMAGE_WINDOW = "layers?.*GIMP$"
 DIALOG, SEARCH, QUESTION = "^Inpaint Anything$", "^Search Actions$", "^Close without"
 # The keys that our procedures get in GIMP, which has nothing else on them.  No function keys: to Debian sid's X server
@@ -51,20 +53,23 @@ class Window:
         self.do("windowsize", self._id, str(WIDTH - 10), str(HEIGHT - 20))
         self.do("windowactivate", "--sync", self._id)
 
-    def do(self, *command: str) -> str:
-        """One command line of xdotool, and what it prints."""
-        done = subprocess.run(["xdotool", *command], env=self.environment, capture_output=True, text=True)
-        return done.stdout.strip()
+    def do(self, *command: str) -> None:
+        """One command line of xdotool."""
+        subprocess.run(["xdotool", *command], env=self.environment, capture_output=True)
 
     def find(self, name: str) -> str:
-        """The id of the last window with such a name; "" where none is seen."""
-        return next(iter(self.do("search", "--onlyvisible", "--name", name).splitlines()[-1:]), "")
+        """The id of the newest window with such a name; "" where there is none."""
+        found = [each for each in self.display.windows() if re.search(name, self.display.text(each, WINDOW_NAME))]
+        return str(found[-1]) if found else ""
+
+    def has_keyboard(self, window_id: str) -> bool:
+        return str(self.display.active_window()) == window_id
 
     def shows(self, name: str) -> bool:
         return bool(self.find(name))
 
     def layers(self) -> int:
-        title = self.do("getwindowname", self._id)
+        title = self.display.text(int(self._id), WINDOW_NAME)
         return int(title.split(" layer")[0].rsplit(" ", 1)[1]) if " layer" in title else 0
 
     def press(self, keys: str) -> None:
@@ -119,7 +124,7 @@ class Window:
         self.call(procedure)
         wait_for(lambda: self.shows(title), 30, f"no dialog {title}")
         found = self.find(title)
-        wait_for(lambda: self.do("getwindowfocus") == found, 10, f"the dialog {title} does not get the keyboard")
+        wait_for(lambda: self.has_keyboard(found), 10, f"the dialog {title} does not get the keyboard")
         dialog = Dialog(self, title, found)
         if title == DIALOG:
             wait_for(dialog.state, 30, "the dialog is not drawn")
@@ -164,7 +169,7 @@ class Dialog:
 
     @property
     def has_keyboard(self) -> bool:
-        return self.gimp.do("getwindowfocus") == str(self._id)
+        return self.gimp.has_keyboard(str(self._id))
 
     # -- its state
 
@@ -272,13 +277,14 @@ class Dialog:
     def shown(self, photo: np.ndarray) -> np.ndarray:
         """What the screen shows of the photo, (height, width, 3), in the photo's own pixels."""
         self.at(photo, 0, 0)
-        height, width = photo.shape[:2]
+        assert self._map is not None
         self.gimp.do("mousemove", "5", "5")  # out of the way
         self.wait_for_state(lambda state: not state.hover, "it shows what the pointer is no longer over")
-        found = self._found(photo)
-        self._map = self._map if found is None else found  # a panel that grew may have moved it
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        return cv2.warpAffine(self.picture(), self._map, (width, height), flags=flags).astype(int)
+        picture = self.picture()
+        if not screen.lies_at(photo, picture, self._map):  # a panel that grew may have moved it
+            with contextlib.suppress(LookupError):
+                self._map = screen.where(photo, picture)
+        return screen.warped(picture, self._map, photo).astype(int)
 
     def overlay(self, photo: np.ndarray) -> np.ndarray:
         """Where the overlay lies over the photo, (height, width) bool; fine lines and marks aside."""

@@ -1,4 +1,5 @@
-"""Text that X11 windows have as properties, read with Xlib itself: xdotool does not read them."""
+"""X11's windows and their properties, read with Xlib itself: xdotool does not read all of them, and is a program each
+time, which waiting for something would start twenty times a second."""
 
 import ctypes
 from functools import cache
@@ -20,8 +21,28 @@ class Display:
     def close(self) -> None:
         self._x.XCloseDisplay(self._display)
 
+    def windows(self) -> list[int]:
+        """The windows that the window manager knows, in the order in which they came."""
+        return self._numbers("_NET_CLIENT_LIST")
+
+    def active_window(self) -> int:
+        """The window that has the keyboard; 0 for none."""
+        return next(iter(self._numbers("_NET_ACTIVE_WINDOW")), 0)
+
     def text(self, window: int, name: str) -> str:
         """The property of this name; "" where the window has none, or is gone."""
+        return self._property(window, name, 1).decode("utf-8", "replace")
+
+    def _numbers(self, name: str) -> list[int]:
+        """The numbers in a property of the root window."""
+        data = self._property(self._x.XDefaultRootWindow(self._display), name, ctypes.sizeof(ctypes.c_ulong))
+        return list(memoryview(data).cast("L"))
+
+    def _property(self, window: int, name: str, size: int) -> bytes:
+        """What a property holds; nothing where the window has none, or is gone.
+
+        size: bytes that Xlib gives an item: 1 for text, those of a long for numbers of 32 bits.
+        """
         kind, length, left = ctypes.c_ulong(), ctypes.c_ulong(), ctypes.c_ulong()
         bits, data = ctypes.c_int(), ctypes.c_void_p()
         atom = self._x.XInternAtom(self._display, name.encode(), 0)
@@ -36,10 +57,10 @@ class Display:
             *(ctypes.byref(answer) for answer in (kind, bits, length, left, data)),
         )
         if found != SUCCESS or not data.value:
-            return ""
-        text = ctypes.string_at(data.value, length.value).decode("utf-8", "replace")
+            return b""
+        content = ctypes.string_at(data.value, size * length.value)
         self._x.XFree(data)
-        return text
+        return content
 
 
 @cache
@@ -48,6 +69,7 @@ def _library() -> ctypes.CDLL:
     pointer, number, window = ctypes.c_void_p, ctypes.c_long, ctypes.c_ulong
     x.XOpenDisplay.argtypes, x.XOpenDisplay.restype = [ctypes.c_char_p], pointer
     x.XCloseDisplay.argtypes = [pointer]
+    x.XDefaultRootWindow.argtypes, x.XDefaultRootWindow.restype = [pointer], window
     x.XInternAtom.argtypes, x.XInternAtom.restype = [pointer, ctypes.c_char_p, ctypes.c_int], window
     x.XGetWindowProperty.argtypes = [pointer, window, window, number, number, ctypes.c_int, window, *[pointer] * 5]
     x.XFree.argtypes = [pointer]
