@@ -33,8 +33,7 @@ WORDS = {  # title, introduction, and the table's head
     ),
     "de": (
         "Meldungen",
-        "Alle Meldungen des Plug-ins und seines Servers, und was zu tun ist. Drei Punkte stehen für das, was verschieden"
-        " ist.",
+        "Alle Meldungen des Plug-ins und seines Servers, und was zu tun ist. Drei Punkte stehen für Wechselndes.",
         "Die Meldung",
         "Was zu tun ist",
     ),
@@ -107,7 +106,7 @@ def cell(text: str) -> str:
 
 
 def messages() -> Iterator[tuple[str, str]]:
-    """Each sentence of an error, and its remedy, as the code has them; an ellipsis for a remedy that is put together."""
+    """Each sentence of an error, and its remedy, as the code has them; an ellipsis where a remedy is put together."""
     for _name, tree in translations.sources():
         for call, function in calls(tree):
             yield from pairs(call, [function, tree])
