@@ -29,7 +29,7 @@ from .patchmatch import Filled
 OVERVIEW = 1024  # pixels on the long side of the overview in which separate holes are found
 MAX_HOLES = 256  # where there are more, those close together are filled as one
 MANY = 12  # holes, from which on the small ones are healed as spots
-UNCLEAN = 0.25  # of a hole's rim: where the object has left more than this beside its mask, the last way is the first
+UNCLEAN = 0.1  # of a hole's rim: where the object has left more than this beside its mask, the last way is the first
 DOUBT = 0.05  # by so much a later way must have a better score than the first, which is the better one on average
 PART, THIN = (
     384,
