@@ -64,8 +64,15 @@ def remove_object(
     seed: int,
     monitor: Monitor = UNWATCHED,
 ) -> np.ndarray:
-    """The best of `variations`, where other ways are tried only for a hole that does not pass its check."""
-    return variations(image, mask, alpha, inpainter, seed=seed, count=1, monitor=monitor)[0].pixels
+    """The best of `variations`, where other ways are tried only for a hole that does not pass its check.
+
+    The seeds after it give the runners-up, and the next one starts anew: with two ways, 0 and 2 each give the best of
+    two, 1 and 3 the other.
+    """
+    ways = 1 + len(inpainter.others)
+    rank = seed % ways
+    count = ways if rank else 1
+    return variations(image, mask, alpha, inpainter, seed=seed - rank, count=count, monitor=monitor)[rank].pixels
 
 
 def variations(
@@ -266,7 +273,7 @@ def fill_window(
         if k >= count and max(filling.score for filling in found) == 0:
             break
         part = monitor.part(1 - 0.5**k, 1 - 0.5 ** (k + 1))
-        filled = ways[k % len(ways)](picture, unknown, free & ~changed, seed + k // len(ways), part)
+        filled = ways[k % len(ways)](picture, unknown, free & ~changed, seed + k, part)
         pixels = detail.detailed(photo, hole, usable, white, filled, part)
         found.append(Filling(pixels, _checked(photo, hole, usable, white, pixels).score - (DOUBT if k else 0.0)))
     found = sorted(found, key=lambda filling: -filling.score)[:count]
