@@ -154,7 +154,8 @@ class Engine:
 
         grow, feather: pixels of the image, None for what suits its size (`default_grow`); 0 takes the mask as it is.
         include_shadow: with the shadow it casts (`with_shadow`).  Every pixel outside the grown and feathered mask
-        comes back bit for bit.  The same seed gives the same pixels.  Raises UserError.
+        comes back bit for bit.  The same seed gives the same pixels; those from 1 on, first what was second best, where
+        there are several ways to fill a hole, and then new ones.  Raises UserError.
         """
         if include_shadow:
             mask = self.with_shadow(image, mask)

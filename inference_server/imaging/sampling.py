@@ -66,6 +66,7 @@ def extrapolate(values: np.ndarray, known: np.ndarray) -> np.ndarray:
         result = resize(result, (width, height), cv2.INTER_LINEAR)
         unknown = share <= 0
         result[~unknown] = sums[~unknown] / share[~unknown][:, None]
+        where = unknown.astype(np.uint8)
         for _ in range(SMOOTHING_ROUNDS):
-            result[unknown] = cv2.blur(result, (3, 3)).reshape(result.shape)[unknown]
+            cv2.copyTo(cv2.blur(result, (3, 3)), where, result)
     return result

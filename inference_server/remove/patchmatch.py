@@ -21,6 +21,7 @@ differences too large to be of light, and, while there is more to be matched, ne
 """
 
 from dataclasses import dataclass
+from itertools import combinations
 from typing import NamedTuple
 
 import cv2
@@ -272,7 +273,9 @@ class _Field:
         costs = self._costs(matches, wanted)
         if not exhaustive:
             for step in (1, -1, self._row, -self._row):
-                self._improve(matches, costs, self._propagated(matches, step), wanted)
+                grid = np.zeros(len(self._source_number), np.int32)
+                grid[self.targets] = matches
+                self._improve(matches, costs, _continued(grid, self.targets, step), wanted)
             for reach in REACHES:
                 rows, columns = self._random.integers(-reach, reach + 1, (2, len(matches)), np.int32)
                 tried = (matches + rows * np.int32(self._row) + columns).clip(0, len(self._source_number) - 1)
@@ -294,18 +297,48 @@ class _Field:
     def coherent(self, matches: np.ndarray, costs: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Matches and costs, where a match is replaced by one that continues a neighbour's and costs hardly more."""
         bonus = np.float32(COHERENCE * np.median(costs))
+        matches, costs, open_ = matches.copy(), costs.copy(), np.arange(len(matches))
         for _ in range(COHERENCE_ROUNDS):
-            offered = np.stack([self._propagated(matches, y * self._row + x) for y, x in NEIGHBOURS])
-            best = costs - bonus * (offered == matches).sum(axis=0)
-            matches, costs = matches.copy(), costs.copy()
-            for tried in offered:
-                changed = np.flatnonzero((tried != matches) & (self._source_number[tried] >= 0))
-                new_costs = self._costs(tried[changed], wanted[changed])
-                total = new_costs - bonus * (offered[:, changed] == tried[changed]).sum(axis=0)
+            offered = self._offered(matches, open_)
+            old, new, new_costs = matches[open_], matches[open_], costs[open_]
+            best = new_costs - bonus * (offered == old).sum(axis=0, dtype=np.uint8)
+            for tried, gained, worth_it in zip(offered, *self._agreed(offered), strict=True):
+                gain = bonus * gained
+                # As costs are not negative, most need not be computed.
+                changed = np.flatnonzero(worth_it & (tried != new) & (best + gain > 0))
+                some = tried[changed]
+                its_costs = self._costs(some, wanted, open_[changed])
+                total = its_costs - gain[changed]
                 better = total < best[changed]
                 changed = changed[better]
-                matches[changed], costs[changed], best[changed] = tried[changed], new_costs[better], total[better]
+                new[changed], new_costs[changed], best[changed] = some[better], its_costs[better], total[better]
+            matches[open_], costs[open_] = new, new_costs
+            open_ = self._around(open_[new != old])
         return matches, costs
+
+    def _offered(self, matches: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+        """The patches (8, n) that continue the matches of the neighbours of these targets (n,); 0 without one."""
+        grid = np.zeros(len(self._source_number), np.int32)
+        grid[self.targets] = matches
+        targets = self.targets[chosen]
+        return np.stack([_continued(grid, targets, y * self._row + x) for y, x in NEIGHBOURS])
+
+    def _agreed(self, offered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """How many neighbours offer the same (8, n), and whether it is a source, and not offered before (8, n) bool."""
+        agreed, worth_it = np.ones(offered.shape, np.uint8), self._source_number.take(offered) >= 0
+        for one, other in combinations(range(len(offered)), 2):
+            same = offered[one] == offered[other]
+            agreed[one] += same
+            agreed[other] += same
+            worth_it[other] &= ~same
+        return agreed, worth_it
+
+    def _around(self, changed: np.ndarray) -> np.ndarray:
+        """Which targets (m,) have these targets (n,) as neighbours, or are among them."""
+        grid = np.zeros(len(self._source_number), np.uint8)
+        grid[self.targets[changed]] = 1
+        near = cv2.dilate(grid.reshape(-1, self._row), np.ones((3, 3), np.uint8)).ravel()
+        return np.flatnonzero(near[self.targets])
 
     def vote(self, matches: np.ndarray, costs: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """The picture (h, w, 3) and its texture (h, w, 2), with the hole filled by the mean of the matched patches.
@@ -361,12 +394,16 @@ class _Field:
         y, x = self._voted
         first = (y + PAD) * self._row + x + PAD
         sums, total = np.zeros((len(y), self._channels.shape[1]), np.float32), np.zeros(len(y), np.float32)
+        pixels = np.empty_like(sums)
         for dy in range(SIDE):
             self._monitor.check()
             for dx in range(SIDE):
                 patch = first - (dy * self._row + dx)  # the one that has the pixel at (dy, dx)
-                weight = weight_of[patch]
-                sums += self._channels[corners[patch] + (dy * width + dx)] * weight[:, None]
+                weight = weight_of.take(patch)
+                place = corners.take(patch) + (dy * width + dx)
+                np.take(self._channels, place, axis=0, out=pixels, mode="clip")  # several times as fast as an index
+                pixels *= weight[:, None]
+                sums += pixels
                 total += weight
         voted = np.zeros((height, width, self._channels.shape[1]), np.float32)
         voted[y, x] = sums / np.maximum(total, 1e-30)[:, None]
@@ -394,12 +431,16 @@ class _Field:
         views = sliding_window_view(picture, (SIDE, SIDE), axis=(0, 1))
         return views[self._corners(patches)].reshape(len(patches), -1)
 
-    def _costs(self, sources: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-        """The squared distances (n,) float32 of the descriptors of these sources from the wanted ones (n, K)."""
+    def _costs(self, sources: np.ndarray, wanted: np.ndarray, chosen: np.ndarray | None = None) -> np.ndarray:
+        """The squared distances (n,) float32 of the descriptors of these sources from the wanted ones (n, K).
+
+        chosen: (n,), which of the wanted ones these are, where they are not all.
+        """
         self._monitor.check()
-        difference = self._source_descriptors[self._source_number[sources]]
-        difference -= wanted
-        return np.einsum("ij,ij->i", difference, difference) + self._use_costs[self._source_number[sources]]
+        numbers = self._source_number.take(sources)
+        difference = self._source_descriptors.take(numbers, axis=0)
+        difference -= wanted if chosen is None else wanted.take(chosen, axis=0)
+        return np.einsum("ij,ij->i", difference, difference) + self._use_costs.take(numbers)
 
     def _fitting_position_scale(self) -> float:
         """What a pixel of the distance to a source counts, so that it does not decide alone among similar patches.
@@ -422,20 +463,23 @@ class _Field:
         across = 2 * float(np.max(distance_inside(self._level.hole)))
         return min(most, self._terms.position * max(usual, 1e-4) ** 0.5 / across)
 
-    def _propagated(self, matches: np.ndarray, step: int) -> np.ndarray:
-        """For each target the patch that continues the match of its neighbour `step` indices away; 0 without one."""
-        grid = np.zeros(len(self._source_number), np.int32)
-        grid[self.targets] = matches
-        found = grid[self.targets + step]
-        return np.where(found > 0, found - np.int32(step), 0)
-
     def _improve(self, matches: np.ndarray, costs: np.ndarray, tried: np.ndarray, wanted: np.ndarray) -> None:
         """Replace, in matches and costs, what costs more than the patches that are tried."""
-        changed = np.flatnonzero((tried != matches) & (self._source_number[tried] >= 0))
-        new_costs = self._costs(tried[changed], wanted[changed])
+        changed = np.flatnonzero((tried != matches) & (self._source_number.take(tried) >= 0))
+        some = tried[changed]
+        new_costs = self._costs(some, wanted, changed)
         better = new_costs < costs[changed]
         changed = changed[better]
-        matches[changed], costs[changed] = tried[changed], new_costs[better]
+        matches[changed], costs[changed] = some[better], new_costs[better]
+
+
+def _continued(grid: np.ndarray, targets: np.ndarray, step: int) -> np.ndarray:
+    """For each target (n,) the patch that continues the match of its neighbour `step` indices away; 0 without one.
+
+    grid: the match of every index, 0 where it is no target.
+    """
+    found = grid.take(targets + step)
+    return np.where(found > 0, found - np.int32(step), 0)
 
 
 # -- what patches are compared by --------------------------------------------------------------------------------------

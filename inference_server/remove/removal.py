@@ -29,7 +29,7 @@ from .patchmatch import Filled
 OVERVIEW = 1024  # pixels on the long side of the overview in which separate holes are found
 MAX_HOLES = 256  # where there are more, those close together are filled as one
 MANY = 12  # holes, from which on the small ones are healed as spots
-UNCLEAN = 0.25  # of a hole's rim: where the object has left more than this beside its mask, the last way is the first
+UNCLEAN = 0.1  # of a hole's rim: where the object has left more than this beside its mask, the last way is the first
 DOUBT = 0.05  # by so much a later way must have a better score than the first, which is the better one on average
 PART, THIN = (
     384,
@@ -64,8 +64,15 @@ def remove_object(
     seed: int,
     monitor: Monitor = UNWATCHED,
 ) -> np.ndarray:
-    """The best of `variations`, where other ways are tried only for a hole that does not pass its check."""
-    return variations(image, mask, alpha, inpainter, seed=seed, count=1, monitor=monitor)[0].pixels
+    """The best of `variations`, where other ways are tried only for a hole that does not pass its check.
+
+    The seeds after it give the runners-up, and the next one starts anew: with two ways, 0 and 2 each give the best of
+    two, 1 and 3 the other.
+    """
+    ways = 1 + len(inpainter.others)
+    rank = seed % ways
+    count = ways if rank else 1
+    return variations(image, mask, alpha, inpainter, seed=seed - rank, count=count, monitor=monitor)[rank].pixels
 
 
 def variations(
@@ -268,7 +275,7 @@ def fill_window(
         if k >= count and max(filling.score for filling in found) == 0:
             break
         part = monitor.part(1 - 0.5**k, 1 - 0.5 ** (k + 1))
-        filled = ways[k % len(ways)](picture, unknown, free & ~changed, seed + k // len(ways), part)
+        filled = ways[k % len(ways)](picture, unknown, free & ~changed, seed + k, part)
         pixels = detail.detailed(photo, hole, usable, white, filled, part)
         found.append(Filling(pixels, _checked(photo, hole, usable, white, pixels).score - (DOUBT if k else 0.0)))
     found = sorted(found, key=lambda filling: -filling.score)[:count]

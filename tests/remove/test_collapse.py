@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from inference_server.imaging import windows
 from inference_server.models.store import Store
 from inference_server.remove import checks, inpainters, patchmatch, removal, rims, spots
 
@@ -137,3 +138,13 @@ def test_variations_differ_and_the_best_comes_first(shaded):
     assert len({each.pixels.tobytes() for each in found}) == 3
     again = removal.variations(image, SIGN, SIGN, inpainter, seed=0, count=3)
     assert all((a.pixels == b.pixels).all() for a, b in zip(found, again, strict=True))
+
+
+def test_the_next_seed_gives_the_runner_up_and_the_one_after_it_is_new(engine, shaded):
+    image, _ = shaded
+    ranked = removal.variations(image, SIGN, SIGN, inpainters.load(Store(), "patchmatch"), seed=0, count=2)
+    made = [engine.remove(image, SIGN, grow=0, feather=0, seed=seed) for seed in range(3)]
+    bounds = windows.bounds(SIGN)
+    for filling, result in zip(ranked, made, strict=False):
+        assert (result[bounds.slices] == filling.pixels).all()
+    assert len({result.tobytes() for result in made}) == 3
