@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from .fill.diffusion.painter import Painter
     from .select.automatic_masks import Objects
 
+PAINTING_SHARE = 0.9  # of the work of replacing a background; the rest is composing
+RENDERING_SHARE = 0.5  # the same where no model paints it
 MOST_SEED = 2**53  # seeds are below: what a float64 holds exactly
 
 OnProgress = Callable[[float, str], None]
@@ -385,22 +387,25 @@ class Engine:
         alpha = masks.feathered_inwards(mask, options.feather or 0)
         if alpha.min() == 255:
             raise wrong_input("The mask covers everything: there is no background to replace.", "Make it smaller.")
-        monitor = monitor.part(0, 1, "Replacing the background")
+        share = RENDERING_SHARE if not isinstance(background, PaintOptions) else PAINTING_SHARE
+        first = monitor.part(0, share, "Replacing the background")
         prompt = Prompt("")
         if isinstance(background, PaintOptions):
             shown = colour.to_srgb(image)
-            behind, prompt = self._painted_background(shown, alpha < 255, background, seed, monitor)
+            behind, prompt = self._painted_background(shown, alpha < 255, background, seed, first)
             behind = colour.from_srgb(behind)
         else:
-            behind = backgrounds.render(image, alpha, background, monitor)
+            behind = backgrounds.render(image, alpha, background, first)
         cast = options.include_shadow and not isinstance(background, Blur)  # a blur still shows the shadow
         shadow = shadows.find(image, alpha) if cast else None
-        pixels, shown = composing.compose(image, alpha, behind, shadow, monitor)
+        last = monitor.part(share, 1, "Replacing the background")
+        pixels, shown = composing.compose(image, alpha, behind, shadow, last)
         return Patch(whole(*_size(image)), pixels, shown), prompt
 
     def expand_prompt(self, job: Job, proxy: np.ndarray, paint: PaintOptions) -> Prompt:
         """What a model would be given for these options and an image's proxy (h, w, 3) uint8.  Raises UserError."""
-        return prompts.expand(paint, diffusion.family(self._store, job, paint.model), proxy)
+        family, preset = diffusion.family(self._store, job, paint.model), diffusion.preset(self._store, job, paint)
+        return prompts.expand(paint, family, preset, proxy)
 
     def demand(self, job: Job, model: str = "") -> None:
         """Raise UserError if there is no model for `job`, before anything is sent or computed for it."""
