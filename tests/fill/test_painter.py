@@ -357,6 +357,21 @@ def test_memory_that_runs_out_is_met_once_by_less_speed(small_models, holed, as_
     assert (painted == painter.paint(*holed, Sampling(TEDDY, 1, Quality.FAST))).all()
 
 
+def test_memory_that_runs_out_while_it_is_laid_out_is_met_too(small_models, holed, as_on_a_card, tmp_path, monkeypatch):
+    as_on_a_card(64 << 30)
+    painter, lay_out, asked = Painter(small_models / "sd15", "sd15", Store(tmp_path)), memory.lay_out, []
+
+    def short(pipeline, plan, device):
+        asked.append(plan)
+        if plan == memory.Plan():
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        lay_out(pipeline, plan, device)
+
+    monkeypatch.setattr(memory, "lay_out", short)
+    assert painter.paint(*holed, Sampling(TEDDY, 1, Quality.FAST)).shape == (64, 96, 3)
+    assert asked == [memory.Plan(), memory.Plan(tiled=True)] and painter.slowed
+
+
 def test_memory_that_runs_out_twice_is_said(small_models, holed, as_on_a_card, tmp_path):
     as_on_a_card(64 << 30)
     painter = Painter(small_models / "sd15", "sd15", Store(tmp_path))

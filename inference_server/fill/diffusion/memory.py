@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from ...imaging.files import memory as computer
 from ...models import devices
 from ...shared.errors import ErrorCode, UserError
 
@@ -121,8 +122,14 @@ def lay_out(pipeline: Any, plan: Plan, device: str) -> None:
         pipeline.enable_model_cpu_offload(device=device)
     elif plan.offload == "group":
         streams = device in devices.CARDS
+        free = computer.available()
         pipeline.enable_group_offload(
-            torch.device(device), offload_type="leaf_level", use_stream=streams, non_blocking=streams
+            torch.device(device),
+            offload_type="leaf_level",
+            use_stream=streams,
+            non_blocking=streams,
+            # Else copies are made that stay where they are in the computer's memory: faster, and as large.
+            low_cpu_mem_usage=streams and free is not None and free < weights(pipeline).all,
         )
     elif plan.offload == "sequential":
         pipeline.enable_sequential_cpu_offload(device=device)

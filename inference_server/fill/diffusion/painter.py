@@ -150,25 +150,24 @@ class Painter:
     ) -> np.ndarray:
         """The picture, by a slower plan where memory runs out once."""
         preset = self._prepare(sampling.quality)
-        if self._plan is None:
+        plan = self._plan
+        if plan is None:
             memory.empty(self.device)
-            self._lay_out(self._fitting(hole.size))
+            plan = self._fitting(hole.size)
 
-        def attempt() -> np.ndarray | None:
+        def attempt(plan: int) -> np.ndarray | None:
             if not sampling.refine:
                 self._preview.forget()
-            return self._attempt(lambda: self._inputs(picture, hole, sampling, preset, on_step))
+            return self._attempt(plan, lambda: self._inputs(picture, hole, sampling, preset, on_step))
 
-        painted = attempt()
+        painted = attempt(plan)
         if painted is None:
             # Outside of the except clause: there, the frames that hold the tensors would still be alive.
             memory.empty(self.device)
-            assert self._plan is not None
-            if self._plan + 1 == len(self._plans()):
+            if plan + 1 == len(self._plans()):
                 raise memory.lacking()
-            self._lay_out(self._plan + 1)
             self.slowed = True
-            painted = attempt()
+            painted = attempt(plan + 1)
             if painted is None:
                 memory.empty(self.device)
                 raise memory.lacking()
@@ -231,9 +230,11 @@ class Painter:
         inputs = self._texts[key].inputs
         return {name: each.to(device) if isinstance(each, torch.Tensor) else each for name, each in inputs.items()}
 
-    def _attempt(self, inputs: Callable[[], dict[str, Any]]) -> np.ndarray | None:
-        """The painted picture, or None where memory ran out."""
+    def _attempt(self, plan: int, inputs: Callable[[], dict[str, Any]]) -> np.ndarray | None:
+        """The picture painted by a plan, or None where memory ran out."""
         try:
+            if self._plan != plan:
+                self._lay_out(plan)
             # Not in inference mode: weights that offloading moves would become tensors that it cannot move again.
             images = self._pipeline(**inputs()).images
         except (RuntimeError, MemoryError) as error:
