@@ -26,13 +26,14 @@ from .fill import windows as fill_windows
 from .fill.painting import Sampler
 from .fill.prompts import Prompt
 from .imaging import masks, windows
+from .imaging.canvas import Margins, enlarged
 from .imaging.colour import SRGB, ColourSpace
-from .imaging.pixels import blend, to_proxy
+from .imaging.pixels import blend, lay_over, to_proxy
 from .imaging.strokes import with_strokes
 from .models.catalogue import MODELS
 from .models.store import Store
 from .remove import inpainters, removal
-from .replace import backgrounds, composing
+from .replace import backgrounds, composing, harmony
 from .replace.backgrounds import Background, Blur
 from .select import edges, previews, shadows
 from .select.prompts import checked, taken
@@ -47,6 +48,9 @@ if TYPE_CHECKING:
     from .fill.diffusion.painter import Painter
     from .select.automatic_masks import Objects
 
+PAINTING_SHARE = 0.9  # of the work of replacing a background; the rest is composing
+RENDERING_SHARE = 0.5  # the same where no model paints it
+AS_IT_IS = MaskOptions(grow=0, feather=0)  # a mask that is exact already
 MOST_SEED = 2**53  # seeds are below: what a float64 holds exactly
 
 OnProgress = Callable[[float, str], None]
@@ -209,6 +213,7 @@ class Engine:
         quality: str = Quality.BALANCED,
         model: str = "",
         backdrop: Background | None = None,
+        match_light: float = 0.0,
         feather: int = 0,
         include_shadow: bool = True,
         seed: int = 0,
@@ -222,17 +227,55 @@ class Engine:
         mask: (H, W) uint8, soft values at the object's edge are taken as such; feather: pixels of the object's edge
         that are softened besides.  backdrop: another photo (h, w, 3|4) of any size, a `backgrounds.Gradient` or a
         `backgrounds.Blur`, which need no model and whose values are meant as the image's are; None paints what `prompt`
-        says, the other settings being those of `fill`.  include_shadow: the object's shadow on the old ground falls on
-        the new one too.
+        says, the other settings being those of `fill`.  match_light: from 0 to 1, how far the object's light is drawn
+        to that of the new background.  include_shadow: the object's shadow on the old ground falls on the new one too.
 
-        Every pixel where the mask is 255 comes back bit for bit, but for those feathered.  Raises UserError.
+        Without match_light every pixel where the mask is 255 comes back bit for bit, but for those feathered.  Raises
+        UserError.
         """
         paint = _paint_options(prompt, negative, help_prompt=help_prompt, quality=quality, model=model)
         options = MaskOptions(feather=feather, include_shadow=include_shadow)
         background = paint if backdrop is None else backdrop
         monitor, colour = _monitor(progress, cancelled, preview), ColourSpace(profile)
-        patch, _ = self.replace_patch(image, mask, background, options, seed=seed, colour=colour, monitor=monitor)
+        patch, _ = self.replace_patch(
+            image, mask, background, options, match_light=match_light, seed=seed, colour=colour, monitor=monitor
+        )
         return blend(image, patch.pixels, patch.alpha, patch.window)
+
+    def expand(
+        self,
+        image: np.ndarray,
+        left: int = 0,
+        top: int = 0,
+        right: int = 0,
+        bottom: int = 0,
+        prompt: str | None = None,
+        negative: str = "",
+        *,
+        help_prompt: bool = True,
+        quality: str = Quality.BALANCED,
+        model: str = "",
+        seed: int = 0,
+        profile: bytes | None = None,
+        progress: OnProgress | None = None,
+        cancelled: IsCancelled | None = None,
+        preview: OnPreview | None = None,
+    ) -> np.ndarray:
+        """The image with so many pixels more at each side: a larger one of its dtype.
+
+        prompt: what is out there, "" for what the surroundings suggest, and the settings that follow are those of
+        `fill`; None needs no model that paints: sky, walls and water are continued as `remove` continues them.  The old
+        image lies in the new one bit for bit.  Raises UserError.
+        """
+        _check_image(image)
+        canvas, new = enlarged(image, Margins(left, top, right, bottom))
+        monitor, colour = _monitor(progress, cancelled, preview), ColourSpace(profile)
+        if prompt is None:
+            patch = self.remove_patch(canvas, new, AS_IT_IS, model=model, seed=seed, colour=colour, monitor=monitor)
+        else:
+            paint = _paint_options(prompt, negative, help_prompt=help_prompt, quality=quality, model=model)
+            patch, _ = self.fill_patch(canvas, new, paint, AS_IT_IS, seed=seed, colour=colour, monitor=monitor)
+        return blend(canvas, patch.pixels, patch.alpha, patch.window)
 
     # -- what the server asks for finding the object --------------------------------------------------------------
 
@@ -370,6 +413,7 @@ class Engine:
         background: Background | PaintOptions,
         options: MaskOptions,
         *,
+        match_light: float = 0.0,
         seed: int = 0,
         colour: ColourSpace = SRGB,
         monitor: Monitor = UNWATCHED,
@@ -377,31 +421,42 @@ class Engine:
         """`replace`, giving the pixels around the object, the alpha to lay them over the image with, and what the model
         was given, if one was asked.
 
-        Of the options feather and include_shadow count.  Raises UserError.
+        Of the options feather and include_shadow count.  match_light: as in `replace`; with it the object has new
+        pixels too.  Raises UserError.
         """
         _check_image(image)
         _check_mask(mask, image)
         if not mask.any():
             raise wrong_input("The mask is empty: there is nothing to keep.", "Click on an object.")
+        if not 0 <= match_light <= 1:
+            raise wrong_input("How far the light is matched must be between 0 and 1.")
         alpha = masks.feathered_inwards(mask, options.feather or 0)
         if alpha.min() == 255:
             raise wrong_input("The mask covers everything: there is no background to replace.", "Make it smaller.")
-        monitor = monitor.part(0, 1, "Replacing the background")
+        share = RENDERING_SHARE if not isinstance(background, PaintOptions) else PAINTING_SHARE
+        first = monitor.part(0, share, "Replacing the background")
         prompt = Prompt("")
         if isinstance(background, PaintOptions):
             shown = colour.to_srgb(image)
-            behind, prompt = self._painted_background(shown, alpha < 255, background, seed, monitor)
+            behind, prompt = self._painted_background(shown, alpha < 255, background, seed, first)
             behind = colour.from_srgb(behind)
         else:
-            behind = backgrounds.render(image, alpha, background, monitor)
+            behind = backgrounds.render(image, alpha, background, first)
         cast = options.include_shadow and not isinstance(background, Blur)  # a blur still shows the shadow
         shadow = shadows.find(image, alpha) if cast else None
-        pixels, shown = composing.compose(image, alpha, behind, shadow, monitor)
-        return Patch(whole(*_size(image)), pixels, shown), prompt
+        last = monitor.part(share, 1, "Replacing the background")
+        if not match_light:
+            pixels, shown = composing.compose(image, alpha, behind, shadow, last)
+            return Patch(whole(*_size(image)), pixels, shown), prompt
+        lit = harmony.matched(image, alpha, behind, match_light, last)
+        pixels, shown = composing.compose(lit, alpha, behind, shadow, last)
+        lay_over(lit, pixels, shown, whole(*_size(image)))
+        return Patch(whole(*_size(image)), lit, np.full_like(shown, 255)), prompt
 
     def expand_prompt(self, job: Job, proxy: np.ndarray, paint: PaintOptions) -> Prompt:
         """What a model would be given for these options and an image's proxy (h, w, 3) uint8.  Raises UserError."""
-        return prompts.expand(paint, diffusion.family(self._store, job, paint.model), proxy)
+        family, preset = diffusion.family(self._store, job, paint.model), diffusion.preset(self._store, job, paint)
+        return prompts.expand(paint, family, preset, proxy)
 
     def demand(self, job: Job, model: str = "") -> None:
         """Raise UserError if there is no model for `job`, before anything is sent or computed for it."""

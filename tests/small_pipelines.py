@@ -11,17 +11,17 @@ from .small_models import randomise
 WORDS = 1000  # in the small tokenizers
 
 
-def sd15(folder: Path, channels: int = 9, **saving) -> Path:
-    """Stable Diffusion 1.5 with 9 channels, its inpainting kind, or 4, in `folder`."""
+def sd15(folder: Path, channels: int = 9, width: int = 32, **saving) -> Path:
+    """Stable Diffusion 1.5 with 9 channels, its inpainting kind, or 4, in `folder`; of another width it is a 2."""
     import torch
     from diffusers import DDIMScheduler, StableDiffusionInpaintPipeline
 
     torch.manual_seed(0)
     StableDiffusionInpaintPipeline(
         vae=_vae(),
-        text_encoder=_clip(32),
+        text_encoder=_clip(width),
         tokenizer=clip_tokenizer(folder),
-        unet=_unet(channels, cross_attention_dim=32),
+        unet=_unet(channels, cross_attention_dim=width),
         scheduler=DDIMScheduler(beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012, steps_offset=1),
         safety_checker=None,
         feature_extractor=None,

@@ -190,7 +190,12 @@ def plan(k: int, name: str, folder: Path) -> None:
     laid = memory.PLANS[k]
     estimate = memory.need(laid, memory.weights(painter._pipeline), painter.side**2)
     peak = torch.cuda.max_memory_allocated()
-    words = {"": "all of it", "model": "a network at a time", "sequential": "a layer at a time"}[laid.offload]
+    words = {
+        "": "all of it",
+        "model": "a network at a time",
+        "group": "its layers in turn",
+        "sequential": "a layer at a time",
+    }[laid.offload]
     tiled = ", in tiles" if laid.tiled else ""
     print(f"    {words + tiled:32} peak {peak >> 20:6} MB, estimated {estimate >> 20:6} MB, {seconds:6.2f} s")
 

@@ -172,7 +172,7 @@ def _device() -> Iterator[Finding]:
     if gpu:
         yield Finding(name="NVIDIA's driver", state=f"{gpu[0]}, {gpu[1] / 1e9:.1f} GB, {gpu[2] / 1e9:.1f} GB free")
     device = overview.device()
-    sees = device.name or "no graphics card: the processor"
+    sees = device.name or "no graphics card that torch can use: the processor"
     memory = f", {device.memory / 1e9:.1f} GB" if device.memory else ""
     if gpu and not packages.missing(["torch"]) and not device.name:
         state = f"{sees}; the driver has one.  Install torch's build for it, or a newer driver"

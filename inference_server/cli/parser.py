@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_models(group)
     for job in (Job.SELECT, Job.REMOVE, Job.FILL, Job.REPLACE):
         photo_arguments.add(group, job).set_defaults(run=_run_on_photos, job=job)
+    photo_arguments.add_expand(group).set_defaults(run=_expand)
     return parser
 
 
@@ -144,7 +145,20 @@ def _run_on_photos(given: argparse.Namespace) -> int:
         from ..models.store import Store
 
         diffusion.demand(Store(), given.job, given.model)
-    settings = photo_arguments.settings(given)
+    return _worked_through(photo_arguments.settings(given))
+
+
+def _expand(given: argparse.Namespace) -> int:
+    settings = photo_arguments.expand_settings(given)
+    if settings.job == Job.FILL:
+        from ..fill import diffusion
+        from ..models.store import Store
+
+        diffusion.demand(Store(), Job.FILL, given.model)
+    return _worked_through(settings)
+
+
+def _worked_through(settings: photo_arguments.PhotoSettings) -> int:
     from .photos import run  # with numpy and OpenCV, which take longer than it takes to see that something is missing
 
     with interruptions.taken_as_exceptions():

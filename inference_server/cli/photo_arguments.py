@@ -35,6 +35,7 @@ What the format holds of the photo's depth, colour profile and details of the sh
 
 exit status: 0 done; 1 something was not done, and why is said; 2 wrong use; 130 interrupted
 """
+SIDES = ("left", "top", "right", "bottom")
 FORMATS = ("png", "tiff", "jpeg", "webp", "avif")
 ALIASES = {"tif": "tiff", "jpg": "jpeg"}
 PIPE = "-"  # standard input among the photos, standard output as the result
@@ -73,7 +74,9 @@ class PhotoSettings:
     """What to do with which photos.
 
     photos: None is standard input.  mask: the file of a ready mask, which takes the place of the prompt.  background:
-    None where a model paints it, as `paint` says.  seeds: a result each.  quiet: only what goes wrong is said.
+    None where a model paints it, as `paint` says.  match_light: how far the object's light is drawn to its, 0 to 1.
+    seeds: a result each.  quiet: only what goes wrong is said.  margins: pixels that are added at the left, top, right
+    and bottom; these are the mask then.
     """
 
     job: Job
@@ -84,8 +87,10 @@ class PhotoSettings:
     options: MaskOptions
     paint: PaintOptions
     background: BackgroundSettings | None
+    match_light: float
     seeds: tuple[int, ...]
     quiet: bool
+    margins: tuple[int, int, int, int] | None = None
 
 
 # -- the parser -------------------------------------------------------------------------------------------------------
@@ -110,6 +115,25 @@ def add(group: "argparse._SubParsersAction[argparse.ArgumentParser]", job: Job) 
         _add_paint(command)
     if job == Job.REPLACE:
         _add_background(command)
+    return command
+
+
+def add_expand(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> argparse.ArgumentParser:
+    """Add the command that makes photos larger."""
+    command = group.add_parser(
+        "expand",
+        help="make photos larger: what is beyond their borders is continued, or painted",
+        description="Make photos larger.  Without a prompt what is at their borders is continued: sky, walls, water.",
+        epilog=f"examples:\n    %(prog)s photo.jpg --right 400 -o wide.jpg\n{AFTERWORD}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("photos", nargs="+", metavar="PHOTO", help="a picture file; - is standard input")
+    for side in SIDES:
+        command.add_argument(f"--{side}", type=int, default=0, metavar="PIXELS", help=f"so much more at the {side}")
+    _add_output(command, Job.FILL)
+    _add_paint(command)
+    command.add_argument("--seed", type=int, default=0, metavar="N")
+    command.set_defaults(mask=None, prompt=None)
     return command
 
 
@@ -149,6 +173,7 @@ def _add_output(command: argparse.ArgumentParser, job: Job) -> None:
 def _add_mask(command: argparse.ArgumentParser, job: Job) -> None:
     """What is done to the mask; arguments that a command lacks have the value they would have if left out."""
     command.set_defaults(soft_edge=False, mask=None, shadow=False, grow=None, feather=None, seed=0, variations=1)
+    command.set_defaults(match_light=0.0)
     if job in (Job.SELECT, Job.REPLACE):
         command.add_argument("--soft-edge", action="store_true", help="soft values for hair and fur")
     if job != Job.SELECT:
@@ -190,6 +215,8 @@ def _add_background(command: argparse.ArgumentParser) -> None:
         "--colour", action="append", default=[], metavar="#RRGGBB", help="a colour behind it; twice: from top to bottom"
     )
     command.add_argument("--blur", type=float, metavar="0..1", help="its own background, so far out of focus")
+    light = "draw the object's light so far to the background's (default: 0, the object stays as it is)"
+    command.add_argument("--match-light", type=float, default=0.0, metavar="0..1", help=light)
     command.add_argument("--no-shadow", action="store_true", help="leave the object's shadow behind")
 
 
@@ -218,8 +245,28 @@ def settings(given: argparse.Namespace) -> PhotoSettings:
         options=_options(given),
         paint=_paint(given) if given.job in (Job.FILL, Job.REPLACE) else PaintOptions(),
         background=_background(given) if given.job == Job.REPLACE else None,
+        match_light=given.match_light,
         seeds=_seeds(given),
         quiet=given.quiet,
+    )
+
+
+def expand_settings(given: argparse.Namespace) -> PhotoSettings:
+    """The settings of the command that makes photos larger.  Raises UserError."""
+    is_painted = given.prompt is not None
+    return PhotoSettings(
+        job=Job.FILL if is_painted else Job.REMOVE,
+        photos=tuple(None if photo == PIPE else Path(photo) for photo in given.photos),
+        output=_output(given),
+        prompt=ObjectPrompt(),
+        mask=None,
+        options=MaskOptions(grow=0, feather=0),
+        paint=_paint(given) if is_painted else PaintOptions(),
+        background=None,
+        match_light=0.0,
+        seeds=_seeds(given),
+        quiet=given.quiet,
+        margins=(given.left, given.top, given.right, given.bottom),
     )
 
 

@@ -4,6 +4,7 @@ import contextlib
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -12,6 +13,7 @@ import numpy as np
 
 from ..engine import Engine, Patch
 from ..fill.prompts import Prompt
+from ..imaging.canvas import Margins, enlarged
 from ..imaging.colour import ColourSpace
 from ..imaging.files import memory, reading, writing
 from ..imaging.files.photograph import Format, Photograph
@@ -101,7 +103,11 @@ def _work(
         bar.say(_of(photo, f"{photograph.format.upper()} is only read: the result is a {format.upper()}."))
     for note in _notes(settings, photograph, format, targets):
         bar.say(_of(photo, note))
-    mask, notes = _mask(engine, settings, photograph, bar)
+    if settings.margins:
+        canvas, mask = enlarged(photograph.pixels, Margins(*settings.margins))
+        photograph, notes = replace(photograph, pixels=canvas), cast(Sequence[str], ())
+    else:
+        mask, notes = _mask(engine, settings, photograph, bar)
     if photograph.pixels.nbytes > LARGE:
         engine.release_segmenter()
     for note in notes:
@@ -203,7 +209,10 @@ def _patch(
     if settings.job == Job.FILL:
         return engine.fill_patch(image, mask, settings.paint, options, seed=seed, colour=colour, monitor=monitor)
     if settings.job == Job.REPLACE:
-        return engine.replace_patch(image, mask, behind, options, seed=seed, colour=colour, monitor=monitor)
+        share = settings.match_light
+        return engine.replace_patch(
+            image, mask, behind, options, match_light=share, seed=seed, colour=colour, monitor=monitor
+        )
     return engine.remove_patch(image, mask, options, seed=seed, colour=colour, monitor=monitor), Prompt("")
 
 

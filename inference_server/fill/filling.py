@@ -89,7 +89,8 @@ def _sketch(scene: Scene, sampler: Sampler, monitor: Monitor) -> np.ndarray:
 def _autoencoder_error(picture: np.ndarray, painted: np.ndarray, hole: np.ndarray, side: int) -> np.ndarray:
     """What the image is more than the painted picture around the hole, continued into it: (h, w, 3) float32.
 
-    hole: (h, w) bool, what was painted anew.  As Poisson blending has it (Pérez et al. 2003, section 3), but for what is smooth and small alone.
+    hole: (h, w) bool, what was painted anew.  As Poisson blending has it (Pérez et al. 2003, section 3), but for what
+    is smooth and small alone.
     """
     if hole.all():
         return np.zeros_like(picture)

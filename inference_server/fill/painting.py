@@ -117,7 +117,7 @@ def with_part(shown: np.ndarray, part: np.ndarray, hole: np.ndarray, place: Wind
 
 def step_message(what: Translatable, step: "Step", painter: "Painter") -> Translatable:
     """What is done at a step, for the person."""
-    values = {"what": what, "step": step.done, "steps": step.steps}
-    if painter.slowed:
-        return tr("{what}, step {step} of {steps} (memory ran short: a slower way)", **values)
-    return tr("{what}, step {step} of {steps}", **values)
+    message = tr("{what}, step {step} of {steps}", what=what, step=step.done, steps=step.steps)
+    for remark in painter.remarks:
+        message = tr("{message} ({remark})", message=message, remark=remark)
+    return message

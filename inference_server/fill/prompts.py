@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from ..shared.messages import PaintOptions
-from .diffusion.families import Family
+from .diffusion.families import Family, Preset
 
 LONG = 12  # words: who writes as many knows what they want
 CONTEXT = "the same place, nothing else"  # what an empty prompt asks for: go on as the surroundings do
@@ -25,15 +25,17 @@ class Prompt(NamedTuple):
     negative: str = ""
 
 
-def expand(paint: PaintOptions, family: Family, proxy: np.ndarray) -> Prompt:
+def expand(paint: PaintOptions, family: Family, preset: Preset, proxy: np.ndarray) -> Prompt:
     """The prompt a model is given for a person's `paint.prompt` and `paint.negative`.
 
-    proxy: (h, w, 3) uint8, a small version of the image.  Without `paint.help_prompt` it has the person's words alone.
+    preset: of the family; without guidance nothing that is to be avoided counts, and nothing is said of it.  proxy:
+    (h, w, 3) uint8, a small version of the image.  Without `paint.help_prompt` it has the person's words alone.
     A long prompt is left as it is; an empty one asks that the surroundings go on.
     """
     own = paint.prompt.strip()
+    avoids = bool(family.avoid) and preset.guidance > 1
     if not paint.help_prompt:
-        return Prompt(own, paint.negative.strip() if family.avoid else "")
+        return Prompt(own, paint.negative.strip() if avoids else "")
     described = describe_light(proxy)
     if not own:
         own = ", ".join((CONTEXT, *described))
@@ -43,7 +45,7 @@ def expand(paint: PaintOptions, family: Family, proxy: np.ndarray) -> Prompt:
     else:
         before = "" if own.lower().startswith(("a photo", "photo", "an image", "a picture")) else family.before
         text = before + ", ".join((own.rstrip("."), *described)) + family.after
-    return Prompt(text, ", ".join(filter(None, (paint.negative.strip(), family.avoid))) if family.avoid else "")
+    return Prompt(text, ", ".join(filter(None, (paint.negative.strip(), family.avoid))) if avoids else "")
 
 
 def describe_light(photo: np.ndarray) -> list[str]:

@@ -17,18 +17,22 @@ import torch
 torch.backends.cudnn.deterministic = True  # the same photo, mask and seed give the same pixels
 
 
+CARDS = ("cuda", "xpu")  # devices with a memory of their own
+
+
 def best() -> str:
-    """ "cuda", "mps" or "cpu"."""
-    if torch.cuda.is_available():
-        return "cuda"
+    """ "cuda" (NVIDIA, AMD), "xpu" (Intel), "mps" (Apple) or "cpu"."""
+    for card in CARDS:
+        if getattr(torch, card).is_available():
+            return card
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def half(device: str) -> AbstractContextManager[object]:
-    """A context in which matrix products run in 16 bits on a CUDA device.  Other devices gain nothing from it."""
-    if device != "cuda":
+    """A context in which matrix products run in 16 bits on a card.  Other devices gain nothing from it."""
+    if device not in CARDS:
         return nullcontext()
-    return torch.autocast("cuda", torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16)
+    return torch.autocast(device, torch.bfloat16 if getattr(torch, device).is_bf16_supported() else torch.float16)
 
 
 @contextmanager
@@ -45,27 +49,43 @@ def multiplies_bfloat16(device: str) -> bool:
     """Whether the device multiplies bfloat16 faster than float32."""
     if device == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device == "xpu":
+        return torch.xpu.is_bf16_supported(including_emulation=False)
     return device == "cpu" and torch.cpu._is_avx512_bf16_supported()
+
+
+def has_bfloat16(device: str) -> bool:
+    """Whether the device computes with bfloat16 at all, without making it of float32."""
+    if device == "mps":
+        return torch.backends.mps.is_macos_or_newer(14, 0)
+    return multiplies_bfloat16(device)
 
 
 def name(device: str) -> str:
     """What the maker calls the GPU; "" for the processor."""
-    if device == "cuda":
-        return torch.cuda.get_device_name()
+    if device in CARDS:
+        return getattr(torch, device).get_device_name()
     return "Apple GPU" if device == "mps" else ""
 
 
 def total(device: str) -> int:
     """Bytes of memory that a GPU has; 0 for the processor."""
-    if device == "cuda":
-        return torch.cuda.mem_get_info()[1]
+    if device in CARDS:
+        return getattr(torch, device).mem_get_info()[1]
     return torch.mps.recommended_max_memory() if device == "mps" else 0
+
+
+def computer_memory() -> int:
+    """Bytes of memory that the computer has, whatever is in them now."""
+    import psutil  # only painting asks for this, and needs psutil installed anyway
+
+    return psutil.virtual_memory().total
 
 
 def free(device: str) -> int:
     """Bytes of memory that are free on the device."""
-    if device == "cuda":
-        return torch.cuda.mem_get_info()[0]
+    if device in CARDS:
+        return getattr(torch, device).mem_get_info()[0]
     if device == "mps":
         return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
     import psutil  # only painting asks for this, and needs psutil installed anyway

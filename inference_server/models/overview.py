@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from .catalogue import MODELS, Model
 from .store import Store, licence_remedy
 
 TIMEOUT = 60  # seconds for a process to import torch from a cold disk and name the device
+INTELS = "+xpu"  # the end of the version of torch's build for Intel's cards, whose driver is on every desktop
 # What Linux has where there is a driver that torch may compute with: NVIDIA's, AMD's, and Windows' below Linux.
 DRIVERS = (Path("/dev/nvidiactl"), Path("/dev/kfd"), Path("/dev/dxg"))
 
@@ -58,7 +60,9 @@ def device() -> Device:
 
 def may_have_gpu() -> bool:
     """False where torch would find no GPU, which it needs seconds of a core to say, while people begin to click."""
-    return sys.platform == "darwin" or bool(packages.gpu_maker()) or any(driver.exists() for driver in DRIVERS)
+    if sys.platform == "darwin" or packages.gpu_maker() or any(driver.exists() for driver in DRIVERS):
+        return True
+    return find_spec("torch") is not None and version("torch").endswith(INTELS)
 
 
 def _processor() -> Device:

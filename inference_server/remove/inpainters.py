@@ -25,7 +25,12 @@ from .patchmatch import Filled
 if TYPE_CHECKING:
     from .lama import Lama
 
-SIDES = {"cpu": 768, "mps": 1024, "cuda": 1024}  # LaMa was trained at 256 and is good to about four times that
+SIDES = {
+    "cpu": 768,
+    "mps": 1024,
+    "cuda": 1024,
+    "xpu": 1024,
+}  # LaMa was trained at 256 and is good to about four times that
 LAMA_SHARE = 0.8  # of the work is LaMa's own; the rest is the search for texture to copy
 
 

@@ -58,6 +58,7 @@ def compose(
     monitor.report(0.4)
     shown = 255 - alpha
     _unmix_rim(image, alpha, pixels, shown, monitor)
+    monitor.report(1.0)
     return pixels, shown
 
 

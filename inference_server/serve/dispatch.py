@@ -194,7 +194,10 @@ def _patch(
     options, colour = _options(message), _colour_space(message, frames)
     if message.job == Job.REPLACE:
         background = message.paint if message.background is None else _background(message.background, frames)
-        return engine.replace_patch(rgb, meant.whole, background, options, seed=seed, colour=colour, monitor=monitor)
+        share = message.match_light
+        return engine.replace_patch(
+            rgb, meant.whole, background, options, match_light=share, seed=seed, colour=colour, monitor=monitor
+        )
     mask, by_hand = meant.found, meant.strokes
     if message.job == Job.FILL:
         return engine.fill_patch(

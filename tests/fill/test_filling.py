@@ -182,9 +182,9 @@ def test_a_bright_sky_does_not_darken_what_the_model_sees(sampler, monkeypatch):
     hole = np.zeros((60, 80), bool)
     hole[20:40, 30:60] = True
     seen, paint = [], sampler.painter.paint
-    monkeypatch.setattr(sampler.painter, "paint", lambda picture, *given, **more: (
-        seen.append(picture) or paint(picture, *given, **more)
-    ))
+    monkeypatch.setattr(
+        sampler.painter, "paint", lambda picture, *given, **more: seen.append(picture) or paint(picture, *given, **more)
+    )
     painted = filling.fill(image, hole, sampler, UNWATCHED)
     assert np.median(seen[0]) == pytest.approx(0.5, abs=0.01)
     assert painted.max() <= 20 * pixels.HEADROOM

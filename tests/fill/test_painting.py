@@ -174,6 +174,17 @@ def test_progress_is_true_and_the_picture_is_seen_forming(painting, small_models
     assert (shown[0] != shown[19]).any() and (shown[19] != shown[-1]).any()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_progress_of_a_replacement_only_rises_and_ends_at_1(painting, small_models, scene, kind):
+    image, mask = scene
+    for more in ({"prompt": "a sea", "model": str(small_models / kind)}, {"backdrop": Gradient((0, 0, 0), (1, 1, 1))}):
+        shares = []
+        painting.replace(
+            image, mask, quality="fast", progress=lambda share, _, shares=shares: shares.append(share), **more
+        )
+        assert shares == sorted(shares) and shares[-1] == pytest.approx(1) and len(shares) > 3
+
+
 def test_cancelled_after_a_step_the_next_is_not_finished(painting, small_models, scene):
     heard = []
     with pytest.raises(UserError, match="Cancelled"):

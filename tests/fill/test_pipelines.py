@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed (the extra `
 pytest.importorskip("diffusers", reason="diffusers is not installed (the extra `full`)")
 
 from inference_server import UserError  # noqa: E402
-from inference_server.fill.diffusion import demand, family, load  # noqa: E402
+from inference_server.fill.diffusion import demand, family, load, pipelines, preset  # noqa: E402
 from inference_server.fill.diffusion.painter import Painter, Sampling  # noqa: E402
 from inference_server.models import (  # noqa: E402
     catalogue,
@@ -20,7 +20,7 @@ from inference_server.models import (  # noqa: E402
 )
 from inference_server.models.catalogue import File, Model  # noqa: E402
 from inference_server.models.store import Store  # noqa: E402
-from inference_server.shared.messages import Quality  # noqa: E402
+from inference_server.shared.messages import PaintOptions, Quality  # noqa: E402
 from inference_server.shared.monitor import Monitor  # noqa: E402
 
 from .. import small_pipelines  # noqa: E402
@@ -56,6 +56,19 @@ def test_a_lora_makes_fast_faster(small_models, holed, tmp_path, monkeypatch):
     assert (fast == painter.paint(*holed, FAST)).all(), "and comes back"
 
 
+def test_a_lora_that_does_not_fit_is_left_out_and_said(small_models, holed, tmp_path, monkeypatch):
+    """Stable Diffusion 2 inpainting, the paper's own model, has the same pipeline and longer text embeddings."""
+    small_pipelines.lora(small_models / "sd15", tmp_path / "lcm-lora-sd15")
+    in_the_catalogue(monkeypatch, tmp_path / "lcm-lora-sd15")
+    wider = small_pipelines.sd15(tmp_path / "sd2", width=48)
+    painter, steps = Painter(wider, "sd15", Store(tmp_path)), []
+    assert painter.paint(*holed, FAST, on_step=steps.append).shape == (64, 96, 3)
+    assert len(steps) == 10 and "does not fit" in str(painter.remarks[0])
+    assert preset(Store(tmp_path), "fill", PaintOptions(model=str(wider), quality=Quality.FAST)).guidance > 1
+    painter.paint(*holed, BALANCED)
+    assert not painter.remarks
+
+
 def test_a_single_file_is_the_same_model(small_models, holed, tmp_path, monkeypatch):
     shutil.copytree(small_models / "sd15", tmp_path / "sd15-inpainting")
     in_the_catalogue(monkeypatch, tmp_path / "sd15-inpainting")
@@ -65,6 +78,54 @@ def test_a_single_file_is_the_same_model(small_models, holed, tmp_path, monkeypa
     assert (one.paint(*holed, FAST) == whole.paint(*holed, FAST)).all()
     best = load(store, "fill")
     assert (best.paint(*holed, FAST) == whole.paint(*holed, FAST)).all()
+
+
+@pytest.fixture
+def xl_file(small_models, tmp_path):
+    """A function that makes a single file of XL with some of its tensors, and gives the settings it is read with."""
+    from safetensors.torch import load_file, save_file
+
+    decoder = load_file(small_models / "sdxl" / "vae" / "diffusion_pytorch_model.safetensors")["decoder.conv_in.weight"]
+
+    def written(*marks: str, decoder=decoder, metadata=None) -> dict[str, dict]:
+        file, settings = tmp_path / "own.safetensors", tmp_path / f"settings {len(list(tmp_path.iterdir()))}"
+        tensors = {
+            pipelines.FIRST: torch.zeros(16, 4, 3, 3),
+            "first_stage_model.decoder.conv_in.weight": decoder,
+            **{mark: torch.zeros(0) for mark in marks},
+        }
+        save_file(tensors, file, metadata)
+        pipelines.write_settings(file, "sdxl", small_models / "sdxl", settings)
+        return {part.parent.name: json.loads(part.read_text()) for part in settings.glob("*/*config.json")}
+
+    return written
+
+
+def test_an_own_file_of_xl_has_its_own_scheduler_and_decodes_in_32_bits(xl_file, small_models):
+    """The installed model has changed both; another decoder gives no numbers in 16 bits."""
+    installed = json.loads((small_models / "sdxl" / "vae" / "config.json").read_text())
+    assert xl_file()["vae"]["force_upcast"] == installed["force_upcast"]
+    own = xl_file(decoder=torch.ones(16, 4, 3, 3))
+    assert own["vae"]["force_upcast"] is True and own["unet"]["in_channels"] == 4
+    assert own["scheduler"]["timestep_spacing"] == "leading" and own["scheduler"]["prediction_type"] == "epsilon"
+
+
+def test_what_an_own_file_predicts_is_read_from_it(xl_file):
+    for told in (xl_file("v_pred"), xl_file(metadata={"modelspec.prediction_type": "v"})):
+        assert told["scheduler"]["prediction_type"] == "v_prediction"
+        assert "rescale_betas_zero_snr" not in told["scheduler"]
+    told = xl_file("v_pred", "ztsnr")["scheduler"]
+    assert told["rescale_betas_zero_snr"] and told["timestep_spacing"] == "trailing"
+
+
+def test_what_the_computer_s_memory_does_not_hold_is_said_before_it_is_read(small_models, tmp_path, monkeypatch):
+    needed = pipelines.weight(small_models / "sd15", torch.float32)
+    on_disk = sum(file.stat().st_size for file in (small_models / "sd15").rglob("*.safetensors"))
+    assert 0.8 * on_disk < needed < on_disk, "all but the headers"
+    assert pipelines.weight(small_models / "sd15", torch.bfloat16) == needed // 2
+    monkeypatch.setattr(pipelines.memory, "available", lambda: needed // 3)
+    with pytest.raises(UserError, match=r"takes .* GB of this computer's memory.*smaller model"):
+        Painter(small_models / "sd15", "sd15", Store(tmp_path))
 
 
 def test_a_model_of_ones_own_paints_once_it_is_imported(small_models, holed, tmp_path, monkeypatch):
@@ -92,6 +153,8 @@ def test_the_best_model_is_the_one_this_machine_has_room_for(small_models, tmp_p
     ):
         monkeypatch.setattr(devices, "total", lambda device, has=gigabytes << 30: has)
         assert load(store, "fill").family.title == family(store, "fill").title == title
+    monkeypatch.setattr(devices, "computer_memory", lambda: 100_000)
+    assert load(store, "fill").family.title == "Stable Diffusion", "the smallest, where none fits"
     shutil.rmtree(tmp_path / "sd15-inpainting")
     monkeypatch.setattr(devices, "total", lambda device: 0)
     assert load(store, "fill").family.title == "Stable Diffusion XL"

@@ -15,7 +15,8 @@ DAY[45:] += np.array((70, 60, 0), np.uint8)  # grass
 
 
 def expanded(prompt, negative, help_prompt, family, photo) -> Prompt:
-    return expand(PaintOptions(prompt=prompt, negative=negative, help_prompt=help_prompt), family, photo)
+    paint = PaintOptions(prompt=prompt, negative=negative, help_prompt=help_prompt)
+    return expand(paint, family, family.presets[Quality.BALANCED], photo)
 
 
 def test_a_short_prompt_is_helped_in_each_family_s_own_way():
@@ -23,9 +24,14 @@ def test_a_short_prompt_is_helped_in_each_family_s_own_way():
         "a photo of a teddy bear, natural light, sharp focus, detailed", SD15.avoid
     )
     assert expanded("a teddy bear.", "", True, FLUX, DAY) == Prompt("A photo of a teddy bear.", "")
-    assert expand(
-        PaintOptions(prompt="Photograph of a bear", negative="", help_prompt=True), SDXL, DAY
-    ).positive.startswith("Photograph of a bear, ")
+    assert expanded("Photograph of a bear", "", True, SDXL, DAY).positive.startswith("Photograph of a bear, ")
+
+
+def test_nothing_is_said_to_be_avoided_where_that_does_not_count():
+    """Without guidance, as with the LoRAs for few steps."""
+    paint = PaintOptions(prompt="a bear", negative="snow", quality=Quality.FAST)
+    assert expand(paint, SD15, SD15.few_steps, DAY).negative == ""
+    assert expand(paint, SD15, SD15.presets[Quality.FAST], DAY).negative.startswith("snow, ")
 
 
 @given(st.text(), st.text(), st.sampled_from(sorted(FAMILIES)))

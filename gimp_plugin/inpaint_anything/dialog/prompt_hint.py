@@ -8,7 +8,7 @@ from inference_server.shared.errors import ErrorCode, UserError
 from inference_server.shared.messages import ExpandedPrompt, Job
 from inference_server.shared.text import tr
 
-from ..i18n import _, in_words, translated
+from ..i18n import LANGUAGES, _, in_words, translated
 from ..image.photo_layer import PhotoLayer
 from ..job_settings import JobSettings
 from ..requests.job_steps import expand_request
@@ -62,7 +62,11 @@ class PromptHint:
 def _as_text(expanded: ExpandedPrompt, settings: JobSettings) -> str:
     if settings.job == Job.REPLACE and not settings.prompt.strip():
         return _("Write in the prompt what should be around the object.")
-    lines = [tr(_("The model is told: {prompt}"), prompt=expanded.prompt)]
+    lines: list[str] = [tr(_("The model is told: {prompt}"), prompt=expanded.prompt)]
     if expanded.negative:
         lines.append(tr(_("But not: {negative}"), negative=expanded.negative))
+    elif settings.negative.strip():
+        lines.append(_("With this model and quality, what should not be there does not count."))
+    if LANGUAGES and settings.prompt.strip():
+        lines.append(_("Models understand English best."))
     return "\n".join(lines)

@@ -95,7 +95,8 @@ from .events import (
 from .state import KNOWN, AfterRun, Attempt, DialogState, Hint, Phase, Progress
 
 MOST_STEPS = 500  # that can be taken back
-HINT_SETTINGS = ("prompt", "negative", "help-prompt", "model", "background")  # those that change what a model is given
+# Those that change what a model is given.
+HINT_SETTINGS = ("prompt", "negative", "help-prompt", "quality", "model", "background")
 
 BEHIND_SETTINGS = (  # those that change what comes behind
     *("background", "colour", "second-colour", "blur"),

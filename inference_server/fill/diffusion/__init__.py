@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...models import packages
-from ...models.catalogue import DIFFUSION_PACKAGES, MODELS, ranked
+from ...models.catalogue import DIFFUSION_PACKAGES, MODELS, Model, ranked
 from ...models.store import Store
 from ...shared.errors import ErrorCode, UserError
-from ...shared.messages import PAINTING_JOBS, Job
+from ...shared.messages import PAINTING_JOBS, Job, PaintOptions, Quality
 from ...shared.monitor import UNWATCHED, Monitor
 from ...shared.text import tr
-from .families import FAMILIES, Family, family_of
+from .families import FAMILIES, Family, Preset, family_of, few_steps
 
 if TYPE_CHECKING:
     from .painter import Painter
@@ -65,6 +65,12 @@ def family(store: Store, job: Job, model: str = "") -> Family:
     return FAMILIES[family_of(place(store, model))]
 
 
+def preset(store: Store, job: Job, paint: PaintOptions) -> Preset:
+    """Steps and guidance that the model and the quality of `paint` mean.  Raises UserError as `demand` does."""
+    found, fast = family(store, job, paint.model), paint.quality == Quality.FAST
+    return (few_steps(found, place(store, paint.model), store) if fast else None) or found.presets[paint.quality]
+
+
 def place(store: Store, model: str) -> Path:
     """The path of the model that `model` names, as in `demand`, which must have found it: a folder or a file."""
     if _is_path(model):
@@ -75,14 +81,20 @@ def place(store: Store, model: str) -> Path:
 
 
 def _best(store: Store) -> str:
-    """The best of those installed that this machine's GPU has the memory for, else the one that needs least.
+    """The best of those installed that this machine and its GPU have the memory for, else the one that needs least.
 
-    All its memory counts: how much is free changes when a model is loaded, and the answer should not.
+    All the memory counts: how much is free changes when a model is loaded, and the answer should not.
     """
     from ...models import devices
 
+    def is_held(model: Model) -> bool:
+        # What lies beside the networks' own folders is the same once more, for other programs.
+        files = [file for file in store.files(model.name) or () if "/" in file.name]
+        weights = (file.size for file in files if file.name.endswith(".safetensors"))
+        return sum(weights) <= devices.computer_memory()
+
     models, gpu_memory = store.installed(Job.FILL), devices.total(devices.best())
-    return next((model for model in models if model.suits(gpu_memory)), models[-1]).name
+    return next((model for model in models if model.suits(gpu_memory) and is_held(model)), models[-1]).name
 
 
 def _is_path(model: str) -> bool:

@@ -5,16 +5,31 @@ Steps and guidance are what each family's makers publish.  The few-step presets 
 """
 
 import json
+import re
 import struct
+from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
 from ...models.hub import INDEX
+from ...models.store import Store
 from ...shared.errors import ErrorCode, UserError, wrong_input
 from ...shared.messages import Quality
 from ...shared.text import tr
 
 LONGEST_HEADER = 100 << 20  # bytes; the format's own limit
+
+
+class Encoder(Enum):
+    """How a family reads a prompt.
+
+    CLIP: in chunks of 77 tokens, which may follow each other; T5: at once, up to 512 tokens, and CLIP beside it;
+    UNKNOWN: the pipeline is given the words.
+    """
+
+    CLIP = "clip"
+    T5 = "t5"
+    UNKNOWN = "unknown"
 
 
 class Preset(NamedTuple):
@@ -40,7 +55,9 @@ class Family(NamedTuple):
     before: str = ""
     after: str = ""
     avoid: str = ""
-    strength: float = 1.0  # how much of what is in the hole becomes noise at first; some fail with all of it
+    needs_picture: bool = False  # whether it fails where it begins with noise alone, and nothing of the hole's picture
+    encoder: Encoder = Encoder.UNKNOWN
+    casts: bool = False  # whether its denoising network's weights bear 8 bits, where memory is short
     half: str = "float16"  # what its weights are published in
     masks_pixels: bool = False  # whether it is told of each pixel of the hole, and not of cells of latents alone
 
@@ -57,6 +74,7 @@ SD15 = Family(
     before="a photo of ",
     after=", natural light, sharp focus, detailed",
     avoid="blurry, low quality, deformed, cartoon, drawing, frame, border, text, watermark",
+    encoder=Encoder.CLIP,
 )
 SDXL = Family(
     title="Stable Diffusion XL",
@@ -70,7 +88,8 @@ SDXL = Family(
     before="a photo of ",
     after=", natural light, detailed",
     avoid="blurry, deformed, cartoon, frame, text, watermark",
-    strength=0.99,  # as its makers say, who were left with a pale hole at 1
+    needs_picture=True,  # as its makers say, who were left with a pale hole without it
+    encoder=Encoder.CLIP,
 )
 FLUX = Family(
     title="FLUX.1 Fill",
@@ -81,6 +100,8 @@ FLUX = Family(
     after=".",
     half="bfloat16",
     masks_pixels=True,
+    encoder=Encoder.T5,
+    casts=True,
 )
 # Whatever else diffusers can inpaint with: its own scheduler, and words that suit any model.
 OTHER = Family(
@@ -91,6 +112,8 @@ OTHER = Family(
     half="bfloat16",
 )
 FAMILIES = {"sd15": SD15, "sdxl": SDXL, "flux": FLUX, "other": OTHER}
+TEXT = "attn2.to_k.weight"  # the end of the name of a tensor that text embeddings are multiplied with
+LORA_OF_TEXT = re.compile(r"attn2[._](processor\.)?to_[kv][._]lora(_A|_down|\.down)\.")  # (rank, their length)
 # What identifies the family of a single file: a tensor that only it has.
 LANDMARKS = {
     "sdxl": "conditioner.embedders.1.model.ln_final.weight",
@@ -122,6 +145,34 @@ def family_of(place: Path) -> str:
             "Choose a file with all its parts, or a folder in diffusers' layout.",
         )
     return found
+
+
+def few_steps(family: Family, place: Path, store: Store) -> Preset | None:
+    """What "fast" is for the model at a place, where the LoRA that it takes is installed and fits; else None."""
+    few = family.few_steps
+    if few is None or store.missing(few.lora):
+        return None
+    (lora,) = store.files(few.lora) or ()
+    return few if lora_fits(store.folder_of(few.lora) / lora.name, place) else None
+
+
+def lora_fits(lora: Path, place: Path) -> bool:
+    """Whether a LoRA, a .safetensors file, is made for models as wide as the one at a place.
+
+    Of one family there are several, such as Stable Diffusion 1.5 and 2, whose text embeddings differ in length.  Where
+    either does not say how long they are, it fits.
+    """
+    made_for = next((shape[1] for name, shape in shapes(lora).items() if LORA_OF_TEXT.search(name)), None)
+    try:
+        is_folder = place.is_dir()
+        width = (
+            json.loads((place / "unet" / "config.json").read_text("utf-8"))["cross_attention_dim"]
+            if is_folder
+            else (next(shape[1] for name, shape in shapes(place).items() if name.endswith(TEXT)))
+        )
+    except (OSError, ValueError, LookupError, TypeError, RecursionError, StopIteration):
+        return True
+    return made_for is None or not isinstance(width, int) or width == made_for
 
 
 def shapes(place: Path) -> dict[str, list[int]]:

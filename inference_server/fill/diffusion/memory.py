@@ -1,8 +1,12 @@
 """How a pipeline is laid out so that it fits into the device's memory.
 
-Four plans, each slower and smaller than the one before: everything on the device; the same, but large pictures decoded
-in tiles; only the network that works now on the device; only the layer that works now.  The first that fits what is
-free is taken, and the next one where the estimate was wrong.
+Plans, each slower and smaller than the one before: everything on the device; the same, but large pictures decoded in
+tiles; only the network that works now on the device; only the layers that work now, the next ones on their way while
+one computes; only the layer that works now.  The first that fits what is free is taken, and the next one where the
+estimate was wrong.
+
+Of the large transformers whose weights bear it, 8 bits are kept instead of 16, before layers have to be moved: each is
+brought back to 16 when it computes (diffusers' layerwise casting).
 """
 
 import gc
@@ -11,6 +15,8 @@ from typing import Any, NamedTuple
 
 import torch
 
+from ...imaging.files import memory as computer
+from ...models import devices
 from ...shared.errors import ErrorCode, UserError
 
 DECODING = 4000  # bytes per pixel that the decoder takes, in 32 bits, as some must; measured on a processor
@@ -18,84 +24,157 @@ DENOISING = 2000  # about the most that the large network takes
 TILE = 512  # pixels
 LEAST_WORK = 300 << 20  # whatever the size: kernels, buffers
 LAYERS = 400 << 20  # the most that is there at a time when one layer works after the other
+EIGHT_BITS = torch.float8_e4m3fn
+# Also what CUDA's libraries say where they could not get the memory that they work in, and Intel's driver.
+LACKING = re.compile(
+    r"out of memory|not enough memory|OUT_OF_(DEVICE|HOST)_MEMORY|OUT_OF_RESOURCES"
+    r"|CU(BLAS|DNN|FFT|SOLVER|SPARSE)(_STATUS)?_(ALLOC_FAILED|NOT_INITIALIZED|INTERNAL_ERROR_HOST_ALLOCATION)"
+)
 SPARE = 0.9  # of the free memory; the rest is the desktop's
 
 
 class Plan(NamedTuple):
-    """offload: "" keeps all on the device, "model" one network, "sequential" one layer at a time."""
+    """offload: "" keeps all on the device, "model" one network, "group" and "sequential" one layer at a time.
+
+    cast: the denoising network's weights are kept in 8 bits.
+    """
 
     offload: str = ""
     tiled: bool = False
+    cast: bool = False
 
 
-PLANS = (Plan(), Plan(tiled=True), Plan("model", tiled=True), Plan("sequential", tiled=True))
+WHOLE = (Plan(), Plan(tiled=True))
+PLANS = (*WHOLE, Plan("model", tiled=True), Plan("group", tiled=True), Plan("sequential", tiled=True))
+CASTING = (
+    *WHOLE,
+    Plan("model", tiled=True),
+    *(Plan(way, tiled=True, cast=True) for way in ("model", "group", "sequential")),
+)
+GROUPED = ("group_offloading", "layer_execution_tracker", "lazy_prefetch_group_offloading")  # diffusers' hooks
 
 
 class Weights(NamedTuple):
-    """Bytes of all the networks and of the largest, as they lie in memory."""
+    """Bytes of all the networks, of the largest, and of the largest but for the one that denoises, as they lie in
+    memory; denoiser: of that one; is_cast: whether its weights are in 8 bits already."""
 
     all: int
     largest: int
+    other: int = 0
+    denoiser: int = 0
+    is_cast: bool = False
+
+    @property
+    def largest_cast(self) -> int:
+        """Bytes of the largest network once the weights of the one that denoises are in 8 bits."""
+        return max(self.other, self.denoiser if self.is_cast else self.denoiser // 2)
+
+
+def denoiser(pipeline: Any) -> Any:
+    """The network that takes the noise away."""
+    found = getattr(pipeline, "unet", None)
+    return pipeline.transformer if found is None else found
+
+
+def networks(pipeline: Any) -> list[torch.nn.Module]:
+    return [part for part in pipeline.components.values() if isinstance(part, torch.nn.Module)]
 
 
 def weights(pipeline: Any) -> Weights:
     """What a pipeline's networks weigh."""
-    networks = (part for part in pipeline.components.values() if isinstance(part, torch.nn.Module))
-    sizes = [sum(p.numel() * p.element_size() for p in network.parameters()) for network in networks]
-    return Weights(sum(sizes), max(sizes))
+    first = denoiser(pipeline)
+    sizes = {part: sum(p.numel() * p.element_size() for p in part.parameters()) for part in networks(pipeline)}
+    others = max(size for part, size in sizes.items() if part is not first)
+    return Weights(sum(sizes.values()), max(sizes.values()), others, sizes[first], _is_cast(first))
 
 
 def need(plan: Plan, held: Weights, pixels: int) -> int:
     """Bytes of device memory that a picture of so many pixels takes, about."""
-    there = {"": held.all, "model": held.largest, "sequential": min(LAYERS, held.largest)}[plan.offload]
+    largest = held.largest_cast if plan.cast else held.largest
+    there = held.all if not plan.offload else largest if plan.offload == "model" else min(LAYERS, largest)
     decoded = min(pixels, TILE**2) if plan.tiled else pixels
     return there + max(LEAST_WORK, decoded * DECODING, pixels * DENOISING)
 
 
-def choose(free: int, held: Weights, pixels: int, device: str) -> int:
-    """The first of the PLANS that fits into `free` bytes, or the last that the device has."""
-    here = possible(device)
-    return next((k for k, plan in enumerate(here) if need(plan, held, pixels) < free * SPARE), len(here) - 1)
+def choose(plans: tuple[Plan, ...], free: int, held: Weights, pixels: int) -> int:
+    """The first of the plans that fits into `free` bytes, or the last."""
+    return next((k for k, plan in enumerate(plans) if need(plan, held, pixels) < free * SPARE), len(plans) - 1)
 
 
-def possible(device: str) -> tuple[Plan, ...]:
-    """The plans for a device: where it shares the computer's own memory, there is nowhere to offload to."""
-    return PLANS if device == "cuda" else PLANS[:2]
+def possible(device: str, *, casts: bool = False) -> tuple[Plan, ...]:
+    """The plans for a device: where it shares the computer's own memory, there is nowhere to offload to.
+
+    casts: whether the denoising network bears 8 bits.
+    """
+    if device not in devices.CARDS:
+        return WHOLE
+    return CASTING if casts else PLANS
 
 
 def lay_out(pipeline: Any, plan: Plan, device: str) -> None:
-    """Put a pipeline where the plan wants it."""
-    pipeline.remove_all_hooks()
-    vae = pipeline.vae
-    if hasattr(vae, "tile_latent_min_size"):  # AutoencoderKL's; others keep what they are
-        vae.tile_sample_min_size = min(vae.config.sample_size, TILE)
-        vae.tile_latent_min_size = vae.tile_sample_min_size // pipeline.vae_scale_factor
-    if hasattr(vae, "enable_tiling"):
-        (vae.enable_tiling if plan.tiled else vae.disable_tiling)()
-    if device != "cuda":  # whose attention never holds the whole matrix
-        (pipeline.enable_attention_slicing if plan.tiled else pipeline.disable_attention_slicing)()
+    """Put a pipeline where the plan wants it.  Weights that were cast to 8 bits once stay so."""
+    take_off(pipeline)
+    _set_tiles(pipeline, plan, device)
+    network = denoiser(pipeline)
+    if plan.cast and not _is_cast(network):
+        network.enable_layerwise_casting(storage_dtype=EIGHT_BITS, compute_dtype=network.dtype)
     if plan.offload == "model":
         pipeline.enable_model_cpu_offload(device=device)
+    elif plan.offload == "group":
+        streams = device in devices.CARDS
+        free = computer.available()
+        pipeline.enable_group_offload(
+            torch.device(device),
+            offload_type="leaf_level",
+            use_stream=streams,
+            non_blocking=streams,
+            # Else copies are made that stay where they are in the computer's memory: faster, and as large.
+            low_cpu_mem_usage=streams and free is not None and free < weights(pipeline).all,
+        )
     elif plan.offload == "sequential":
         pipeline.enable_sequential_cpu_offload(device=device)
     else:
         pipeline.to(device)
 
 
+def take_off(pipeline: Any) -> None:
+    """Bring a pipeline back into the computer's memory, without what moved it."""
+    pipeline.remove_all_hooks()
+    for part in networks(pipeline):
+        for module in part.modules():
+            if registry := getattr(module, "_diffusers_hook", None):
+                for name in GROUPED:
+                    registry.remove_hook(name, recurse=False)
+    pipeline.to("cpu")
+
+
+def _set_tiles(pipeline: Any, plan: Plan, device: str) -> None:
+    vae = pipeline.vae
+    if hasattr(vae, "tile_latent_min_size"):  # AutoencoderKL's; others keep what they are
+        vae.tile_sample_min_size = min(vae.config.sample_size, TILE)
+        vae.tile_latent_min_size = vae.tile_sample_min_size // pipeline.vae_scale_factor
+    if hasattr(vae, "enable_tiling"):
+        (vae.enable_tiling if plan.tiled else vae.disable_tiling)()
+    if device not in devices.CARDS:  # whose attention never holds the whole matrix
+        (pipeline.enable_attention_slicing if plan.tiled else pipeline.disable_attention_slicing)()
+
+
+def _is_cast(network: torch.nn.Module) -> bool:
+    return any(p.dtype == EIGHT_BITS for p in network.parameters())
+
+
 def is_lacking(error: BaseException) -> bool:
     """Whether an error says that memory ran out, on whichever device."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and bool(re.search(r"out of memory|not enough memory", str(error)))
+    return isinstance(error, RuntimeError) and bool(LACKING.search(str(error)))
 
 
 def empty(device: str) -> None:
     """Give what nobody holds any more back to the device."""
     gc.collect()
-    if device == "cuda":
-        torch.cuda.empty_cache()
-    elif device == "mps":
-        torch.mps.empty_cache()
+    if device in ("cuda", "xpu", "mps"):
+        getattr(torch, device).empty_cache()
 
 
 def lacking() -> UserError:

@@ -15,14 +15,19 @@ import torch
 
 from ...models import devices
 from ...models.store import Store
+from ...shared.errors import ErrorCode, UserError
 from ...shared.messages import Quality
+from ...shared.text import Translatable, tr
 from ..prompts import Prompt
 from ..windows import whole_cells
-from . import memory, pipelines
-from .families import FAMILIES, Preset
+from . import memory, pipelines, schedule, texts
+from .families import FAMILIES, Preset, few_steps
 from .preview import Preview
+from .schedule import Start
+from .texts import Text
 
-REFINE_STRENGTH = 0.4  # share of the noise that is put back when a sketch is refined
+REFINE_NOISE = 0.6  # times as much noise as picture is put back when a sketch is refined
+REFINE_STEPS = 0.4  # of the steps of a quality
 
 
 class Sampling(NamedTuple):
@@ -49,15 +54,13 @@ class Painter:
         """Raises UserError where there is no model of the family at the place."""
         self.family = FAMILIES[family]
         self.device = device or devices.best()
-        self._store = store
-        self._pipeline = pipelines.read(place, family, _precision(self.family.half, self.device), store)
-        self._scheduler = self._pipeline.scheduler
-        self._has_lora = False  # whether the LoRA for few steps is loaded
-        self._preview = Preview(self._pipeline)
-        self._plan: int | None = None
-        self.slowed = False  # whether memory ran out, and a slower plan that takes less is used since
+        self._place, self._family_name, self._store = place, family, store
         self._check: Callable[[], None] = lambda: None
-        self._check_between_blocks()
+        self.slowed = False  # whether memory ran out, and a slower plan that takes less is used since
+        self._was_widened = False  # whether it had to be read again in 32 bits
+        self._lacks_lora = False  # whether "fast" goes without its LoRA, which does not fit
+        self._is_cut = False  # whether the last prompt was too long
+        self._open(_precision(self.family.half, self.device))
         scale = self._pipeline.vae_scale_factor
         self.cell = 1 if self.family.masks_pixels else scale  # pixels a side that it is told of as hole or known
         network = self._network
@@ -65,23 +68,42 @@ class Painter:
         levels = len(getattr(network, "down_blocks", ())) or 2
         self.multiple = max(8, scale * 2 ** (levels - 1))  # of 8 pixels whatever the network is, say the pipelines
 
+    def _open(self, dtype: torch.dtype) -> None:
+        """Read the pipeline from its files, and watch it."""
+        self._dtype = dtype
+        self._pipeline: Any = pipelines.read(self._place, self._family_name, dtype, self._store)
+        self._scheduler = self._pipeline.scheduler
+        self._has_lora = False  # whether the LoRA for few steps is loaded
+        self._preview = Preview(self._pipeline)
+        self._plan: int | None = None
+        self._texts: dict[tuple[Prompt, bool], Text] = {}
+        self._check_between_blocks()
+
     @property
     def _network(self) -> Any:
         """The denoising network."""
-        found = getattr(self._pipeline, "unet", None)
-        return self._pipeline.transformer if found is None else found
+        return memory.denoiser(self._pipeline)
+
+    @property
+    def remarks(self) -> tuple[Translatable, ...]:
+        """What a person should know of how it paints now."""
+        said = (
+            (self.slowed, tr("memory ran short: a slower way")),
+            (self._was_widened, tr("16 bits gave no picture: with 32")),
+            (self._lacks_lora, tr("the LoRA for few steps does not fit this model: without it")),
+            (self._is_cut, tr("the prompt is too long: without its end")),
+        )
+        return tuple(remark for holds, remark in said if holds)
 
     def preset(self, quality: Quality) -> Preset:
-        """Steps and guidance of a quality; few steps where the LoRA they need is installed."""
-        few = self.family.few_steps
-        if quality == Quality.FAST and few and not self._store.missing(few.lora):
-            return few
-        return self.family.presets[quality]
+        """Steps and guidance of a quality; few steps where the LoRA they need is installed and fits."""
+        few = few_steps(self.family, self._place, self._store) if quality == Quality.FAST else None
+        return few or self.family.presets[quality]
 
     def count(self, quality: Quality, *, refine: bool = False) -> int:
-        """How many steps a picture takes, about; progress is weighted by it."""
+        """How many steps a picture takes; progress is weighted by it."""
         steps = self.preset(quality).steps
-        return max(1, int(steps * (_refine_strength(steps) if refine else self.family.strength)))
+        return max(1, round(steps * REFINE_STEPS)) if refine else steps
 
     def has_room(self) -> bool:
         """Whether it is on the device already, or would fit there as a whole."""
@@ -90,8 +112,7 @@ class Painter:
     def release_for(self, needed: int) -> None:
         """Leave the device if it has fewer bytes than `needed` left; the next picture brings the model back."""
         if self._plan is not None and devices.free(self.device) < needed:
-            self._pipeline.remove_all_hooks()
-            self._pipeline.to("cpu")
+            memory.take_off(self._pipeline)
             self._plan = None
             memory.empty(self.device)
 
@@ -108,30 +129,45 @@ class Painter:
 
         picture: (h, w, 3) float32, 0 to 1, h and w multiples of `multiple`; hole: (h, w) bool, which is grown to whole
         cells (`whole_cells`).  on_step is called after each step, check often in between: either may raise, which ends
-        it.  Where memory runs out, the next slower plan
-        is tried once (`slowed`).  Raises UserError where that is not enough either.
+        it.  Where memory runs out, the next slower plan is tried once (`slowed`); where 16 bits do not suffice, 32.
+        Raises UserError where that is not enough either.
         """
         self._check = check
-        preset = self._prepare(sampling.quality)
-        if self._plan is None:
-            memory.empty(self.device)
-            self._lay_out(self._fitting(hole.size))
+        painted = self._painted(picture, hole, sampling, on_step)
+        if not np.isfinite(painted).all() and self._dtype != torch.float32:
+            self._widen()
+            painted = self._painted(picture, hole, sampling, on_step)
+        if not np.isfinite(painted).all():
+            raise UserError(
+                ErrorCode.MODEL_CORRUPT,
+                "The model gives no picture: what it computes are no numbers.",
+                "Fetch it again, or choose another model.",
+            )
+        return painted
 
-        def attempt() -> np.ndarray | None:
+    def _painted(
+        self, picture: np.ndarray, hole: np.ndarray, sampling: Sampling, on_step: Callable[[Step], None]
+    ) -> np.ndarray:
+        """The picture, by a slower plan where memory runs out once."""
+        preset = self._prepare(sampling.quality)
+        plan = self._plan
+        if plan is None:
+            memory.empty(self.device)
+            plan = self._fitting(hole.size)
+
+        def attempt(plan: int) -> np.ndarray | None:
             if not sampling.refine:
                 self._preview.forget()
-            return self._attempt(self._inputs(picture, hole, sampling, preset, on_step))
+            return self._attempt(plan, lambda: self._inputs(picture, hole, sampling, preset, on_step))
 
-        painted = attempt()
+        painted = attempt(plan)
         if painted is None:
             # Outside of the except clause: there, the frames that hold the tensors would still be alive.
             memory.empty(self.device)
-            assert self._plan is not None
-            if self._plan + 1 == len(memory.possible(self.device)):
+            if plan + 1 == len(self._plans()):
                 raise memory.lacking()
-            self._lay_out(self._plan + 1)
             self.slowed = True
-            painted = attempt()
+            painted = attempt(plan + 1)
             if painted is None:
                 memory.empty(self.device)
                 raise memory.lacking()
@@ -147,6 +183,7 @@ class Painter:
     ) -> dict[str, Any]:
         """What the pipeline is called with."""
         height, width = hole.shape
+        start = self._start(sampling, preset, height, width)
         cells = whole_cells(hole, self.cell)
 
         def after_step(pipeline: Any, k: int, _: Any, tensors: dict[str, Any]) -> dict[str, Any]:
@@ -154,14 +191,14 @@ class Painter:
             return tensors
 
         inputs = {
-            "prompt": sampling.prompt.positive,
-            "negative_prompt": sampling.prompt.negative,
+            **self._encoded(sampling.prompt, preset),
             "image": torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None],
             "mask_image": torch.from_numpy(cells.astype(np.float32))[None, None],
             "height": height,
             "width": width,
-            "strength": _refine_strength(preset.steps) if sampling.refine else self.family.strength,
-            "num_inference_steps": preset.steps,
+            "strength": start.strength,
+            "num_inference_steps": start.total,
+            **({"timesteps": list(start.timesteps)} if start.timesteps else {}),
             "guidance_scale": preset.guidance,
             # On the CPU, so that a seed means the same noise on every device.
             "generator": torch.Generator("cpu").manual_seed(sampling.seed),
@@ -171,20 +208,57 @@ class Painter:
         known = inspect.signature(self._pipeline.__call__).parameters
         return {name: value for name, value in inputs.items() if name in known}
 
-    def _attempt(self, inputs: dict[str, Any]) -> np.ndarray | None:
-        """The painted picture, or None where memory ran out."""
+    def _start(self, sampling: Sampling, preset: Preset, height: int, width: int) -> Start:
+        """Where the schedule begins for a picture of this size."""
+        steps = self.count(sampling.quality, refine=sampling.refine)
+        if sampling.refine:
+            patch = 2 * self._pipeline.vae_scale_factor  # pixels a side that become one token, where there are any
+            tokens = (height // patch) * (width // patch)
+            return schedule.from_noise(self._pipeline.scheduler, steps, REFINE_NOISE, tokens)
+        if self.family.needs_picture:
+            return schedule.from_most_noise(self._pipeline.scheduler, steps)
+        return schedule.from_pure_noise(steps)
+
+    def _encoded(self, prompt: Prompt, preset: Preset) -> dict[str, Any]:
+        """The prompt as the pipeline takes it, encoded once."""
+        key = prompt, preset.guidance > 1
+        if key not in self._texts:
+            self._texts.clear()
+            self._texts[key] = texts.encode(self._pipeline, self.family.encoder, prompt, guided=preset.guidance > 1)
+        self._is_cut = self._texts[key].is_cut
+        device = self._pipeline._execution_device
+        inputs = self._texts[key].inputs
+        return {name: each.to(device) if isinstance(each, torch.Tensor) else each for name, each in inputs.items()}
+
+    def _attempt(self, plan: int, inputs: Callable[[], dict[str, Any]]) -> np.ndarray | None:
+        """The picture painted by a plan, or None where memory ran out."""
         try:
+            if self._plan != plan:
+                self._lay_out(plan)
             # Not in inference mode: weights that offloading moves would become tensors that it cannot move again.
-            images = self._pipeline(**inputs).images
+            images = self._pipeline(**inputs()).images
         except (RuntimeError, MemoryError) as error:
             if not memory.is_lacking(error):
                 raise
             return None
         return images[0].permute(1, 2, 0).float().cpu().numpy().clip(0, 1)
 
+    def _widen(self) -> None:
+        """Read the pipeline again, in 32 bits: some cards, and some models, give no numbers in 16."""
+        narrow = self._dtype
+        self._pipeline = None  # both would hardly fit
+        memory.empty(self.device)
+        try:
+            self._open(torch.float32)
+        except UserError:
+            self._open(narrow)
+            raise
+        self._was_widened = True
+
     def _prepare(self, quality: Quality) -> Preset:
         """Give the pipeline the scheduler and the LoRA of a quality."""
-        preset = self.preset(quality)
+        preset, few = self.preset(quality), self.family.few_steps
+        self._lacks_lora = quality == Quality.FAST and bool(few and few != preset and not self._store.missing(few.lora))
         if preset.lora and not self._has_lora:
             (file,) = self._store.need(preset.lora).values()
             self._pipeline.load_lora_weights(file.parent, weight_name=file.name, adapter_name="few-steps")
@@ -202,12 +276,15 @@ class Painter:
         self._pipeline.scheduler = scheduler
         return preset
 
+    def _plans(self) -> tuple[memory.Plan, ...]:
+        return memory.possible(self.device, casts=self.family.casts)
+
     def _fitting(self, pixels: int) -> int:
         """The plan for a picture of so many pixels and what is free now."""
-        return memory.choose(devices.free(self.device), memory.weights(self._pipeline), pixels, self.device)
+        return memory.choose(self._plans(), devices.free(self.device), memory.weights(self._pipeline), pixels)
 
     def _lay_out(self, plan: int) -> None:
-        memory.lay_out(self._pipeline, memory.possible(self.device)[plan], self.device)
+        memory.lay_out(self._pipeline, self._plans()[plan], self.device)
         self._plan = plan
 
     def _check_between_blocks(self) -> None:
@@ -218,15 +295,10 @@ class Painter:
                     block.register_forward_pre_hook(lambda *_: self._check())
 
 
-def _refine_strength(steps: int) -> float:
-    """How much noise refining puts back: REFINE_STRENGTH, and enough for one step at least."""
-    return min(1.0, max(REFINE_STRENGTH, 1.01 / steps))
-
-
 def _precision(half: str, device: str) -> torch.dtype:
     """16 bits on a GPU, and on a processor that is faster with them; else 32."""
     if device == "cpu":
         return torch.bfloat16 if devices.multiplies_bfloat16(device) else torch.float32
-    if half == "bfloat16" and device == "cuda" and not devices.multiplies_bfloat16(device):
+    if half == "bfloat16" and not devices.has_bfloat16(device):
         return torch.float32  # float16 overflows in these
     return getattr(torch, half)

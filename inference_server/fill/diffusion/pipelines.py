@@ -1,10 +1,12 @@
 """From files to a pipeline of diffusers, and nothing but weights is read from them: safetensors alone, no code.
 
 A model is a folder in diffusers' layout or a single .safetensors file as they are shared; the latter holds only
-weights, so its settings and its tokenizer are taken from the family's installed model.
+weights, so its settings and its tokenizer are taken from the family's installed model, but for what that model changed:
+it may bring a decoder that bears 16 bits, and others do not.
 """
 
 import json
+import math
 import shutil
 import tempfile
 from pathlib import Path
@@ -13,7 +15,9 @@ from typing import Any
 import diffusers
 import torch
 import transformers
+from safetensors import safe_open
 
+from ...imaging.files import memory
 from ...models.catalogue import ranked
 from ...models.hub import INDEX
 from ...models.store import Store
@@ -26,6 +30,21 @@ from .families import FAMILIES, shapes
 HALF = ".fp16"  # in the names of weights that are published in 16 bits
 # Nothing judges the pictures: they are the photographer's own, and stay on this machine.
 UNJUDGED = {"safety_checker": None, "feature_extractor": None}
+# What Stable Diffusion XL was trained with, as its makers publish it; whoever trained it on has kept this or says so.
+XL_SCHEDULER = {
+    "_class_name": "EulerDiscreteScheduler",
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "num_train_timesteps": 1000,
+    "prediction_type": "epsilon",
+    "steps_offset": 1,
+    "timestep_spacing": "leading",
+}
+# How a file says that its network predicts velocity, and that it was trained down to noise alone: empty tensors, or a
+# field of what is written beside the tensors.
+VELOCITY, ALL_NOISE, PREDICTION = "v_pred", "ztsnr", "modelspec.prediction_type"
+DECODER = "decoder.conv_in.weight"  # a tensor by which two autoencoders are told apart
 FIRST = "model.diffusion_model.input_blocks.0.0.weight"  # in a single file: (channels made, channels read, 3, 3)
 
 diffusers.utils.logging.set_verbosity_error()
@@ -35,8 +54,10 @@ transformers.utils.logging.disable_progress_bar()
 
 
 def read(place: Path, family: str, dtype: torch.dtype, store: Store) -> Any:
-    """The inpainting pipeline at a place, on the CPU.  Raises UserError where it cannot be read as one."""
+    """The inpainting pipeline at a place, on the CPU.  Raises UserError where it cannot be read as one, or where the
+    computer's memory does not hold it."""
     try:
+        _require_memory(place, dtype)
         pipeline = _read_folder(place, dtype) if place.is_dir() else _read_file(place, family, dtype, store)
     except UserError:
         raise
@@ -84,10 +105,69 @@ def _read_file(place: Path, family: str, dtype: torch.dtype, store: Store) -> An
     kind = getattr(diffusers, FAMILIES[family].pipelines[0])
     with tempfile.TemporaryDirectory() as scratch:
         settings = Path(scratch, "settings")
-        weights = shutil.ignore_patterns("*.safetensors")
-        shutil.copytree(store.folder_of(model), settings, ignore=weights)
-        unet = settings / "unet" / "config.json"
-        channels = shapes(place)[FIRST][1]
-        unet.write_text(json.dumps({**json.loads(unet.read_text("utf-8")), "in_channels": channels}), "utf-8")
+        write_settings(place, family, store.folder_of(model), settings)
         without = UNJUDGED if family == "sd15" else {}
         return kind.from_single_file(place, config=str(settings), dtype=dtype, local_files_only=True, **without)
+
+
+def write_settings(place: Path, family: str, installed: Path, settings: Path) -> None:
+    """Make a folder of the settings of a single file: those of the family's installed model, and what differs."""
+    shutil.copytree(installed, settings, ignore=shutil.ignore_patterns("*.safetensors"))
+    tensors = shapes(place)
+    _change(settings / "unet" / "config.json", in_channels=tensors[FIRST][1])
+    scheduler = settings / "scheduler" / "scheduler_config.json"
+    if family == "sdxl":
+        scheduler.write_text(json.dumps(XL_SCHEDULER), "utf-8")
+        if not _same_decoder(place, installed):
+            # In 16 bits the decoder that XL was published with gives no numbers.
+            _change(settings / "vae" / "config.json", force_upcast=True)
+    with safe_open(place, "pt") as file:
+        predicted = str((file.metadata() or {}).get(PREDICTION, ""))
+    is_velocity = VELOCITY in tensors or predicted.lower() in ("v", "v_prediction")
+    _change(scheduler, prediction_type="v_prediction" if is_velocity else "epsilon")
+    if ALL_NOISE in tensors:
+        _change(scheduler, rescale_betas_zero_snr=True, timestep_spacing="trailing")
+
+
+def _change(file: Path, **values: object) -> None:
+    """Set values of a file of settings."""
+    file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), **values}), "utf-8")
+
+
+def _same_decoder(place: Path, installed: Path) -> bool:
+    """Whether a single file has the installed model's decoder, so that the same is known of it."""
+    found = sorted((installed / "vae").glob("*.safetensors"))
+    if not found:
+        return False
+    with safe_open(place, "pt") as one, safe_open(found[0], "pt") as other:
+        name = f"first_stage_model.{DECODER}"
+        if name not in one.keys() or DECODER not in other.keys():  # noqa: SIM118 - it is no dictionary
+            return False
+        return torch.equal(one.get_tensor(name).half(), other.get_tensor(DECODER).half())
+
+
+def _require_memory(place: Path, dtype: torch.dtype) -> None:
+    """Raise UserError where the model's weights are more than the memory that can be had without harm."""
+    needed, free = weight(place, dtype), memory.available()
+    if free is not None and needed > free:
+        sizes = {"needed": f"{needed / 1e9:.1f}", "free": f"{free / 1e9:.1f}"}
+        raise UserError(
+            ErrorCode.NO_MEMORY,
+            tr(
+                "{model} takes {needed} GB of this computer's memory, and {free} GB are free.",
+                model=place.name,
+                **sizes,
+            ),
+            "Close other programs, or choose a smaller model, such as sd15-inpainting.",
+        )
+
+
+def weight(place: Path, dtype: torch.dtype) -> int:
+    """Bytes that the weights of a model take in this precision, by their files' headers."""
+    files = [place]
+    if place.is_dir():
+        # What lies beside the networks' own folders is the same once more, for other programs.
+        files = [file for file in place.glob("*/*.safetensors") if file.is_file()]
+        halved = {file.parent for file in files if HALF in file.name}
+        files = [file for file in files if HALF in file.name or file.parent not in halved]
+    return sum(math.prod(shape) for file in files for shape in shapes(file).values()) * dtype.itemsize

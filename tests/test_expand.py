@@ -1,0 +1,99 @@
+"""A photo on a larger canvas: the old pixels bit for bit, new ones around them, with and without a model."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inference_server import Engine, UserError
+from inference_server.cli import parser
+from inference_server.imaging.canvas import MOST, Margins, enlarged
+from inference_server.imaging.files import reading, writing
+from inference_server.imaging.files.photograph import Format, Photograph
+from inference_server.models.store import Store
+
+from .property import examples
+from .small_models import picture
+
+FULL = {np.uint8: 255, np.uint16: 65535, np.float32: 1.0}
+
+
+@st.composite
+def photos(draw):
+    """A photo of any kind, and margins that are not all 0."""
+    width, height = draw(st.integers(1, 60)), draw(st.integers(1, 60))
+    depth, channels = draw(st.sampled_from(list(FULL))), draw(st.sampled_from((3, 4)))
+    random = np.random.default_rng(draw(st.integers(0, 99)))
+    image = (random.random((height, width, channels)) * FULL[depth]).astype(depth)
+    across, down = int(MOST * width), int(MOST * height)
+    sides = (st.integers(0, most) for most in (across, down, across, down))
+    return image, Margins(*draw(st.tuples(*sides).filter(any)))
+
+
+def inner(image, margins):
+    height, width = image.shape[:2]
+    return np.s_[margins.top : margins.top + height, margins.left : margins.left + width]
+
+
+@settings(max_examples=examples(40), deadline=None)
+@given(photos())
+def test_any_photo_lies_in_the_larger_one_bit_for_bit(given):
+    image, margins = given
+    canvas, new = enlarged(image, margins)
+    old = inner(image, margins)
+    assert np.array_equal(canvas[old], image) and not new[old].any()
+    assert np.count_nonzero(new) == new.size - image.shape[0] * image.shape[1]
+
+
+@settings(max_examples=examples(30), deadline=None)
+@given(photos())
+def test_without_a_model_new_pixels_are_made_of_the_old_ones(engine, given):
+    image, margins = given
+    large = engine.expand(image, *margins)
+    old = inner(image, margins)
+    assert large.dtype == image.dtype and np.array_equal(large[old], image) and np.isfinite(large).all()
+    assert large.shape == (image.shape[0] + margins.top + margins.bottom, *large.shape[1:3])
+
+
+def test_a_sky_goes_on_without_an_edge(engine):
+    """A gradient with grain: across the old border no step is larger than within the photo."""
+    y, _ = np.mgrid[:120, :160]
+    random = np.random.default_rng(1)
+    sky = np.stack((90 + y * 0.5, 130 + y * 0.4, 190 + y * 0.2), axis=-1) + random.normal(scale=1.5, size=(120, 160, 1))
+    sky = np.rint(sky).astype(np.uint8)
+    large = engine.expand(sky, right=50, left=30).astype(float)
+    steps = np.abs(np.diff(large, axis=1)).mean(axis=(0, 2))
+    assert steps[[29, 189]].max() < 1.5 * steps[40:180].mean()
+    rows = large.mean(axis=(1, 2))
+    assert np.abs(rows - sky.mean(axis=(1, 2))).max() < 3
+
+
+def test_from_a_prompt_a_model_paints_what_is_out_there(small_models, tmp_path):
+    image, model = picture(100, 70), str(small_models / "sd15")
+    engine = Engine(Store(tmp_path))
+    for prompt in ("a sea", ""):
+        large = engine.expand(image, right=40, bottom=20, prompt=prompt, quality="fast", model=model)
+        assert large.shape == (90, 140, 3) and (large[:70, :100] == image).all()
+        assert large[:, 100:].std() > 0
+    again = engine.expand(image, right=40, bottom=20, prompt="", quality="fast", model=model)
+    assert (again == large).all()
+
+
+@pytest.mark.parametrize(
+    ("margins", "says"), [({}, "how far"), ({"left": -1, "top": 3}, "how far"), ({"top": 71}, "no more than its own")]
+)
+def test_wrong_margins_get_one_sentence(engine, margins, says):
+    with pytest.raises(UserError, match=says):
+        engine.expand(picture(100, 70), **margins)
+
+
+def test_on_the_command_line(tmp_path, home, monkeypatch):
+    photo, result = tmp_path / "photo.png", tmp_path / "wide.png"
+    pixels = np.repeat(np.repeat(np.arange(60, dtype=np.uint8)[:, None, None] * 2 + 60, 80, axis=1), 3, axis=2)
+    photo.touch()
+    writing.write(photo, Photograph(pixels=pixels, format=Format.PNG), Format.PNG, None)
+    assert parser.main(["expand", str(photo), "--left", "20", "--bottom", "10", "-q", "-o", str(result)]) == 0
+    wide = reading.read(result).pixels
+    assert wide.shape == (70, 100, 3) and (wide[:60, 20:] == pixels).all()
+    assert parser.main(["expand", str(photo), "-q", "-o", str(tmp_path / "none.png")]) == 1
+    assert not (tmp_path / "none.png").exists()
