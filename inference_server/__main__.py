@@ -1,4 +1,7 @@
-"""The command line: python -m inference_server {serve,stop,doctor,keys,service,models,segment,remove,fill,replace}."""
+"""The command line: python -m inference_server COMMAND
+
+serve, stop, doctor, keys, service, models; segment, remove, fill, replace; batch
+"""
 
 import sys
 from collections.abc import Sequence

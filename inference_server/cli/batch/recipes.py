@@ -91,8 +91,7 @@ class Pointing:
         """The file of a photo's mask, where there is one at all.  Raises UserError where the folder lacks it."""
         if not self.masks:
             return self.mask
-        found = sorted(path for path in self.masks.glob("*") if path.stem == photo.stem)
-        found = [path for path in found if path.suffix.lower() in suffixes]
+        found = [path for suffix in suffixes if (path := self.masks / (photo.stem + suffix)).is_file()]
         if len(found) != 1:
             what = "no mask" if not found else "more than one mask"
             raise wrong_input(f"There is {what} for {photo} in {self.masks}.", f"It should be {photo.stem}.png.")
@@ -137,14 +136,14 @@ class Recipe:
         return self.job == Job.FILL or (self.job == Job.REPLACE and self.background is None)
 
 
-def read(file: Path) -> Recipe:
-    """The recipe in a file.  Raises UserError, with the line and the column where something is wrong."""
+def text_of(file: Path) -> str:
+    """The text of a recipe's file, for `parse`.  Raises UserError."""
     try:
         with file.open("rb") as opened:
             content = opened.read(LONGEST + 1)
         if len(content) > LONGEST:
             raise wrong_input(f"{file} is too long for a recipe.", "Give the recipe first, and then the photos.")
-        return parse(content.decode("utf-8-sig"), str(file), file.parent)
+        return content.decode("utf-8-sig")
     except OSError as error:
         raise wrong_input(f"The recipe {file} cannot be read: {error.strerror or error}.") from None
     except UnicodeDecodeError:

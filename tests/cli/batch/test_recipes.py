@@ -157,9 +157,9 @@ def test_what_is_no_recipe_is_not_taken_for_one(tmp_path):
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(b"\xff\xd8\xff\xe0")
     with pytest.raises(UserError, match="no text in UTF-8"):
-        recipes.read(photo)
+        recipes.text_of(photo)
     with pytest.raises(UserError, match="cannot be read"):
-        recipes.read(tmp_path / "none.toml")
+        recipes.text_of(tmp_path / "none.toml")
     photo.write_bytes(b"#" * (recipes.LONGEST + 1))
     with pytest.raises(UserError, match="too long"):
-        recipes.read(photo)
+        recipes.text_of(photo)
