@@ -6,7 +6,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ... import __version__
@@ -16,9 +16,9 @@ from ...models.store import Store
 from ...shared import atomic, paths
 from ...shared.errors import ErrorCode, UserError, file_error
 from ..progress_bar import Bar
-from . import contact_sheet, fingerprints, planning, recipes
+from . import contact_sheet, fingerprints, planning, ray_crew, recipes
 from .arguments import BatchSettings
-from .crew import LocalCrew
+from .crew import Crew, LocalCrew
 from .manifest import Entry, Manifest, Status
 from .planning import Planned
 from .recipes import Recipe
@@ -44,6 +44,8 @@ class _Known:
 
 def run(settings: BatchSettings) -> int:
     """Do a batch; returns the exit status.  Raises UserError where nothing can be done at all."""
+    if settings.ray is not None:
+        ray_crew.demand()
     known = _known(settings)
     if settings.dry_run:
         for each in _planned(settings, known):
@@ -89,21 +91,13 @@ def _run(settings: BatchSettings, known: _Known, planned: list[Planned], lock: i
     """Do what is planned.  Raises UserError."""
     todo = [each for each in planned if each.reason.is_work]
     atomic.remove_unfinished(settings.folder / each.result for each in planned)
-    slots = min(settings.workers or _slots(known.digests), max(1, len(todo)))
     tally = _Tally(len(todo), quiet=settings.quiet)
     manifest = Manifest(settings.folder)
     if todo:
-        start = Start(
-            text=known.text,
-            name=str(settings.recipe),
-            base=str(settings.recipe.parent),
-            folder=str(settings.folder),
-            threads=max(1, _cores() // slots),
-        )
         with manifest.open() as writer, tally:
-            writer.add(_heading(settings, known, len(planned), len(todo), slots))
-            crew = LocalCrew(start, slots, lock)
+            crew = _crew(settings, known, len(todo), lock)
             try:
+                writer.add(_heading(settings, known, len(planned), len(todo), crew.slots))
                 Work(crew, known.recipe, known.fingerprint, settings.folder, writer, tally.take).do(todo)
             finally:
                 crew.close()
@@ -111,6 +105,28 @@ def _run(settings: BatchSettings, known: _Known, planned: list[Planned], lock: i
     if settings.sample:
         _write_sheet(settings, manifest.entries(), planned)
     return tally.conclude(planned)
+
+
+def _crew(settings: BatchSettings, known: _Known, photos: int, lock: int) -> Crew:
+    """The workers for so many photos.  Raises UserError."""
+    models = [MODELS.get(name) for name in known.digests]
+    use_device = any(model is None or model.uses_device for model in models)
+    start = Start(
+        text=known.text,
+        name=str(settings.recipe),
+        base=str(settings.recipe.parent),
+        folder=str(settings.folder),
+        threads=1,
+        here=str(Path.cwd()),
+    )
+    if settings.ray is not None:
+        crew = ray_crew.RayCrew(start, settings.ray, settings.workers, on_gpus=use_device)
+        if crew.dashboard and not settings.quiet:
+            print(f"Ray's dashboard: http://{crew.dashboard}", file=sys.stderr)
+        return crew
+    needed = sum(model.memory for model in models if model)
+    slots = min(photos, settings.workers or _slots(needed, on_gpu=use_device and _has_gpu()))
+    return LocalCrew(replace(start, threads=max(1, _cores() // slots)), slots, lock)
 
 
 def _heading(settings: BatchSettings, known: _Known, photos: int, todo: int, slots: int) -> dict[str, object]:
@@ -141,17 +157,21 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _slots(names: dict[str, str]) -> int:
-    """How many workers suit this machine and these models: one for a GPU, else one for each core, as memory allows."""
-    models = [MODELS[name] for name in names if name in MODELS]
-    if any(model.uses_device for model in models) or len(models) < len(names):
-        from ...models import devices
+def _has_gpu() -> bool:
+    """Whether models that can run on a GPU do."""
+    from ...models import devices
 
-        if devices.best() != "cpu":
-            return 1
+    return devices.best() != "cpu"
+
+
+def _slots(needed: int, *, on_gpu: bool) -> int:
+    """How many workers suit this machine: one for a GPU, else one for each core, as memory allows.
+
+    needed: bytes that the models of a worker take.
+    """
     there = memory.available()
-    fit = _cores() if there is None else there // (ROOM + sum(model.memory for model in models))
-    return max(1, min(_cores(), fit))
+    fit = _cores() if there is None else there // (ROOM + needed)
+    return 1 if on_gpu else max(1, min(_cores(), fit))
 
 
 class _Tally:

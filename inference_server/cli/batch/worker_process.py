@@ -22,13 +22,14 @@ READY = "ready"  # what a worker says first, when it can be given photos
 @dataclass(frozen=True, kw_only=True)
 class Start:
     """What a worker has to know.  text: the recipe's; name: what to call that; base: what its paths are relative to;
-    folder: of the results; threads: that libraries may use."""
+    folder: of the results; threads: that OpenCV and libvips may use; here: what the paths of photos are relative to."""
 
     text: str
     name: str
     base: str
     folder: str
     threads: int
+    here: str
 
     def to_json(self) -> str:
         """For another process; `of_json` reads it."""
@@ -45,8 +46,10 @@ def prepared(start: Start) -> Callable[[str], str]:
 
     Several threads may call it.  Raises UserError.
     """
-    for name in ("OMP_NUM_THREADS", "VIPS_CONCURRENCY"):  # read when libraries are loaded
-        os.environ[name] = str(start.threads)
+    # Read when libraries are loaded.  How many threads add up numbers decides about the last bit of the sums, and a
+    # photo's result must not depend on how many others are worked on.
+    os.environ.update(OMP_NUM_THREADS="1", VIPS_CONCURRENCY=str(start.threads))
+    os.chdir(start.here)
     import cv2
 
     from . import manifest, recipes
