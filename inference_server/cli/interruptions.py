@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import threading
 from collections.abc import Iterator
 from types import FrameType
 from typing import NoReturn
@@ -25,6 +26,9 @@ def held_back() -> Iterator[None]:
 
     For calls of libvips: an exception that is raised while it calls back is lost, and a traceback is printed.
     """
+    if threading.current_thread() is not threading.main_thread():  # no signal interrupts another one
+        yield
+        return
     came: list[int] = []
     before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in INTERRUPTING}
     try:

@@ -17,6 +17,7 @@ from ..shared import paths
 from ..shared.errors import UserError, file_error, no_memory_error, wrong_input
 from ..shared.messages import Job
 from . import commands, interruptions, key_commands, model_commands, photo_arguments
+from .batch import arguments as batch_arguments
 
 THE_DISKS = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT)  # faults that are no fault of ours
 Commands = argparse._SubParsersAction  # what argparse gives no public name
@@ -58,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     for job in (Job.SELECT, Job.REMOVE, Job.FILL, Job.REPLACE):
         photo_arguments.add(group, job).set_defaults(run=_run_on_photos, job=job)
     photo_arguments.add_expand(group).set_defaults(run=_expand)
+    batch_arguments.add(group).set_defaults(run=_run_batch)
     return parser
 
 
@@ -160,6 +162,14 @@ def _expand(given: argparse.Namespace) -> int:
 
 def _worked_through(settings: photo_arguments.PhotoSettings) -> int:
     from .photos import run  # with numpy and OpenCV, which take longer than it takes to see that something is missing
+
+    with interruptions.taken_as_exceptions():
+        return run(settings)
+
+
+def _run_batch(given: argparse.Namespace) -> int:
+    settings = batch_arguments.settings(given)
+    from .batch.running import run
 
     with interruptions.taken_as_exceptions():
         return run(settings)

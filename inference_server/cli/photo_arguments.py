@@ -327,7 +327,7 @@ def _background(given: argparse.Namespace) -> BackgroundSettings | None:
         raise wrong_input(f"{what} what should be around the object.", remedy)
     if not _has_background(given):
         return None
-    colours = tuple(_colour(text) for text in given.colour)
+    colours = tuple(colour(text) for text in given.colour)
     if len(colours) > 2:
         raise wrong_input("There can be one colour, or two: that at the top and that at the bottom.")
     if given.blur is not None and not 0 <= given.blur <= 1:
@@ -344,7 +344,8 @@ def _seeds(given: argparse.Namespace) -> tuple[int, ...]:
     return tuple(given.seed + k for k in range(given.variations))
 
 
-def _colour(text: str) -> Colour:
+def colour(text: str) -> Colour:
+    """The colour that #RRGGBB names.  Raises UserError."""
     if not re.fullmatch("#[0-9A-Fa-f]{6}", text):
         raise wrong_input(f"{text!r} is not a colour of the form #RRGGBB.")
     red, green, blue = bytes.fromhex(text[1:])

@@ -3,15 +3,15 @@
 import contextlib
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 
-from ..engine import Engine, Patch
+from ..engine import Engine, OnProgress, Patch
 from ..fill.prompts import Prompt
 from ..imaging.canvas import Margins, enlarged
 from ..imaging.colour import ColourSpace
@@ -40,7 +40,7 @@ def run(settings: PhotoSettings) -> int:
     results = Results(settings)
     if settings.mask and not kind(settings.mask):
         raise wrong_input(f"There is no file {settings.mask}.")
-    background = None if settings.background is None else _background(settings.background)
+    background = None if settings.background is None else read_background(settings.background)
     engine, undone = Engine(), []
     for photo in settings.photos:
         name = str(photo or STANDARD_INPUT)
@@ -50,7 +50,7 @@ def run(settings: PhotoSettings) -> int:
             if not settings.quiet:
                 _tell(prompt, settings)
         except Exception as error:
-            told = error if isinstance(error, UserError) else _fault(error)
+            told = error if isinstance(error, UserError) else fault(error)
             if len(settings.photos) == 1 or told.code in HOPELESS:
                 raise told from None
             undone.append(name)
@@ -77,7 +77,7 @@ def _tell(prompt: Prompt, settings: PhotoSettings) -> None:
         print(f"The model was told: {prompt.positive}{negative}", file=place)
 
 
-def _fault(error: Exception) -> UserError:
+def fault(error: Exception) -> UserError:
     """What a person is told of an exception that nobody foresaw."""
     if memory.is_lack(error):
         remedy = "Close other programs, or work on a smaller photo."
@@ -96,33 +96,102 @@ def _work(
     bar: Bar,
 ) -> Prompt:
     """Do the job to one photo; returns what a model was given, if one was asked."""
+    opened = open_photo(settings, results, photo, bar.say)
+    if settings.margins:
+        canvas, mask = enlarged(opened.photograph.pixels, Margins(*settings.margins))
+        opened = replace(opened, photograph=replace(opened.photograph, pixels=canvas))
+    else:
+        mask = find_mask(engine, settings, opened, bar, bar.say)
+    prompt = Prompt("")
+    for made in make(engine, settings, background, opened, mask, Monitor(on_progress=bar)):
+        results.save(made.target, made.write)
+        prompt = made.prompt
+    return prompt
+
+
+# -- the steps of the work on one photo -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """A photo that was read.  file: None is standard input; format, targets: of its results, one for each seed."""
+
+    file: Path | None
+    photograph: Photograph
+    format: Format
+    targets: list[Path | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """A result.  write(file) fills a file with it; prompt: what a model was given, if one was asked."""
+
+    target: Path | None
+    write: Callable[[Path], None]
+    prompt: Prompt
+
+
+def open_photo(settings: PhotoSettings, results: Results, photo: Path | None, say: Callable[[str], None]) -> Opened:
+    """Read a photo, once it is known that its result can be saved.  say: is told what a person should know.
+
+    Raises UserError.
+    """
     results.check(photo)
-    photograph, prompt = _read(photo), Prompt("")
+    photograph = _read(photo)
     format, targets = results.of(photo, photograph.format)
     if format != photograph.format and not results.chosen(photo):
-        bar.say(_of(photo, f"{photograph.format.upper()} is only read: the result is a {format.upper()}."))
+        say(_of(photo, f"{photograph.format.upper()} is only read: the result is a {format.upper()}."))
     for note in _notes(settings, photograph, format, targets):
-        bar.say(_of(photo, note))
-    if settings.margins:
-        canvas, mask = enlarged(photograph.pixels, Margins(*settings.margins))
-        photograph, notes = replace(photograph, pixels=canvas), cast(Sequence[str], ())
+        say(_of(photo, note))
+    return Opened(file=photo, photograph=photograph, format=format, targets=targets)
+
+
+def find_mask(
+    engine: Engine, settings: PhotoSettings, opened: Opened, progress: OnProgress, say: Callable[[str], None]
+) -> np.ndarray:
+    """The object's mask (H, W) uint8: from its file, or from what points at the object.  Raises UserError."""
+    image, notes = opened.photograph.pixels, cast(Sequence[str], ())
+    if settings.mask:
+        with held_back():
+            mask, notes = reading.read_mask(settings.mask, (image.shape[1], image.shape[0]))
     else:
-        mask, notes = _mask(engine, settings, photograph, bar)
+        prompt, soft_edge, profile = settings.prompt, settings.options.soft_edge, opened.photograph.profile
+        given = (prompt.points, prompt.labels, prompt.box)
+        found = engine.segment(image, *given, text=prompt.text, soft_edge=soft_edge, profile=profile, progress=progress)
+        mask = found[0].alpha
+    for note in notes:
+        say(_of(opened.file, note))
+    return mask
+
+
+def make(
+    engine: Engine,
+    settings: PhotoSettings,
+    background: Photograph | Gradient | Blur | None,
+    opened: Opened,
+    mask: np.ndarray,
+    monitor: Monitor,
+) -> Iterator[Made]:
+    """The results for an object's mask (H, W) uint8, one for each seed.
+
+    The photograph itself holds each of them until the next one is asked for, and the last one for good.
+    Raises UserError.
+    """
+    photograph = opened.photograph
+    if settings.options.include_shadow and settings.job != Job.REPLACE:  # which deals with the shadow itself
+        mask = engine.with_shadow(photograph.pixels, mask)
     if photograph.pixels.nbytes > LARGE:
         engine.release_segmenter()
-    for note in notes:
-        bar.say(_of(photo, note))
     if settings.job == Job.SELECT:
-        results.save(targets[0], lambda file: writing.write_mask(file, mask, format))
-        return prompt
+        write = partial(writing.write_mask, mask=mask, format=opened.format)
+        yield Made(target=opened.targets[0], write=write, prompt=Prompt(""))
+        return
     behind = settings.paint if background is None else _in_colour(background, ColourSpace(photograph.profile))
-    for seed, target in zip(settings.seeds, targets, strict=True):
-        monitor = Monitor(on_progress=bar)
+    write = partial(_write, photograph, opened.format, settings.output.quality)
+    for seed, target in zip(settings.seeds, opened.targets, strict=True):
         patch, prompt = _patch(engine, settings, behind, photograph, mask, seed, monitor)
-        is_last = seed == settings.seeds[-1]
-        with _laid_over(photograph.pixels, patch, for_good=is_last):
-            results.save(target, partial(_write, photograph, format, settings.output.quality))
-    return prompt
+        with _laid_over(photograph.pixels, patch, for_good=seed == settings.seeds[-1]):
+            yield Made(target=target, write=write, prompt=prompt)
 
 
 @contextlib.contextmanager
@@ -166,35 +235,6 @@ def _notes(
     return *photograph.notes, *writing.losses(format, result)
 
 
-def _mask(
-    engine: Engine, settings: PhotoSettings, photograph: Photograph, bar: Bar
-) -> tuple[np.ndarray, Sequence[str]]:
-    """The object's mask (H, W) uint8, with its shadow if that is asked for; a replacement deals with it itself.
-
-    With it comes what a person should know of the mask's file.
-    """
-    image, notes = photograph.pixels, cast(Sequence[str], ())
-    if settings.mask:
-        with held_back():
-            mask, notes = reading.read_mask(settings.mask, (image.shape[1], image.shape[0]))
-    else:
-        prompt, soft_edge = settings.prompt, settings.options.soft_edge
-        found = engine.segment(
-            image,
-            prompt.points,
-            prompt.labels,
-            prompt.box,
-            text=prompt.text,
-            soft_edge=soft_edge,
-            profile=photograph.profile,
-            progress=bar,
-        )
-        mask = found[0].alpha
-    if settings.options.include_shadow and settings.job != Job.REPLACE:
-        mask = engine.with_shadow(image, mask)
-    return mask, notes
-
-
 def _patch(
     engine: Engine,
     settings: PhotoSettings,
@@ -213,10 +253,13 @@ def _patch(
         return engine.replace_patch(
             image, mask, behind, options, match_light=share, seed=seed, colour=colour, monitor=monitor
         )
-    return engine.remove_patch(image, mask, options, seed=seed, colour=colour, monitor=monitor), Prompt("")
+    model = settings.paint.model
+    patch = engine.remove_patch(image, mask, options, model=model, seed=seed, colour=colour, monitor=monitor)
+    return patch, Prompt("")
 
 
-def _background(settings: BackgroundSettings) -> Photograph | Gradient | Blur:
+def read_background(settings: BackgroundSettings) -> Photograph | Gradient | Blur:
+    """A background that needs no model.  Raises UserError."""
     if settings.photo:
         with held_back():
             return reading.read(settings.photo)

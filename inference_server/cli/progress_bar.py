@@ -30,18 +30,18 @@ class Bar:
     def say(self, text: str) -> None:
         """Say something about this work, on lines of its own."""
         if not self._quiet:
-            self._clear()
+            self.clear()
             print(text, file=sys.stderr, flush=True)
 
     def __enter__(self) -> "Bar":
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        self._clear()
+        self.clear()
         if kind is None:
             self.say(f"{self._title}: done in {time.monotonic() - self._begun:.1f} s")
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
         """Take the bar away until it is drawn again."""
         if self._shown:
             print(f"\r{' ' * len(self._shown)}\r", end="", file=sys.stderr, flush=True)

@@ -8,14 +8,16 @@ the new one.
 import contextlib
 import errno
 import os
+import re
 import secrets
 import shutil
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 CANNOT_FLUSH = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)  # what file systems answer that cannot be asked to
 NEXT_TO_NOTHING = 2**20  # bytes: with fewer free, writing that failed for no reason failed for want of room
+UNFINISHED = re.compile(r"\.(.*)\.[0-9a-f]{16}\.part", re.DOTALL)  # what a file is called while it is written
 FITS = 40  # characters of a name that fit into another's 255 bytes, in every script
 
 
@@ -78,6 +80,22 @@ def replace_atomically(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
         raise
     _flush_folder(target.parent)
+
+
+def remove_unfinished(paths: Iterable[Path]) -> None:
+    """Remove what a process that was killed has left of files that it was to write.
+
+    Only where no other process writes these files.
+    """
+    names: dict[Path, set[str]] = {}
+    for path in paths:
+        names.setdefault(path.parent, set()).add(path.name[:FITS])
+    for folder, begun in names.items():
+        with contextlib.suppress(OSError):
+            for file in folder.iterdir():
+                found = UNFINISHED.fullmatch(file.name)
+                if found and found[1] in begun:
+                    file.unlink(missing_ok=True)
 
 
 def _state(target: Path) -> os.stat_result | None:

@@ -32,7 +32,7 @@ def demand(store: Store, job: Job, model: str = "") -> None:
     if not model:
         if not store.installed(Job.FILL):
             store.demand(ranked(Job.FILL)[-1].name, job)  # the one that needs least
-    elif not _is_path(model):
+    elif not is_path(model):
         store.demand(model, job)
     lacking = packages.missing(DIFFUSION_PACKAGES)
     if lacking:
@@ -49,8 +49,8 @@ def demand(store: Store, job: Job, model: str = "") -> None:
 def load(store: Store, job: Job, model: str = "", monitor: Monitor = UNWATCHED) -> "Painter":
     """The painter that `model` names, as in `demand`.  Raises UserError where it is missing or damaged."""
     demand(store, job, model)
-    if not _is_path(model):
-        model = model or _best(store)
+    model = chosen(store, model)
+    if not is_path(model):
         store.need(model, monitor)  # which may read gigabytes to check them
     monitor.report(0.0, tr("Loading the model that paints"))
     from .painter import Painter
@@ -71,11 +71,16 @@ def preset(store: Store, job: Job, paint: PaintOptions) -> Preset:
     return (few_steps(found, place(store, paint.model), store) if fast else None) or found.presets[paint.quality]
 
 
+def chosen(store: Store, model: str) -> str:
+    """The name, or the path, of the model that `model` names, as in `demand`, which must have found it."""
+    return model or _best(store)
+
+
 def place(store: Store, model: str) -> Path:
     """The path of the model that `model` names, as in `demand`, which must have found it: a folder or a file."""
-    if _is_path(model):
-        return Path(model)
-    name = model or _best(store)
+    name = chosen(store, model)
+    if is_path(name):
+        return Path(name)
     files = store.files(name) or ()
     return store.folder_of(name) / files[0].name if len(files) == 1 else store.folder_of(name)
 
@@ -97,7 +102,8 @@ def _best(store: Store) -> str:
     return next((model for model in models if model.suits(gpu_memory) and is_held(model)), models[-1]).name
 
 
-def _is_path(model: str) -> bool:
+def is_path(model: str) -> bool:
+    """Whether `model` is a file or a folder of the person's own."""
     try:
         return bool(model) and model not in MODELS and Path(model).exists()
     except OSError:  # it is too long for a path
