@@ -111,3 +111,52 @@ def with_shape(
     surface -= surface.mean(axis=(0, 1))
     pixels = behind + contrast * away / np.abs(away).mean() + 0.15 * surface
     return laid_over(image, np.rint(pixels.clip(0, 255)).astype(np.uint8), alpha, (x, y), seed)
+
+
+SUPERSAMPLED = 4  # a hair is some quarters of a pixel wide
+
+
+def with_fur(photo: np.ndarray, fur: np.ndarray, side: int, seed: int) -> Composed:
+    """photo (h, w, 3) uint8, scaled to cover side x side, with a furry head on it, half as wide: its alpha is known.
+
+    fur: (h, w, 3) uint8, what the head is covered with.  About a hair every three pixels, most combed to one side, some
+    standing off, of different brightness; they are up to an eighth of the head long and taper to half a pixel.
+    """
+    random = np.random.default_rng(seed)
+    corners = outline("smooth", side / 2, seed)
+    tangent = np.roll(corners, -1, axis=0) - np.roll(corners, 1, axis=0)
+    normal = np.stack([tangent[:, 1], -tangent[:, 0]], axis=1) / np.linalg.norm(tangent, axis=1)[:, None]
+    fine = side * SUPERSAMPLED
+    colour, alpha = covering(fur, (fine, fine), cv2.INTER_LINEAR), np.zeros((fine, fine), np.uint8)
+    inside = np.rint((corners + side / 2) * SUPERSAMPLED).astype(np.int32)
+    cv2.fillPoly(alpha, [inside], 255)
+    length = np.linalg.norm(tangent, axis=1).sum() / 2
+    comb = random.uniform(-1, 1)
+    for _ in range(round(length / 3)):
+        k = int(random.integers(len(corners)))
+        stands_off = random.random() < 0.1
+        reach = side / 16 * (random.uniform(0.6, 1) if stands_off else random.uniform(0.1, 0.5))
+        bend = random.normal(comb, 1.0 if stands_off else 0.3)
+        steps = np.linspace(0, 1, 12)[:, None]
+        sideways = np.array([-normal[k, 1], normal[k, 0]])
+        path = corners[k] - 4 * normal[k] + reach * (steps * normal[k] + 0.5 * bend * steps**2 * sideways)
+        path = np.rint((path + side / 2) * SUPERSAMPLED).astype(np.int32)
+        root = colour[tuple(path[0].clip(0, fine - 1)[::-1])].astype(int)
+        shade = np.clip(root + random.normal(0, 12), 0, 255).astype(int).tolist()
+        widest = random.uniform(0.8, 2.2)
+        for start, end, step in zip(path, path[1:], steps[:, 0], strict=False):
+            width = max(2, round(SUPERSAMPLED * (widest + (0.5 - widest) * step)))
+            cv2.line(alpha, start.tolist(), end.tolist(), 255, width)
+            cv2.line(colour, start.tolist(), end.tolist(), shade, width)
+    alpha = cv2.GaussianBlur(cv2.resize(alpha, (side, side), interpolation=cv2.INTER_AREA), (0, 0), LENS)
+    colour = cv2.GaussianBlur(cv2.resize(colour, (side, side), interpolation=cv2.INTER_AREA), (0, 0), LENS)
+    return laid_over(covering(photo, (side, side), cv2.INTER_AREA), colour, alpha, (0, 0), seed)
+
+
+def covering(photo: np.ndarray, size: tuple[int, int], interpolation: int) -> np.ndarray:
+    """The middle of photo (h, w, 3), scaled so that it covers size (width, height)."""
+    scale = max(size[0] / photo.shape[1], size[1] / photo.shape[0])
+    width, height = (max(n, round(scale * m)) for n, m in zip(size, photo.shape[1::-1], strict=True))
+    large = cv2.resize(photo, (width, height), interpolation=interpolation)
+    x, y = (width - size[0]) // 2, (height - size[1]) // 2
+    return np.ascontiguousarray(large[y : y + size[1], x : x + size[0]])

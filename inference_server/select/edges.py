@@ -5,7 +5,7 @@
 2. The edge is moved onto the image's own edge by a guided filter with a colour guide (He, Sun, Tang 2010, "Guided Image
    Filtering", section 3), coarse to fine: at four pixels a mask cell first, then at twice the size each time.  Only
    tiles that hold an edge are filtered, so time grows with the edge's length and memory with the tile.
-3. Specks and small holes go, and the edge is antialiased, or softened for hair and fur (ibid., section 4, feathering).
+3. Specks and small holes go, and the edge is antialiased, or softened for hair and fur (`matting`).
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from ..imaging.pixels import to_proxy, to_uint8
 from ..shared.geometry import Size, Window, proxy_size, whole
 from ..shared.messages import ObjectPrompt
 from ..shared.monitor import UNWATCHED, Monitor
-from . import rendering
+from . import matting, rendering
 
 if TYPE_CHECKING:
     from .segmenters import Segmenter
@@ -40,9 +40,11 @@ FIRST_ROUNDS, ROUNDS = 4, 2  # where the filter has moved an edge, it may find a
 # A soft edge, for hair and fur.
 HAIR = 8  # mask cells that it may reach to each side
 LONGEST_HAIR = 60  # pixels
-HAZE = 0.1  # alpha below this, which the filter gives to grain, becomes 0; the same at the other end
+SMOOTHING = 3  # pixels: radius of the filter after matting, which goes pixel by pixel
+HAZE = 0.02  # alpha below this, which comes of grain, becomes 0; the same at the other end
 
 TILE = 256  # pixels a side; only tiles with an edge in them are filtered
+MATTE_TILE = 1024  # larger, because more around a tile is looked at
 BAND_ROWS = 512  # rows converted to 8 bits at a time
 
 
@@ -229,11 +231,12 @@ def _softened(rgb: np.ndarray, mask: np.ndarray, radius: int, monitor: Monitor) 
     radius = max(FINE_RADIUS, min(radius, LONGEST_HAIR))
 
     def matte(guide: np.ndarray, part: np.ndarray) -> np.ndarray:
-        alpha = _filtered(guide, part, radius).astype(np.float32) / 255
-        stretched = (alpha - HAZE) / (1 - 2 * HAZE)
+        alpha = matting.matte(guide, part, radius)
+        smooth = guided(guide.astype(np.float32) / 255, alpha, SMOOTHING, EPS)
+        stretched = (np.where((alpha > 0) & (alpha < 1), smooth, alpha) - HAZE) / (1 - 2 * HAZE)
         return np.rint(stretched.clip(0, 1) * 255).astype(np.uint8)
 
-    return _by_tiles(rgb, mask, 3 * radius, matte, monitor)
+    return _by_tiles(rgb, mask, radius + matting.REACH, matte, monitor, side=MATTE_TILE)
 
 
 def _filtered(guide: np.ndarray, mask: np.ndarray, radius: int) -> np.ndarray:
@@ -256,17 +259,18 @@ def _by_tiles(
     reach: int,
     work: Callable[[np.ndarray, np.ndarray], np.ndarray],
     monitor: Monitor,
+    side: int = TILE,
 ) -> np.ndarray:
     """work(rgb, mask) on every tile with an edge in it and on its surroundings up to `reach`; 0 or 255 in the others.
 
-    rgb: (h, w, 3) uint8; mask: (h, w) uint8.  Returns (h, w) uint8.
+    rgb: (h, w, 3) uint8; mask: (h, w) uint8; side: of a tile.  Returns (h, w) uint8.
     """
     height, width = mask.shape
     result = np.empty_like(mask)
-    for y in range(0, height, TILE):
+    for y in range(0, height, side):
         monitor.check()
-        for x in range(0, width, TILE):
-            tile = Window(x, y, min(TILE, width - x), min(TILE, height - y))
+        for x in range(0, width, side):
+            tile = Window(x, y, min(side, width - x), min(side, height - y))
             wide = tile.grown(reach, reach, width, height)
             part = mask[wide.slices]
             low, high = part.min() > 127, part.max() > 127

@@ -1,0 +1,159 @@
+"""How much of each pixel along an edge is the object: alpha for hair and fur.  Pure functions.
+
+A pixel of a hair's edge is a mixture, I = aF + (1-a)B.  As in Bayesian matting (Chuang et al. 2001, "A Bayesian approach
+to digital matting", section 3), the colours F and B around each pixel are taken for normally distributed: their means
+and covariances are measured nearby, in the smallest of some squares that shows enough of them.  Then I is normally
+distributed for each alpha too, and the mean of alpha over its posterior is taken.
+
+Chuang works from the edge of the unknown band inwards.  Here all of the band is estimated at once, and several times:
+what was found to be all object or all background adds to what is known of F and B, so that the colours come from ever
+nearer by (expectation maximisation, Dempster, Laird, Rubin 1977).  All but the last round are made at half size.
+"""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from ..imaging.sampling import resize, sample_at
+
+INNER = 0.5  # width of the unknown band within the mask, beside that outside it: there are more hairs than gaps
+MIDDLE = 0.5  # of the depth nearby: in what is thinner than the band, what lies deeper than this is known
+
+ALPHAS = np.linspace(0, 1, 9).astype(np.float32)
+MIXED = 0.07  # how likely each alpha between 0 and 1 is, beside 0 and 1 together
+DOUBT = 0.02  # how likely the mask is wrong, away from its edge
+EDGE = 3.0  # pixels by which its edge may be off, as a standard deviation
+GRAIN = 1e-4  # variance of a colour, 0 to 1, that a camera adds
+TEMPER = 1.5  # exponent of the likelihood
+
+CELL = 4  # pixels a side: colours are gathered in cells first, to be fast
+RADII = (2, 6, 16)  # cells
+REACH = CELL * RADII[-1]  # pixels from which alpha at a pixel is made
+ENOUGH = 10.0  # cells full of a side's colour
+HALF_SIZE_ROUNDS = 3
+BATCH = 1 << 15  # pixels at once
+
+Pair = tuple[np.ndarray, np.ndarray]  # for the object and for the background
+
+
+class _Trimap(NamedTuple):
+    """sure: where is surely object, and background, (h, w) bool; prior: (h, w) float32, how likely object is."""
+
+    sure: Pair
+    prior: np.ndarray
+
+
+class _Colours(NamedTuple):
+    """Normal distributions of colours: means and variances of r, g, b, covariances rg, gb, br, all (3, n) float32."""
+
+    mean: np.ndarray
+    variance: np.ndarray
+    covariance: np.ndarray
+
+
+def matte(rgb: np.ndarray, mask: np.ndarray, radius: int) -> np.ndarray:
+    """Alpha (h, w) float32, 0 to 1, of an object that has hairs around the edge of its mask (h, w) uint8, 0 or 255.
+
+    rgb: (h, w, 3) uint8; radius: pixels that hairs reach out of the mask.  Where the surroundings show nothing that is
+    surely object, or nothing that is surely background, alpha is the mask's.
+    """
+    height, width = mask.shape
+    add = -height % CELL, -width % CELL
+    rgb, mask = (cv2.copyMakeBorder(array, 0, add[0], 0, add[1], cv2.BORDER_REPLICATE) for array in (rgb, mask))
+    half = mask.shape[1] // 2, mask.shape[0] // 2
+    small, small_mask = (resize(array, half) for array in (rgb, mask))
+    trimap = _trimap(small_mask, radius / 2, EDGE / 2)
+    weights: Pair = (trimap.sure[0].astype(np.float32), trimap.sure[1].astype(np.float32))
+    for _ in range(HALF_SIZE_ROUNDS):
+        _, weights = _estimated(small, trimap, weights, CELL // 2)
+    trimap = _trimap(mask, radius, EDGE)
+    large = [resize(weight, mask.shape[::-1], cv2.INTER_LINEAR) for weight in weights]
+    return _estimated(rgb, trimap, (large[0], large[1]), CELL)[0][:height, :width]
+
+
+def _trimap(mask: np.ndarray, radius: float, edge: float) -> _Trimap:
+    """What a mask (h, w) uint8 says.  radius, edge: pixels of it."""
+    inside = (mask > 127).astype(np.uint8)
+    prior = cv2.GaussianBlur(inside.astype(np.float32), (0, 0), edge).clip(DOUBT, 1 - DOUBT)
+    return _Trimap((_deep(inside, radius * INNER), _deep(1 - inside, radius)), prior)
+
+
+def _deep(part: np.ndarray, radius: float) -> np.ndarray:
+    """Where part (h, w) uint8, 0 or 1, is deeper than `radius`, or in what is thin than MIDDLE of the depth nearby."""
+    depth = cv2.distanceTransform(part, cv2.DIST_L2, 3)
+    side = 2 * round(radius) + 1
+    nearby = cv2.dilate(np.minimum(depth, radius + 1).astype(np.uint8), np.ones((side, side), np.uint8))
+    return np.asarray(depth > np.where(nearby < radius, MIDDLE * nearby, radius))
+
+
+def _estimated(rgb: np.ndarray, trimap: _Trimap, weights: Pair, cell: int) -> tuple[np.ndarray, Pair]:
+    """Alpha (h, w) float32, and how surely each pixel is of one side alone, (h, w) float32, 0 to 1.
+
+    rgb: (h, w, 3) uint8, its sides multiples of `cell`; weights: how surely, as far as is known before.
+    """
+    picture = rgb.astype(np.float32) / np.float32(255) - np.float32(0.5)  # nearer to 0 less is lost in mean squares
+    gathered = [_gathered(picture, weight, cell) for weight in weights]
+    seen = resize(np.minimum(*(share for _, share in gathered)), rgb.shape[1::-1], cv2.INTER_NEAREST) > 0
+    unknown = ~(trimap.sure[0] | trimap.sure[1])
+    alpha = np.where(unknown, trimap.prior > 0.5, trimap.sure[0]).astype(np.float32)
+    surely: Pair = (trimap.sure[0].astype(np.float32), trimap.sure[1].astype(np.float32))
+    places = np.flatnonzero(unknown & seen)
+    for some in (places[k : k + BATCH] for k in range(0, len(places), BATCH)):
+        at = np.divmod(some, rgb.shape[1])
+        small = (np.stack(at, 1) + 0.5) / cell
+        front, behind = (
+            _Colours(*(np.ascontiguousarray(sample_at(part, small).T) for part in parts)) for parts, _ in gathered
+        )
+        posterior = _posterior(np.ascontiguousarray(picture[at].T), front, behind, trimap.prior[at])
+        alpha[at] = ALPHAS @ posterior
+        surely[0][at], surely[1][at] = posterior[-1] ** 2, posterior[0] ** 2
+    return alpha, surely
+
+
+def _gathered(picture: np.ndarray, weight: np.ndarray, cell: int) -> tuple[list[np.ndarray], np.ndarray]:
+    """The fields of `_Colours` around each cell, (h, w, 3) float32, and how many cells' worth of colour they are from.
+
+    picture: (h, w, 3) float32; weight: (h, w) float32, how much each pixel counts.
+    """
+    size = picture.shape[1] // cell, picture.shape[0] // cell
+    weighted = picture * weight[..., None]
+    products = weighted, weighted * picture, weighted * picture[..., [1, 2, 0]]
+    sums = [resize(product, size) for product in products]
+    share = resize(weight, size)
+    found: list[np.ndarray] = []
+    for radius in reversed(RADII):
+        count, *totals = (
+            cv2.boxFilter(each, -1, (2 * radius + 1,) * 2, normalize=False, borderType=cv2.BORDER_CONSTANT)
+            for each in (share, *sums)
+        )
+        mean, squares, cross = (total / np.maximum(count, 1e-6)[..., None] for total in totals)
+        nearer = [mean, np.maximum(squares - mean * mean, 0), cross - mean * mean[..., [1, 2, 0]]]
+        if not found:
+            found, reached = nearer, count
+        trust = (count / ENOUGH).clip(0, 1)[..., None]
+        found = [old + trust * (new - old) for old, new in zip(found, nearer, strict=True)]
+    return found, reached
+
+
+def _posterior(seen: np.ndarray, front: _Colours, behind: _Colours, prior: np.ndarray) -> np.ndarray:
+    """How likely each of ALPHAS is, (len(ALPHAS), n), for pixels of the colours `seen` (3, n) float32."""
+    mixed = np.full_like(prior, np.log(MIXED))
+    before = [np.log(1 - prior), *[mixed] * (len(ALPHAS) - 2), np.log(prior)]
+    logs = [TEMPER * _log_likelihood(seen, front, behind, a) + b for a, b in zip(ALPHAS, before, strict=True)]
+    odds = np.exp(logs - np.max(logs, axis=0))
+    return np.asarray(odds / odds.sum(axis=0))
+
+
+def _log_likelihood(seen: np.ndarray, front: _Colours, behind: _Colours, a: np.float32) -> np.ndarray:
+    """Of the colours (3, n), for one alpha, but for a constant: (n,)."""
+    b = 1 - a
+    x, y, z = seen - a * front.mean - b * behind.mean
+    rr, gg, bb = a * a * front.variance + b * b * behind.variance + np.float32(GRAIN)
+    rg, gb, rb = a * a * front.covariance + b * b * behind.covariance
+    # The inverse of the covariance, by cofactors: it is symmetric.
+    i_rr, i_rg, i_rb = gg * bb - gb * gb, rb * gb - rg * bb, rg * gb - rb * gg
+    i_gg, i_gb, i_bb = rr * bb - rb * rb, rg * rb - rr * gb, rr * gg - rg * rg
+    determinant = np.maximum(rr * i_rr + rg * i_rg + rb * i_rb, np.float32(GRAIN**3))
+    distance = x * x * i_rr + y * y * i_gg + z * z * i_bb + 2 * (x * y * i_rg + x * z * i_rb + y * z * i_gb)
+    return np.asarray(-0.5 * (distance / determinant + np.log(determinant)))
