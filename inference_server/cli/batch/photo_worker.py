@@ -65,6 +65,7 @@ def settings_for(recipe: Recipe, task: Task, folder: Path) -> PhotoSettings:
         options=recipe.options,
         paint=recipe.paint,
         background=recipe.background,
+        match_light=recipe.match_light,
         seeds=(recipe.seed,),
         quiet=True,
     )

@@ -43,7 +43,7 @@ SETTINGS = {
     Job.SELECT: ("soft_edge", "shadow"),
     Job.REMOVE: ("grow", "feather", "shadow", "seed", "model"),
     Job.FILL: ("grow", "feather", "shadow", "seed", *PAINT),
-    Job.REPLACE: ("soft_edge", "feather", "shadow", "seed", *PAINT),
+    Job.REPLACE: ("soft_edge", "feather", "shadow", "seed", "match_light", *PAINT),
 }
 
 
@@ -119,7 +119,8 @@ class RecipeOutput:
 class Recipe:
     """What is to be done to each photo.
 
-    background: of REPLACE; None where a model paints it.  paint.model: of REMOVE too.
+    background: of REPLACE; None where a model paints it.  match_light: how far the object's light is drawn to its, 0 to
+    1.  paint.model: of REMOVE too.
     """
 
     job: Job
@@ -127,6 +128,7 @@ class Recipe:
     options: MaskOptions
     paint: PaintOptions
     background: BackgroundSettings | None
+    match_light: float
     seed: int
     output: RecipeOutput
 
@@ -173,6 +175,7 @@ def _recipe(table: Table, folder: Path) -> Recipe:
         options=_options(settings, job),
         paint=_paint(settings),
         background=_background(table.table("background"), settings, job, folder),
+        match_light=settings.number("match_light", 0, 1) or 0.0,
         seed=settings.whole("seed", 0, MOST_SEED) or 0,
         output=_output(table.table("output"), job),
     )
