@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from ..imaging.pixels import to_uint8
-from ..imaging.sampling import reduced, resize
+from ..imaging.sampling import extrapolate, reduced, resize
 from ..shared.geometry import Size, Window, fit_within
 from ..shared.messages import Quality
 from ..shared.text import Translatable, tr
@@ -44,8 +44,11 @@ class Scene(NamedTuple):
     def at_size(self, size: Size) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """At size (width, height): the picture (h, w, 3) float32, which pixels are unknown, and the hole."""
         picture, unknown = reduced(self.image, ~self.known, self.white, max(size))
-        picture = resize(picture, size, cv2.INTER_CUBIC)
-        unknown = resize(unknown.astype(np.uint8), size, cv2.INTER_NEAREST) > 0
+        if picture.shape[1::-1] != size:
+            if not unknown.all():  # else the black of what is unknown would come into the known pixels beside it
+                picture[unknown] = extrapolate(picture, ~unknown)[unknown]
+            picture = resize(picture, size, cv2.INTER_CUBIC)
+            unknown = resize(unknown.astype(np.uint8) * np.uint8(255), size) > 0
         hole = resize(self.hole.astype(np.uint8) * np.uint8(255), size) > 0
         return picture.clip(0, 1), unknown | hole, hole
 

@@ -190,6 +190,49 @@ def test_a_bright_sky_does_not_darken_what_the_model_sees(sampler, monkeypatch):
     assert painted.max() <= 20 * pixels.HEADROOM
 
 
+class Casting(Sized):
+    """Stands for a model that goes on as the surroundings do, but for its colours: those of an autoencoder."""
+
+    cell, remarks = 2, ()
+
+    def __init__(self, cast):
+        super().__init__(64, 4)
+        self.cast = cast
+
+    def count(self, quality, *, refine=False):
+        return 1
+
+    def paint(self, picture, hole, sampling, *, on_step, check):
+        y, x = np.mgrid[: picture.shape[0], : picture.shape[1]].astype(np.float32)
+        return picture + self.cast(x / picture.shape[1], y / picture.shape[0])[..., None]
+
+
+CASTS = {  # over a whole picture, and over each tile anew
+    "none": lambda x, y: 0 * x,
+    "a constant": lambda x, y: 0 * x + np.float32(0.06),
+    "a slope": lambda x, y: np.float32(0.03) * (x - y),
+    "a wave": lambda x, y: np.float32(0.02) * np.sin(4 * x + 3 * y),
+}
+
+
+@pytest.mark.parametrize("cast", CASTS.values(), ids=CASTS)
+@pytest.mark.parametrize("place", [Window(120, 90, 30, 24), Window(60, 50, 240, 170)], ids=["small", "in tiles"])
+def test_no_model_s_colours_leave_a_step_at_the_rim_or_between_tiles(cast, place):
+    pytest.importorskip("diffusers", reason="diffusers is not installed (the extra `full`)")
+    from inference_server.fill.prompts import Prompt
+
+    photo = np.full((300, 400, 3), (0.3, 0.45, 0.6), np.float32)  # what is in the hole follows from what is around it
+    hole = np.zeros((300, 400), bool)
+    hole[place.slices] = True
+    seen = window(place, place, 400, 300).slices
+    sampler = painting.Sampler(Casting(cast), Prompt("the scene"), 1, Quality.FAST)
+    filled = photo.copy()
+    filled[place.slices] = filling.fill(photo[seen], hole[seen], sampler, UNWATCHED)
+    off = 255 * (filled - photo)
+    steps = [np.abs(np.diff(off, axis=axis)).max() for axis in (0, 1)]
+    assert max(steps) < 1, steps
+
+
 def test_a_large_hole_has_detail_of_the_photo_s_own_size(sampler):
     """What the sketch cannot hold, the second look adds; and what it holds, it keeps."""
     rng = np.random.default_rng(0)
