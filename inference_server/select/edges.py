@@ -38,7 +38,7 @@ EPS = 1e-4  # squared difference in colour, 0 to 1, that counts as an edge
 FIRST_ROUNDS, ROUNDS = 4, 2  # where the filter has moved an edge, it may find a better one from there
 
 # A soft edge, for hair and fur.
-HAIR = 8  # mask cells that it may reach to each side
+HAIR = 11  # mask cells that it may reach to each side
 LONGEST_HAIR = 60  # pixels
 SMOOTHING = 3  # pixels: radius of the filter after matting, which goes pixel by pixel
 HAZE = 0.02  # alpha below this, which comes of grain, becomes 0; the same at the other end

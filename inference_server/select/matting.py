@@ -1,9 +1,9 @@
 """How much of each pixel along an edge is the object: alpha for hair and fur.  Pure functions.
 
-A pixel of a hair's edge is a mixture, I = aF + (1-a)B.  As in Bayesian matting (Chuang et al. 2001, "A Bayesian approach
-to digital matting", section 3), the colours F and B around each pixel are taken for normally distributed: their means
-and covariances are measured nearby, in the smallest of some squares that shows enough of them.  Then I is normally
-distributed for each alpha too, and the mean of alpha over its posterior is taken.
+A pixel of a hair's edge is a mixture, I = aF + (1-a)B.  As in Bayesian matting (Chuang et al. 2001, "A Bayesian
+approach to digital matting", section 3), the colours F and B around each pixel are taken for normally distributed:
+their means and covariances are measured nearby, in the smallest of some squares that shows enough of them.  Then I is
+normally distributed for each alpha too, and the mean of alpha over its posterior is taken.
 
 Chuang works from the edge of the unknown band inwards.  Here all of the band is estimated at once, and several times:
 what was found to be all object or all background adds to what is known of F and B, so that the colours come from ever
@@ -17,11 +17,12 @@ import numpy as np
 
 from ..imaging.sampling import resize, sample_at
 
-INNER = 0.5  # width of the unknown band within the mask, beside that outside it: there are more hairs than gaps
+INNER = 0.36  # width of the unknown band within the mask, beside that outside it: there are more hairs than gaps
 MIDDLE = 0.5  # of the depth nearby: in what is thinner than the band, what lies deeper than this is known
 
 ALPHAS = np.linspace(0, 1, 9).astype(np.float32)
 MIXED = 0.07  # how likely each alpha between 0 and 1 is, beside 0 and 1 together
+APART = 2.0  # squared distance of the means of F and B, in variances: below it a mixture can hardly be recognised
 DOUBT = 0.02  # how likely the mask is wrong, away from its edge
 EDGE = 3.0  # pixels by which its edge may be off, as a standard deviation
 GRAIN = 1e-4  # variance of a colour, 0 to 1, that a camera adds
@@ -138,7 +139,8 @@ def _gathered(picture: np.ndarray, weight: np.ndarray, cell: int) -> tuple[list[
 
 def _posterior(seen: np.ndarray, front: _Colours, behind: _Colours, prior: np.ndarray) -> np.ndarray:
     """How likely each of ALPHAS is, (len(ALPHAS), n), for pixels of the colours `seen` (3, n) float32."""
-    mixed = np.full_like(prior, np.log(MIXED))
+    apart = ((front.mean - behind.mean) ** 2 / (front.variance + behind.variance + np.float32(GRAIN))).sum(axis=0)
+    mixed = np.log(MIXED * (apart / APART).clip(1e-6, 1))
     before = [np.log(1 - prior), *[mixed] * (len(ALPHAS) - 2), np.log(prior)]
     logs = [TEMPER * _log_likelihood(seen, front, behind, a) + b for a, b in zip(ALPHAS, before, strict=True)]
     odds = np.exp(logs - np.max(logs, axis=0))

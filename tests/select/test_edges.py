@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from inference_server.imaging.pixels import to_proxy
-from inference_server.select import edges, rendering
+from inference_server.select import edges, matting, rendering
 from inference_server.select.segmenters import Embedding
 from inference_server.select.selector import Mask
 from inference_server.shared.errors import UserError
@@ -271,6 +271,66 @@ def test_a_soft_edge_shows_hairs_that_a_crisp_one_cannot(photo):
     print(f"mean error of alpha around the edge: crisp {off[0]:.1f}, soft {off[1]:.1f} of 255")
     assert off[1] < 0.5 * off[0]
     assert (soft[cv2.erode(alpha, np.ones((81, 81), np.uint8)) == 255] == 255).all()
+
+
+def feathered(rgb: np.ndarray, mask: np.ndarray, radius: int) -> np.ndarray:
+    """Alpha (h, w) uint8 by the guided filter (He, Sun, Tang 2010, section 4): what matting must be better than."""
+    alpha = edges.guided(rgb.astype(np.float32) / 255, (mask > 127).astype(np.float32), radius, edges.EPS)
+    kernel = np.ones((2 * radius + 1,) * 2, np.uint8)
+    near = cv2.dilate(mask, kernel) != cv2.erode(mask, kernel)
+    return np.where(near, np.rint(((alpha - 0.1) / 0.8).clip(0, 1) * 255), mask).astype(np.uint8)
+
+
+def steepness(alpha: np.ndarray) -> np.ndarray:
+    smooth = cv2.GaussianBlur(alpha.astype(np.float32) / 255, (0, 0), 1.4)
+    return np.hypot(cv2.Sobel(smooth, -1, 1, 0, ksize=1), cv2.Sobel(smooth, -1, 0, 1, ksize=1))
+
+
+def test_fur_is_matted_much_better_than_the_guided_filter_feathers_it(photo):
+    """SAD and gradient error: Rhemann et al. 2009, "A perceptually motivated online benchmark for image matting"."""
+    errors = []
+    for seed, colour in enumerate(((150, 105, 60), (215, 210, 200))):
+        fur = photographs.grainy(np.full((200, 200, 3), colour, np.uint8), seed, coarse=12)
+        composed = photographs.with_fur(photo, fur, 700, seed)
+        mask = cv2.morphologyEx(composed.alpha, cv2.MORPH_OPEN, np.ones((15, 15), np.uint8))
+        mask = np.where(mask > 127, np.uint8(255), np.uint8(0))
+        matted = edges._softened(composed.image, mask, 30, UNWATCHED)
+        for alpha in (feathered(composed.image, mask, 24), matted):
+            off = np.abs(alpha.astype(float) - composed.alpha).sum() / 255
+            errors.append((off, ((steepness(alpha) - steepness(composed.alpha)) ** 2).sum()))
+    before, after = np.sum(errors[0::2], axis=0), np.sum(errors[1::2], axis=0)
+    print(f"SAD {before[0]:.0f} feathered, {after[0]:.0f} matted; gradient error {before[1]:.0f}, {after[1]:.0f}")
+    assert (after < 0.7 * before).all()
+
+
+def test_tiles_leave_no_seam_in_fur(photo, monkeypatch):
+    composed = photographs.with_fur(photo, photo[300:400, 20:120], 700, 1)
+    mask = np.where(composed.alpha > 127, np.uint8(255), np.uint8(0))
+    whole_alpha = edges._softened(composed.image, mask, 30, UNWATCHED).astype(int)
+    monkeypatch.setattr(edges, "MATTE_TILE", 256)
+    off = np.abs(edges._softened(composed.image, mask, 30, UNWATCHED) - whole_alpha)
+    print(f"mean difference {off[(whole_alpha > 0) & (whole_alpha < 255)].mean():.2f} of 255")
+    assert off[(whole_alpha > 0) & (whole_alpha < 255)].mean() < 2
+
+
+@given(SIZES, hnp.arrays(np.uint8, (6, 6), elements=st.sampled_from([0, 255])), st.integers(1, 60))
+def test_any_mask_of_any_picture_can_be_matted(size, blocks, radius):
+    rgb = np.random.default_rng(radius).integers(0, 256, (*size, 3), np.uint8)
+    mask = cv2.resize(blocks, size[::-1], interpolation=cv2.INTER_NEAREST).reshape(size)
+    alpha = matting.matte(rgb, mask, radius)
+    assert alpha.shape == size
+    assert ((alpha >= 0) & (alpha <= 1)).all()
+    if mask.min() == mask.max():
+        assert (alpha == mask / 255).all()
+
+
+def test_what_cannot_be_told_from_its_surroundings_stays_as_the_mask_has_it():
+    mask = np.zeros((200, 300), np.uint8)
+    mask[50:150, 80:220] = 255
+    alpha = matting.matte(np.full((200, 300, 3), 90, np.uint8), mask, 20)
+    kernel = np.ones((2 * 9 + 1,) * 2, np.uint8)
+    elsewhere = cv2.dilate(mask, kernel) == cv2.erode(mask, kernel)
+    assert np.abs(alpha - mask / 255)[elsewhere].max() < 1.5 * edges.HAZE
 
 
 @given(SIZES, st.sampled_from([-8.0, 8.0]), st.integers(0, 2**32 - 1))
