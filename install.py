@@ -553,6 +553,7 @@ def run_lane(lane: Lane, chosen: Sequence[str]) -> int:
     """The tests of a lane, here and now."""
     python = test_setup(lane.extras, plug_in=False)
     os.environ["INPAINT_ANYTHING_PHOTO"] = str(demo_photo(python))
+    os.environ["MYPY_CACHE_DIR"] = str(cache() / "mypy")  # so that another checkout need not begin anew
     checks = [
         ["-m", "ruff", "check", "."],
         ["-m", "ruff", "format", "--check", "."],

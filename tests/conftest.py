@@ -1,6 +1,5 @@
 """What several rooms' tests share: a private folder with the real starter models, and a real photograph."""
 
-import hashlib
 import os
 import shutil
 import threading
@@ -16,7 +15,7 @@ import pytest
 from inference_server.shared import client, paths
 from inference_server.shared.errors import UserError
 from inference_server.shared.messages import EncodeImage, ImageRef
-from inference_server.shared.monitor import UNWATCHED, Monitor
+from inference_server.shared.monitor import Monitor
 from inference_server.shared.relay_link import Relays
 
 from . import asking, property, stand_in_hub
@@ -27,9 +26,6 @@ from .small_models import picture
 
 if TYPE_CHECKING:
     from inference_server import Engine
-    from inference_server.select.segmenters import Embedding
-
-REMEMBERED = 20  # embeddings, of 4 MB each
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -173,31 +169,12 @@ def known(engine, photo) -> ImageRef:
     return encoded(engine, photo)
 
 
-@pytest.fixture(scope="session")
-def embeddings() -> dict[bytes, "Embedding"]:
-    """What `encoded_once` remembers: the digest of an image -> its embedding; of the last few images."""
-    return {}
-
-
 @pytest.fixture
-def encoded_once(embeddings, monkeypatch) -> None:
-    """The starter model's embeddings are remembered from one test, and one engine, to the next.
+def encoded_once(monkeypatch) -> None:
+    """What the starter model's encoder made of an image in an earlier test serves this one too."""
+    from . import remembered
 
-    For tests of what comes after it: a pass of the encoder takes seconds, and gives the same each time.
-    """
-    from inference_server.select.segmenters.onnx_pair import OnnxPair
-
-    encode = OnnxPair.encode
-
-    def remembered(self, image: np.ndarray, monitor: Monitor = UNWATCHED) -> "Embedding":
-        digest = hashlib.sha256(repr(image.shape).encode() + image.tobytes()).digest()
-        if digest not in embeddings:
-            embeddings[digest] = encode(self, image, monitor)
-        while len(embeddings) > REMEMBERED:
-            embeddings.pop(next(iter(embeddings)))
-        return embeddings[digest]
-
-    monkeypatch.setattr(OnnxPair, "encode", remembered)
+    monkeypatch.setattr(remembered.OnnxPair, "encode", remembered.encode)
 
 
 @pytest.fixture

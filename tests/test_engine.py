@@ -45,7 +45,7 @@ def test_a_box_finds_what_is_in_it_whichever_corner_comes_first(engine, photo, r
     assert (engine.segment(photo, box=(345, 400, 300, 115))[0].alpha == box).all()
 
 
-def test_the_answer_depends_on_the_clicks_alone(photo, models):
+def test_the_answer_depends_on_the_clicks_alone(photo, models, encoded_once):
     clicks, labels = [CLICK, (150, 300), (320, 350)], [1, 0, 1]
     one_by_one, at_once = Engine(Store(models)), Engine(Store(models))
     for k in (1, 2, 3):
@@ -53,7 +53,7 @@ def test_the_answer_depends_on_the_clicks_alone(photo, models):
     assert (step_by_step.logits == at_once.segment(photo, clicks, labels)[0].logits).all()
 
 
-def test_a_click_on_a_known_photo_does_not_run_the_encoder_again(photo, models, monkeypatch):
+def test_a_click_on_a_known_photo_does_not_run_the_encoder_again(photo, models, encoded_once, monkeypatch):
     encoded, encode = [], OnnxPair.encode
     monkeypatch.setattr(
         OnnxPair, "encode", lambda self, proxy, *watch: encoded.append(1) or encode(self, proxy, *watch)
@@ -66,7 +66,7 @@ def test_a_click_on_a_known_photo_does_not_run_the_encoder_again(photo, models, 
     assert len(encoded) == 2
 
 
-def test_one_more_click_costs_one_decoder_pass_however_many_there_were(photo, models, monkeypatch):
+def test_one_more_click_costs_one_decoder_pass_however_many_there_were(photo, models, encoded_once, monkeypatch):
     decoded, decode = [], OnnxPair.decode
     monkeypatch.setattr(OnnxPair, "decode", lambda self, *question: decoded.append(1) or decode(self, *question))
     engine = Engine(Store(models))
@@ -315,7 +315,7 @@ def test_a_soft_edge_has_soft_values(engine, photo, rocket):
     assert np.count_nonzero((soft > 0) & (soft < 255)) > np.count_nonzero((rocket > 0) & (rocket < 255))
 
 
-def test_embeddings_are_bounded_in_memory_and_the_last_used_stay(models, photo, monkeypatch):
+def test_embeddings_are_bounded_in_memory_and_the_last_used_stay(models, photo, encoded_once, monkeypatch):
     engine, encoded, encode = Engine(Store(models)), [], OnnxPair.encode
     monkeypatch.setattr(
         OnnxPair, "encode", lambda self, image, *watch: encoded.append(1) or encode(self, image, *watch)

@@ -232,7 +232,7 @@ def test_refining_can_be_cancelled(segmenter, disc):
 
 
 @pytest.mark.parametrize("depth", ["uint16", "float32", "four channels"])
-def test_every_depth_gives_the_same_edge(segmenter, disc, depth):
+def test_every_depth_gives_the_same_edge(segmenter, disc, depth, encoded_once):
     pixels, window, low_res, click = disc
     same = {
         "uint16": pixels.astype(np.uint16) * 257,
