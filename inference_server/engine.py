@@ -35,7 +35,7 @@ from .models.store import Store
 from .remove import inpainters, removal
 from .replace import backgrounds, composing, harmony
 from .replace.backgrounds import Background, Blur
-from .select import edges, previews, shadows
+from .select import dust, edges, previews, shadows
 from .select.prompts import checked, taken
 from .select.selector import EncodedImage, Mask, Selector
 from .shared.errors import wrong_input
@@ -134,6 +134,17 @@ class Engine:
         _check_image(image)
         _check_mask(mask, image)
         return mask | shadows.find(image, mask)
+
+    def find_spots(self, image: np.ndarray, *, profile: bytes | None = None) -> np.ndarray:
+        """The mask (H, W) uint8, 0 or 255, of dust on the sensor and other small spots on an even ground (`dust`).
+
+        It is empty where there are none.  Needs no model.  Raises UserError.
+        """
+        _check_image(image)
+        found = dust.find(ColourSpace(profile).to_srgb(to_proxy(image, dust.SIDE)))
+        return np.where(
+            cv2.resize(found, _size(image), interpolation=cv2.INTER_LINEAR) > 127, np.uint8(255), np.uint8(0)
+        )
 
     def release_segmenter(self) -> None:
         """Let go of the memory that finding objects takes; its models are loaded again when needed."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from ..shared.geometry import Window, proxy_size
+from ..shared.geometry import PROXY_SIDE, Window, fit_within
 
 ROWS = 256  # that are read at once, to bound memory
 SPARKS = 0.01  # of the pixels may be brighter than what a model sees as white
@@ -19,15 +19,18 @@ BRIGHTEST = 1000.0  # that is told apart; beyond, 32 bits are too few for a shou
 HEADROOM = 8  # times as bright as the brightest a restored value may be
 
 
-def to_proxy(image: np.ndarray) -> np.ndarray:
-    """The proxy (h, w, 3) uint8 of image (H, W, 3|4) uint8, uint16 or float32."""
+def to_proxy(image: np.ndarray, side: int = PROXY_SIDE) -> np.ndarray:
+    """The proxy (h, w, 3) uint8 of image (H, W, 3|4) uint8, uint16 or float32.
+
+    side: pixels of its long side, at most.
+    """
     if image.strides[0] < image.strides[1]:  # a turned view, which OpenCV would copy first
-        return np.ascontiguousarray(to_proxy(image.swapaxes(0, 1)).swapaxes(0, 1))
+        return np.ascontiguousarray(to_proxy(image.swapaxes(0, 1), side).swapaxes(0, 1))
     flips = tuple(slice(None, None, -1 if stride < 0 else 1) for stride in image.strides[:2])
     if image.strides[0] < 0 or image.strides[1] < 0:
-        return np.ascontiguousarray(to_proxy(image[flips])[flips])
+        return np.ascontiguousarray(to_proxy(image[flips], side)[flips])
     height, width = image.shape[:2]
-    size = proxy_size(width, height)
+    size = fit_within(width, height, side)
     small = image
     # Halved as often as possible: resizing by an even factor is many times faster than by an odd one.
     while min(width / size[0], height / size[1]) >= 2 and width % 2 == height % 2 == 0:

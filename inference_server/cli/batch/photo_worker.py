@@ -109,16 +109,24 @@ class PhotoWorker:
 
     def _make(self, settings: PhotoSettings, opened: Opened, notes: list[str]) -> Made:
         """The result; the photograph itself holds it from then on.  Raises UserError."""
-        height, width = opened.photograph.pixels.shape[:2]
-        pointing = self._recipe.pointing
-        area = pointing.area_in((width, height))
-        if area:
-            mask = _area_mask(area, (width, height))
-        else:
-            settings = replace(settings, prompt=pointing.prompt_in((width, height)))
-            mask = photos.find_mask(self._engine, settings, opened, UNWATCHED.on_progress, notes.append)
+        mask = self._mask(settings, opened, notes)
         (made,) = photos.make(self._engine, settings, self._background, opened, mask, UNWATCHED)
         return made
+
+    def _mask(self, settings: PhotoSettings, opened: Opened, notes: list[str]) -> np.ndarray:
+        """The mask (H, W) uint8 of what the recipe points at in a photo.  Raises UserError."""
+        image, pointing = opened.photograph.pixels, self._recipe.pointing
+        size = image.shape[1], image.shape[0]
+        if pointing.spots:
+            mask = self._engine.find_spots(image, profile=opened.photograph.profile)
+            if not mask.any():
+                raise wrong_input(f"There are no spots in {opened.file}.")
+            return mask
+        area = pointing.area_in(size)
+        if area:
+            return _area_mask(area, size)
+        settings = replace(settings, prompt=pointing.prompt_in(size))
+        return photos.find_mask(self._engine, settings, opened, UNWATCHED.on_progress, notes.append)
 
     @cached_property
     def _background(self) -> Photograph | Gradient | Blur | None:

@@ -9,6 +9,7 @@
     # area = [0.8, 0.9, 1.0, 1.0]       #   or a rectangle, taken as it is
     # mask = "mask.png"                 #   or one mask for all photos
     # masks = "masks"                   #   or a folder: masks/a.png for a.jpg
+    # find = "spots"                    #   or dust on the sensor
 
     [settings]                          # as the job's options on the command line
     [background]                        # of "replace": photo, colours or blur
@@ -37,7 +38,7 @@ NAME_PARTS = ("stem", "folder", "job")
 JOBS = {name: job for job, (name, _) in COMMANDS.items()}
 TABLES = ("job", "object", "settings", "background", "output")
 PROMPTS = ("clicks", "not", "box")
-KINDS = ("clicks", "box", "text", "area", "mask", "masks")  # of which one says which object is meant
+KINDS = ("clicks", "box", "text", "area", "mask", "masks", "find")  # of which one says which object is meant
 PAINT = ("prompt", "negative", "help_prompt", "quality", "model")
 SETTINGS = {
     Job.SELECT: ("soft_edge", "shadow"),
@@ -63,19 +64,20 @@ class Pointing:
 
     prompt: clicks, a box or a text, which a model makes a mask of.  area: a rectangle that is the mask.  mask: the file
     of a mask for every photo.  masks: the folder of a mask for each photo, by its name.
-    unit: of the prompt's and the area's coordinates.
+    spots: whether dust on the sensor and its like are meant.  unit: of the prompt's and the area's coordinates.
     """
 
     prompt: ObjectPrompt
     area: Box | None = None
     mask: Path | None = None
     masks: Path | None = None
+    spots: bool = False
     unit: Unit = Unit.PIXELS
 
     @property
     def is_prompt(self) -> bool:
         """Whether a model has to find the object."""
-        return not (self.area or self.mask or self.masks)
+        return not (self.area or self.mask or self.masks or self.spots)
 
     def prompt_in(self, size: Size) -> ObjectPrompt:
         """The prompt in pixels of a photo of this (width, height)."""
@@ -211,6 +213,7 @@ def _pointing(table: Table, job: Job, folder: Path) -> Pointing:
         area=_box(table, "area", unit),
         mask=_path(table, "mask", folder, is_folder=False),
         masks=_path(table, "masks", folder, is_folder=True),
+        spots=table.choice("find", {"spots": True}) or False,
         unit=unit,
     )
 

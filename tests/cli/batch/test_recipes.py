@@ -45,6 +45,7 @@ WRONG = [
     ('job = "remove"\n[object]\ntext = "a car"\nnot = [[1, 2]]\n', 4, 1, "'not' belongs to clicks"),
     ('job = "remove"\n[object]\nmask = "none.png"\n', 3, 1, "There is no file"),
     ('job = "remove"\n[object]\nmasks = "none"\n', 3, 1, "There is no folder"),
+    ('job = "remove"\n[object]\nfind = "dust"\n', 3, 1, "'find' cannot be 'dust'"),
     ('job = "segment"\n[object]\narea = [1, 2, 3, 4]\n', 3, 1, "A mask is what this job makes"),
     ('job = "remove"\nobject = [1]\n', 2, 1, "'object' must be a table"),
     (f"{REMOVE}[settings]\nfeather = -1\n", 5, 1, "'feather' must be from 0 to"),
@@ -136,6 +137,8 @@ def test_other_ways_to_point_and_backgrounds(tmp_path):
     assert pointing('mask = "mask.png"').mask == tmp_path / "mask.png"
     assert pointing('masks = "masks"').masks == tmp_path / "masks"
     assert pointing('text = "a car"').prompt.text == "a car"
+    spots = pointing('find = "spots"')
+    assert spots.spots and not spots.is_prompt
     area = pointing('area = [0.5, 0.5, 1, 1]\nunit = "relative"')
     assert area.unit == Unit.RELATIVE and area.area_in((100, 60)) == (50, 30, 100, 60) and not area.is_prompt
     found = recipes.parse(f'{REPLACE}[background]\ncolours = ["#ff0000", "#0000ff"]\n', "", tmp_path)
