@@ -253,16 +253,24 @@ def _old_vae_name(name: str) -> str:
 
 
 def lora(base: Path, folder: Path) -> Path:
-    """A LoRA for the `sd15` in `base`, as one file in `folder`."""
-    from diffusers import StableDiffusionInpaintPipeline, UNet2DConditionModel
+    """A LoRA for the `sd15` or the `flux` in `base`, as one file in `folder`."""
+    from diffusers import FluxFillPipeline, FluxTransformer2DModel, StableDiffusionInpaintPipeline, UNet2DConditionModel
+
+    if (base / "unet").is_dir():
+        layers = _lora_layers(UNet2DConditionModel.from_pretrained(base / "unet"))
+        StableDiffusionInpaintPipeline.save_lora_weights(folder, unet_lora_layers=layers)
+    else:
+        layers = _lora_layers(FluxTransformer2DModel.from_pretrained(base / "transformer"))
+        FluxFillPipeline.save_lora_weights(folder, transformer_lora_layers=layers)
+    return folder
+
+
+def _lora_layers(network) -> dict:
     from peft import LoraConfig
     from peft.utils import get_peft_model_state_dict
 
-    unet = UNet2DConditionModel.from_pretrained(base / "unet")
-    unet.add_adapter(LoraConfig(r=2, target_modules=["to_q", "to_v"]))
-    layers = {name: tensor.normal_(std=0.3) for name, tensor in get_peft_model_state_dict(unet).items()}
-    StableDiffusionInpaintPipeline.save_lora_weights(folder, unet_lora_layers=layers)
-    return folder
+    network.add_adapter(LoraConfig(r=2, target_modules=["to_q", "to_v"]))
+    return {name: tensor.normal_(std=0.3) for name, tensor in get_peft_model_state_dict(network).items()}
 
 
 def pipeline_with_true_encoder():

@@ -286,16 +286,44 @@ def test_each_model_has_a_plan_for_each_card(kind):
         assert memory.need(plan, held, pixels) < free
 
 
-@pytest.fixture
-def as_on_a_card(monkeypatch):
-    """The processor stands for a graphics card: all the plans are open, and what is free is said by the test."""
-    import accelerate
+def full_size() -> dict[str, list]:
+    """The largest networks that are published, without their weights: the denoiser and the largest text encoder."""
+    from diffusers import FluxTransformer2DModel, UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModelWithProjection, T5Config, T5EncoderModel
 
-    possible = memory.possible
-    monkeypatch.setattr(memory, "possible", lambda device, *, casts: possible("cuda", casts=casts))
-    offload = accelerate.cpu_offload  # which cannot take "cpu:0" for the processor, but would "cuda:0" for a card
-    monkeypatch.setattr(accelerate, "cpu_offload", lambda model, _, **more: offload(model, torch.device("cpu"), **more))
-    return lambda free: monkeypatch.setattr(devices, "free", lambda device: free)
+    xl = UNet2DConditionModel(
+        in_channels=9,
+        cross_attention_dim=2048,
+        attention_head_dim=(5, 10, 20),
+        block_out_channels=(320, 640, 1280),
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        transformer_layers_per_block=(1, 2, 10),
+        use_linear_projection=True,
+        addition_embed_type="text_time",
+        addition_time_embed_dim=256,
+        projection_class_embeddings_input_dim=6 * 256 + 1280,
+    )
+    big_g = CLIPTextConfig(
+        hidden_size=1280, projection_dim=1280, intermediate_size=5120, num_hidden_layers=32, num_attention_heads=20
+    )
+    xxl = T5Config(d_model=4096, d_kv=64, d_ff=10240, num_layers=24, num_heads=64, feed_forward_proj="gated-gelu")
+    fill = FluxTransformer2DModel(in_channels=384, out_channels=64, guidance_embeds=True)
+    return {"sdxl": [xl, CLIPTextModelWithProjection(big_g)], "flux": [fill, T5EncoderModel(xxl)]}
+
+
+def test_the_published_sizes_and_the_layers_are_those_of_the_architectures():
+    """On no device at all, so that 12 billion weights take no memory; in 16 bits."""
+    with torch.device("meta"):
+        architectures = full_size()
+    for kind, (denoiser, encoder) in architectures.items():
+        sizes = [2 * sum(p.numel() for p in network.parameters()) for network in (denoiser, encoder)]
+        assert sizes == pytest.approx([PUBLISHED[kind].denoiser, PUBLISHED[kind].other], rel=0.01)
+        modules = [module for network in (denoiser, encoder) for module in network.modules()]
+        own = {id(p): 2 * p.numel() for module in modules for p in module.parameters(recurse=False)}  # some are tied
+        layers = sorted(own.values())
+        # One computes while the next is on its way.
+        assert sum(layers[-2:]) < memory.LAYERS
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -56,6 +56,28 @@ def test_a_lora_makes_fast_faster(small_models, holed, tmp_path, monkeypatch):
     assert (fast == painter.paint(*holed, FAST)).all(), "and comes back"
 
 
+@pytest.mark.parametrize(
+    ("kind", "lora", "plan"), [("sd15", "lcm-lora-sd15", 3), ("flux", "flux1-turbo", 3), ("flux", "flux1-turbo", 4)]
+)
+def test_a_lora_comes_to_a_model_that_is_laid_out(
+    small_models, holed, tmp_path, monkeypatch, as_on_a_card, kind, lora, plan
+):
+    """In groups of layers, or in 8 bits, and between two pictures."""
+    small_pipelines.lora(small_models / kind, tmp_path / lora)
+    in_the_catalogue(monkeypatch, tmp_path / lora)
+    painter, plain = (Painter(small_models / kind, kind, Store(folder)) for folder in (tmp_path, tmp_path / "none"))
+    as_on_a_card(64 << 30)
+    pictures = []
+    for each in (painter, plain):
+        each._lay_out(plan)
+        each.paint(*holed, BALANCED)
+        monkeypatch.setattr(each, "_fitting", lambda pixels: plan)
+        pictures.append(each.paint(*holed, FAST))
+    assert (pictures[0] != pictures[1]).any() and painter._plan == plan
+    assert (painter.paint(*holed, FAST) == pictures[0]).all()
+    assert (painter.paint(*holed, BALANCED) == plain.paint(*holed, BALANCED)).all()
+
+
 def test_a_lora_that_does_not_fit_is_left_out_and_said(small_models, holed, tmp_path, monkeypatch):
     """Stable Diffusion 2 inpainting, the paper's own model, has the same pipeline and longer text embeddings."""
     small_pipelines.lora(small_models / "sd15", tmp_path / "lcm-lora-sd15")

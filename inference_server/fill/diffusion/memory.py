@@ -85,7 +85,7 @@ def weights(pipeline: Any) -> Weights:
     first = denoiser(pipeline)
     sizes = {part: sum(p.numel() * p.element_size() for p in part.parameters()) for part in networks(pipeline)}
     others = max(size for part, size in sizes.items() if part is not first)
-    return Weights(sum(sizes.values()), max(sizes.values()), others, sizes[first], _is_cast(first))
+    return Weights(sum(sizes.values()), max(sizes.values()), others, sizes[first], is_cast(first))
 
 
 def need(plan: Plan, held: Weights, pixels: int) -> int:
@@ -116,7 +116,7 @@ def lay_out(pipeline: Any, plan: Plan, device: str) -> None:
     take_off(pipeline)
     _set_tiles(pipeline, plan, device)
     network = denoiser(pipeline)
-    if plan.cast and not _is_cast(network):
+    if plan.cast and not is_cast(network):
         network.enable_layerwise_casting(storage_dtype=EIGHT_BITS, compute_dtype=network.dtype)
     if plan.offload == "model":
         pipeline.enable_model_cpu_offload(device=device)
@@ -159,7 +159,8 @@ def _set_tiles(pipeline: Any, plan: Plan, device: str) -> None:
         (pipeline.enable_attention_slicing if plan.tiled else pipeline.disable_attention_slicing)()
 
 
-def _is_cast(network: torch.nn.Module) -> bool:
+def is_cast(network: torch.nn.Module) -> bool:
+    """Whether a network's weights are in 8 bits."""
     return any(p.dtype == EIGHT_BITS for p in network.parameters())
 
 

@@ -69,7 +69,10 @@ class Painter:
         self.multiple = max(8, scale * 2 ** (levels - 1))  # of 8 pixels whatever the network is, say the pipelines
 
     def _open(self, dtype: torch.dtype) -> None:
-        """Read the pipeline from its files, and watch it."""
+        """Read the pipeline from its files, and watch it; the one that is here goes first, as both would hardly fit."""
+        for name in ("_pipeline", "_preview"):
+            self.__dict__.pop(name, None)
+        memory.empty(self.device)
         self._dtype = dtype
         self._pipeline: Any = pipelines.read(self._place, self._family_name, dtype, self._store)
         self._scheduler = self._pipeline.scheduler
@@ -77,6 +80,7 @@ class Painter:
         self._preview = Preview(self._pipeline)
         self._plan: int | None = None
         self._texts: dict[tuple[Prompt, bool], Text] = {}
+        self._starts: dict[tuple[Preset, bool, int], Start] = {}
         self._check_between_blocks()
 
     @property
@@ -209,15 +213,19 @@ class Painter:
         return {name: value for name, value in inputs.items() if name in known}
 
     def _start(self, sampling: Sampling, preset: Preset, height: int, width: int) -> Start:
-        """Where the schedule begins for a picture of this size."""
-        steps = self.count(sampling.quality, refine=sampling.refine)
-        if sampling.refine:
-            patch = 2 * self._pipeline.vae_scale_factor  # pixels a side that become one token, where there are any
-            tokens = (height // patch) * (width // patch)
-            return schedule.from_noise(self._pipeline.scheduler, steps, REFINE_NOISE, tokens)
-        if self.family.needs_picture:
-            return schedule.from_most_noise(self._pipeline.scheduler, steps)
-        return schedule.from_pure_noise(steps)
+        """Where the schedule begins for a picture of this size; sought once, for there may be many tiles."""
+        patch = 2 * self._pipeline.vae_scale_factor  # pixels a side that become one token, where there are any
+        tokens = (height // patch) * (width // patch)
+        key = preset, sampling.refine, tokens
+        if key not in self._starts:
+            steps, scheduler = self.count(sampling.quality, refine=sampling.refine), self._pipeline.scheduler
+            if sampling.refine:
+                self._starts[key] = schedule.from_noise(scheduler, steps, REFINE_NOISE, tokens)
+            elif self.family.needs_picture:
+                self._starts[key] = schedule.from_most_noise(scheduler, steps)
+            else:
+                self._starts[key] = schedule.from_pure_noise(steps)
+        return self._starts[key]
 
     def _encoded(self, prompt: Prompt, preset: Preset) -> dict[str, Any]:
         """The prompt as the pipeline takes it, encoded once."""
@@ -246,8 +254,6 @@ class Painter:
     def _widen(self) -> None:
         """Read the pipeline again, in 32 bits: some cards, and some models, give no numbers in 16."""
         narrow = self._dtype
-        self._pipeline = None  # both would hardly fit
-        memory.empty(self.device)
         try:
             self._open(torch.float32)
         except UserError:
@@ -260,10 +266,10 @@ class Painter:
         preset, few = self.preset(quality), self.family.few_steps
         self._lacks_lora = quality == Quality.FAST and bool(few and few != preset and not self._store.missing(few.lora))
         if preset.lora and not self._has_lora:
-            (file,) = self._store.need(preset.lora).values()
-            self._pipeline.load_lora_weights(file.parent, weight_name=file.name, adapter_name="few-steps")
-            self._has_lora = True
-        elif self._has_lora:
+            if memory.is_cast(self._network):  # it came since then, and would be cast to 8 bits itself
+                self._open(self._dtype)
+            self._load_lora(preset.lora)
+        if self._has_lora:
             (self._pipeline.enable_lora if preset.lora else self._pipeline.disable_lora)()
         config = self._scheduler.config
         match preset.scheduler:
@@ -276,6 +282,13 @@ class Painter:
         self._pipeline.scheduler = scheduler
         return preset
 
+    def _load_lora(self, name: str) -> None:
+        (file,) = self._store.need(name).values()
+        memory.take_off(self._pipeline)  # what moves layers would not know of those that come
+        self._plan = None
+        self._pipeline.load_lora_weights(file.parent, weight_name=file.name, adapter_name="few-steps")
+        self._has_lora = True
+
     def _plans(self) -> tuple[memory.Plan, ...]:
         return memory.possible(self.device, casts=self.family.casts)
 
@@ -284,7 +297,11 @@ class Painter:
         return memory.choose(self._plans(), devices.free(self.device), memory.weights(self._pipeline), pixels)
 
     def _lay_out(self, plan: int) -> None:
-        memory.lay_out(self._pipeline, self._plans()[plan], self.device)
+        laid, few = self._plans()[plan], few_steps(self.family, self._place, self._store)
+        if laid.cast and few and not self._has_lora:  # while the weights are still what it was made for
+            self._load_lora(few.lora)
+            self._pipeline.disable_lora()
+        memory.lay_out(self._pipeline, laid, self.device)
         self._plan = plan
 
     def _check_between_blocks(self) -> None:
