@@ -53,7 +53,7 @@ def gimp(shared_home, photo_file):
     running: list[RunningGimp] = []
 
     def run(scenario: str, home: Path = shared_home, environment=None, file: Path = SCENARIOS, **arguments):
-        if scenario not in ("registered", "remove_from_files"):
+        if scenario not in ("registered", "remove_from_files", "plug_ins_folder"):
             arguments.setdefault("photo", str(photo_file))
         own = {paths.HOME_VARIABLE: str(home), **(environment or {})}
         if home != shared_home or environment:
@@ -65,6 +65,18 @@ def gimp(shared_home, photo_file):
     yield run
     for each in running:
         each.close()
+
+
+@pytest.fixture(scope="session")
+def few_plug_ins(gimp, tmp_path_factory) -> str:
+    """A line for the gimprc of a GIMP in another language: it would ask a hundred plug-ins how they are called in it.
+
+    These are left: ours, and what the scenarios need.
+    """
+    there, folder = Path(gimp("plug_ins_folder")), tmp_path_factory.mktemp("plug-ins")
+    for name in ("python-eval", "file-jpeg", "web-browser"):
+        (folder / name).symlink_to(there / name)
+    return f'(plug-in-path "${{gimp_dir}}/plug-ins{os.pathsep}{folder}")\n'
 
 
 @pytest.fixture(scope="session")

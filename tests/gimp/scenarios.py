@@ -6,6 +6,7 @@
 import hashlib
 import itertools
 import json
+import sys
 from pathlib import Path
 
 import gi
@@ -30,6 +31,11 @@ PRECISIONS = {
 def main(scenario: str, **arguments: object) -> object:
     """What the scenario of this name returns."""
     return globals()[scenario](**arguments)
+
+
+def plug_ins_folder() -> str:
+    """The folder of GIMP's own plug-ins, one of which runs this."""
+    return str(Path(sys.argv[0]).parents[1])
 
 
 def each(scenario_of_each: str, variants: list[dict], photo: str) -> list:

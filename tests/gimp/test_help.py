@@ -1,5 +1,7 @@
 """The help pages open in the person's browser, from inside a real GIMP."""
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -30,11 +32,15 @@ def browser(tmp_path) -> tuple[dict[str, str], Path]:
     return {"XDG_DATA_HOME": str(data), "NO_AT_BRIDGE": "1"}, given
 
 
-def test_a_page_opens_in_the_browser_in_english_where_a_language_has_none(gimp, browser):
+def test_a_page_opens_in_the_browser_in_english_where_a_language_has_none(gimp, browser, few_plug_ins, tmp_path):
     skip_without(["Xvfb"])
     environment, given = browser
+    profile = tmp_path / "profile"
+    shutil.copytree(os.environ["GIMP3_DIRECTORY"], profile)
+    with (profile / "gimprc").open("a") as file:
+        file.write(f"\n{few_plug_ins}")
     with virtual_screen(640, 480) as display:
-        environment |= {"DISPLAY": display, "LANGUAGE": "eo"}
+        environment |= {"DISPLAY": display, "LANGUAGE": "eo", "GIMP3_DIRECTORY": str(profile)}
         assert gimp("help_shown", file=MODULES, environment=environment, page="fill") == ""
         wait_for(given.exists, 20, "no browser was opened")
     assert given.read_text().strip().endswith("/plug-ins/inpaint-anything/help/en/fill.html")

@@ -21,7 +21,7 @@ def pretended(text: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def profile(tmp_path_factory):
+def profile(tmp_path_factory, few_plug_ins):
     """A profile whose plug-in has a translation into German in which everything is in brackets."""
     folder = tmp_path_factory.mktemp("translated") / "profile"
     shutil.copytree(os.environ["GIMP3_DIRECTORY"], folder)
@@ -34,6 +34,8 @@ def profile(tmp_path_factory):
     place.mkdir(parents=True, exist_ok=True)
     with (place / "inpaint-anything.mo").open("wb") as file:
         write_mo(file, german)
+    with (folder / "gimprc").open("a") as file:
+        file.write(f"\n{few_plug_ins}")
     return folder
 
 

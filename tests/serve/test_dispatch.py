@@ -39,6 +39,8 @@ from ..asking import AT_ROCKET, as_array, attach_mask, attach_pixels, image_ref,
 from ..conftest import new_engine
 from ..select.test_shadows import cast, ground, overlap, standing, taken
 
+pytestmark = pytest.mark.usefixtures("encoded_once")
+
 ROCKET = Target(prompts=(AT_ROCKET,))
 LARGE = ImageRef(width=6000, height=4000, key="")
 WITH_SHADOW = MaskOptions(include_shadow=True)

@@ -46,6 +46,8 @@ from ..asking import (
 from ..conftest import new_engine
 from ..small_models import picture
 
+pytestmark = pytest.mark.usefixtures("encoded_once")
+
 SIZE = (640, 427)  # of the photograph, which is its own proxy
 
 
