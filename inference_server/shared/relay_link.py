@@ -17,6 +17,9 @@ from .messages import Failure
 from .pipe import Kind
 
 STARTING_SECONDS = 30  # a cold disk and a virus scanner in the way
+# Have glibc keep what is freed for the next message: to get it from the system again takes a quarter of the time that
+# the relay works on one (12 MB both ways: 16 ms of the processor, with this 12).
+KEPT = {"MALLOC_TRIM_THRESHOLD_": str(64 << 20), "MALLOC_MMAP_THRESHOLD_": str(32 << 20)}  # bytes, at most
 News = list[Bytes] | LinkEvent | UserError
 
 
@@ -69,7 +72,7 @@ class Relay:
 
     def __init__(self, command: Sequence[str], closed: Callable[["Relay"], None]) -> None:
         """closed(relay): called once its link is closed.  Raises UserError where it cannot be started."""
-        self.process = processes.start(command, pipes=True)
+        self.process = processes.start(command, pipes=True, variables=KEPT)
         for end in (self.process.stdin, self.process.stdout):
             assert end
             pipe.enlarge(end.fileno())
