@@ -109,16 +109,24 @@ def times(reached: Endpoint) -> None:
     )
     print(f"  relay                    {1000 * relay:.0f} ms")
     print(f"  relay, begun in advance  {1000 * min(waited):.0f} ms")
-    for name, way in WAYS.items():
-        link = way(reached)
-        print(name)
-        for size in SIZES:
-            parts = list(wire._split(bytes(size)))
-            up = seconds(lambda: ask(link, [b"1", b"", *parts]))  # noqa: B023  called at once
-            both = seconds(lambda: ask(link, [b"1", b"x", *parts]))  # noqa: B023
-            print(
-                f"  {size / 1e6:8.3f} MB sent        {1000 * up:.2f} ms, and answered with as much {1000 * both:.2f} ms"
-            )
+    throughput({name: way(reached) for name, way in WAYS.items()})
+
+
+def throughput(links: dict[str, Link]) -> None:
+    """Print what each way takes for each size, turn and turn about, and their ratio; then end them."""
+    print(f"{'MB':>8}  {'sent: own socket':>16} {'relay':>9}        {'and answered':>12} {'relay':>9}")
+    for size in SIZES:
+        parts = list(wire._split(bytes(size)))
+        line = f"{size / 1e6:8.3f}  "
+        for answered in (b"", b"x"):
+            taken: dict[str, list[float]] = {name: [] for name in links}
+            for _ in range(ROUNDS):
+                for name, link in links.items():
+                    taken[name].append(seconds(lambda: ask(link, [b"1", answered, *parts]), 1))  # noqa: B023  at once
+            own, relay = (1000 * min(taken[name]) for name in WAYS)
+            line += f"{own:13.2f} ms {relay:6.2f} ms ({relay / own:.2f})"
+        print(line)
+    for link in links.values():
         link.close()
 
 

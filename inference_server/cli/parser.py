@@ -7,6 +7,7 @@ and where the environment is broken.  A command gets its arguments by name; no N
 
 import argparse
 import errno
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ Commands = argparse._SubParsersAction  # what argparse gives no public name
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0 done, 1 refused with a sentence, 130 interrupted."""
+    _let_print_all()
     try:
         given = _parser().parse_args(arguments)
         status: int = given.run(given)
@@ -45,6 +47,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(file_error(error.filename or paths.home(), error), file=sys.stderr)
         return 1
+
+
+def _let_print_all() -> None:
+    """Have what a stream cannot show, such as a path in another script, shown as numbers.
+
+    On Windows what is no console is given UTF-8, which the plug-in reads, and not the code page of that system.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            is_piped = sys.platform == "win32" and not stream.isatty()
+            stream.reconfigure(encoding="utf-8" if is_piped else None, errors="backslashreplace")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -26,6 +26,7 @@ def run() -> int:
     source, target = os.dup(0), os.dup(1)
     os.dup2(2, 1)  # what anything prints must not get between the messages
     with contextlib.suppress(pipe.PipeClosedError):
+        pipe.write(target, Kind.READY, [])
         while (opening := pipe.read(source)) is not None:
             try:
                 link = SocketLink(**json.loads(bytes(opening[1][0])))

@@ -31,6 +31,7 @@ class Kind(enum.IntEnum):
     FAILURE = 3  # from the relay, its last: a `Failure` in its multipart form
     CLOSE = 4  # to the relay: the end of the connection; another OPEN may follow
     CLOSED = 5  # from the relay: nothing of that connection follows
+    READY = 6  # from the relay, its first: it has started
 
 
 class PipeClosedError(Exception):

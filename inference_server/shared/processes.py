@@ -7,12 +7,14 @@ import os
 import subprocess
 import sys
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from . import paths
 from .errors import ErrorCode, UserError
 from .text import tr
 
+NONE: Mapping[str, str] = MappingProxyType({})
 MOST_SAID = 1 << 16  # bytes of what a program says that cannot be started
 
 
@@ -38,10 +40,12 @@ def run(command: Sequence[str]) -> "subprocess.CompletedProcess[bytes]":
     return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, env=environment(), **detached())
 
 
-def start(command: Sequence[str], *, pipes: bool = False) -> "subprocess.Popen[bytes]":
+def start(
+    command: Sequence[str], *, pipes: bool = False, variables: Mapping[str, str] = NONE
+) -> "subprocess.Popen[bytes]":
     """A process that may outlive this one; what it says on its stderr can be read here.
 
-    pipes: whether there are pipes to and from it.  Raises UserError.
+    pipes: whether there are pipes to and from it.  variables: beside those of `environment`.  Raises UserError.
     """
     talk = subprocess.PIPE if pipes else subprocess.DEVNULL
     try:
@@ -53,7 +57,7 @@ def start(command: Sequence[str], *, pipes: bool = False) -> "subprocess.Popen[b
             stderr=subprocess.PIPE,
             bufsize=0,
             cwd=paths.private_folder(paths.home()),
-            env=environment(),
+            env={**environment(), **variables},
             **detached(),
         )
     except OSError as error:

@@ -1,5 +1,6 @@
 """What somebody tries who knows other programs of the command line: pipes, --help, --quiet, exit statuses."""
 
+import io
 import os
 import re
 import subprocess
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from inference_server.__main__ import main
+from inference_server.cli import commands, parser
 
 from .pictures import CLICK, load, put_scene, save, scene
 
@@ -173,3 +175,14 @@ def test_a_progress_bar_is_drawn_where_somebody_looks(run, folder, monkeypatch):
     save(folder / "mask.png", scene(40)[1])  # large enough for more steps than one
     status, printed = run(*REMOVE, "photo.png", "-o", "x.png")
     assert status == 0 and "photo.png  [####" in printed and re.search(r"\rphoto.png: done in [\d.]+ s\n$", printed)
+
+
+@pytest.mark.parametrize(("system", "shown"), [("win32", "Công cụ".encode()), ("linux", rb"C\xf4ng c\u1ee5")])
+def test_a_name_that_a_stream_cannot_show_is_printed_all_the_same(monkeypatch, system, shown):
+    """On Windows what the plug-in reads would be in that system's code page."""
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, "ascii"))
+    monkeypatch.setattr(commands, "stop", lambda: print("Công cụ", flush=True) or 0)
+    assert parser.main(["stop"]) == 0
+    assert written.getvalue().strip() == shown

@@ -16,6 +16,7 @@ from inference_server.shared.relay_link import Relays
 
 from ..servers import RELAY, long_job, needs_posix, wait_until, works
 
+READY = b"\x06\0\0\0\0"  # the one message of a relay that is told nothing
 pytestmark = needs_posix  # which says how many processes there are
 
 
@@ -169,12 +170,30 @@ def test_one_that_does_not_start_is_explained(serving, command, says):
     assert refused.value.code == ErrorCode.NO_SERVER and says in str(refused.value)
 
 
+def test_one_that_takes_long_to_start_is_waited_for(serving, tmp_path):
+    """The server is given seconds to answer, and a cold disk may take longer."""
+    code = "import pathlib, sys, time\nwhile not pathlib.Path(sys.argv[1]).exists(): time.sleep(0.02)\n"
+    code += "from inference_server.cli import relay; sys.exit(relay.run())"
+    go, opened = tmp_path / "go", []
+    serving()
+    slow = Relays([sys.executable, "-c", code, str(go)])
+    opening = threading.Thread(target=lambda: opened.append(client.Client(endpoint.running(), slow.open)))
+    opening.start()
+    opening.join(0.5)
+    assert opening.is_alive()
+    go.touch()
+    opening.join()
+    with opened[0] as connection:
+        assert connection.hello()
+    slow.close()
+
+
 def test_random_bytes_end_it_without_harm(serving):
     connection = serving()
     for k in range(2):
         with subprocess.Popen(RELAY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             said, complained = process.communicate(random.Random(k).randbytes(5000), timeout=20)
-        assert not said and b"Traceback" not in complained
+        assert said == READY and b"Traceback" not in complained
     assert connection.request(messages.Hello(client="x"))
 
 
