@@ -5,14 +5,14 @@ batch that ends at any moment, however it ends, knows which results are its own,
 """
 
 import contextlib
+import errno
 import json
 import os
-import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO, cast
 
 from ...shared.errors import file_error
 from ...shared.network import digest
@@ -80,7 +80,7 @@ class Manifest:
                 opened.seek(max(0, size - 1))
                 if opened.read(1) not in (b"", b"\n"):
                     opened.write(b"\n")  # what comes next is a line of its own
-                yield Writer(self.file, opened)
+                yield Writer(self.file, cast(BinaryIO, opened))
         except OSError as error:
             raise file_error(self.file, error) from None
 
@@ -88,19 +88,28 @@ class Manifest:
 class Writer:
     """Adds lines to a manifest."""
 
-    def __init__(self, file: Path, opened: Any) -> None:
-        self._file, self._opened = file, opened
-        self._lock = threading.Lock()
+    def __init__(self, file: Path, opened: BinaryIO) -> None:
+        self._file, self._opened, self._is_flushed = file, opened, True
 
     def add(self, line: Entry | dict[str, object]) -> None:
-        """Add a line, with the time, and wait until it is on the disk.  Raises UserError."""
+        """Add a line, with the time.  It survives this process, and after `flush` a power cut.  Raises UserError."""
         written = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **as_dict(line)}
         try:
-            with self._lock:
-                self._opened.write(json.dumps(written, ensure_ascii=False).encode() + b"\n")
-                os.fsync(self._opened.fileno())
+            content = json.dumps(written).encode() + b"\n"
+            if self._opened.write(content) != len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             raise file_error(self._file, error) from None
+        self._is_flushed = False
+
+    def flush(self) -> None:
+        """Wait until all lines are on the disk.  Raises UserError."""
+        if not self._is_flushed:
+            try:
+                os.fsync(self._opened.fileno())
+            except OSError as error:
+                raise file_error(self._file, error) from None
+            self._is_flushed = True
 
 
 def as_dict(line: Entry | dict[str, object]) -> dict[str, object]:

@@ -21,7 +21,6 @@ from .worker_process import READY, Start, prepared
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report its use to its maker
 HERE = "local"  # as Ray calls a cluster of this machine alone, which ends with this process
 
 
@@ -39,6 +38,7 @@ class RayCrew:
         """address: of a cluster, "" for one of this machine alone.  workers: how many, None for as many as there is
         room for.  on_gpus: whether the models run on GPUs, where there are some.  Raises UserError."""
         demand()
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report its use to its maker
         import ray
 
         self._ray, self._start = ray, start

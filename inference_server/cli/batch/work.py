@@ -8,7 +8,7 @@ from pathlib import Path
 from ...shared.errors import ErrorCode, UserError, no_memory_error
 from ..photos import HOPELESS
 from ..results import Results
-from .crew import Answered, Crew, Ended, Ready
+from .crew import Answered, Crew, Event, Ready
 from .manifest import Entry, Status, Writer, stamp
 from .photo_worker import STAGES, Task, settings_for
 from .planning import Planned
@@ -51,26 +51,36 @@ class Work:
         self._waiting.extend(planned)
         while self._hand_out():
             event = self._crew.next(POLL)
-            if isinstance(event, Ready):
-                self._ready.add(event.slot)
-                self._false_starts[event.slot] = 0
-            elif isinstance(event, Answered):
-                self._take(event.slot, event.entry)
-            elif isinstance(event, Ended):
-                self._give_up(event.slot)
+            while event is not None:  # all that has come meanwhile: one flush of the manifest is enough for it
+                self._hear(event)
+                event = self._crew.next(0)
+
+    def _hear(self, event: Event) -> None:
+        if isinstance(event, Ready):
+            self._ready.add(event.slot)
+            self._false_starts[event.slot] = 0
+        elif isinstance(event, Answered):
+            self._take(event.slot, event.entry)
+        else:
+            self._give_up(event.slot)
 
     def _hand_out(self) -> bool:
         """Give photos to those who can take some; returns whether there is anything left to wait for."""
+        tasks = []
         while self._waiting and self._ready:
             slot = min(self._ready, key=lambda slot: len(self._busy[slot]))
             if len(self._busy[slot]) >= STAGES:
                 break
-            self._give(slot, self._waiting.popleft())
+            tasks += self._begin(slot, self._waiting.popleft())
         if self._alone and self._ready and not self._waiting and not any(self._busy):
-            self._give(min(self._ready), self._alone.popleft())
+            tasks += self._begin(min(self._ready), self._alone.popleft())
+        self._writer.flush()  # before anything comes to where it says that it is ours
+        for slot, task in tasks:
+            self._crew.give(slot, task)
         return bool(self._waiting or self._alone or any(self._busy))
 
-    def _give(self, slot: int, planned: Planned) -> None:
+    def _begin(self, slot: int, planned: Planned) -> list[tuple[int, Task]]:
+        """Note that a photo is begun; returns what the worker is to be given: nothing where that is no use."""
         task = Task(photo=str(planned.photo), result=planned.result, overwrite=planned.overwrite)
         entry = Entry(result=task.result, photo=task.photo, status=Status.BEGUN)
         try:  # before a line says that what is there is ours
@@ -78,12 +88,12 @@ class Work:
         except UserError as error:
             failed = _failed(replace(entry, photo_stamp=stamp(planned.photo)), error)
             self._note(replace(failed, result_stamp=self._left(planned)))
-            return
+            return []
         if not self._tries[planned.result]:
             self._writer.add(replace(entry, recipe=self._fingerprint))
         self._tries[planned.result] += 1
         self._busy[slot][planned.result] = planned
-        self._crew.give(slot, task)
+        return [(slot, task)]
 
     def _take(self, slot: int, entry: Entry) -> None:
         planned = self._busy[slot].pop(entry.result, None)

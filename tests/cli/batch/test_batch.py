@@ -214,8 +214,9 @@ def test_a_line_that_was_cut_off_counts_as_not_written(tmp_path):
     found = Manifest(tmp_path)
     found.file.write_bytes(b'{"result": "a", "photo": "a", "status": "done"}\n{"result": "b", "pho')
     with found.open() as writer:
-        writer.add(Entry(result="c", photo="c", status=Status.BEGUN, notes=("Odd.",)))
+        writer.add(Entry(result="c", photo="\udcff\n", status=Status.BEGUN, notes=("Odd.",)))
     assert set(found.entries()) == {"a", "c"} and found.entries()["c"].notes == ("Odd.",)
+    assert found.entries()["c"].photo == "\udcff\n", "a name that is no text"
     found.file.write_bytes(b'[]\n3\nnull\n{"status": "odd"}\n\xff\n')
     assert found.entries() == {}
 

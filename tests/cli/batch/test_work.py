@@ -33,7 +33,9 @@ class Scripted:
     def next(self, seconds):
         if self.events:
             return self.events.popleft()
-        slot = next(slot for slot in self.had if self.had[slot])
+        slot = next((slot for slot in self.had if self.had[slot]), None)
+        if slot is None:
+            return None
         task = self.had[slot][0]
         code = self.answer(slot, task.photo, self.given.count(task.photo))
         if code is None:
