@@ -44,7 +44,7 @@ def let_packages_seem_installed(home: Path) -> None:
         (home / name / "__init__.py").write_text(contents.get(name, ""))
 
 
-def wait_until(happened, seconds: float = 10) -> None:
+def wait_until(happened, seconds: float = 30) -> None:
     limit = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < limit, "it did not happen"

@@ -13,14 +13,18 @@ import numpy as np
 import pytest
 
 POLL_SECONDS = 0.05
+SLOWER, PATIENCE = 4, 120  # times as slow a machine may be as a quiet one, up to so many seconds
 SHOTS = 30  # attempts at a picture: xwd gives up where a window comes or goes at that moment
 
 T = TypeVar("T")
 
 
 def wait_for(happened: Callable[[], T], seconds: float, what: str) -> T:
-    """What happened() gives, once it is true; `what` is said where that is not within so many seconds."""
-    limit = time.monotonic() + seconds
+    """What happened() gives, once it is true; `what` is said where that is not within so many seconds.
+
+    seconds: far more than it takes on a quiet machine.  A busy one gets longer.
+    """
+    limit = time.monotonic() + max(seconds, min(SLOWER * seconds, PATIENCE))
     while not np.any(found := happened()):
         assert time.monotonic() < limit, what
         time.sleep(POLL_SECONDS)

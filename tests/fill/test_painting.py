@@ -413,4 +413,4 @@ def test_over_the_socket_a_cancel_frees_the_server_within_a_step(connection, sma
             monitor=Monitor(is_cancelled=asked.is_set),
         )
     assert len(formed) < 16
-    wait_until(lambda: connection.hello().jobs_waiting == 0, seconds=2)
+    wait_until(lambda: connection.hello().jobs_waiting == 0, seconds=10)

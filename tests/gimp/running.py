@@ -78,7 +78,7 @@ class RunningGimp:
     def running(self) -> bool:
         return self._process.poll() is None
 
-    def run(self, file: Path, seconds: float = 180, **arguments: object) -> object:
+    def run(self, file: Path, seconds: float = 600, **arguments: object) -> object:
         """main(**arguments) of `file`.  Raises GimpFailed."""
         self._answer.unlink(missing_ok=True)
         limit = time.monotonic() + seconds
@@ -138,7 +138,7 @@ def with_windows(console: str) -> str:
 
 
 def run_in_gimp(
-    file: Path, seconds: float = 180, environment: dict[str, str] | None = None, **arguments: object
+    file: Path, seconds: float = 600, environment: dict[str, str] | None = None, **arguments: object
 ) -> object:
     """main(**arguments) of `file` in a GIMP of its own.  Raises GimpFailed."""
     with RunningGimp(environment) as gimp:

@@ -32,12 +32,24 @@ SECONDS = 150  # far more than anything here takes
 Condition = Callable[[], object]
 
 
-def main(scenario: str, **arguments: object) -> object:
-    """What the scenario of this name has seen."""
+def main(scenario: str, environment: dict[str, str | None], **arguments: object) -> object:
+    """What the scenario of this name has seen.
+
+    environment: the variables that are this test's own, for those of the one before it in this GIMP; None: not set.
+    """
+    for name, value in environment.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
     connection.server_python()  # sets where the server is
     GimpUi.init("inpaint-anything")
+    SettingsDialog.page = 0
     opened, seen = Opened(), {}
-    opened.work(globals()[scenario](opened, seen, **arguments))
+    try:
+        opened.work(globals()[scenario](opened, seen, **arguments))
+    finally:
+        connection._relays().close()  # they have this test's variables
+        connection._relays.cache_clear()
     return seen
 
 

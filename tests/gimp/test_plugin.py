@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 import zmq
 
 from .conftest import IN_GIMP, stop_server
+from .window import Log
 
 pytestmark = IN_GIMP
 
@@ -300,10 +300,7 @@ def test_a_server_killed_in_the_middle_leaves_the_image_alone(gimp, home):
     """Killed while it removes an object from a photo four times as large, which takes it seconds."""
 
     def kill() -> None:
-        log, limit = home / "server.log", time.monotonic() + 60
-        while time.monotonic() < limit and not (log.exists() and "Locate done" in log.read_text()):
-            time.sleep(0.02)
-        time.sleep(0.3)
+        Log(home, 0).wait_for_inpainting()
         os.kill(json.loads((home / "server.json").read_text())["pid"], signal.SIGKILL)
 
     killer = threading.Thread(target=kill)

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +24,7 @@ pytestmark = IN_GIMP
 SCENARIOS = Path(__file__).with_name("settings_scenarios.py")
 TITLE = "^Inpaint Anything Settings$"
 MODEL, FILE = "flux1-fill", "unet/diffusion_pytorch_model.safetensors"
+OWN = (paths.HOME_VARIABLE, "HF_ENDPOINT", "HF_TOKEN")  # variables that each test sets for itself
 WIDTH, HEIGHT = 1280, 720  # of the smallest screen that the settings are made for
 DATA = np.random.default_rng(1).bytes(3_000_000)
 
@@ -52,20 +52,21 @@ def display():
             yield name
 
 
+@pytest.fixture(scope="module")
+def kept_gimp(display):
+    """The GIMP in which one test after the other opens the settings: starting one takes as long as what they do."""
+    # What GTK's file chooser remembers would need a message bus.
+    with RunningGimp({"DISPLAY": display, "NO_AT_BRIDGE": "1", "GSETTINGS_BACKEND": "memory"}) as gimp:
+        yield gimp
+
+
 @pytest.fixture
-def in_settings(display, home):
-    """A function that follows one of the scripts in the settings, and gives what it saw.
+def in_settings(kept_gimp, home):
+    """A function that follows one of the scripts in the settings, and gives what it saw."""
 
-    afterwards(): called while that GIMP is still there.
-    """
-
-    def run(script: str, afterwards: Callable[[], object] = lambda: None, **arguments: object) -> dict:
-        # What GTK's file chooser remembers would need a message bus.
-        environment = {"DISPLAY": display, "NO_AT_BRIDGE": "1", "GSETTINGS_BACKEND": "memory"}
-        with RunningGimp(environment) as gimp:
-            seen = gimp.run(SCENARIOS, scenario=script, **arguments)
-            afterwards()
-        return seen
+    def run(script: str, **arguments: object) -> dict:
+        environment = {name: os.environ.get(name) for name in OWN}
+        return kept_gimp.run(SCENARIOS, scenario=script, environment=environment, **arguments)
 
     yield run
     stop_server(home)
@@ -146,10 +147,8 @@ def test_closing_while_a_model_comes_asks_and_keeps_what_has_come(in_settings, o
     offered.moods[offered.where] = ["stall"]
     file = Store().folder_of(MODEL) / FILE
 
-    def cancelled() -> None:
-        wait_for(lambda: "FetchModel refused: cancelled" in logged(home), 15, "the download goes on")
-
-    seen = in_settings("closed_while_a_model_comes", cancelled, model=MODEL, stalls=str(file))
+    seen = in_settings("closed_while_a_model_comes", model=MODEL, stalls=str(file))
+    wait_for(lambda: "FetchModel refused: cancelled" in logged(home), 15, "the download goes on")
     assert seen == {"goes on": True, "alt+v": True, "alt+n": True}
     assert list(file.parent.glob("*.part"))
 

@@ -84,7 +84,7 @@ class Home:
     def stop(self) -> None:
         """End the server, however it is."""
         with self.entered(), contextlib.suppress(AssertionError):
-            wait_until(stopped)
+            wait_until(stopped, 10)
         for pid in self.strays() | {self.pid} - {0}:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
