@@ -179,6 +179,7 @@ def _mask(
             prompt.labels,
             prompt.box,
             text=prompt.text,
+            scene=prompt.scene,
             soft_edge=soft_edge,
             profile=photograph.profile,
             progress=bar,
