@@ -40,7 +40,7 @@ from .select.prompts import checked, taken
 from .select.selector import EncodedImage, Mask, Selector
 from .shared.errors import wrong_input
 from .shared.geometry import Box, Point, Size, Window, whole
-from .shared.messages import Job, MaskOptions, ObjectPrompt, PaintOptions, Quality, Stroke
+from .shared.messages import Job, MaskOptions, ObjectPrompt, PaintOptions, Quality, Scene, Stroke
 from .shared.monitor import UNWATCHED, Monitor
 from .shared.text import tr
 
@@ -92,6 +92,7 @@ class Engine:
         mask: np.ndarray | None = None,
         text: str = "",
         *,
+        scene: Scene | None = None,
         soft_edge: bool = False,
         profile: bytes | None = None,
         progress: OnProgress | None = None,
@@ -100,9 +101,9 @@ class Engine:
         """The masks that may be meant, best first: up to three of points or a box, no two nearly the same.
 
         points: (x, y) in pixels; labels: 1 = the object, 0 = not the object; box: (x0, y0, x1, y1); mask: (H, W) uint8,
-        a rough one such as a brush stroke; text: what the object is called, which needs the model sam3 and excludes the
-        others.  soft_edge: an alpha with soft values for hair and fur, instead of 0 and 255.  progress(share, message),
-        cancelled(): as in `Monitor`.
+        a rough one such as a brush stroke; text: what the object is called, which needs the model sam3; scene: what is
+        found without pointing; these two exclude the others.  soft_edge: an alpha with soft values for hair and fur,
+        instead of 0 and 255.  progress(share, message), cancelled(): as in `Monitor`.
 
         The image's embedding is kept by content, so further points on a known image are fast.  Raises UserError.
         """
@@ -113,7 +114,7 @@ class Engine:
         proxy = ColourSpace(profile).to_srgb(to_proxy(image))
         rough = None if mask is None else cv2.resize(mask, proxy.shape[1::-1], interpolation=cv2.INTER_AREA)
         # `checked` says what is wrong with what is no tuple of pairs.
-        given = ObjectPrompt(points=cast(Any, points), labels=cast(Any, labels), box=box, text=text)
+        given = ObjectPrompt(points=cast(Any, points), labels=cast(Any, labels), box=box, text=text, scene=scene)
         prompt = checked(given, size, rough)
         encoded = self._selector.encode(proxy, _monitor(progress, cancelled))
         return self._selector.select(encoded, size, prompt, pixels=image, soft_edge=soft_edge)

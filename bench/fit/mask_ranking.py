@@ -4,8 +4,8 @@
 
 Each object is clicked as evaluations of interactive segmentation do, on its deepest pixel (Sofiiuk, Petrov and Konushin
 2022, "Reviving iterative training with mask guidance", section 4.1), and DRAWS times as people do: anywhere inside,
-the likelier the deeper.  The weights are those of a conditional logit model (McFadden 1974) of which of the masks is
-meant, by `mask_ranking.features` and by which output the mask is; what they maximise is the expected IoU of the mask
+the likelier the deeper.  The weights are those of a linear choice model (`choices`) of which of the masks is meant,
+by `mask_ranking.features` and by which output the mask is; what they maximise is the expected IoU of the mask
 chosen, with a small penalty on the square of each weight.
 
 Each line of the tables is the mean IoU of the first mask for deepest / drawn clicks, as the segmenter's grid has it.
@@ -20,6 +20,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+import choices
 from labelled import Labelled, deepest, drawn, photographs
 
 from inference_server.imaging.pixels import to_proxy
@@ -31,8 +32,6 @@ from inference_server.shared.geometry import whole
 OUTPUTS = len(mask_ranking.HEADS)
 DRAWS = 8
 DEEPEST_COUNTS = 3.0  # one drawn click counts 1
-PENALTY = 1e-3  # on the square of each weight, features being standardised
-STEPS, RATE = 300, 0.06  # of Adam (Kingma and Ba 2015)
 FOLDS = 5
 
 
@@ -91,18 +90,7 @@ def fitted(examples: list[Clicked]) -> np.ndarray:
     """The weights of the features, then of the outputs, that maximise the expected IoU of the mask chosen."""
     x, y = np.concatenate([one.x for one in examples]), np.concatenate([one.overlaps for one in examples])
     counts = np.tile([DEEPEST_COUNTS, *[1.0] * DRAWS], len(examples))[:, None] / len(x)
-    middle, spread = x.mean(axis=(0, 1)), x.std(axis=(0, 1)) + 1e-3
-    x = (x - middle) / spread
-    weights, mean, square = (np.zeros(x.shape[-1]) for _ in range(3))
-    for step in range(1, STEPS + 1):
-        utility = x @ weights
-        chosen = np.exp(utility - utility.max(axis=1, keepdims=True))
-        chosen /= chosen.sum(axis=1, keepdims=True)
-        gain = chosen * (y - (chosen * y).sum(axis=1, keepdims=True)) * counts
-        slope = 2 * PENALTY * weights - np.einsum("nk,nkf->f", gain, x)
-        mean, square = 0.9 * mean + 0.1 * slope, 0.999 * square + 0.001 * slope**2
-        weights -= RATE * mean / (1 - 0.9**step) / (np.sqrt(square / (1 - 0.999**step)) + 1e-8)
-    return np.asarray(weights / spread)
+    return choices.fitted(x, y, counts)
 
 
 def by_photograph(examples: list[Clicked]) -> list[np.ndarray]:

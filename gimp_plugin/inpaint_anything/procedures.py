@@ -42,11 +42,12 @@ CLICKS = _(
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """What a procedure is called with.  image: None for one that needs none.  job: as in `ProcedureDeclaration`."""
+    """What a procedure gets.  image: None for one that needs none; job, scene: as in `ProcedureDeclaration`."""
 
     run_mode: Gimp.RunMode
     config: Gimp.ProcedureConfig
     job: str
+    scene: str
     image: Gimp.Image | None = None
     drawables: list[Gimp.Drawable]
 
@@ -77,6 +78,20 @@ def _do_job(call: Call) -> "ResultLayers":
             return photo, None  # nothing yet: that is what the dialog is for
 
     return _ask(call, job, open_photo, settings)
+
+
+def _select_scene(call: Call) -> "ResultLayers":
+    """Select a part of the scene without a dialog, with the settings given or those last used."""
+    from inference_server.shared.messages import Job, ObjectPrompt, Scene
+
+    from . import job_settings
+    from .image import last_settings
+    from .image.target import ObjectTarget
+
+    given = call.run_mode == Gimp.RunMode.NONINTERACTIVE
+    settings = job_settings.read(Job.SELECT, call.config) if given else last_settings.last(Job.SELECT)
+    target = ObjectTarget(prompts=(ObjectPrompt(scene=Scene(call.scene)),))
+    return _perform(_photo(call, settings.source), settings, target)
 
 
 def _remove_again(call: Call) -> "ResultLayers":
@@ -169,8 +184,8 @@ def _insert(photo: "PhotoLayer", outcome: "Outcome", previous: Gimp.GroupLayer |
     return layers
 
 
-def _perform(photo: "PhotoLayer", settings: "JobSettings") -> "ResultLayers":
-    """Do a job on what the image points at, without a dialog.  Raises UserError."""
+def _perform(photo: "PhotoLayer", settings: "JobSettings", target: "ObjectTarget | None" = None) -> "ResultLayers":
+    """Do a job without a dialog.  target: None for what the image points at.  Raises UserError."""
     from inference_server.shared.errors import UserError
     from inference_server.shared.text import tr
 
@@ -180,7 +195,7 @@ def _perform(photo: "PhotoLayer", settings: "JobSettings") -> "ResultLayers":
     from .requests.perform import perform
 
     with photo:
-        target = read_target(photo, settings.job)
+        target = target or read_target(photo, settings.job)
         with ResultLayers(photo, settings, target) as layers:
             try:
                 perform(PhotoJob(photo=photo, target=target, settings=settings), layers.add)
@@ -202,8 +217,9 @@ class ProcedureDeclaration:
 
     The line is found by GIMP's action search, so it has the words that people look for it by: segment, erase, heal,
     inpaint and so on. Translations need their language's (tests/action_search.py).
-    job: whose settings are its arguments, "" for none.  needs_image: whether it works on a layer of an image, and
-    returns the group it made.  needs_server: whether it can do nothing without the server.
+    job: whose settings are its arguments, "" for none.  scene: the name of what it finds without clicks, "" for none.
+    needs_image: whether it works on a layer of an image, and returns the group it made.  needs_server: whether it can
+    do nothing without the server.
     """
 
     name: str
@@ -212,8 +228,14 @@ class ProcedureDeclaration:
     help: str
     run: Callable[[Call], "ResultLayers | None"]
     job: str = ""
+    scene: str = ""
     needs_image: bool = True
     needs_server: bool = True
+
+    @property
+    def needs_clicks(self) -> bool:
+        """Whether it is about what the path or the selection says."""
+        return self.needs_image and not self.scene
 
     def create(self, plug_in: Gimp.PlugIn) -> Gimp.Procedure:
         """The procedure as GIMP registers it."""
@@ -228,7 +250,7 @@ class ProcedureDeclaration:
             procedure = Gimp.Procedure.new(plug_in, name, kind, _called, self)
         procedure.set_menu_label(self.label)
         procedure.add_menu_path(MENU)
-        procedure.set_documentation(self.blurb, f"{self.help} {CLICKS}" if self.needs_image else self.help, name)
+        procedure.set_documentation(self.blurb, f"{self.help} {CLICKS}" if self.needs_clicks else self.help, name)
         procedure.set_attribution(AUTHOR, AUTHOR, YEAR)
         if self.job:
             arguments.declare(procedure, self.job)
@@ -256,6 +278,33 @@ _DECLARATIONS = (
         ),
         run=_do_job,
         job="select",
+    ),
+    ProcedureDeclaration(
+        name="select-subject",
+        label=_("Select Sub_ject"),
+        blurb=_("Segment, select, mask or cut out what the photo is of, without a click"),
+        help=_("As Select Object, with the settings it was last used with, for what stands out in the photo."),
+        run=_select_scene,
+        job="select",
+        scene="subject",
+    ),
+    ProcedureDeclaration(
+        name="select-background",
+        label=_("Select Back_ground"),
+        blurb=_("Segment, select, mask or cut out all but what the photo is of, without a click"),
+        help=_("As Select Subject, for all that is around it."),
+        run=_select_scene,
+        job="select",
+        scene="background",
+    ),
+    ProcedureDeclaration(
+        name="select-sky",
+        label=_("Select S_ky"),
+        blurb=_("Segment, select, mask or cut out the sky, without a click"),
+        help=_("As Select Subject, for the sky."),
+        run=_select_scene,
+        job="select",
+        scene="sky",
     ),
     ProcedureDeclaration(
         name="remove",
@@ -354,14 +403,27 @@ def _called_on_image(
     config: Gimp.ProcedureConfig,
     declaration: ProcedureDeclaration,
 ) -> Gimp.ValueArray:
-    call = Call(run_mode=run_mode, config=config, job=declaration.job, image=image, drawables=drawables)
+    call = Call(
+        run_mode=run_mode,
+        config=config,
+        job=declaration.job,
+        scene=declaration.scene,
+        image=image,
+        drawables=drawables,
+    )
     return _answer(procedure, declaration, call)
 
 
 def _called(
     procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, declaration: ProcedureDeclaration
 ) -> Gimp.ValueArray:
-    call = Call(run_mode=config.get_property("run-mode"), config=config, job=declaration.job, drawables=[])
+    call = Call(
+        run_mode=config.get_property("run-mode"),
+        config=config,
+        job=declaration.job,
+        scene=declaration.scene,
+        drawables=[],
+    )
     return _answer(procedure, declaration, call)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..shared.errors import wrong_input
 from ..shared.geometry import Point
-from ..shared.messages import MAX_VARIATIONS, Job, MaskOptions, ObjectPrompt, PaintOptions, Quality
+from ..shared.messages import MAX_VARIATIONS, Job, MaskOptions, ObjectPrompt, PaintOptions, Quality, Scene
 
 COMMANDS = {
     Job.SELECT: ("segment", "write the mask of the object that clicks point at"),
@@ -18,7 +18,7 @@ COMMANDS = {
     Job.REPLACE: ("replace", "put another world around an object"),
 }
 EXAMPLES = {
-    Job.SELECT: ("photo.jpg --click 412,230 -o mask.png", '*.tif --text "the red car" -o masks/'),
+    Job.SELECT: ("photo.jpg --click 412,230 -o mask.png", "*.tif --scene subject --soft-edge -o masks/"),
     Job.REMOVE: ("photo.jpg --click 412,230 -o clean.jpg", "*.tif --mask mask.png --format png -o clean/"),
     Job.FILL: (
         'photo.jpg --click 412,230 --prompt "a wooden bench" -o bench.jpg',
@@ -144,6 +144,9 @@ def _add_prompt(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--box", metavar="X0,Y0,X1,Y1", help="a box around the object")
     command.add_argument("--text", default="", metavar="WORDS", help="what it is called (needs the model sam3)")
+    command.add_argument(
+        "--scene", choices=[scene.value for scene in Scene], help="what is found without pointing at it"
+    )
 
 
 def _add_output(command: argparse.ArgumentParser, job: Job) -> None:
@@ -231,11 +234,13 @@ def needs_painter(given: argparse.Namespace) -> bool:
 def settings(given: argparse.Namespace) -> PhotoSettings:
     """The settings that the arguments make.  Raises UserError."""
     prompt, mask = _prompt(given), Path(given.mask) if given.mask else None
-    is_prompted = bool(prompt.points or prompt.box or prompt.text)
+    is_prompted = bool(prompt.points or prompt.box or prompt.text or prompt.scene)
     if mask and is_prompted:
         raise wrong_input("Clicks and a ready mask were both given.", "Give one or the other.")
     if not mask and not is_prompted:
-        raise wrong_input("Nothing says which object is meant.", "Give --click X,Y (or --box, --text or --mask).")
+        raise wrong_input(
+            "Nothing says which object is meant.", "Give --click X,Y (or --box, --text, --scene or --mask)."
+        )
     return PhotoSettings(
         job=given.job,
         photos=tuple(None if photo == PIPE else Path(photo) for photo in given.photos),
@@ -277,7 +282,8 @@ def _prompt(given: argparse.Namespace) -> ObjectPrompt:
     if given.box:
         x0, y0, x1, y1 = _numbers(given.box, "X0,Y0,X1,Y1")
         box = x0, y0, x1, y1
-    return ObjectPrompt(points=points, labels=labels, box=box, text=given.text)
+    scene = Scene(given.scene) if given.scene else None
+    return ObjectPrompt(points=points, labels=labels, box=box, text=given.text, scene=scene)
 
 
 def _output(given: argparse.Namespace) -> OutputSettings:

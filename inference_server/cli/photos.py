@@ -155,9 +155,18 @@ def find_mask(
         with held_back():
             mask, notes = reading.read_mask(settings.mask, (image.shape[1], image.shape[0]))
     else:
-        prompt, soft_edge, profile = settings.prompt, settings.options.soft_edge, opened.photograph.profile
-        given = (prompt.points, prompt.labels, prompt.box)
-        found = engine.segment(image, *given, text=prompt.text, soft_edge=soft_edge, profile=profile, progress=progress)
+        prompt = settings.prompt
+        found = engine.segment(
+            image,
+            prompt.points,
+            prompt.labels,
+            prompt.box,
+            text=prompt.text,
+            scene=prompt.scene,
+            soft_edge=settings.options.soft_edge,
+            profile=opened.photograph.profile,
+            progress=progress,
+        )
         mask = found[0].alpha
     for note in notes:
         say(_of(opened.file, note))

@@ -57,6 +57,7 @@ def checked(prompt: ObjectPrompt, size: Size, rough_mask: np.ndarray | None = No
         labels=tuple(int(label) for label in labels),
         box=None if prompt.box is None else _usable_box(prompt.box, size),
         text=prompt.text,
+        scene=prompt.scene,
         chosen=(*[0] * len(hints), *prompt.chosen),
     )
 
@@ -78,6 +79,10 @@ def _check_points(points: Sequence[Point], labels: Sequence[int]) -> None:
 def _check_combination(prompt: ObjectPrompt, rough_mask: np.ndarray | None) -> None:
     """Raise UserError unless the parts of a prompt say together which object is meant."""
     points_or_box = len(prompt.points) > 0 or prompt.box is not None or rough_mask is not None
+    if prompt.scene and (prompt.text or points_or_box):
+        raise wrong_input("Subject, background and sky are found without pointing.", "Leave out everything else.")
+    if prompt.scene:
+        return
     if prompt.text and points_or_box:
         raise wrong_input("An object is either named or pointed at, not both.", "Leave one of them out.")
     if not prompt.text and prompt.box is None and rough_mask is None and 1 not in prompt.labels:

@@ -18,10 +18,10 @@ from ..imaging import windows
 from ..models.store import Store
 from ..shared.errors import wrong_input
 from ..shared.geometry import Box, Point, Size, Window, fit_within, whole
-from ..shared.messages import ObjectPrompt, image_key
+from ..shared.messages import ObjectPrompt, Scene, image_key
 from ..shared.monitor import UNWATCHED, Monitor
 from ..shared.text import tr
-from . import automatic_masks, edges, grabcut, mask_ranking, prompts, rendering, segmenters
+from . import automatic_masks, edges, grabcut, mask_ranking, prompts, rendering, scenes, segmenters
 from .edges import LowResMask
 from .segmenters import Embedding, Segmenter
 
@@ -212,6 +212,8 @@ class Selector:
         sx, sy = encoded.embedding.size[0] / size[0], encoded.embedding.size[1] / size[1]
         if prompt.text:
             cells, answer = self._find_by_text(encoded, prompt.text)
+        elif prompt.scene:
+            cells, answer = encoded.embedding.cells, _scene(segmenter, encoded, prompt.scene)
         else:
             cells = encoded.embedding.cells
             answer = _answer(segmenter, encoded, prompts.scaled(prompt, sx, sy), quick=quick)
@@ -281,6 +283,26 @@ def _answer(segmenter: Segmenter, encoded: EncodedImage, prompt: ObjectPrompt, *
             encoded.answers.popitem(last=False)
         if k < count:
             before = answer.logits[prompts.taken(prompt, k, len(answer.logits))]
+    return answer
+
+
+def _scene(segmenter: Segmenter, encoded: EncodedImage, scene: Scene) -> Answer:
+    """The one mask of a part of the scene.  Raises UserError where there is none."""
+    prompt = ObjectPrompt(scene=scene)
+    if prompt in encoded.answers:
+        return encoded.answers[prompt]
+
+    def ask(point: Point) -> tuple[np.ndarray, np.ndarray]:
+        logits, scores = segmenter.decode(encoded.embedding, np.array([point]), np.array([1]))
+        return logits[:, :rows, :columns], scores
+
+    rows, columns = encoded.embedding.full_grid
+    found = scenes.find(scene, encoded.proxy, ask)
+    if found is None:
+        sky = scene == Scene.SKY
+        sentence = "No sky was found in this photo." if sky else "Nothing in this photo stands out as its subject."
+        raise wrong_input(sentence, "Click on what you mean.")
+    answer = encoded.answers[prompt] = Answer(found.logits[None], np.array([found.score], np.float32), complete=True)
     return answer
 
 

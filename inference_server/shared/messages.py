@@ -29,7 +29,7 @@ from .geometry import Box, Point, Window
 from .strenum import StrEnum
 from .text import Translatable
 
-VERSION = 8
+VERSION = 9
 MAX_PIXELS = 1 << 30
 MAX_VARIATIONS = 16
 MAX_OBJECTS = 64  # of a target
@@ -83,6 +83,14 @@ class Quality(StrEnum):
     BEST = "best"
 
 
+class Scene(StrEnum):
+    """What may be meant of a photo without pointing at it."""
+
+    SUBJECT = "subject"  # what it is of
+    BACKGROUND = "background"  # all but the subject
+    SKY = "sky"
+
+
 class Depth(StrEnum):
     """The type of a sample; the values are names of NumPy's dtypes.  The full range of the type; float32: 0 to 1."""
 
@@ -131,17 +139,18 @@ class ImageRef:
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectPrompt:
-    """What says which object is meant: point prompts, a box prompt, or a text prompt instead of the others.
+    """What says which object is meant: point prompts, a box prompt, or instead of these a text prompt or a scene.
 
     points: (x, y); labels: one a point, 1 for the object, 0 for what is not the object; text: what the object is
-    called.  chosen: which of the proposals was taken after so many points, the best being 0: chosen[0] where there is
-    a box alone, chosen[1] after one point, and so on.
+    called; scene: what is found without pointing.  chosen: which of the proposals was taken after so many points, the
+    best being 0: chosen[0] where there is a box alone, chosen[1] after one point, and so on.
     """
 
     points: tuple[Point, ...] = ()
     labels: tuple[int, ...] = ()
     box: Box | None = None
     text: str = ""
+    scene: Scene | None = None
     chosen: tuple[int, ...] = ()
 
     def moved(self, dx: float, dy: float) -> "ObjectPrompt":

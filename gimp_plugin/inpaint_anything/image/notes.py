@@ -168,11 +168,14 @@ def _prompt(noted: object) -> ObjectPrompt | None:
         if box:
             x0, y0, x1, y1 = map(float, box)
             box = x0, y0, x1, y1
-        return ObjectPrompt(
+        prompt = ObjectPrompt(
             points=tuple((float(x), float(y)) for x, y in noted["points"]),
             labels=tuple(int(label) for label in noted["labels"]),
             box=box or None,
+            text=str(noted.get("text", "")),
             chosen=tuple(int(k) for k in noted.get("chosen", ())),
         )
     except (LookupError, TypeError, ValueError):
         return None
+    # What was found without pointing can only be changed as the mask that it is.
+    return prompt if prompt.points or prompt.box or prompt.text else None
