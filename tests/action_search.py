@@ -20,6 +20,7 @@ LEAST_FOR_A_BLURB = 3  # letters of the first word
 # For each language, what a person may type and the procedures that must then be found.
 REMOVING = {"remove", "remove-again"}
 PAINTING = {*REMOVING, "fill", "replace", "edit"}
+SELECTING = {"select", "select-subject", "select-background", "select-sky"}
 ON_OBJECTS = {*REMOVING, "select", "fill", "replace"}
 EXPECTED: dict[str, dict[str, set[str]]] = {
     "en": {
@@ -29,11 +30,13 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
         "remove": REMOVING,
         "object": ON_OBJECTS,
         "heal": REMOVING,
-        "segment": {"select"},
+        "segment": SELECTING,
         "erase object": REMOVING,
-        "cut out": {"select"},
-        "mask": {"select", "edit"},
-        "background": {"replace"},
+        "cut out": SELECTING,
+        "mask": {*SELECTING, "edit"},
+        "subject": {"select-subject"},
+        "sky": {"select-sky"},
+        "background": {"replace", "select-background"},
         "blur": {"replace"},
         "generative": {"fill"},
         "models": {"settings"},
@@ -45,10 +48,12 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
         "entfernen": REMOVING,
         "objekt": ON_OBJECTS,
         "heilen": REMOVING,
-        "segmentieren": {"select"},
-        "freistellen": {"select"},
-        "maske": {"select", "edit"},
-        "hintergrund": {"replace"},
+        "segmentieren": SELECTING,
+        "freistellen": SELECTING,
+        "maske": {*SELECTING, "edit"},
+        "motiv": {"select-subject", "select-background"},
+        "himmel": {"select-sky"},
+        "hintergrund": {"replace", "select-background"},
         "modelle": {"settings"},
         "hilfe": {"help"},
     },
@@ -58,9 +63,11 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
         "xóa": REMOVING,
         "đối tượng": ON_OBJECTS,
         "phục hồi": REMOVING,
-        "phân đoạn": {"select"},
-        "mặt nạ": {"select", "edit"},
-        "nền": {"replace"},
+        "phân đoạn": SELECTING,
+        "mặt nạ": {*SELECTING, "edit"},
+        "chủ thể": {"select-subject", "select-background"},
+        "bầu trời": {"select-sky"},
+        "nền": {"replace", "select-background"},
         "mô hình": {"settings"},
         "trợ giúp": {"help"},
     },
