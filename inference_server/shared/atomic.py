@@ -12,12 +12,15 @@ import re
 import secrets
 import shutil
 import stat
+import sys
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 CANNOT_FLUSH = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)  # what file systems answer that cannot be asked to
 NEXT_TO_NOTHING = 2**20  # bytes: with fewer free, writing that failed for no reason failed for want of room
 UNFINISHED = re.compile(r"\.(.*)\.[0-9a-f]{16}\.part", re.DOTALL)  # what a file is called while it is written
+BUSY_SECONDS = 2.0  # that a file is waited for which somebody reads
 FITS = 40  # characters of a name that fit into another's 255 bytes, in every script
 
 
@@ -69,7 +72,7 @@ def replace_atomically(
         if before and not private:
             _give_rights(unfinished, before)
         if overwrite:
-            unfinished.replace(target)
+            _put_in_place(unfinished, target)
         else:
             _move_to_free_name(unfinished, target)
     except BaseException as error:
@@ -154,6 +157,22 @@ def _give_rights(file: Path, before: os.stat_result) -> None:
         mode &= ~0o070 | (mode & 0o007) << 3  # to this user's group it is a file like to anybody
     with contextlib.suppress(OSError):  # a disk without rights
         file.chmod(mode)
+
+
+def _put_in_place(unfinished: Path, target: Path) -> None:
+    """Rename a file, onto another if there is one.  Raises OSError.
+
+    Windows refuses that while somebody reads the other, a virus scanner for one.
+    """
+    limit = time.monotonic() + (BUSY_SECONDS if sys.platform == "win32" else 0)
+    while True:
+        try:
+            unfinished.replace(target)
+            return
+        except PermissionError:
+            if time.monotonic() >= limit:
+                raise
+        time.sleep(0.01)
 
 
 def _move_to_free_name(unfinished: Path, target: Path) -> None:

@@ -239,6 +239,25 @@ def test_a_disk_that_cannot_be_asked_to_flush_is_no_error(tmp_path, monkeypatch)
     assert (tmp_path / "file").read_bytes() == b"new"
 
 
+def test_a_file_that_somebody_reads_on_windows_is_waited_for(tmp_path, monkeypatch):
+    file, refusals, replace = tmp_path / "file", [1, 2], Path.replace
+
+    def refuse(self, target):
+        if refusals:
+            refusals.pop()
+            raise PermissionError(errno.EACCES, "in use")
+        return replace(self, target)
+
+    file.write_bytes(b"old")
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(PermissionError):
+        write_atomically(file, b"new")
+    assert file.read_bytes() == b"old" and list(tmp_path.iterdir()) == [file]
+    monkeypatch.setattr(sys, "platform", "win32")
+    write_atomically(file, b"new")
+    assert file.read_bytes() == b"new" and not refusals
+
+
 OVER_AND_OVER = """
 import sys
 from pathlib import Path
