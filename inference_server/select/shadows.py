@@ -54,6 +54,7 @@ CLEAR = 0.4  # a shadow at least as dark as this certainly has an edge; in logar
 DEEPEST = 1.4  # what is darker than that is no shadow: the sky, or the room, lights it too; in logarithms
 BLUE = (-0.02, 0.25)  # by how much red may fall more than blue, in logarithms: skylight is blue
 LIKELY = 0.875  # the probability from which a piece is taken
+TRIED = 3  # of the likeliest pieces, until one is still likely when it is trimmed
 HARDLY = -3.0  # the odds, as a logarithm, below which what is left of it, without its lighter rim, is something else
 
 NEAR_EDGE = 2, 6  # pixels: least and most of the width of the strips that are compared
@@ -92,7 +93,7 @@ class Evidence(NamedTuple):
 
 
 # Two regressions, as a piece may look like a shadow in two ways: like a silhouette, on any ground; or by its light
-# alone, which says enough where the ground is even and the piece large.
+# alone, which says enough where that is certain, or the ground is even and the piece large.
 PLAIN_BIAS, BIAS = -37.4, -12.5
 PLAIN_WEIGHTS = Evidence(
     faint=-3.94, tinted=-7.08, green=-1.08, varied=-3.01, area=0.64, low=8.54, lower=6.25, seen=20.1, above=-2.49
@@ -111,7 +112,7 @@ WEIGHTS = Evidence(
     laid=1.31,
 )
 EVEN, LARGE = -2.7, -0.5  # how varied its surroundings may be then, and how large it must be, as `Evidence` has it
-CERTAIN = 4.0  # odds, as a logarithm, from which the light alone chooses among the pieces
+CERTAIN = 4.0  # odds, as a logarithm, from which the light alone is enough, and chooses among the pieces
 
 
 def with_shadow(pixels: np.ndarray, mask: np.ndarray, monitor: Monitor = UNWATCHED) -> np.ndarray:
@@ -156,17 +157,18 @@ def _likeliest(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
     scene = _scene(pixels, mask)
     if scene.taken.all() or scene.taken[-1].any():  # the foot of an object that is cut off below is not in the picture
         return None
-    best, most = None, (float(np.log(LIKELY / (1 - LIKELY))), 0.0)
+    least, likely = float(np.log(LIKELY / (1 - LIKELY))), []
     for piece, bounds in _candidates(scene):
         plain, odds = _odds(scene, piece, bounds)
-        if (likely := (min(odds, CERTAIN), plain)) > most:
-            best, most = piece, likely
-    if best is None:
-        return None
-    best = _trimmed(scene, best)
-    # What was trimmed may have been all that made it look like a shadow.
-    left = windows.bounds(best)
-    if left is None or max(_odds(scene, best, left)) < HARDLY:
+        if odds > least:
+            likely.append(((min(odds, CERTAIN), plain), piece))
+    for _, piece in sorted(likely, key=lambda each: each[0], reverse=True)[:TRIED]:
+        best = _trimmed(scene, piece)
+        # What was trimmed may have been all that made it look like a shadow.
+        left = windows.bounds(best)
+        if left is not None and max(_odds(scene, best, left)) >= HARDLY:
+            break
+    else:
         return None
     near = cv2.dilate(best.astype(np.uint8), np.ones((4 * RIM + 3,) * 2, np.uint8)) > 0
     return best | (near & scene.taken)
@@ -227,7 +229,7 @@ def _odds(scene: Scene, piece: np.ndarray, bounds: Window) -> tuple[float, float
         return -np.inf, -np.inf
     plain = PLAIN_BIAS + float(np.dot(PLAIN_WEIGHTS, evidence))
     as_silhouette = BIAS + float(np.dot(WEIGHTS, evidence))
-    enough = evidence.varied < EVEN and evidence.area > LARGE
+    enough = plain > CERTAIN or (evidence.varied < EVEN and evidence.area > LARGE)
     return plain, max(plain, as_silhouette) if enough else as_silhouette
 
 
