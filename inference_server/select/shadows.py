@@ -7,16 +7,18 @@
    (Finlayson, Hordley and Drew 2002, "Removing shadows from images", section 2), which shows in a comparison with what
    lies beside it (Guo, Dai and Hoiem 2011, "Single-image shadow detection and removal using paired regions", section
    3); and it touches the object where that stands.  A logistic regression weighs this.
-3. The likeliest piece is taken, and its edge refined in finer pixels by a guided filter (`edges.guided`).
+3. It looks like the object, laid on the ground (`casts`), which is evidence on any ground.
+4. The likeliest piece is taken, and its edge refined in finer pixels by a guided filter (`edges.guided`).
 
-The weights are fitted to the pieces around 140 objects pasted into photographs, with and without a shadow, and around
-67 objects of GrabCut and COCO, of which seven have one (bench/fit/shadows.py does the first part).  On 80 further
-composites 44 % of the shadows are found, with a mean IoU of .73, and in 6 % something is found where there is no
-shadow.  A shadow that is missed can be clicked on; one that is not there costs a piece of the photo, so doubtful pieces
-are left out.
+The weights are fitted to the pieces around 250 objects pasted into photographs, with and without a shadow, and around
+67 objects of GrabCut and COCO, of which seven have one (bench/fit/shadows.py does the first part).  On 31 further pairs
+of composites, on any ground, 23 % of the shadows are found, with a mean IoU of .71, and in 3 % something is found where
+there is no shadow.  A shadow that is missed can be clicked on; one that is not there costs a piece of the photo, so
+doubtful pieces are left out.
 """
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import NamedTuple
 
 import cv2
@@ -26,7 +28,7 @@ from ..imaging import windows
 from ..imaging.pixels import to_uint8
 from ..shared.geometry import Window, fit_within
 from ..shared.monitor import UNWATCHED, Monitor
-from . import edges
+from . import casts, edges
 
 REACH = 1.0  # how far around the object is searched, in its longer sides
 LEAST_REACH = 16  # pixels
@@ -51,8 +53,9 @@ STANDS = 0.4  # of the object's height from its top: a shadow touches the object
 CLEAR = 0.4  # a shadow at least as dark as this certainly has an edge; in logarithms
 DEEPEST = 1.4  # what is darker than that is no shadow: the sky, or the room, lights it too; in logarithms
 BLUE = (-0.02, 0.25)  # by how much red may fall more than blue, in logarithms: skylight is blue
-LIKELY = 0.75  # the probability from which a piece is taken
-HARDLY = 0.05  # the probability below which what is left of it, without its lighter rim, is something else
+LIKELY = 0.875  # the probability from which a piece is taken
+TRIED = 3  # of the likeliest pieces, until one is still likely when it is trimmed
+HARDLY = -3.0  # the odds, as a logarithm, below which what is left of it, without its lighter rim, is something else
 
 NEAR_EDGE = 2, 6  # pixels: least and most of the width of the strips that are compared
 COMPARABLE = 0.02  # share of the box around an edge pixel that lit, or shaded, ground must take
@@ -63,13 +66,14 @@ class Scene(NamedTuple):
     """A picture with an object in it, ready to be searched.
 
     light: (h, w, 3) float32, logarithms of smoothed RGB.  item, the object, and taken, the object with its rim: (h, w)
-    bool.  away: (h, w) float32, pixels from what is taken.
+    bool.  away: (h, w) float32, pixels from what is taken.  laid: its silhouettes on the ground.
     """
 
     light: np.ndarray
     item: np.ndarray
     taken: np.ndarray
     away: np.ndarray
+    laid: casts.Casts
 
 
 class Evidence(NamedTuple):
@@ -84,12 +88,31 @@ class Evidence(NamedTuple):
     lower: float  # … and how much of that is over .7
     seen: float  # share of its outline, except where it touches the object, with something beside it to compare it with
     above: float  # share of it that is above the lowest two fifths of the object
+    alike: float = 0.0  # IoU with the silhouette that is most like it …
+    laid: float = 0.0  # … and the odds of that
 
 
-BIAS = -37.5
-WEIGHTS = Evidence(
+# Two regressions, as a piece may look like a shadow in two ways: like a silhouette, on any ground; or by its light
+# alone, which says enough where that is certain, or the ground is even and the piece large.
+PLAIN_BIAS, BIAS = -37.4, -12.5
+PLAIN_WEIGHTS = Evidence(
     faint=-3.94, tinted=-7.08, green=-1.08, varied=-3.01, area=0.64, low=8.54, lower=6.25, seen=20.1, above=-2.49
 )
+WEIGHTS = Evidence(
+    faint=-1.64,
+    tinted=-3.54,
+    green=-0.41,
+    varied=-1.14,
+    area=0.92,
+    low=-0.95,
+    lower=8.23,
+    seen=7.56,
+    above=-5.94,
+    alike=3.76,
+    laid=1.31,
+)
+EVEN, LARGE = -2.7, -0.5  # how varied its surroundings may be then, and how large it must be, as `Evidence` has it
+CERTAIN = 4.0  # odds, as a logarithm, from which the light alone is enough, and chooses among the pieces
 
 
 def with_shadow(pixels: np.ndarray, mask: np.ndarray, monitor: Monitor = UNWATCHED) -> np.ndarray:
@@ -134,16 +157,18 @@ def _likeliest(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
     scene = _scene(pixels, mask)
     if scene.taken.all() or scene.taken[-1].any():  # the foot of an object that is cut off below is not in the picture
         return None
-    best, most = None, LIKELY
+    least, likely = float(np.log(LIKELY / (1 - LIKELY))), []
     for piece, bounds in _candidates(scene):
-        if (likely := _likelihood(scene, piece, bounds)) > most:
-            best, most = piece, likely
-    if best is None:
-        return None
-    best = _trimmed(scene, best)
-    # What was trimmed may have been all that made it look like a shadow.
-    left = windows.bounds(best)
-    if left is None or _likelihood(scene, best, left) < HARDLY:
+        plain, odds = _odds(scene, piece, bounds)
+        if odds > least:
+            likely.append(((min(odds, CERTAIN), plain), piece))
+    for _, piece in sorted(likely, key=lambda each: each[0], reverse=True)[:TRIED]:
+        best = _trimmed(scene, piece)
+        # What was trimmed may have been all that made it look like a shadow.
+        left = windows.bounds(best)
+        if left is not None and max(_odds(scene, best, left)) >= HARDLY:
+            break
+    else:
         return None
     near = cv2.dilate(best.astype(np.uint8), np.ones((4 * RIM + 3,) * 2, np.uint8)) > 0
     return best | (near & scene.taken)
@@ -154,7 +179,8 @@ def _scene(pixels: np.ndarray, mask: np.ndarray) -> Scene:
     taken = cv2.dilate((mask > 30).astype(np.uint8), np.ones((2 * RIM + 1,) * 2, np.uint8)) > 0
     smooth = cv2.bilateralFilter(cv2.medianBlur(pixels, 5), 7, 25, 4)
     away = cv2.distanceTransform((~taken).astype(np.uint8), cv2.DIST_L2, 5)
-    return Scene(np.log(smooth.astype(np.float32) + BLACK), mask > 127, taken, away)
+    light, item = np.log(smooth.astype(np.float32) + BLACK), mask > 127
+    return Scene(light, item, taken, away, casts.laid(light, item, taken))
 
 
 def _candidates(scene: Scene) -> Iterator[tuple[np.ndarray, Window]]:
@@ -163,7 +189,8 @@ def _candidates(scene: Scene) -> Iterator[tuple[np.ndarray, Window]]:
     touching = free & (scene.away <= TOUCH)
     area = np.count_nonzero(scene.item)
     known = set()
-    for dark in _dark(scene.light, free):
+    outlined = casts.outlined(scene.laid, scene.light.mean(2), scene.taken)
+    for dark in chain(_dark(scene.light, free), outlined):
         opened = cv2.morphologyEx((dark & free).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
         closed = cv2.morphologyEx(opened, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)) & free
         _, labels, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=4)
@@ -195,10 +222,15 @@ def _dark(light: np.ndarray, free: np.ndarray) -> Iterator[np.ndarray]:
             yield shade & (darker > level)
 
 
-def _likelihood(scene: Scene, piece: np.ndarray, bounds: Window) -> float:
-    """The probability that piece (h, w) bool with these bounds is a shadow; 0 where that cannot be said."""
+def _odds(scene: Scene, piece: np.ndarray, bounds: Window) -> tuple[float, float]:
+    """The odds, as logarithms, that piece (h, w) bool with these bounds is a shadow: by its light alone, and in all."""
     evidence = _evidence(scene, piece, bounds)
-    return 0.0 if evidence is None else float(1 / (1 + np.exp(-BIAS - np.dot(WEIGHTS, evidence))))
+    if evidence is None:
+        return -np.inf, -np.inf
+    plain = PLAIN_BIAS + float(np.dot(PLAIN_WEIGHTS, evidence))
+    as_silhouette = BIAS + float(np.dot(WEIGHTS, evidence))
+    enough = plain > CERTAIN or (evidence.varied < EVEN and evidence.area > LARGE)
+    return plain, max(plain, as_silhouette) if enough else as_silhouette
 
 
 def _evidence(scene: Scene, piece: np.ndarray, bounds: Window) -> Evidence | None:
@@ -220,6 +252,7 @@ def _evidence(scene: Scene, piece: np.ndarray, bounds: Window) -> Evidence | Non
     if dark > DEEPEST:
         return None
     bluer = float(fall[0] - fall[2])
+    alike, odds = casts.likeness(scene.laid, piece)
     return Evidence(
         faint=max(0.0, float(np.log((CLEAR + 0.02) / (max(dark, 0) + 0.02)))),
         tinted=max(BLUE[0] - bluer, bluer - BLUE[1], 0.0),
@@ -230,6 +263,8 @@ def _evidence(scene: Scene, piece: np.ndarray, bounds: Window) -> Evidence | Non
         lower=max(0.0, low - 0.7),
         seen=seen,
         above=float((rows + near.y < item.y + 0.6 * item.height).mean()),
+        alike=alike,
+        laid=odds,
     )
 
 
@@ -241,7 +276,7 @@ def _compared(scene: Scene, piece: np.ndarray, near: Window) -> tuple[np.ndarray
     the piece is not the darker side, or where too much of it is cut off by the picture's edge.
     """
     inside = piece[near.slices]
-    light, _, taken, away = (plane[near.slices] for plane in scene)
+    light, taken, away = (plane[near.slices] for plane in (scene.light, scene.taken, scene.away))
     depth = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, 5)
     beyond = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 5)
     free = ~(taken | inside)

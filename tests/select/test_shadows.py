@@ -55,6 +55,23 @@ def test_a_shadow_is_found(strength, grain):
     assert overlap(found > 0, truth) > 0.85
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_shadow_on_grass_is_found(seed):
+    """Where one pixel differs from the next by more than the shadow takes away."""
+    mask = standing()
+    light, truth = cast(mask, 0.55)
+    scene = ground(0) * [0.6, 0.9, 0.4] * np.exp(grass(seed))[..., None]
+    assert overlap(shadows.find(taken(scene * light, mask), mask) > 0, truth) > 0.6
+    assert not shadows.find(taken(scene, mask), mask).any()
+
+
+def grass(seed: int) -> np.ndarray:
+    """The logarithm (300, 400) of how light the blades are."""
+    noise = np.random.default_rng(seed).normal(0, 1, SIZE)
+    blades = sum(cv2.GaussianBlur(noise, (0, 0), 1.5 * size, None, 3 * size) * 4 * size for size in (1, 1.6))
+    return 0.3 * blades / blades.std()
+
+
 def test_at_many_times_the_size_it_is_the_same_shadow():
     mask = standing()
     light, truth = cast(mask)
