@@ -19,6 +19,7 @@ LEAST_FOR_A_BLURB = 3  # letters of the first word
 
 # For each language, what a person may type and the procedures that must then be found.
 REMOVING = {"remove", "remove-again"}
+SELECTING = {"select", "select-subject", "select-background", "select-sky"}
 PAINTING = {*REMOVING, "fill", "replace", "edit"}
 ON_OBJECTS = {*REMOVING, "select", "fill", "replace"}
 EXPECTED: dict[str, dict[str, set[str]]] = {
@@ -29,11 +30,13 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
         "remove": REMOVING,
         "object": ON_OBJECTS,
         "heal": REMOVING,
-        "segment": {"select"},
+        "segment": SELECTING,
+        "subject": {"select-subject"},
+        "sky": {"select-sky"},
         "erase object": REMOVING,
-        "cut out": {"select"},
+        "cut out": SELECTING,
         "mask": {"select", "edit"},
-        "background": {"replace"},
+        "background": {"replace", "select-background"},
         "blur": {"replace"},
         "generative": {"fill"},
         "models": {"settings"},
@@ -45,10 +48,12 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
         "entfernen": REMOVING,
         "objekt": ON_OBJECTS,
         "heilen": REMOVING,
-        "segmentieren": {"select"},
-        "freistellen": {"select"},
+        "segmentieren": SELECTING,
+        "freistellen": SELECTING,
+        "motiv": {"select-subject"},
+        "himmel": {"select-sky"},
         "maske": {"select", "edit"},
-        "hintergrund": {"replace"},
+        "hintergrund": {"replace", "select-background"},
         "modelle": {"settings"},
         "hilfe": {"help"},
     },
@@ -58,9 +63,11 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
         "xóa": REMOVING,
         "đối tượng": ON_OBJECTS,
         "phục hồi": REMOVING,
-        "phân đoạn": {"select"},
+        "phân đoạn": SELECTING,
+        "chủ thể": {"select-subject"},
+        "bầu trời": {"select-sky"},
         "mặt nạ": {"select", "edit"},
-        "nền": {"replace"},
+        "nền": {"replace", "select-background"},
         "mô hình": {"settings"},
         "trợ giúp": {"help"},
     },
