@@ -4,7 +4,7 @@ import contextlib
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from typing import cast
 
@@ -184,7 +184,7 @@ def _mask(
             profile=photograph.profile,
             progress=bar,
         )
-        mask = found[0].alpha
+        mask = reduce(np.maximum, (each.alpha for each in found[: None if settings.everything else 1]))
     if settings.options.include_shadow and settings.job != Job.REPLACE:
         mask = engine.with_shadow(image, mask)
     return mask, notes
