@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -25,7 +26,7 @@ from inference_server import Engine
 from inference_server.imaging.pixels import to_proxy
 from inference_server.models.store import Store
 from inference_server.select.selector import Selector
-from inference_server.shared.messages import ObjectPrompt
+from inference_server.shared.messages import ObjectPrompt, Scene
 from inference_server.shared.monitor import UNWATCHED
 
 ROUNDS = 7
@@ -64,12 +65,13 @@ def measure(image: np.ndarray) -> dict[str, str]:
     click = ObjectPrompt(points=((float(middle[0]), float(middle[1])),), labels=(1,))
     fresh = iter(range(1 << 30))
 
-    def first() -> float:
-        changed = image.copy()
-        changed[0, : next(fresh) + 2] = 0  # another photo each time
-        begun = time.perf_counter()
-        engine.segment(changed, [middle], [1])[0].preview(*proxy.shape[1::-1])
-        return time.perf_counter() - begun
+    def new_photo(**prompt: Any) -> Callable[[], float]:
+        def call() -> float:
+            changed = image.copy()
+            changed[0, : next(fresh) + 2] = 0  # another photo each time
+            return timed(lambda: engine.segment(changed, **prompt)[0].preview(*proxy.shape[1::-1]))()
+
+        return call
 
     def later() -> float:
         second = (float(middle[0] + next(fresh) % 40), float(middle[1] + 5))
@@ -88,13 +90,15 @@ def measure(image: np.ndarray) -> dict[str, str]:
     encoder = timed(lambda: segmenter.encode(proxy))
     decode = published_decoder(store, encoded.embedding)
     decoder = timed(lambda: decode(*middle))
-    first_s, encoder_s = in_turn(first, encoder)
+    first_s, encoder_s = in_turn(new_photo(points=[middle], labels=[1]), encoder)
+    subject_s, alone_s = in_turn(new_photo(scene=Scene.SUBJECT), encoder)
     later_s, decoder_s = in_turn(later, decoder)
     full_s, again_s = in_turn(full, encoder)
     return {
         "encoder, bare": f"{encoder_s:.2f} s",
         "decoder, bare": f"{decoder_s * 1000:.0f} ms",
         "first mask / encoder (1.25)": f"{first_s / encoder_s:.2f}",
+        "subject / encoder (2)": f"{subject_s / alone_s:.2f}",
         "later click / decoder (1.5)": f"{later_s / decoder_s:.2f}",
         "full-size mask / encoder (3)": f"{full_s / again_s:.2f}",
     }

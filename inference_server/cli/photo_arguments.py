@@ -73,16 +73,17 @@ class OutputSettings:
 class PhotoSettings:
     """What to do with which photos.
 
-    photos: None is standard input.  mask: the file of a ready mask, which takes the place of the prompt.  background:
-    None where a model paints it, as `paint` says.  match_light: how far the object's light is drawn to its, 0 to 1.
-    seeds: a result each.  quiet: only what goes wrong is said.  margins: pixels that are added at the left, top, right
-    and bottom; these are the mask then.
+    photos: None is standard input.  everything: all that a text prompt names, not only the likeliest.  mask: the file
+    of a ready mask, which takes the place of the prompt.  background: None where a model paints it, as `paint` says.
+    match_light: how far the object's light is drawn to its, 0 to 1.  seeds: a result each.  quiet: only what goes wrong
+    is said.  margins: pixels that are added at the left, top, right and bottom; these are the mask then.
     """
 
     job: Job
     photos: tuple[Path | None, ...]
     output: OutputSettings
     prompt: ObjectPrompt
+    everything: bool
     mask: Path | None
     options: MaskOptions
     paint: PaintOptions
@@ -144,6 +145,7 @@ def _add_prompt(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--box", metavar="X0,Y0,X1,Y1", help="a box around the object")
     command.add_argument("--text", default="", metavar="WORDS", help="what it is called (needs the model sam3)")
+    command.add_argument("--all", action="store_true", help="everything that --text names, not only the likeliest")
     command.add_argument(
         "--scene", choices=[scene.value for scene in Scene], help="what is found without pointing at it"
     )
@@ -241,11 +243,14 @@ def settings(given: argparse.Namespace) -> PhotoSettings:
         raise wrong_input(
             "Nothing says which object is meant.", "Give --click X,Y (or --box, --text, --scene or --mask)."
         )
+    if given.all and not prompt.text:
+        raise wrong_input("--all is for what is named.", "Give --text WORDS.")
     return PhotoSettings(
         job=given.job,
         photos=tuple(None if photo == PIPE else Path(photo) for photo in given.photos),
         output=_output(given),
         prompt=prompt,
+        everything=given.all,
         mask=mask,
         options=_options(given),
         paint=_paint(given) if given.job in (Job.FILL, Job.REPLACE) else PaintOptions(),
@@ -264,6 +269,7 @@ def expand_settings(given: argparse.Namespace) -> PhotoSettings:
         photos=tuple(None if photo == PIPE else Path(photo) for photo in given.photos),
         output=_output(given),
         prompt=ObjectPrompt(),
+        everything=False,
         mask=None,
         options=MaskOptions(grow=0, feather=0),
         paint=_paint(given) if is_painted else PaintOptions(),

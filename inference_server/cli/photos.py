@@ -5,7 +5,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from typing import cast
 
@@ -167,7 +167,7 @@ def find_mask(
             profile=opened.photograph.profile,
             progress=progress,
         )
-        mask = found[0].alpha
+        mask = reduce(np.maximum, (each.alpha for each in found[: None if settings.everything else 1]))
     for note in notes:
         say(_of(opened.file, note))
     return mask

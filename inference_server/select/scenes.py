@@ -16,7 +16,6 @@ import cv2
 import numpy as np
 
 from ..shared.geometry import Point, Size, fit_within
-from ..shared.messages import Scene
 from . import mask_ranking
 
 # From a point (x, y) of the picture to the segmenter's logits (N, h, w) float32, without padding, and scores (N,).
@@ -53,14 +52,6 @@ class Candidate(NamedTuple):
     score: float
     inside: np.ndarray
     place: int
-
-
-def find(scene: Scene, picture: np.ndarray, ask: Ask) -> Found | None:
-    """A part of the scene in a picture (h, w, 3) uint8; None where there is none.  Asks at most PLACES times."""
-    if scene == Scene.SKY:
-        return sky(picture, ask)
-    found = subject(picture, ask)
-    return Found(-found.logits, found.score) if found and scene == Scene.BACKGROUND else found
 
 
 def subject(picture: np.ndarray, ask: Ask) -> Found | None:

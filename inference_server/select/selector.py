@@ -288,6 +288,9 @@ def _answer(segmenter: Segmenter, encoded: EncodedImage, prompt: ObjectPrompt, *
 
 def _scene(segmenter: Segmenter, encoded: EncodedImage, scene: Scene) -> Answer:
     """The one mask of a part of the scene.  Raises UserError where there is none."""
+    if scene == Scene.BACKGROUND:
+        subject = _scene(segmenter, encoded, Scene.SUBJECT)
+        return subject._replace(logits=-subject.logits)
     prompt = ObjectPrompt(scene=scene)
     if prompt in encoded.answers:
         return encoded.answers[prompt]
@@ -297,9 +300,9 @@ def _scene(segmenter: Segmenter, encoded: EncodedImage, scene: Scene) -> Answer:
         return logits[:, :rows, :columns], scores
 
     rows, columns = encoded.embedding.full_grid
-    found = scenes.find(scene, encoded.proxy, ask)
+    sky = scene == Scene.SKY
+    found = (scenes.sky if sky else scenes.subject)(encoded.proxy, ask)
     if found is None:
-        sky = scene == Scene.SKY
         sentence = "No sky was found in this photo." if sky else "Nothing in this photo stands out as its subject."
         raise wrong_input(sentence, "Click on what you mean.")
     answer = encoded.answers[prompt] = Answer(found.logits[None], np.array([found.score], np.float32), complete=True)

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import ImageCms
 
+from inference_server.select.selector import Answer, Selector
+
 from .. import small_pipelines
 from ..conftest import CLICK
 from ..select.test_shadows import cast, ground, standing, taken
@@ -55,6 +57,33 @@ def test_a_shadow_goes_along_where_that_is_asked_for(run, tmp_path, option):
     assert (np.count_nonzero(load(mask)[shadow]) > 0.8 * np.count_nonzero(shadow)) == bool(option)
     assert run("remove", source, "--click", "170,140", *option, "-o", clean)[0] == 0
     assert (load(clean)[shadow].mean() > 0.95 * ground()[shadow].mean()) == bool(option)
+
+
+def test_the_subject_is_segmented_without_a_click(run, tmp_path, photo, rocket):
+    source = save(tmp_path / "photo.png", photo)
+    assert run("segment", source, "--scene", "subject", "-o", tmp_path / "mask.png")[0] == 0
+    assert load(tmp_path / "mask.png")[rocket > 0].mean() > 200
+    status, printed = run("segment", source, "--scene", "sky", "--click", AT, "-o", tmp_path / "other.png")
+    assert status == 1 and "found without pointing" in printed and not (tmp_path / "other.png").exists()
+
+
+@pytest.mark.parametrize(("option", "count"), [([], 1), (["--all"], 2)])
+def test_one_or_all_of_what_a_text_names(run, tmp_path, photo, monkeypatch, option, count):
+    def find(self, encoded, text):
+        logits = np.full((2, 64, 64), -8, np.float32)
+        logits[0, 10:20, 10:20] = logits[1, 40:50, 40:50] = 8
+        return (64 / 640, 64 / 427), Answer(logits, np.ones(2, np.float32), complete=True)
+
+    monkeypatch.setattr(Selector, "_find_by_text", find)  # SAM 3 is not here
+    source = save(tmp_path / "photo.png", photo)
+    assert run("segment", source, "--text", "squares", *option, "-o", tmp_path / "mask.png")[0] == 0
+    pieces, _ = cv2.connectedComponents(np.where(load(tmp_path / "mask.png") > 127, np.uint8(1), np.uint8(0)))
+    assert pieces - 1 == count
+
+
+def test_all_is_for_what_is_named(run, tmp_path, photo):
+    status, printed = run("segment", save(tmp_path / "a.png", photo), "--click", AT, "--all", "-o", tmp_path / "b.png")
+    assert status == 1 and "--all is for what is named" in printed
 
 
 def test_clicks_to_leave_out_and_a_box(run, tmp_path, photo, rocket):

@@ -342,7 +342,7 @@ def one_after_another(photo, first, second):
     }
 
 
-def masks_found(photo, paths, selection=None, scale=1, target="replace"):
+def masks_found(photo, paths, selection=None, scale=1, target="replace", job="select"):
     """Select with paths ([name, points, closed]), the last one selected: the selection's bounds and some pixels."""
     image, layer = open_photo(photo, scale=scale)
     for name, points, closed in paths:
@@ -350,7 +350,7 @@ def masks_found(photo, paths, selection=None, scale=1, target="replace"):
     if selection:
         image.select_rectangle(Gimp.ChannelOps.REPLACE, *selection)
     before = fingerprint(layer)
-    answer = call(image, "select", [layer], **{"result-as": target})
+    answer = call(image, job, [layer], **{"result-as": target})
     selected = image.get_selection()
     at = {
         f"{x},{y}": selected.get_buffer().get(Gegl.Rectangle.new(x, y, 1, 1), 1.0, "Y u8", Gegl.AbyssPolicy.NONE)[0]

@@ -189,6 +189,13 @@ def test_the_object_can_become_something_else_than_the_selection(gimp):
     assert seen["bounds"] == [300, 115, 345, 400], "what was selected still is"
 
 
+def test_the_subject_and_the_background_need_no_click(gimp):
+    for job, inside, outside in (("select-subject", 255, 0), ("select-background", 0, 255)):
+        seen = gimp("masks_found", paths=[], job=job)
+        assert seen["answer"]["status"] == "success" and seen["unchanged"]
+        assert seen["at"]["322,200"] == inside and seen["at"]["5,5"] == outside
+
+
 def test_a_selection_is_a_ready_mask_for_removing(gimp):
     seen = gimp("remove_the_selection", x=100, y=50, width=40, height=30)
     assert seen["answer"]["status"] == "success"

@@ -61,6 +61,7 @@ def settings_for(recipe: Recipe, task: Task, folder: Path) -> PhotoSettings:
         photos=(photo,),
         output=OutputSettings(place=target, is_folder=False, format="", quality=quality, overwrite=task.overwrite),
         prompt=pointing.prompt,
+        everything=pointing.everything,
         mask=pointing.mask_for(photo, MASK_SUFFIXES),
         options=recipe.options,
         paint=recipe.paint,

@@ -5,7 +5,7 @@
     [object]                            # what says which object is meant, in every photo:
     clicks = [[0.31, 0.42]]             #   clicks, with `not` for what to leave out, and a box
     unit = "relative"                   #   0 to 1 of the photo's width and height, or "pixels"
-    # text = "the red car"              #   or what it is called
+    # text = "the red car"              #   or what it is called; all = true for everything that is
     # area = [0.8, 0.9, 1.0, 1.0]       #   or a rectangle, taken as it is
     # mask = "mask.png"                 #   or one mask for all photos
     # masks = "masks"                   #   or a folder: masks/a.png for a.jpg
@@ -25,7 +25,7 @@ from pathlib import Path
 
 from ...shared.errors import UserError, wrong_input
 from ...shared.geometry import Box, Size
-from ...shared.messages import MOST, Job, MaskOptions, ObjectPrompt, PaintOptions, Quality
+from ...shared.messages import MOST, Job, MaskOptions, ObjectPrompt, PaintOptions, Quality, Scene
 from ...shared.strenum import StrEnum
 from ..photo_arguments import ALIASES, COMMANDS, FORMATS, BackgroundSettings, Colour, colour
 from . import toml_text
@@ -38,6 +38,7 @@ NAME_PARTS = ("stem", "folder", "job")
 JOBS = {name: job for job, (name, _) in COMMANDS.items()}
 TABLES = ("job", "object", "settings", "background", "output")
 PROMPTS = ("clicks", "not", "box")
+SPOTS = "spots"
 KINDS = ("clicks", "box", "text", "area", "mask", "masks", "find")  # of which one says which object is meant
 PAINT = ("prompt", "negative", "help_prompt", "quality", "model")
 SETTINGS = {
@@ -62,12 +63,14 @@ class Unit(StrEnum):
 class Pointing:
     """What says which object is meant in a photo: one of these.
 
-    prompt: clicks, a box or a text, which a model makes a mask of.  area: a rectangle that is the mask.  mask: the file
+    prompt: clicks, a box, a text or a part of the scene, which a model makes a mask of; everything: all that the text
+    names.  area: a rectangle that is the mask.  mask: the file
     of a mask for every photo.  masks: the folder of a mask for each photo, by its name.
     spots: whether dust on the sensor and its like are meant.  unit: of the prompt's and the area's coordinates.
     """
 
     prompt: ObjectPrompt
+    everything: bool = False
     area: Box | None = None
     mask: Path | None = None
     masks: Path | None = None
@@ -184,7 +187,7 @@ def _recipe(table: Table, folder: Path) -> Recipe:
 
 
 def _pointing(table: Table, job: Job, folder: Path) -> Pointing:
-    table.demand_known((*KINDS, "not", "unit"), "an object")
+    table.demand_known((*KINDS, "not", "all", "unit"), "an object")
     given = [key for key in table if key in KINDS]
     kinds = {"clicks" if key in PROMPTS else key for key in given}
     if not kinds:
@@ -207,13 +210,18 @@ def _pointing(table: Table, job: Job, folder: Path) -> Pointing:
         raise table.fault("text", f"The text is longer than {MOST['ObjectPrompt.text']} characters.")
     for key, points in (("clicks", clicks), ("not", excluded)):
         _demand_inside(table, key, [number for point in points for number in point], unit)
-    prompt = ObjectPrompt(points=(*clicks, *excluded), labels=labels, box=_box(table, "box", unit), text=text)
+    if "all" in table and not text:
+        raise table.fault("all", "'all' belongs to a text.", "Leave it out, or give a text.")
+    found: Scene | str | None = table.choice("find", {SPOTS: SPOTS} | {scene.value: scene for scene in Scene})
+    scene = found if isinstance(found, Scene) else None
+    box = _box(table, "box", unit)
     return Pointing(
-        prompt=prompt,
+        prompt=ObjectPrompt(points=(*clicks, *excluded), labels=labels, box=box, text=text, scene=scene),
+        everything=table.flag("all", default=False),
         area=_box(table, "area", unit),
         mask=_path(table, "mask", folder, is_folder=False),
         masks=_path(table, "masks", folder, is_folder=True),
-        spots=table.choice("find", {"spots": True}) or False,
+        spots=found == SPOTS,
         unit=unit,
     )
 

@@ -188,7 +188,15 @@ def test_killed_at_random_moments_and_finished_it_is_as_if_it_had_not_been(run, 
 
 @needs_posix
 def test_interrupted_it_leaves_no_worker_and_nothing_unfinished(home, folder):
-    with subprocess.Popen(command(*BATCH), env=environment(), stderr=subprocess.PIPE, text=True) as batch:
+    many = [f"{k}.png" for k in range(200)]
+    for name in many:
+        (folder / name).symlink_to(folder / "a.png")
+    with subprocess.Popen(
+        command("batch", "clean.toml", *many, "-o", "out", "--workers", "1"),
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as batch:
         file = folder / "out" / manifest.NAME
         while not (file.exists() and b'"begun"' in file.read_bytes()):
             time.sleep(0.01)

@@ -8,7 +8,7 @@ from inference_server.cli.batch import recipes
 from inference_server.cli.batch.recipes import Unit
 from inference_server.cli.photo_arguments import BackgroundSettings
 from inference_server.shared.errors import UserError
-from inference_server.shared.messages import Job, MaskOptions, ObjectPrompt, PaintOptions, Quality
+from inference_server.shared.messages import Job, MaskOptions, ObjectPrompt, PaintOptions, Quality, Scene
 
 OBJECT = "[object]\nclicks = [[1, 2]]\n"
 REMOVE = f'job = "remove"\n{OBJECT}'
@@ -48,6 +48,7 @@ WRONG = [
     ('job = "remove"\n[object]\nfind = "dust"\n', 3, 1, "'find' cannot be 'dust'"),
     ('job = "segment"\n[object]\narea = [1, 2, 3, 4]\n', 3, 1, "A mask is what this job makes"),
     ('job = "remove"\nobject = [1]\n', 2, 1, "'object' must be a table"),
+    (f"{REMOVE}all = true\n", 4, 1, "'all' belongs to a text"),
     (f"{REMOVE}[settings]\nfeather = -1\n", 5, 1, "'feather' must be from 0 to"),
     (f"{REMOVE}[settings]\ngrow = 1.5\n", 5, 1, "'grow' must be a whole number"),
     (f"{REMOVE}[settings]\nshadow = 1\n", 5, 1, "'shadow' must be true or false"),
@@ -137,6 +138,10 @@ def test_other_ways_to_point_and_backgrounds(tmp_path):
     assert pointing('mask = "mask.png"').mask == tmp_path / "mask.png"
     assert pointing('masks = "masks"').masks == tmp_path / "masks"
     assert pointing('text = "a car"').prompt.text == "a car"
+    sky = pointing('find = "sky"')
+    assert sky.prompt.scene == Scene.SKY and sky.is_prompt and not sky.spots
+    cars = pointing('text = "car"\nall = true')
+    assert cars.everything and not pointing('text = "car"').everything
     spots = pointing('find = "spots"')
     assert spots.spots and not spots.is_prompt
     area = pointing('area = [0.5, 0.5, 1, 1]\nunit = "relative"')
