@@ -30,7 +30,7 @@ AROUND = 4  # pixels of the map that are compared with a mask
 BLUR = 2  # pixels of the map
 GRAIN = 30.0  # variance of a Lab colour, 0 to 255, that says nothing
 SAME = 0.6  # IoU from which two masks are the same thing
-WEIGHTS = (3.6, 2.9, 0.7, -5.6, 2.8, 1.6, 1.2)  # of `features`: bench/fit/subjects.py
+WEIGHTS = (5.1, 2.2, 0.8, -5.8, 3.6, 2.3, 1.3)  # of `features`: bench/fit/subjects.py
 
 ALONG_THE_TOP, BELOW_THE_TOP = (0.1, 0.3, 0.5, 0.7, 0.9), 0.06  # shares of the width, and of the height
 MUCH_OF_THE_TOP = 0.1  # of the upper border, that a mask of the sky covers
