@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -62,7 +62,10 @@ def may_have_gpu() -> bool:
     """False where torch would find no GPU, which it needs seconds of a core to say, while people begin to click."""
     if sys.platform == "darwin" or packages.gpu_maker() or any(driver.exists() for driver in DRIVERS):
         return True
-    return find_spec("torch") is not None and version("torch").endswith(INTELS)
+    try:
+        return find_spec("torch") is not None and version("torch").endswith(INTELS)
+    except PackageNotFoundError:  # it was brought in an unusual way: only torch knows
+        return True
 
 
 def _processor() -> Device:

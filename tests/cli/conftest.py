@@ -1,5 +1,7 @@
 """What the tests of the command line share."""
 
+import signal
+
 import pytest
 
 from inference_server.__main__ import main
@@ -15,3 +17,11 @@ def run(home, capsys, encoded_once):
         return status, printed.out + printed.err
 
     return run
+
+
+@pytest.fixture(autouse=True)
+def interruptible():
+    """A program that is started in the background may have been told to ignore interruptions."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -257,14 +257,6 @@ def test_an_error_nobody_foresaw_ends_one_photo_alone(run, folder, failing_secon
     assert sorted(path.name for path in (folder / "out").iterdir()) == ["a.png", "c.jpg"]
 
 
-@pytest.fixture(autouse=True)
-def interruptible():
-    """A program that is started in the background may have been told to ignore interruptions."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 def interrupted_in_libvips():
     """An exception would be lost there."""
 

@@ -19,7 +19,8 @@ def test_a_pass_of_the_encoder_ends_when_it_is_cancelled(models):
     with pytest.raises(UserError) as refused:
         segmenter.encode(picture, Monitor(is_cancelled=lambda: True))
     assert refused.value.code == ErrorCode.CANCELLED
-    assert segmenter.encode(picture).features.shape[1] == 256, "the next one goes through"
+    features, _prepared = segmenter.encode(picture).features
+    assert features.shape[1] == 256, "the next one goes through"
 
 
 def test_a_pass_of_a_network_ends_at_its_next_layer():

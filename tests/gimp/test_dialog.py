@@ -109,8 +109,8 @@ def test_objects_and_strokes_are_marked_and_marked_again_when_it_is_edited(windo
     dialog.press("n")
     dialog.wait_for_state(lambda state: state.objects == 1, "there is no object")
     dialog.drag(photo, 185, 90, 225, 345)  # around a tower
-    both = dialog.final_overlay(photo)
-    assert dialog.state().objects == 2
+    dialog.wait_for_state(lambda state: state.objects == 2 and state.settled, "there is no second object")
+    both = dialog.overlay(photo)
     assert both[first].mean() > 0.9 and both.sum() > 1.03 * first.sum(), "they are not shown together"
     dialog.press("b")
     dialog.drag(photo, 120, 60, 180, 60)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from inference_server.models.overview import Device
 from inference_server.models.store import Store
 from inference_server.shared.messages import Job, ModelInfo
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 GB = 1 << 30
 
 
@@ -101,6 +103,16 @@ def test_without_torch_the_graphics_card_that_it_would_use_is_known(monkeypatch)
     assert overview.device() == ("Card", 8 * GB, 7 * GB)
     monkeypatch.setattr(packages, "nvidia_gpu", lambda: None)
     assert overview.device().gpu_memory == 0
+
+
+def test_a_torch_that_no_installer_knows_of_is_asked(tmp_path, monkeypatch):
+    """A copied folder, as some distributions have it."""
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "__init__.py").touch()
+    code = "from inference_server.models import overview; print(overview.may_have_gpu(), overview.device().gpu_memory)"
+    command = [sys.executable, "-S", "-c", f"import sys; sys.path[:0] = {[str(tmp_path), str(REPOSITORY)]}; {code}"]
+    done = subprocess.run(command, env={"PATH": "/nowhere"}, capture_output=True, text=True)
+    assert done.stdout == "True 0\n", done.stderr
 
 
 def test_the_device_is_known_without_importing_torch():
