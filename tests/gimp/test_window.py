@@ -14,6 +14,7 @@ def test_remove_with_the_last_settings_needs_no_dialog_and_is_repeated_by_a_key(
     gimp.call(AGAIN)
     wait_for(lambda: gimp.layers() == 4, 60, "no result")  # the photo, the group and the two in it
     assert not gimp.shows("^Inpaint Anything$")
+    gimp.wait_for_plug_in()  # its step can be undone once it has ended
     gimp.press("ctrl+z")
     wait_for(lambda: gimp.layers() == 1, 10, "one undo does not bring back the former layers")
     gimp.press("ctrl+f")  # GIMP's own: repeat the last filter
