@@ -10,6 +10,7 @@ Nothing is pickled and nothing is trusted: every type, every length and every co
 """
 
 import enum
+import io
 import json
 import re
 import types
@@ -154,9 +155,17 @@ def _joined(envelope: Envelope, parts: Sequence[Bytes]) -> list[bytes]:
     whole, first = [], 0
     for size in envelope.sizes:
         last = first + _pieces(size)
-        whole.append(bytes(parts[first]) if last - first == 1 else b"".join(parts[first:last]))
+        whole.append(bytes(parts[first]) if last - first == 1 else _one_of(parts[first:last]))
         first = last
     return whole
+
+
+def _one_of(pieces: Sequence[Bytes]) -> bytes:
+    """The pieces in a row.  b"".join would keep all other threads waiting for tens of milliseconds, windows too."""
+    joined = io.BytesIO()
+    for piece in pieces:
+        joined.write(piece)
+    return joined.getvalue()  # which copies nothing
 
 
 def attach(
