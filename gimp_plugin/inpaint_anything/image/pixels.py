@@ -8,7 +8,7 @@ from gi.repository import Gegl, Gimp  # noqa: E402  gi wants the versions first
 
 from inference_server.shared.geometry import Window  # noqa: E402
 
-STRIP_PIXELS = 1 << 18  # read at once, so that a window stays alive meanwhile: 1 to 15 ms
+STRIP_PIXELS = 1 << 18  # read at once, so that a window stays alive meanwhile
 
 
 def read_pixels(
