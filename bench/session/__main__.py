@@ -315,7 +315,7 @@ def opened(gimp: Window) -> Dialog:
     """The dialog that has just been asked for."""
     wait_for(lambda: gimp.shows(DIALOG), 30, "no dialog")
     found = gimp.find(DIALOG)
-    wait_for(lambda: gimp.do("getwindowfocus") == found, 10, "the dialog does not get the keyboard")
+    wait_for(lambda: gimp.has_keyboard(found), 10, "the dialog does not get the keyboard")
     dialog = Dialog(gimp, DIALOG, found)
     wait_for(dialog.state, 30, "the dialog is not drawn")
     return dialog
