@@ -26,7 +26,7 @@ sys.path[:0] = [str(HERE.parents[1])]
 
 from inference_server.shared import paths
 from tests import small_pipelines
-from tests.gimp.window import DIALOG, Dialog, Window, WindowedGimp
+from tests.gimp.window import Dialog, Window, WindowedGimp
 from tests.virtual_screen import seen, wait_for
 
 OBJECTS = (322, 200), (200, 150), (448, 150)  # of the test photo: the rocket and two masts
@@ -115,7 +115,7 @@ class Mouse:
 
     def open(self, entry: str) -> Dialog:
         self.click("Filters", entry)
-        return opened(self.gimp)
+        return self.gimp.opened()
 
     def point(self, dialog: Dialog, x: int, y: int) -> None:
         dialog.point(self.photo, x, y)
@@ -309,16 +309,6 @@ class Session:
         self.hand.press("Apply")
         self.dialog.wait_closed(120)
         self.gimp.wait_for_plug_in()
-
-
-def opened(gimp: Window) -> Dialog:
-    """The dialog that has just been asked for."""
-    wait_for(lambda: gimp.shows(DIALOG), 30, "no dialog")
-    found = gimp.find(DIALOG)
-    wait_for(lambda: gimp.has_keyboard(found), 10, "the dialog does not get the keyboard")
-    dialog = Dialog(gimp, DIALOG, found)
-    wait_for(dialog.state, 30, "the dialog is not drawn")
-    return dialog
 
 
 if __name__ == "__main__":

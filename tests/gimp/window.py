@@ -122,6 +122,10 @@ class Window:
     def open(self, procedure: str, title: str = DIALOG) -> "Dialog":
         """Run a procedure and wait until its window has the keyboard."""
         self.call(procedure)
+        return self.opened(title)
+
+    def opened(self, title: str = DIALOG) -> "Dialog":
+        """The window that was asked for, once it has the keyboard."""
         wait_for(lambda: self.shows(title), 30, f"no dialog {title}")
         found = self.find(title)
         wait_for(lambda: self.has_keyboard(found), 10, f"the dialog {title} does not get the keyboard")
