@@ -24,6 +24,8 @@ from inference_server.shared.text import tr
 
 PROGRAM = [sys.executable, "-m", "tests.faults.obedient"]
 IDLE_SECONDS = 60
+BEGUN = 0.5
+"""The progress that says that the worker has begun with an order."""
 
 
 def order(words: str) -> Locate:
@@ -35,10 +37,11 @@ def obey(message: AnyRequest, frames: list[bytes], monitor: Monitor, send: Send)
     """As `worker_process.Perform`."""
     assert isinstance(message, Locate)
     word, _, argument = message.model.partition(" ")
+    monitor.report(BEGUN, "Begun")
     if word == "work":
         end = time.monotonic() + float(argument)
         while time.monotonic() < end:
-            monitor.report(0.5, "Working")
+            monitor.report(BEGUN, "Working")
             time.sleep(0.01)
     if word == "answer":
         return _located(os.getpid()), [bytes(int(argument) << 20)]
