@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shutil
 import symtable
 import textwrap
 from gettext import GNUTranslations
@@ -155,19 +156,28 @@ def test_a_plural_that_is_not_translated_stays_with_the_plug_in_which_knows_both
     assert list(translations.problems("vi", translations.template())) == ["untranslated: '{n} click'"]
 
 
+@pytest.fixture(scope="module")
+def whole_german(tmp_path_factory):
+    """A folder of catalogues with German in it, all translated."""
+    folder = tmp_path_factory.mktemp("catalogues")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(translations, "LOCALE", folder)
+        translations.update(["de"])
+        catalog = translations.catalogue("de")
+        for message in catalog:
+            if message.id:
+                message.string = message.id
+        (folder / "de" / "LC_MESSAGES" / "inpaint-anything.po").write_bytes(translations._text(catalog))
+        translations.update([])
+    return folder
+
+
 @pytest.fixture
-def german(tmp_path, monkeypatch):
-    """A folder of catalogues with German in it, all translated; the file of its translations."""
+def german(whole_german, tmp_path, monkeypatch):
+    """The file of the German translations in a folder of this test's own."""
     monkeypatch.setattr(translations, "LOCALE", tmp_path)
-    translations.update(["de"])
-    catalog = translations.catalogue("de")
-    for message in catalog:
-        if message.id:
-            message.string = message.id
-    file = tmp_path / "de" / "LC_MESSAGES" / "inpaint-anything.po"
-    file.write_bytes(translations._text(catalog))
-    translations.update([])
-    return file
+    shutil.copytree(whole_german, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "de" / "LC_MESSAGES" / "inpaint-anything.po"
 
 
 def german_problems() -> list[str]:
