@@ -61,6 +61,7 @@ RING = 2  # pixels around the hole where votes are compared with the real pixels
 MAX_ERROR = 0.2  # between them that may be a difference in light; what differs much more is another thing
 PAD = SIDE - 1  # positions around the grid of patches, so that no step from one leads into another row
 BATCH = 20_000  # patches that are processed at once, to bound memory
+TILE, ALONE = (64, 128), 1 << 18  # rows and columns of a matrix product, and multiplications, that one thread does
 NEIGHBOURS = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x]
 
 
@@ -290,7 +291,7 @@ class _Field:
         rows = max(1, BATCH**2 // 64 // len(candidates))
         for batch in (slice(k, k + rows) for k in range(0, len(wanted), rows)):
             self._monitor.check()
-            nearest = (squares - 2 * _product(wanted[batch], known, cv2.GEMM_2_T)).argmin(axis=1)
+            nearest = (squares - 2 * _product(wanted[batch], known.T)).argmin(axis=1)
             matches[batch] = candidates[nearest]
         return matches
 
@@ -454,7 +455,7 @@ class _Field:
         some, among = (self._random.choice(count, min(count, n), replace=False) for n in (SAMPLES, SAMPLED_AMONG))
         one, other = (self._source_descriptors[chosen, : COLOURS + 2] for chosen in (some, among))
         squares = [np.einsum("ij,ij->i", a, a) for a in (one, other)]
-        apart = squares[0][:, None] + squares[1] - 2 * _product(one, other, cv2.GEMM_2_T)
+        apart = squares[0][:, None] + squares[1] - 2 * _product(one, other.T)
         places = [np.stack(self._corners(self._sources[chosen])) for chosen in (some, among)]
         apart[(np.abs(places[0][:, :, None] - places[1][:, None]) < SIDE).all(axis=0)] = np.inf
         usual = float(np.median(apart.min(axis=1)))
@@ -515,10 +516,26 @@ def _cosine_basis() -> np.ndarray:
     return np.ascontiguousarray(np.transpose(chosen), np.float32)
 
 
-def _product(a: np.ndarray, b: np.ndarray, flags: int = 0) -> np.ndarray:
-    """The matrix product, by OpenCV: at these sizes NumPy's own threads cost more than they save, and three times the
-    work where the machine is busy."""
-    return cv2.gemm(a, b, 1, np.zeros(0, np.float32), 0, flags=flags)
+def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The matrix product of a (m, k) and b (k, n), float32, whose last bits do not depend on the number of threads.
+
+    OpenBLAS, which NumPy's wheels have, divides a large product among its threads, and sums in another order at their
+    borders.  A product of at most ALONE multiplications it leaves to one thread; so this one is made of such tiles,
+    which are as large as they can be at these sizes.  More threads would cost more than they save here.
+    """
+    (m, k), n = a.shape, b.shape[1]
+    width = min(n, TILE[1])
+    height = max(1, min(TILE[0], ALONE // (k * width)))
+    product = np.empty((m, n), np.float32)
+    down, across = m - m % height, n - n % width
+    for rows, high in ((slice(0, down), height), (slice(down, m), m - down)):
+        for columns, wide in ((slice(0, across), width), (slice(across, n), n - across)):
+            if high and wide:
+                left = a[rows].reshape(-1, 1, high, k)
+                right = b[:, columns].reshape(k, -1, wide).transpose(1, 0, 2)
+                tiles = product[rows, columns].reshape(len(left), high, len(right), wide)
+                np.matmul(left, right, out=tiles.transpose(0, 2, 1, 3))
+    return product
 
 
 BASIS = _cosine_basis()

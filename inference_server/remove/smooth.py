@@ -29,12 +29,22 @@ def surface(rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray) -> np.ndarray
     y, x = np.meshgrid(*(np.linspace(-1, 1, n, dtype=np.float32) for n in hole.shape), indexing="ij")
     terms = np.stack((np.ones_like(x), x, y, x * x, x * y, y * y), axis=-1)
     even = cv2.blur(rgb, (AVERAGE, AVERAGE))
-    factors = np.linalg.lstsq(terms[near], even[near], rcond=None)[0]
+    factors = _fitted(terms[near], even[near])
     residual = even - terms @ factors
     grain = min(MAX_GRAIN, float(np.std((rgb - even)[near])))
     if np.abs(residual[near]).max() > MAX_ERROR + GRAIN_ERRORS * grain / AVERAGE:
         return None
     return terms @ factors + extrapolate(residual, averaged)
+
+
+def _fitted(terms: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The factors (k, c) float32 by which terms (n, k) come nearest to values (n, c): linear least squares.
+
+    By the normal equations: `einsum` adds up the rows in their own order, LAPACK in one that depends on its threads.
+    """
+    terms, values = terms.astype(np.float64), values.astype(np.float64)
+    squares = np.einsum("nk,nl->kl", terms, terms)
+    return np.linalg.solve(squares, np.einsum("nk,nc->kc", terms, values)).astype(np.float32)
 
 
 def without_seams(rgb: np.ndarray) -> np.ndarray:

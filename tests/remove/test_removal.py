@@ -1,5 +1,10 @@
 """Removing, from single patches to whole photos: what is filled in, how sharp, how deep, and from where."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -147,6 +152,45 @@ def test_a_large_hole_is_as_sharp_and_as_grainy_as_the_photo(engine, photo, dept
     white = {np.uint8: 255, np.uint16: 65535, np.float32: 1}[depth]
     inside, outside = (energy(clean / white * 255, where) for where in (mask > 0, mask == 0))
     assert 0.75 < inside / outside < 1.25
+
+
+# What a process of its own does, for the number of threads is chosen when libraries are loaded.
+THREADED = """
+import hashlib, os
+import cv2, numpy as np
+from inference_server import Engine
+
+cv2.setNumThreads(int(os.environ["OMP_NUM_THREADS"]))
+y, x = np.mgrid[:200, :260]
+waves, mask = 110 + 60 * np.sin((x + y / 2) / 2) * np.sin(x / 31 + y / 17), np.zeros((200, 260), np.uint8)
+mask[70:130, 90:150] = 255
+grain = np.random.default_rng(0).normal(0, 4, (200, 260, 3))
+for plain in (waves, 90 + y / 3 + x / 9):
+    print(hashlib.sha256(Engine().remove((plain[..., None] + grain).astype(np.uint8), mask)).hexdigest())
+"""
+
+
+def test_the_pixels_do_not_depend_on_the_number_of_threads():
+    """In a pattern and in a sky."""
+    root = str(Path(__file__).parents[2])
+    one, several = (
+        subprocess.run(
+            [sys.executable, "-c", THREADED],
+            env={**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": count, "OPENBLAS_NUM_THREADS": count},
+            stdout=subprocess.PIPE,
+            check=True,
+        ).stdout
+        for count in ("1", "3")
+    )
+    assert one == several and len(set(one.split())) == 2
+
+
+@settings(max_examples=examples(25))
+@given(st.integers(1, 300), st.integers(1, 200), st.integers(1, 400), st.integers(0, 2**32 - 1))
+def test_a_product_is_made_of_tiles(rows, terms, columns, seed):
+    rng = np.random.default_rng(seed)
+    a, b = rng.random((rows, terms), np.float32), rng.random((columns, terms), np.float32).T
+    assert np.allclose(patchmatch._product(a, b), a.astype(float) @ b, rtol=1e-5)
 
 
 # -- several objects

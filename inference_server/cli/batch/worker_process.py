@@ -46,8 +46,7 @@ def prepared(start: Start) -> Callable[[str], str]:
 
     Several threads may call it.  Raises UserError.
     """
-    # Read when libraries are loaded.  How many threads add up numbers decides about the last bit of the sums, and a
-    # photo's result must not depend on how many others are worked on.
+    # Read when libraries are loaded.  One thread for each worker: several that share one photo wait for one another.
     os.environ.update(OMP_NUM_THREADS="1", VIPS_CONCURRENCY=str(start.threads))
     os.chdir(start.here)
     import cv2
