@@ -3,19 +3,21 @@
 import logging
 import logging.handlers
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from ..shared import paths, preferences
 from ..shared.errors import UserError, file_error
 from . import server
+from .worker import Launch
 
 
-def run(address: str | None, idle_seconds: float | None) -> NoReturn:
+def run(address: str | None, idle_seconds: float | None, launches: Sequence[Launch] = server.BEST_DEVICE) -> NoReturn:
     """Be this user's server, unless one runs already; leaves the process when it ends.
 
     address: as in `server.Server`, None for the private one; idle_seconds: after so long without work it leaves, None
-    for what the preferences say.  Raises UserError.
+    for what the preferences say; launches: as in `server.Server`.  Raises UserError.
     """
     home = paths.private_folder(paths.home())
 
@@ -24,7 +26,7 @@ def run(address: str | None, idle_seconds: float | None) -> NoReturn:
 
     try:
         _start_log(home)
-        status = server.run(address, idle)
+        status = server.run(address, idle, launches)
     except UserError as error:
         logging.getLogger("inference_server").error("not started: %s", error.code)
         raise

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import zmq
 
+from ..shared import wire
 from ..shared.text import tr
 from ..shared.wire import Envelope
 
@@ -31,9 +32,9 @@ class Sender(NamedTuple):
 class QueuedRequest:
     """A request on its way through the queue.
 
-    pieces: its body and frames, gone once the worker
-    has them.  share, progress_message: how far its work is, as in `Monitor`.  reported: when (`time.monotonic`) its
-    client was last told.  cancelled: when nobody wanted its result any more, None while somebody does.
+    pieces: its body and frames, gone once the worker has them.  image: the key of the image that it is about, "" for
+    none.  share, progress_message: how far its work is, as in `Monitor`.  reported: when (`time.monotonic`) its client
+    was last told.  cancelled: when nobody wanted its result any more, None while somebody does.
     """
 
     sender: Sender
@@ -44,6 +45,10 @@ class QueuedRequest:
     progress_message: str = tr("Waiting")
     reported: float = field(default_factory=lambda: time.monotonic() + SHORT_SECONDS - REPORT_SECONDS)
     cancelled: float | None = None
+    image: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.image = wire.image_key_of(self.pieces[0].buffer) if self.pieces else ""
 
     @property
     def size(self) -> int:

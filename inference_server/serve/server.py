@@ -1,8 +1,9 @@
 """The server: sockets, routing, lifetime.  It knows no model and imports none.
 
-One thread owns the ROUTER socket that clients are connected to, and reads of a message its small header alone.  The
-work is done in other processes: one for the device, which does one request at a time; one for downloads, which take
-long, and one for what else is asked about models: neither keeps a click waiting, and none this thread.
+One thread owns the ROUTER socket that clients are connected to, and reads of a message its small header alone, and of
+which image it is.  The work is done in other processes: one for each device, which does one request at a time; one for
+downloads, which take long, and one for what else is asked about models: neither keeps a click waiting, and none this
+thread.
 """
 
 import logging
@@ -26,7 +27,8 @@ from .channel import Tag
 from .connections import Connections
 from .failures import ended_error, failure, not_admitted_error, too_much_error
 from .requests import REPORT_SECONDS, QueuedRequest, Sender
-from .worker import INBOX, OWN_COMMAND, Worker
+from .worker import INBOX, Launch
+from .workers import Workers
 
 log = logging.getLogger("inference_server")
 
@@ -40,23 +42,19 @@ MOST_ANSWERS = 10_000  # that a client has not taken yet
 LEAVING_SECONDS = 2
 HANDOVER_SECONDS = 10
 LONGEST_SOCKET_PATH = 100  # sun_path holds 104 bytes on macOS, 108 on Linux
-
-# The workers and the kinds of messages they take; a message belongs to the first that takes its kind.
-WORKERS: tuple[tuple[str, tuple[type, ...]], ...] = (
-    ("downloads", (messages.FetchModel, messages.ImportModel)),
-    ("models", (messages.ListModels, messages.RemoveModel)),
-    ("device", (Request,)),
-)
+BEST_DEVICE = (Launch(),)
 
 
 class Server:
     """Answers clients until told to stop, or until nobody has asked for anything for `idle_seconds()`.
 
     address: "ipc://…" in a private folder, or "tcp://host:port" with CURVE keys (port 0 or *: any free one).
-    command: what starts a worker's process.
+    launches: of the workers that compute.
     """
 
-    def __init__(self, address: str, idle_seconds: Callable[[], float], command: Sequence[str] = OWN_COMMAND) -> None:
+    def __init__(
+        self, address: str, idle_seconds: Callable[[], float], launches: Sequence[Launch] = BEST_DEVICE
+    ) -> None:
         self._address, self._idle_seconds, self._begun = address, idle_seconds, time.monotonic()
         self._context = zmq.Context()
         self._admission: Admission | None = None
@@ -71,7 +69,7 @@ class Server:
         self._connections = Connections(self._router)
         self._inbox = self._context.socket(zmq.PULL)
         self._inbox.bind(INBOX)
-        self._workers = [Worker(name, kinds, self._context, command) for name, kinds in WORKERS]
+        self._workers = Workers(self._context, launches)
         self._unread = Unread()
         self._own_key = ""
         self._stopping = False
@@ -202,8 +200,7 @@ class Server:
         return self._admission is None or self._admission.is_listed(sender.key or self._own_key)
 
     def _welcome(self, sender: Sender, request_id: str) -> None:
-        waiting = sum(len(worker.unfinished) for worker in self._workers)
-        running = time.monotonic() - self._begun
+        waiting, running = len(self._workers.unfinished), time.monotonic() - self._begun
         welcome = Welcome(server=__version__, pid=os.getpid(), jobs_waiting=waiting, running=running)
         self._send(sender.client, request_id, welcome)
 
@@ -229,18 +226,16 @@ class Server:
     def _enqueue(self, request: QueuedRequest, kind: type) -> None:
         """Put a request in its worker's queue, or refuse it."""
         if kind is PreviewMasks:  # a client shows the newest only
-            for older in [older for worker in self._workers for older in worker.unfinished]:
+            for older in self._workers.unfinished:
                 if older.sender.client == request.sender.client and older.envelope.message_type is PreviewMasks:
                     self._cancel(older.sender.client, older.envelope.request_id)
-        unfinished = [other for worker in self._workers for other in worker.unfinished]
-        waiting = [other for worker in self._workers for other in worker.waiting]
         try:
-            limits.check(request, unfinished, waiting)
+            limits.check(request, self._workers.unfinished, self._workers.waiting)
         except UserError as error:
             log.warning("%s refused: %s", kind.__name__, error.code)
             self._send(request.sender.client, request.envelope.request_id, failure(error))
         else:
-            next(worker for worker in self._workers if issubclass(kind, worker.kinds)).add(request)
+            self._workers.choose(request).add(request)
 
     def _cancel(self, client: bytes, request_id: str) -> None:
         for worker in self._workers:
@@ -254,7 +249,7 @@ class Server:
     def _forward(self, parts: list[zmq.Frame]) -> None:
         """One message from a worker's process."""
         name, process, tag_name, *answer = parts
-        worker = next(worker for worker in self._workers if worker.name == name.bytes.decode())
+        worker = self._workers.named(name.bytes.decode())
         tag = Tag(tag_name.bytes.decode())
         if tag == Tag.LOG:
             level, text = (part.bytes.decode() for part in answer)
@@ -299,9 +294,8 @@ class Server:
     def _report_soon(self) -> None:
         """Have each client hear of its request at the next tick, as one of them may be gone."""
         due = time.monotonic() - REPORT_SECONDS + TICK_MS / 1000
-        for worker in self._workers:
-            for request in worker.unfinished:
-                request.reported = min(request.reported, due)
+        for request in self._workers.unfinished:
+            request.reported = min(request.reported, due)
 
     def _send(self, client: bytes, request_id: str, message: messages.Message) -> bool:
         """Send a message of the server's own.  Returns whether the client is still there."""
@@ -381,10 +375,10 @@ def default_address() -> str:
     return "tcp://127.0.0.1:*"
 
 
-def run(address: str | None, idle_seconds: Callable[[], float], command: Sequence[str] = OWN_COMMAND) -> int:
+def run(address: str | None, idle_seconds: Callable[[], float], launches: Sequence[Launch] = BEST_DEVICE) -> int:
     """Be this user's server, unless one runs already.  Returns the exit status.  Raises UserError.
 
-    command: as in `Server`.
+    launches: as in `Server`.
     """
     home = paths.private_folder(paths.home())
     begun = time.monotonic()
@@ -393,7 +387,7 @@ def run(address: str | None, idle_seconds: Callable[[], float], command: Sequenc
     while time.monotonic() - begun < HANDOVER_SECONDS:
         with paths.only_instance(home / "server.lock") as alone:
             if alone:
-                _run_alone(Server(address or default_address(), idle_seconds, command))
+                _run_alone(Server(address or default_address(), idle_seconds, launches))
                 return 0
         if endpoint.file().exists():
             break
