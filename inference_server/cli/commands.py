@@ -15,6 +15,13 @@ def stop() -> int:
     return 0
 
 
+def top(*, once: bool) -> int:
+    """Show what this user's running server does.  Raises UserError."""
+    from . import top
+
+    return top.run(once=once)
+
+
 def install_service() -> int:
     """Have the system start the server for the network.  Raises UserError."""
     from . import service

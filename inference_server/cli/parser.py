@@ -79,6 +79,10 @@ def _parser() -> argparse.ArgumentParser:
 def _add_server(group: Commands) -> None:
     serving.add(group).set_defaults(run=lambda given: serving.run(serving.settings(given)))
 
+    top = group.add_parser("top", help="show what the running server does, until Ctrl+C")
+    top.add_argument("--once", action="store_true", help="only once")
+    top.set_defaults(run=lambda given: commands.top(once=given.once))
+
     stop = group.add_parser("stop", help="end this user's running server")
     stop.set_defaults(run=lambda given: commands.stop())
 

@@ -17,13 +17,15 @@ class ServeSettings:
 
     address: None for this user's private socket.  idle_seconds: after so long without work it leaves, None for what the
     preferences say.  lan: whether it is for the listed computers of the network too, for ever.  devices: what it
-    computes on, with a worker for each, "" for the best there is.
+    computes on, with a worker for each, "" for the best there is.  metrics: the port of loopback on which it says what
+    it does, None for nowhere.
     """
 
     address: str | None
     idle_seconds: float | None
     lan: bool
     devices: str
+    metrics: int | None
 
 
 def add(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> argparse.ArgumentParser:
@@ -35,6 +37,7 @@ def add(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> argpars
     )
     command.add_argument("--lan", action="store_true", help="also for listed computers of your network, for ever")
     command.add_argument("--devices", default="", metavar="LIST", help="a worker for each, as in cuda:0,cuda:1")
+    command.add_argument("--metrics", type=int, metavar="PORT", help="show Prometheus on this machine what it does")
     return command
 
 
@@ -42,7 +45,15 @@ def settings(given: argparse.Namespace) -> ServeSettings:
     """The settings that the arguments make.  Raises UserError."""
     if given.lan and (given.address or given.idle):
         raise wrong_input("--lan chooses the address and never leaves.", "Leave out --address and --idle.")
-    return ServeSettings(address=given.address, idle_seconds=given.idle, lan=given.lan, devices=given.devices)
+    if given.metrics is not None and not 0 < given.metrics < 1 << 16:
+        raise wrong_input("--metrics is a port, from 1 to 65535.")
+    return ServeSettings(
+        address=given.address,
+        idle_seconds=given.idle,
+        lan=given.lan,
+        devices=given.devices,
+        metrics=given.metrics,
+    )
 
 
 def run(settings: ServeSettings) -> NoReturn:
@@ -56,7 +67,7 @@ def run(settings: ServeSettings) -> NoReturn:
         print(lan.instructions(), flush=True)
         lan.end_private_server()
         address, idle_seconds = lan.ADDRESS, lan.FOR_EVER
-    process.run(address, idle_seconds, launches)
+    process.run(address, idle_seconds, launches, settings.metrics)
 
 
 def _launches(settings: ServeSettings) -> "Sequence[Launch]":

@@ -48,7 +48,8 @@ class Launch:
 class Worker:
     """A queue and its process.  For the server's thread alone.
 
-    kinds: the classes of the messages that belong here.  current: the request the process works on.
+    kinds: the classes of the messages that belong here.  current: the request the process works on.  starts: how many
+    processes there have been, one after the other.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class Worker:
         self._context = context
         self._waiting = FairQueue()
         self._images: OrderedDict[str, None] = OrderedDict()  # that the process was asked about, the latest last
-        self._processes = self._handed_over = 0
+        self.starts = 0
         self._process: _Process | None = None
         self.current: QueuedRequest | None = None
 
@@ -110,11 +111,11 @@ class Worker:
         """Give up an unfinished request, whose client needs no answer from the process any more."""
         request.cancelled = time.monotonic()
         if not self._waiting.remove(request) and self._process and request is self.current:
-            self._process.send(_Order(Tag.CANCEL, [str(self._handed_over).encode()]))
+            self._process.send(_Order(Tag.CANCEL, [str(request.number).encode()]))
 
     def take(self, process: bytes, tag: Tag) -> QueuedRequest | None:
         """Take note of what came from a process.  Returns the request it is about; None where nobody is interested."""
-        if process != str(self._processes).encode():
+        if process != str(self.starts).encode():
             return None
         request = self.current
         if tag in (Tag.RESULT, Tag.ENDED):
@@ -136,12 +137,12 @@ class Worker:
 
     def _hand_over(self, request: QueuedRequest) -> None:
         if self._process is None or self._process.has_ended:  # it may have, a moment before it is heard of
-            self._processes += 1
-            self._process = _Process(self.name, self._processes, self.launch, self._context)
+            self.starts += 1
+            self._process = _Process(self.name, self.starts, self.launch, self._context)
             self._images.clear()
         self._remember(request.image)
-        self._handed_over += 1
-        number = str(self._handed_over).encode()
+        request.begun = time.monotonic()
+        number = str(request.number).encode()
         lengths = [len(number), len(request.header), *request.envelope.sizes]
         parts: list[Bytes] = [number, request.header, *(frame.buffer for frame in request.pieces)]
         request.pieces = ()

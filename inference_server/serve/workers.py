@@ -21,7 +21,7 @@ class Workers:
 
     def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", launches: Sequence[Launch]) -> None:
         """launches: of those that compute, at least one."""
-        names = ["device"] if len(launches) == 1 else [f"device {number}" for number in range(1, len(launches) + 1)]
+        names = ["device"] if len(launches) == 1 else [f"device-{number}" for number in range(1, len(launches) + 1)]
         self._computing = [
             Worker(name, (Request,), context, launch) for name, launch in zip(names, launches, strict=True)
         ]

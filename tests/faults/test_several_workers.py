@@ -91,7 +91,7 @@ def test_an_embedding_is_gone_with_its_process(workers):
     home = put(workers, A)
     done(home)
     assert A in home.images
-    home.take(str(home._processes).encode(), Tag.ENDED)
+    home.take(str(home.starts).encode(), Tag.ENDED)
     assert A not in home.images
 
 
