@@ -1,23 +1,5 @@
 """The commands about the server and this machine.  What they need is imported when they run (see `parser`)."""
 
-from typing import NoReturn
-
-
-def serve(address: str | None, idle_seconds: float | None) -> NoReturn:
-    """Be this user's server, unless one runs already.  Raises UserError."""
-    from ..serve import process
-
-    process.run(address, idle_seconds)
-
-
-def serve_lan() -> NoReturn:
-    """Be this user's server for the listed computers of the network too.  Raises UserError."""
-    from . import lan
-
-    print(lan.instructions(), flush=True)
-    lan.end_private_server()
-    serve(lan.ADDRESS, lan.FOR_EVER)
-
 
 def stop() -> int:
     """End this user's running server."""
@@ -31,6 +13,13 @@ def stop() -> int:
         connection.stop_server()
     print("The server was asked to stop.")
     return 0
+
+
+def top(*, once: bool) -> int:
+    """Show what this user's running server does.  Raises UserError."""
+    from . import top
+
+    return top.run(once=once)
 
 
 def install_service() -> int:

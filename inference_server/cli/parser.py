@@ -15,9 +15,9 @@ from pathlib import Path
 from .. import __version__
 from ..imaging.files import memory
 from ..shared import paths
-from ..shared.errors import UserError, file_error, no_memory_error, wrong_input
+from ..shared.errors import UserError, file_error, no_memory_error
 from ..shared.messages import Job
-from . import commands, interruptions, key_commands, model_commands, photo_arguments
+from . import commands, interruptions, key_commands, model_commands, photo_arguments, serving
 from .batch import arguments as batch_arguments
 
 THE_DISKS = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT)  # faults that are no fault of ours
@@ -77,13 +77,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_server(group: Commands) -> None:
-    serve = group.add_parser("serve", help="answer the GIMP plug-in (it starts this by itself)")
-    serve.add_argument("--address", help="ipc://PATH or tcp://HOST:PORT (default: this user's private socket)")
-    serve.add_argument(
-        "--idle", type=float, metavar="SECONDS", help="leave after so long without work (default: as in the settings)"
-    )
-    serve.add_argument("--lan", action="store_true", help="also for listed computers of your network, for ever")
-    serve.set_defaults(run=_serve)
+    serving.add(group).set_defaults(run=lambda given: serving.run(serving.settings(given)))
+
+    top = group.add_parser("top", help="show what the running server does, until Ctrl+C")
+    top.add_argument("--once", action="store_true", help="only once")
+    top.set_defaults(run=lambda given: commands.top(once=given.once))
 
     stop = group.add_parser("stop", help="end this user's running server")
     stop.set_defaults(run=lambda given: commands.stop())
@@ -95,14 +93,6 @@ def _add_server(group: Commands) -> None:
     doctor.add_argument("--report", action="store_true", help="to send to others: without anything personal")
     doctor.add_argument("--repair", action="store_true", help="mend what can be mended")
     doctor.set_defaults(run=lambda given: commands.doctor(anonymous=given.report, repair=given.repair))
-
-
-def _serve(given: argparse.Namespace) -> int:
-    if given.lan and (given.address or given.idle):
-        raise wrong_input("--lan chooses the address and never leaves.", "Leave out --address and --idle.")
-    if given.lan:
-        return commands.serve_lan()
-    return commands.serve(given.address, given.idle)
 
 
 def _add_keys(group: Commands) -> None:

@@ -1,14 +1,17 @@
 """Which device torch models run on, in which precision, and how much memory it has.
 
 python -m inference_server.models.devices      prints it for a program that does not import torch (`overview`)
+python -m inference_server.models.devices all  prints the names of all devices that there are (`device_choice`)
 """
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from ..shared.monitor import Monitor
+from .device_choice import KIND_VARIABLE
 
 # What Metal lacks runs on the processor.  torch reads this when it is imported.
 os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
@@ -22,6 +25,9 @@ CARDS = ("cuda", "xpu")  # devices with a memory of their own
 
 def best() -> str:
     """ "cuda" (NVIDIA, AMD), "xpu" (Intel), "mps" (Apple) or "cpu"."""
+    chosen = os.environ.get(KIND_VARIABLE)
+    if chosen:
+        return chosen
     for card in CARDS:
         if getattr(torch, card).is_available():
             return card
@@ -99,5 +105,11 @@ def describe() -> tuple[str, int, int]:
     return (name(device), total(device), free(device)) if device != "cpu" else ("", 0, 0)
 
 
+def present() -> list[str]:
+    """The names of all devices, as `device_choice.parse` takes them."""
+    cards = [f"{kind}:{number}" for kind in CARDS for number in range(getattr(torch, kind).device_count())]
+    return [*cards, *(["mps"] if torch.backends.mps.is_available() else []), "cpu"]
+
+
 if __name__ == "__main__":
-    print(json.dumps(describe()))
+    print(json.dumps(present() if sys.argv[1:] else describe()))

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import zmq
 
+from ..shared import wire
 from ..shared.text import tr
 from ..shared.wire import Envelope
 
@@ -31,19 +32,27 @@ class Sender(NamedTuple):
 class QueuedRequest:
     """A request on its way through the queue.
 
-    pieces: its body and frames, gone once the worker
-    has them.  share, progress_message: how far its work is, as in `Monitor`.  reported: when (`time.monotonic`) its
-    client was last told.  cancelled: when nobody wanted its result any more, None while somebody does.
+    number: its own among all of a server.  pieces: its body and frames, gone once the worker has them.  image: the key
+    of the image that it is about, "" for none.  share, progress_message: how far its work is, as in `Monitor`.  Times,
+    as of `time.monotonic`: came: when it came; begun: when a worker began with it, 0 before; reported: when its client
+    was last told; cancelled: when nobody wanted its result any more, None while somebody does.
     """
 
     sender: Sender
     envelope: Envelope
     header: bytes
     pieces: Sequence[zmq.Frame]
+    number: int = 0
     share: float = 0.0
     progress_message: str = tr("Waiting")
     reported: float = field(default_factory=lambda: time.monotonic() + SHORT_SECONDS - REPORT_SECONDS)
     cancelled: float | None = None
+    came: float = field(default_factory=time.monotonic)
+    begun: float = 0.0
+    image: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.image = wire.image_key_of(self.pieces[0].buffer) if self.pieces else ""
 
     @property
     def size(self) -> int:

@@ -1,15 +1,18 @@
 """The server: sockets, routing, lifetime.  It knows no model and imports none.
 
-One thread owns the ROUTER socket that clients are connected to, and reads of a message its small header alone.  The
-work is done in other processes: one for the device, which does one request at a time; one for downloads, which take
-long, and one for what else is asked about models: neither keeps a click waiting, and none this thread.
+One thread owns the ROUTER socket that clients are connected to, and reads of a message its small header alone, and of
+which image it is.  The work is done in other processes: one for each device, which does one request at a time; one for
+downloads, which take long, and one for what else is asked about models: neither keeps a click waiting, and none this
+thread.
 """
 
+import itertools
 import logging
 import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import zmq
 
@@ -18,15 +21,20 @@ from ..shared import endpoint, keys, messages, paths, wire
 from ..shared.endpoint import Endpoint
 from ..shared.errors import ErrorCode, UserError, cancelled_error, wrong_input
 from ..shared.link import MAX_PART, PIECE
-from ..shared.messages import Cancel, Hello, PreviewMasks, Progress, Request, Stop, Welcome
+from ..shared.messages import AskMetrics, Cancel, Failure, Hello, PreviewMasks, Progress, Request, Stop, Welcome
 from ..shared.text import Translatable, tr
 from . import limits, places
 from .admission import Admission
 from .channel import Tag
 from .connections import Connections
 from .failures import ended_error, failure, not_admitted_error, too_much_error
+from .metrics import Metrics, Outcome
 from .requests import REPORT_SECONDS, QueuedRequest, Sender
-from .worker import INBOX, OWN_COMMAND, Worker
+from .worker import INBOX, Launch, Worker
+from .workers import Workers
+
+if TYPE_CHECKING:
+    from .metrics_page import MetricsPage
 
 log = logging.getLogger("inference_server")
 
@@ -40,24 +48,25 @@ MOST_ANSWERS = 10_000  # that a client has not taken yet
 LEAVING_SECONDS = 2
 HANDOVER_SECONDS = 10
 LONGEST_SOCKET_PATH = 100  # sun_path holds 104 bytes on macOS, 108 on Linux
-
-# The workers and the kinds of messages they take; a message belongs to the first that takes its kind.
-WORKERS: tuple[tuple[str, tuple[type, ...]], ...] = (
-    ("downloads", (messages.FetchModel, messages.ImportModel)),
-    ("models", (messages.ListModels, messages.RemoveModel)),
-    ("device", (Request,)),
-)
+BEST_DEVICE = (Launch(),)
 
 
 class Server:
     """Answers clients until told to stop, or until nobody has asked for anything for `idle_seconds()`.
 
     address: "ipc://…" in a private folder, or "tcp://host:port" with CURVE keys (port 0 or *: any free one).
-    command: what starts a worker's process.
+    launches: of the workers that compute.  page: which shows what it does, if it is to be shown.
     """
 
-    def __init__(self, address: str, idle_seconds: Callable[[], float], command: Sequence[str] = OWN_COMMAND) -> None:
-        self._address, self._idle_seconds, self._begun = address, idle_seconds, time.monotonic()
+    def __init__(
+        self,
+        address: str,
+        idle_seconds: Callable[[], float],
+        launches: Sequence[Launch] = BEST_DEVICE,
+        page: "MetricsPage | None" = None,
+    ) -> None:
+        self._address, self._idle_seconds = address, idle_seconds
+        self._metrics, self._page, self._numbers = Metrics(), page, itertools.count(1)
         self._context = zmq.Context()
         self._admission: Admission | None = None
         self._router = self._context.socket(zmq.ROUTER)
@@ -71,7 +80,7 @@ class Server:
         self._connections = Connections(self._router)
         self._inbox = self._context.socket(zmq.PULL)
         self._inbox.bind(INBOX)
-        self._workers = [Worker(name, kinds, self._context, command) for name, kinds in WORKERS]
+        self._workers = Workers(self._context, launches)
         self._unread = Unread()
         self._own_key = ""
         self._stopping = False
@@ -114,6 +123,8 @@ class Server:
                 self._report_soon()
             if time.monotonic() - looked_at > SETTLED_MS / 1000:
                 self._connections.end_endless(ENDLESS)
+                if self._page:
+                    self._page.text = self._metrics.text(self._workers)
                 looked_at = time.monotonic()
             self._take_all(self._inbox, self._forward)
             self._take_all(self._router, self._receive)
@@ -132,6 +143,8 @@ class Server:
         if self._admission:
             self._admission.close()
         self._inbox.close(0)
+        if self._page:
+            self._page.close()
 
     def _require_keys(self) -> str:
         """Answer only clients whose public key is admitted; returns the server's public key.  Raises UserError."""
@@ -177,14 +190,14 @@ class Server:
         kind = envelope.message_type
         if not self._may_be_answered(sender):
             self._send(sender.client, envelope.request_id, failure(not_admitted_error()))
-        elif kind is Hello:
-            self._welcome(sender, envelope.request_id)
+        elif kind in (Hello, AskMetrics):
+            self._say(sender, envelope.request_id, kind)
         elif kind is Cancel:
             self._cancel(sender.client, envelope.request_id)
         elif kind is Stop:
             self._stop(sender)
         elif issubclass(kind, Request):
-            request = QueuedRequest(sender, envelope, parts[0].bytes, parts[1:])
+            request = QueuedRequest(sender, envelope, parts[0].bytes, parts[1:], next(self._numbers))
             self._enqueue(request, kind)
         else:
             refusal = UserError(ErrorCode.BAD_REQUEST, "That is an answer, not a request.")
@@ -201,9 +214,12 @@ class Server:
         """Whether the sender's key is still listed."""
         return self._admission is None or self._admission.is_listed(sender.key or self._own_key)
 
-    def _welcome(self, sender: Sender, request_id: str) -> None:
-        waiting = sum(len(worker.unfinished) for worker in self._workers)
-        running = time.monotonic() - self._begun
+    def _say(self, sender: Sender, request_id: str, kind: type) -> None:
+        """Answer what is asked about the server itself."""
+        if kind is AskMetrics:
+            self._send(sender.client, request_id, messages.Metrics(text=self._metrics.text(self._workers)))
+            return
+        waiting, running = len(self._workers.unfinished), self._metrics.running
         welcome = Welcome(server=__version__, pid=os.getpid(), jobs_waiting=waiting, running=running)
         self._send(sender.client, request_id, welcome)
 
@@ -229,42 +245,47 @@ class Server:
     def _enqueue(self, request: QueuedRequest, kind: type) -> None:
         """Put a request in its worker's queue, or refuse it."""
         if kind is PreviewMasks:  # a client shows the newest only
-            for older in [older for worker in self._workers for older in worker.unfinished]:
+            for older in self._workers.unfinished:
                 if older.sender.client == request.sender.client and older.envelope.message_type is PreviewMasks:
                     self._cancel(older.sender.client, older.envelope.request_id)
-        unfinished = [other for worker in self._workers for other in worker.unfinished]
-        waiting = [other for worker in self._workers for other in worker.waiting]
         try:
-            limits.check(request, unfinished, waiting)
+            limits.check(request, self._workers.unfinished, self._workers.waiting)
         except UserError as error:
-            log.warning("%s refused: %s", kind.__name__, error.code)
+            log.warning("job=%d %s refused: %s", request.number, kind.__name__, error.code)
+            self._metrics.take(request, Outcome.REFUSED)
             self._send(request.sender.client, request.envelope.request_id, failure(error))
         else:
-            next(worker for worker in self._workers if issubclass(kind, worker.kinds)).add(request)
+            self._workers.choose(request).add(request)
 
     def _cancel(self, client: bytes, request_id: str) -> None:
         for worker in self._workers:
             for request in worker.unfinished:
                 if request.sender.client == client and request.envelope.request_id == request_id:
-                    worker.cancel(request)
+                    self._give_up(worker, request)
                     self._send(client, request_id, failure(cancelled_error()))
+
+    def _give_up(self, worker: Worker, request: QueuedRequest) -> None:
+        worker.cancel(request)
+        self._metrics.take(request, Outcome.CANCELLED)
 
     # -- to clients -----------------------------------------------------------------------------------------------
 
     def _forward(self, parts: list[zmq.Frame]) -> None:
         """One message from a worker's process."""
         name, process, tag_name, *answer = parts
-        worker = next(worker for worker in self._workers if worker.name == name.bytes.decode())
+        worker = self._workers.named(name.bytes.decode())
         tag = Tag(tag_name.bytes.decode())
         if tag == Tag.LOG:
             level, text = (part.bytes.decode() for part in answer)
-            log.log(int(level), "%s", text)
+            log.log(int(level), "worker=%s %s", worker.name, text)
             return
         request = worker.take(process.bytes, tag)
         if tag == Tag.ENDED:
             log.error("the process for %s has ended: %s", worker.name, answer[0].bytes.decode())
         if request is None:
             return
+        if tag in (Tag.RESULT, Tag.ENDED):
+            self._metrics.take(request, _outcome(tag, answer))
         if tag == Tag.ENDED:
             error = ended_error(answer[0].bytes.decode(), paths.home() / "server.log")
             self._send(request.sender.client, request.envelope.request_id, failure(error))
@@ -275,7 +296,7 @@ class Server:
         elif not self._pass_on(request.sender.client, answer):
             self._send(request.sender.client, request.envelope.request_id, failure(too_much_error()))
             if tag == Tag.ANSWER:
-                worker.cancel(request)
+                self._give_up(worker, request)
 
     def _report(self) -> None:
         """Send each client the progress of its request now and then; that shows too which client is gone."""
@@ -293,15 +314,14 @@ class Server:
                 if not listed:
                     news = failure(not_admitted_error())
                 if not self._send(request.sender.client, request.envelope.request_id, news) or not listed:
-                    log.info("a client left; its job is cancelled")
-                    worker.cancel(request)
+                    log.info("job=%d a client left; its job is cancelled", request.number)
+                    self._give_up(worker, request)
 
     def _report_soon(self) -> None:
         """Have each client hear of its request at the next tick, as one of them may be gone."""
         due = time.monotonic() - REPORT_SECONDS + TICK_MS / 1000
-        for worker in self._workers:
-            for request in worker.unfinished:
-                request.reported = min(request.reported, due)
+        for request in self._workers.unfinished:
+            request.reported = min(request.reported, due)
 
     def _send(self, client: bytes, request_id: str, message: messages.Message) -> bool:
         """Send a message of the server's own.  Returns whether the client is still there."""
@@ -347,6 +367,13 @@ class Unread:
         return sum(size for _, size in self._sent.get(client, ())) < most
 
 
+def _outcome(tag: Tag, answer: Sequence[zmq.Frame]) -> Outcome:
+    """What became of a request whose result, or whose process's end, this is."""
+    if tag == Tag.ENDED or wire.read_envelope(answer[0].buffer).message_type is Failure:
+        return Outcome.FAILED
+    return Outcome.DONE
+
+
 def _check_address(address: str) -> None:
     """Raise UserError where a server at this address would answer just anybody."""
     scheme, _, path = address.partition("://")
@@ -381,10 +408,15 @@ def default_address() -> str:
     return "tcp://127.0.0.1:*"
 
 
-def run(address: str | None, idle_seconds: Callable[[], float], command: Sequence[str] = OWN_COMMAND) -> int:
+def run(
+    address: str | None,
+    idle_seconds: Callable[[], float],
+    launches: Sequence[Launch] = BEST_DEVICE,
+    page: "MetricsPage | None" = None,
+) -> int:
     """Be this user's server, unless one runs already.  Returns the exit status.  Raises UserError.
 
-    command: as in `Server`.
+    launches, page: as in `Server`.
     """
     home = paths.private_folder(paths.home())
     begun = time.monotonic()
@@ -393,7 +425,7 @@ def run(address: str | None, idle_seconds: Callable[[], float], command: Sequenc
     while time.monotonic() - begun < HANDOVER_SECONDS:
         with paths.only_instance(home / "server.lock") as alone:
             if alone:
-                _run_alone(Server(address or default_address(), idle_seconds, command))
+                _run_alone(Server(address or default_address(), idle_seconds, launches, page))
                 return 0
         if endpoint.file().exists():
             break

@@ -8,13 +8,15 @@ Two threads own the process's pipes, so that the server's thread never waits for
 """
 
 import contextlib
+import os
 import queue
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import zmq
 
@@ -28,12 +30,26 @@ INBOX = "inproc://workers"  # where the server's thread gets what they say: [nam
 STUBBORN_SECONDS = 15  # after which a process that does not give up a cancelled request makes way for the next one
 NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # on Windows a console would show for a moment
 OWN_COMMAND = (sys.executable, "-m", "inference_server.serve.performer")
+MOST_IMAGES = 100  # that a process is expected to have embeddings of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """How a worker's process is started.
+
+    device: what it computes on, "" for the best there is.  environment: what it finds there beside this process's own.
+    """
+
+    command: Sequence[str] = OWN_COMMAND
+    device: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 class Worker:
     """A queue and its process.  For the server's thread alone.
 
-    kinds: the classes of the messages that belong here.  current: the request the process works on.
+    kinds: the classes of the messages that belong here.  current: the request the process works on.  starts: how many
+    processes there have been, one after the other.
     """
 
     def __init__(
@@ -41,13 +57,13 @@ class Worker:
         name: str,
         kinds: tuple[type, ...],
         context: "zmq.Context[zmq.Socket[bytes]]",
-        command: Sequence[str] = OWN_COMMAND,
+        launch: Launch,
     ) -> None:
-        """command: what starts the process."""
-        self.name, self.kinds = name, kinds
-        self._context, self._command = context, command
+        self.name, self.kinds, self.launch = name, kinds, launch
+        self._context = context
         self._waiting = FairQueue()
-        self._processes = self._handed_over = 0
+        self._images: OrderedDict[str, None] = OrderedDict()  # that the process was asked about, the latest last
+        self.starts = 0
         self._process: _Process | None = None
         self.current: QueuedRequest | None = None
 
@@ -67,6 +83,16 @@ class Worker:
         """Whether there is anything to do, be it to get rid of a cancelled request."""
         return self.current is not None or any(self._waiting)
 
+    @property
+    def load(self) -> int:
+        """The number of requests to be done, or to be got rid of, before another one would be begun."""
+        return (self.current is not None) + len([*self._waiting])
+
+    @property
+    def images(self) -> set[str]:
+        """The keys of the images whose embeddings its process has, or will have."""
+        return {*self._images, *(request.image for request in self._waiting)} - {""}
+
     def add(self, request: QueuedRequest) -> None:
         """Put a request in the queue."""
         self._waiting.add(request)
@@ -85,17 +111,18 @@ class Worker:
         """Give up an unfinished request, whose client needs no answer from the process any more."""
         request.cancelled = time.monotonic()
         if not self._waiting.remove(request) and self._process and request is self.current:
-            self._process.send(_Order(Tag.CANCEL, [str(self._handed_over).encode()]))
+            self._process.send(_Order(Tag.CANCEL, [str(request.number).encode()]))
 
     def take(self, process: bytes, tag: Tag) -> QueuedRequest | None:
         """Take note of what came from a process.  Returns the request it is about; None where nobody is interested."""
-        if process != str(self._processes).encode():
+        if process != str(self.starts).encode():
             return None
         request = self.current
         if tag in (Tag.RESULT, Tag.ENDED):
             self.current = None
         if tag == Tag.ENDED:
             self._process = None
+            self._images.clear()
         return request if request and request.cancelled is None else None
 
     def stop(self) -> None:
@@ -110,14 +137,22 @@ class Worker:
 
     def _hand_over(self, request: QueuedRequest) -> None:
         if self._process is None or self._process.has_ended:  # it may have, a moment before it is heard of
-            self._processes += 1
-            self._process = _Process(self.name, self._processes, self._command, self._context)
-        self._handed_over += 1
-        number = str(self._handed_over).encode()
+            self.starts += 1
+            self._process = _Process(self.name, self.starts, self.launch, self._context)
+            self._images.clear()
+        self._remember(request.image)
+        request.begun = time.monotonic()
+        number = str(request.number).encode()
         lengths = [len(number), len(request.header), *request.envelope.sizes]
         parts: list[Bytes] = [number, request.header, *(frame.buffer for frame in request.pieces)]
         request.pieces = ()
         self._process.send(_Order(Tag.REQUEST, parts, lengths))
+
+    def _remember(self, image: str) -> None:
+        self._images[image] = None
+        self._images.move_to_end(image)
+        if len(self._images) > MOST_IMAGES:
+            self._images.popitem(last=False)
 
     def _is_stubborn(self) -> bool:
         """Whether others wait for the process to give up what it was asked to long ago."""
@@ -138,11 +173,9 @@ class _Order:
 class _Process:
     """A worker's process and the two threads at its pipes."""
 
-    def __init__(
-        self, name: str, number: int, command: Sequence[str], context: "zmq.Context[zmq.Socket[bytes]]"
-    ) -> None:
+    def __init__(self, name: str, number: int, launch: Launch, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
         self._source = [name.encode(), str(number).encode()]
-        self._command, self._context = command, context
+        self._launch, self._context = launch, context
         self._orders: queue.SimpleQueue[_Order | None] = queue.SimpleQueue()
         self._process: subprocess.Popen[bytes] | None = None
         self._is_silent = False  # whether it has closed its output
@@ -177,7 +210,8 @@ class _Process:
         outbox.connect(INBOX)
         try:
             process = self._process = subprocess.Popen(
-                self._command,
+                self._launch.command,
+                env={**os.environ, **self._launch.environment},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

@@ -97,7 +97,7 @@ class WorkerProcess:
 
     def _result(self, order: "_Order", send: Send) -> Answer:
         """The result of a request, or the Failure that takes its place."""
-        begun, kind = time.monotonic(), order.envelope.message_type.__name__
+        begun, kind = time.monotonic(), f"job={order.number.decode()} {order.envelope.message_type.__name__}"
 
         def on_progress(share: float, message: str) -> None:
             order.progress = Progress(share=share, message=Translatable.of(message))

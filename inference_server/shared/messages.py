@@ -15,6 +15,7 @@ result or one `Failure`, all with the request's id.  Where several results come,
     FetchModel   -> ModelFetched     download a model, and install the packages it lacks
     ImportModel  -> ModelFetched     take a model's files that a person has downloaded
     RemoveModel  -> ModelRemoved     delete a model's files
+    AskMetrics   -> Metrics          what the server has done, and what it does
     Cancel, Stop                     have no result: a cancelled request is answered with Failure(CANCELLED)
 
 All coordinates are pixels of the image at full resolution, x to the right, y down, the origin at the top left.
@@ -307,6 +308,13 @@ class Welcome:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Metrics:
+    """text: in Prometheus' text format."""
+
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Encoded:
     """The image's embedding is there."""
 
@@ -396,6 +404,7 @@ class ModelRemoved:
 
 Result = (
     Welcome
+    | Metrics
     | Encoded
     | MaskProposals
     | Located
@@ -421,6 +430,11 @@ class Hello(Request[Welcome]):
     """client: the name of the program that asks."""
 
     client: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskMetrics(Request[Metrics]):
+    """What the server has done since its start, and what it does now: in numbers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -577,6 +591,7 @@ class Stop:
 
 AnyRequest = (
     Hello
+    | AskMetrics
     | EncodeImage
     | PreviewMasks
     | Locate

@@ -30,7 +30,9 @@ MAX_BODY = 4 << 20
 MAX_FRAMES = 512
 MAX_ID = 1000  # characters
 KINDS: dict[str, type] = {kind.__name__.lower(): kind for kind in typing.get_args(Message)}
+KEY_WITHIN = 500  # bytes: a request that names an image does so at once
 _ID = re.compile(rb'"id"\s*:\s*("(?:[^"\\]|\\.){0,%d}")' % MAX_ID)
+_KEY = re.compile(rb'"key"\s*:\s*"([0-9a-f]{32})"')  # in a text the quotes would be escaped
 
 
 class ProtocolError(ValueError):
@@ -134,6 +136,15 @@ def request_id_of(parts: Sequence[Bytes]) -> str:
         return str(json.loads(found[1])) if found else ""
     except ValueError:
         return ""
+
+
+def image_key_of(body: Bytes) -> str:
+    """The `messages.image_key` that a request's body names among its first bytes, else "".
+
+    For whoever has to choose who answers before the body is read; nothing else of it is looked at, or checked.
+    """
+    found = _KEY.search(bytes(body[:KEY_WITHIN]))
+    return found[1].decode() if found else ""
 
 
 def _pieces(size: int) -> int:

@@ -31,17 +31,17 @@ class Obedient:
         self._clients.append(client.Client(found))
         return self._clients[-1]
 
-    def do(self, words: str, frames: tuple[bytes, ...] = (), *, monitor: Monitor = UNWATCHED) -> int:
+    def do(self, words: str, frames: tuple[bytes, ...] = (), *, image: str = "", monitor: Monitor = UNWATCHED) -> int:
         """Have a client of its own ask for it; returns the process that did it.  Raises UserError."""
         with client.Client(endpoint.running()) as connection:
-            located, _ = connection.request(obedient.order(words), frames, monitor=monitor)
+            located, _ = connection.request(obedient.order(words, image), frames, monitor=monitor)
         assert isinstance(located, Located)
         return located.bounds.x
 
-    def failure(self, words: str) -> UserError:
+    def failure(self, words: str, image: str = "") -> UserError:
         """The error that this order comes to."""
         with pytest.raises(UserError) as refused:
-            self.do(words)
+            self.do(words, image=image)
         return refused.value
 
     def memory(self) -> float:
@@ -65,12 +65,12 @@ def small_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def serve(small_home: Path) -> Iterator[Callable[[str], Obedient]]:
-    """Starts a server at an address; it is ended afterwards."""
+def serve(small_home: Path) -> Iterator[Callable[..., Obedient]]:
+    """Starts a server at an address, with so many workers as is said behind it; it is ended afterwards."""
     running: list[Obedient] = []
 
-    def start(address: str) -> Obedient:
-        process = subprocess.Popen([*obedient.PROGRAM, address], env={**os.environ, "PYTHONPATH": str(Path.cwd())})
+    def start(*arguments: str) -> Obedient:
+        process = subprocess.Popen([*obedient.PROGRAM, *arguments], env={**os.environ, "PYTHONPATH": str(Path.cwd())})
         running.append(Obedient(process))
         wait_until(lambda: (small_home / "server.json").exists())
         return running[-1]
@@ -81,12 +81,12 @@ def serve(small_home: Path) -> Iterator[Callable[[str], Obedient]]:
 
 
 @pytest.fixture
-def server(serve: Callable[[str], Obedient], small_home: Path) -> Obedient:
+def server(serve: Callable[..., Obedient], small_home: Path) -> Obedient:
     """A server on this user's private socket."""
     return serve(f"ipc://{small_home}/server.sock")
 
 
 @pytest.fixture
-def reachable(serve: Callable[[str], Obedient]) -> Obedient:
+def reachable(serve: Callable[..., Obedient]) -> Obedient:
     """A server that strangers reach."""
     return serve("tcp://127.0.0.1:*")

@@ -1,7 +1,8 @@
 """A real server whose worker does what a request says, so that faults come when a test wants them, and cost little.
 
-    python -m tests.faults.obedient ADDRESS     the server, with its log in the private folder
-    python -m tests.faults.obedient             its worker
+    python -m tests.faults.obedient ADDRESS [COUNT]     the server, with its log in the private folder, and so many
+                                                        workers that compute
+    python -m tests.faults.obedient                     such a worker
 
 The order is the `model` of a `Locate`: one of the words below, and a number.
 """
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from inference_server.serve import process, server, worker, worker_process
+from inference_server.serve.worker import Launch
 from inference_server.serve.worker_process import Answer, Send
 from inference_server.shared import paths
 from inference_server.shared.errors import wrong_input
@@ -28,9 +30,9 @@ BEGUN = 0.5
 """The progress that says that the worker has begun with an order."""
 
 
-def order(words: str) -> Locate:
-    """A request to do so."""
-    return Locate(job=Job.REMOVE, image=ImageRef(width=9, height=9, key=""), target=Target(), model=words)
+def order(words: str, image: str = "") -> Locate:
+    """A request to do so.  image: the key of the image that it is about."""
+    return Locate(job=Job.REMOVE, image=ImageRef(width=9, height=9, key=image), target=Target(), model=words)
 
 
 def obey(message: AnyRequest, frames: list[bytes], monitor: Monitor, send: Send) -> Answer:
@@ -75,4 +77,5 @@ if __name__ == "__main__":
     else:
         process._start_log(paths.home())
         worker.STUBBORN_SECONDS = 1
-        os._exit(server.run(sys.argv[1], lambda: IDLE_SECONDS, PROGRAM))
+        count = int([*sys.argv, "1"][2])
+        os._exit(server.run(sys.argv[1], lambda: IDLE_SECONDS, [Launch(command=PROGRAM)] * count))

@@ -8,7 +8,7 @@ import pytest
 import zmq
 
 from inference_server.serve.requests import QueuedRequest, Sender
-from inference_server.serve.worker import INBOX, Worker
+from inference_server.serve.worker import INBOX, Launch, Worker
 from inference_server.shared import endpoint, paths, wire
 from inference_server.shared.errors import ErrorCode, UserError
 from inference_server.shared.messages import Locate
@@ -41,7 +41,7 @@ def test_a_request_is_not_given_to_a_process_that_has_just_ended():
 
     with zmq.Context() as context, context.socket(zmq.PULL) as inbox:
         inbox.bind(INBOX)
-        worker = Worker("device", (Locate,), context, [sys.executable, "-c", ""])
+        worker = Worker("device", (Locate,), context, Launch(command=[sys.executable, "-c", ""]))
         assert start(worker)[:3] == [b"device", b"1", b"ended"]
         worker.current = None  # as it was before the process ended, which is not heard of yet
         assert start(worker)[:3] == [b"device", b"2", b"ended"]
