@@ -58,11 +58,11 @@ class _Colours(NamedTuple):
 class _Gathered(NamedTuple):
     """The colours of one side around each cell.
 
-    colours: the fields of `_Colours`, (h, w, 3) float32; count: how many cells' worth of colour they are from, (h, w).
+    colours: the fields of `_Colours`, (h, w, 3) float32; cells: how many cells' worth of colour they are from, (h, w).
     """
 
     colours: list[np.ndarray]
-    count: np.ndarray
+    cells: np.ndarray
 
 
 def matte(rgb: np.ndarray, mask: np.ndarray, radius: int) -> np.ndarray:
@@ -138,8 +138,8 @@ def _estimated(picture: np.ndarray, trimap: _Trimap, gathered: tuple[_Gathered, 
     picture: (h, w, 3) float32; gathered: the colours of both sides.
     """
     size = picture.shape[1::-1]
-    cell = size[0] / gathered[0].count.shape[1]
-    seen = resize(np.minimum(gathered[0].count, gathered[1].count), size, cv2.INTER_NEAREST) > 0
+    cell = size[0] / gathered[0].cells.shape[1]
+    seen = resize(np.minimum(gathered[0].cells, gathered[1].cells), size, cv2.INTER_NEAREST) > 0
     unknown = ~(trimap.sure[0] | trimap.sure[1])
     alpha = np.where(unknown, trimap.prior > 0.5, trimap.sure[0]).astype(np.float32)
     surely: Pair = (trimap.sure[0].astype(np.float32), trimap.sure[1].astype(np.float32))
