@@ -81,8 +81,8 @@ def measure(image: np.ndarray) -> dict[str, str]:
         selector.select(encoded, size, prompt)[0].preview(*proxy.shape[1::-1])
         return time.perf_counter() - begun
 
-    def full() -> float:
-        mask = selector.select(encoded, size, click, pixels=image)[0]
+    def full(*, soft_edge: bool = False) -> float:
+        mask = selector.select(encoded, size, click, pixels=image, soft_edge=soft_edge)[0]
         begun = time.perf_counter()
         assert mask.alpha.any()
         return time.perf_counter() - begun
@@ -94,6 +94,7 @@ def measure(image: np.ndarray) -> dict[str, str]:
     subject_s, alone_s = in_turn(new_photo(scene=Scene.SUBJECT), encoder)
     later_s, decoder_s = in_turn(later, decoder)
     full_s, again_s = in_turn(full, encoder)
+    soft_s, _ = in_turn(lambda: full(soft_edge=True), encoder)
     return {
         "encoder, bare": f"{encoder_s:.2f} s",
         "decoder, bare": f"{decoder_s * 1000:.0f} ms",
@@ -101,6 +102,7 @@ def measure(image: np.ndarray) -> dict[str, str]:
         "subject / encoder (2)": f"{subject_s / alone_s:.2f}",
         "later click / decoder (1.5)": f"{later_s / decoder_s:.2f}",
         "full-size mask / encoder (3)": f"{full_s / again_s:.2f}",
+        "full-size mask with hair (1.5)": f"{soft_s:.2f} s",
     }
 
 

@@ -45,6 +45,25 @@ def verify(names: Sequence[str]) -> int:
     return 0
 
 
+def bench() -> int:
+    """Measure the models that find and remove objects, and keep the figures for `overview`.  Raises UserError."""
+    from ..models.catalogue import ranked
+    from ..models.store import Store
+    from ..shared.messages import Job
+
+    store = Store()
+    if not store.installed(Job.SELECT):
+        store.demand(ranked(Job.SELECT)[-1].name, Job.SELECT)
+    from .measuring import measure  # with numpy and OpenCV, which take longer than it takes to see what is missing
+
+    width = max(len(model.name) for job in (Job.SELECT, Job.REMOVE) for model in store.installed(job))
+    for name, passes in measure(store):
+        print(
+            f"{name:{width}}  " + "  ".join(f"{what} {seconds:7.2f} s" for what, seconds in passes.items()), flush=True
+        )
+    return 0
+
+
 def import_files(name: str, files: Sequence[str]) -> int:
     """Take a model's files that were downloaded by hand.  Raises UserError."""
     imported = _store([name]).import_files(name, map(Path, files))

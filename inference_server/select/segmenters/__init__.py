@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...imaging.files import memory
-from ...models import packages
+from ...models import packages, speeds
 from ...models.catalogue import MODELS, Model, ranked
 from ...models.store import Store
 from ...shared.command_lines import run, this_python
@@ -126,7 +126,8 @@ def choose(store: Store, gpu_memory: int | None = None) -> str:
             from ...models import devices
 
             gpu_memory = devices.total(devices.best())
-    suitable = (model for model in models if model.suits(gpu_memory))
+    seconds = speeds.read(store.folder, gpu_memory)
+    suitable = (model for model in models if model.suits(gpu_memory, seconds.get(model.name)))
     starter = next(model for model in ranked(Job.SELECT) if model.starter)
     return next(suitable, starter).name
 
