@@ -102,8 +102,8 @@ class Engine:
 
         points: (x, y) in pixels; labels: 1 = the object, 0 = not the object; box: (x0, y0, x1, y1); mask: (H, W) uint8,
         a rough one such as a brush stroke; text: what the object is called, which needs the model sam3; scene: what is
-        found without pointing; these two exclude the others.  soft_edge: an alpha with soft values for hair and fur,
-        instead of 0 and 255.  progress(share, message), cancelled(): as in `Monitor`.
+        found without pointing, and only points may correct it; these two exclude the others.  soft_edge: an alpha with
+        soft values for hair and fur, instead of 0 and 255.  progress(share, message), cancelled(): as in `Monitor`.
 
         The image's embedding is kept by content, so further points on a known image are fast.  Raises UserError.
         """

@@ -79,13 +79,12 @@ def _check_points(points: Sequence[Point], labels: Sequence[int]) -> None:
 def _check_combination(prompt: ObjectPrompt, rough_mask: np.ndarray | None) -> None:
     """Raise UserError unless the parts of a prompt say together which object is meant."""
     points_or_box = len(prompt.points) > 0 or prompt.box is not None or rough_mask is not None
-    if prompt.scene and (prompt.text or points_or_box):
-        raise wrong_input("Subject, background and sky are found without pointing.", "Leave out everything else.")
-    if prompt.scene:
-        return
+    if prompt.scene and (prompt.text or prompt.box is not None or rough_mask is not None):
+        raise wrong_input("Subject, background and sky are corrected by clicks alone.", "Leave out everything else.")
     if prompt.text and points_or_box:
         raise wrong_input("An object is either named or pointed at, not both.", "Leave one of them out.")
-    if not prompt.text and prompt.box is None and rough_mask is None and 1 not in prompt.labels:
+    is_found = bool(prompt.text or prompt.scene)
+    if not is_found and prompt.box is None and rough_mask is None and 1 not in prompt.labels:
         raise wrong_input("No click says what is meant.", "Click on the object, or draw a box around it.")
     if len(prompt.chosen) > len(prompt.points) + 1 or any(number < 0 for number in prompt.chosen):
         raise wrong_input("Masks are numbered from 0, and one is taken after each click.")

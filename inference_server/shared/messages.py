@@ -139,7 +139,8 @@ class ImageRef:
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectPrompt:
-    """What says which object is meant: point prompts, a box prompt, or instead of these a text prompt or a scene.
+    """What says which object is meant: point prompts, a box prompt, or instead of these a text prompt or a scene, which
+    points may correct: each adds what is there, or takes it away.
 
     points: (x, y); labels: one a point, 1 for the object, 0 for what is not the object; text: what the object is
     called; scene: what is found without pointing.  chosen: which of the proposals was taken after so many points, the
