@@ -7,7 +7,7 @@ GrabCut decides where the segmenter is unsure (`grabcut`), then the edge is refi
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,12 +16,12 @@ import numpy as np
 
 from ..imaging import windows
 from ..models.store import Store
-from ..shared.errors import wrong_input
+from ..shared.errors import UserError, wrong_input
 from ..shared.geometry import Box, Point, Size, Window, fit_within, whole
 from ..shared.messages import ObjectPrompt, Scene, image_key
 from ..shared.monitor import UNWATCHED, Monitor
 from ..shared.text import tr
-from . import automatic_masks, edges, grabcut, mask_ranking, prompts, rendering, scenes, segmenters
+from . import automatic_masks, edges, grabcut, mask_ranking, prompts, rendering, scenes, segmenters, words
 from .edges import LowResMask
 from .segmenters import Embedding, Segmenter
 
@@ -211,8 +211,8 @@ class Selector:
         """
         segmenter = self._load(UNWATCHED)
         sx, sy = encoded.embedding.size[0] / size[0], encoded.embedding.size[1] / size[1]
-        if prompt.text:
-            cells, answer = self._find_by_text(encoded, prompt.text)
+        if prompt.of_a_kind:
+            cells, answer = self._find_by_kind(encoded, prompts.scaled(prompt, sx, sy))
         elif prompt.scene:
             cells = encoded.embedding.cells
             answer = _scene(segmenter, encoded, prompt.scene)
@@ -244,9 +244,10 @@ class Selector:
             self._segmenter_name = name
         return self._segmenter
 
-    def _find_by_text(self, encoded: EncodedImage, text: str) -> tuple[tuple[float, float], Answer]:
-        """Cells per proxy pixel, and the masks of everything that `text` names, best first.  Raises UserError."""
-        prompt = ObjectPrompt(text=text)
+    def _find_by_kind(self, encoded: EncodedImage, prompt: ObjectPrompt) -> tuple[tuple[float, float], Answer]:
+        """Cells per proxy pixel, and the masks of everything that a prompt (in pixels of the proxy) names or shows
+        examples of, best first.  Raises UserError."""
+        prompt = replace(prompt, chosen=())
         if encoded.text_embedding is not None and prompt in encoded.answers:
             return encoded.text_embedding.cells, encoded.answers[prompt]
         if self._text_segmenter is None:
@@ -254,12 +255,20 @@ class Selector:
             self._text_segmenter = segmenters.load(self._store, "sam3", UNWATCHED)
         if encoded.text_embedding is None:
             encoded.text_embedding = self._text_segmenter.encode(encoded.proxy)
-        logits, scores = self._text_segmenter.find(encoded.text_embedding, text)
+        text = words.in_english(prompt.text)
+        logits, scores = self._text_segmenter.find(encoded.text_embedding, text, prompt.like, prompt.unlike)
         if not len(logits):
-            sentence = tr("Nothing was found that is “{text}”.", text=text)
-            raise wrong_input(sentence, "Use other words, or click on it.")
+            raise _nothing_found(prompt.text, in_table=text != prompt.text)
         answer = encoded.answers[prompt] = Answer(logits, scores, complete=True)
         return encoded.text_embedding.cells, answer
+
+
+def _nothing_found(text: str, *, in_table: bool) -> UserError:
+    """in_table: whether the text was put into English, so that other words of the same language help no more."""
+    if not text:
+        return wrong_input("Nothing was found that is like this.", "Draw the box closer around it, or click on it.")
+    remedy = "Click on it." if in_table else "Use other words, which the model knows in English, or click on it."
+    return wrong_input(tr("Nothing was found that is “{text}”.", text=text), remedy)
 
 
 def _answer(segmenter: Segmenter, encoded: EncodedImage, prompt: ObjectPrompt, *, quick: bool) -> Answer:
