@@ -93,6 +93,8 @@ class Engine:
         text: str = "",
         *,
         scene: Scene | None = None,
+        like: Sequence[Box] = (),
+        unlike: Sequence[Box] = (),
         soft_edge: bool = False,
         profile: bytes | None = None,
         progress: OnProgress | None = None,
@@ -101,9 +103,11 @@ class Engine:
         """The masks that may be meant, best first: up to three of points or a box, no two nearly the same.
 
         points: (x, y) in pixels; labels: 1 = the object, 0 = not the object; box: (x0, y0, x1, y1); mask: (H, W) uint8,
-        a rough one such as a brush stroke; text: what the object is called, which needs the model sam3; scene: what is
-        found without pointing; these two exclude the others.  soft_edge: an alpha with soft values for hair and fur,
-        instead of 0 and 255.  progress(share, message), cancelled(): as in `Monitor`.
+        a rough one such as a brush stroke; text: what the object is called, in English, or a common thing in German or
+        Vietnamese; like, unlike: boxes around examples of what is meant, and of what is not; these three give a mask
+        for each object of the kind, and need the model sam3.  scene: what is found without pointing, and only points
+        may correct it.  Text and examples, or a scene, exclude the others.  soft_edge: an alpha with soft values for
+        hair and fur, instead of 0 and 255.  progress(share, message), cancelled(): as in `Monitor`.
 
         The image's embedding is kept by content, so further points on a known image are fast.  Raises UserError.
         """
@@ -114,7 +118,15 @@ class Engine:
         proxy = ColourSpace(profile).to_srgb(to_proxy(image))
         rough = None if mask is None else cv2.resize(mask, proxy.shape[1::-1], interpolation=cv2.INTER_AREA)
         # `checked` says what is wrong with what is no tuple of pairs.
-        given = ObjectPrompt(points=cast(Any, points), labels=cast(Any, labels), box=box, text=text, scene=scene)
+        given = ObjectPrompt(
+            points=cast(Any, points),
+            labels=cast(Any, labels),
+            box=box,
+            text=text,
+            like=tuple(like),
+            unlike=tuple(unlike),
+            scene=scene,
+        )
         prompt = checked(given, size, rough)
         encoded = self._selector.encode(proxy, _monitor(progress, cancelled))
         return self._selector.select(encoded, size, prompt, pixels=image, soft_edge=soft_edge)

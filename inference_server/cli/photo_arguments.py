@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..shared.errors import wrong_input
-from ..shared.geometry import Point
+from ..shared.geometry import Box, Point
 from ..shared.messages import MAX_VARIATIONS, Job, MaskOptions, ObjectPrompt, PaintOptions, Quality, Scene
 
 COMMANDS = {
@@ -145,7 +145,13 @@ def _add_prompt(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--box", metavar="X0,Y0,X1,Y1", help="a box around the object")
     command.add_argument("--text", default="", metavar="WORDS", help="what it is called (needs the model sam3)")
-    command.add_argument("--all", action="store_true", help="everything that --text names, not only the likeliest")
+    for name, what in (("--like", "an example of what is meant"), ("--unlike", "an example of what is not meant")):
+        command.add_argument(
+            name, action="append", default=[], metavar="X0,Y0,X1,Y1", help=f"a box around {what} (needs sam3)"
+        )
+    command.add_argument(
+        "--all", action="store_true", help="everything that --text names, or --like shows, not only the likeliest"
+    )
     command.add_argument(
         "--scene", choices=[scene.value for scene in Scene], help="what is found without pointing at it"
     )
@@ -236,15 +242,15 @@ def needs_painter(given: argparse.Namespace) -> bool:
 def settings(given: argparse.Namespace) -> PhotoSettings:
     """The settings that the arguments make.  Raises UserError."""
     prompt, mask = _prompt(given), Path(given.mask) if given.mask else None
-    is_prompted = bool(prompt.points or prompt.box or prompt.text or prompt.scene)
+    is_prompted = prompt != ObjectPrompt()
     if mask and is_prompted:
         raise wrong_input("Clicks and a ready mask were both given.", "Give one or the other.")
     if not mask and not is_prompted:
         raise wrong_input(
             "Nothing says which object is meant.", "Give --click X,Y (or --box, --text, --scene or --mask)."
         )
-    if given.all and not prompt.text:
-        raise wrong_input("--all is for what is named.", "Give --text WORDS.")
+    if given.all and not prompt.of_a_kind:
+        raise wrong_input("--all is for what is named, or like something.", "Give --text WORDS, or --like.")
     return PhotoSettings(
         job=given.job,
         photos=tuple(None if photo == PIPE else Path(photo) for photo in given.photos),
@@ -284,12 +290,15 @@ def expand_settings(given: argparse.Namespace) -> PhotoSettings:
 def _prompt(given: argparse.Namespace) -> ObjectPrompt:
     points = tuple(_point(text) for text in (*given.click, *given.exclude))
     labels = (1,) * len(given.click) + (0,) * len(given.exclude)
-    box = None
-    if given.box:
-        x0, y0, x1, y1 = _numbers(given.box, "X0,Y0,X1,Y1")
-        box = x0, y0, x1, y1
-    scene = Scene(given.scene) if given.scene else None
-    return ObjectPrompt(points=points, labels=labels, box=box, text=given.text, scene=scene)
+    return ObjectPrompt(
+        points=points,
+        labels=labels,
+        box=_box(given.box) if given.box else None,
+        text=given.text,
+        like=tuple(map(_box, given.like)),
+        unlike=tuple(map(_box, given.unlike)),
+        scene=Scene(given.scene) if given.scene else None,
+    )
 
 
 def _output(given: argparse.Namespace) -> OutputSettings:
@@ -367,6 +376,11 @@ def colour(text: str) -> Colour:
 def _point(text: str) -> Point:
     x, y = _numbers(text, "X,Y")
     return x, y
+
+
+def _box(text: str) -> Box:
+    x0, y0, x1, y1 = _numbers(text, "X0,Y0,X1,Y1")
+    return x0, y0, x1, y1
 
 
 def _numbers(text: str, form: str) -> list[float]:

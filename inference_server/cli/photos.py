@@ -162,6 +162,8 @@ def find_mask(
             prompt.labels,
             prompt.box,
             text=prompt.text,
+            like=prompt.like,
+            unlike=prompt.unlike,
             scene=prompt.scene,
             soft_edge=settings.options.soft_edge,
             profile=opened.photograph.profile,

@@ -127,9 +127,14 @@ def meant_alone(logits: np.ndarray, at: Cell, left_out: Sequence[Cell], largest:
     fitting = [k for k, size in sizes.items() if size <= largest and not any(logits[k][cell] > 0 for cell in left_out)]
     if fitting:
         return np.asarray(logits[min(fitting, key=sizes.__getitem__)])
-    disc = np.full(logits.shape[1:], OUTSIDE, logits.dtype)
-    cv2.circle(disc, at[::-1], DISC, INSIDE, cv2.FILLED)
-    return disc
+    return disc(at, logits[0])
+
+
+def disc(at: Cell, grid: np.ndarray) -> np.ndarray:
+    """The logits of a few cells around one, of the shape and type of a grid (h, w)."""
+    logits = np.full_like(grid, OUTSIDE)
+    cv2.circle(logits, at[::-1], DISC, INSIDE, cv2.FILLED)
+    return logits
 
 
 def cell_at(point: Point, grid: np.ndarray) -> Cell:

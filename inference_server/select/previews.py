@@ -92,7 +92,7 @@ def _masks(
     prompt = prompts.scaled(prompt, width / question.size[0], height / question.size[1])
     soft_edge = question.options.soft_edge
 
-    most = MAX_OBJECTS if prompt.text else MOST_PROPOSALS
+    most = MAX_OBJECTS if prompt.of_a_kind else MOST_PROPOSALS
 
     def select(*, quick: bool) -> list[Mask]:
         monitor.check()

@@ -19,8 +19,11 @@ def is_definite(prompt: ObjectPrompt) -> bool:
 
 def scaled(prompt: ObjectPrompt, sx: float, sy: float) -> ObjectPrompt:
     """The same prompt for the image at another size."""
-    box = prompt.box and (prompt.box[0] * sx, prompt.box[1] * sy, prompt.box[2] * sx, prompt.box[3] * sy)
-    return replace(prompt, points=tuple((x * sx, y * sy) for x, y in prompt.points), box=box)
+
+    def place(box: Box) -> Box:
+        return box[0] * sx, box[1] * sy, box[2] * sx, box[3] * sy
+
+    return prompt.mapped(lambda point: (point[0] * sx, point[1] * sy), place)
 
 
 def first(prompt: ObjectPrompt, count: int) -> ObjectPrompt:
@@ -57,6 +60,8 @@ def checked(prompt: ObjectPrompt, size: Size, rough_mask: np.ndarray | None = No
         labels=tuple(int(label) for label in labels),
         box=None if prompt.box is None else _usable_box(prompt.box, size),
         text=prompt.text,
+        like=tuple(_usable_box(box, size) for box in prompt.like),
+        unlike=tuple(_usable_box(box, size) for box in prompt.unlike),
         scene=prompt.scene,
         chosen=(*[0] * len(hints), *prompt.chosen),
     )
@@ -79,13 +84,14 @@ def _check_points(points: Sequence[Point], labels: Sequence[int]) -> None:
 def _check_combination(prompt: ObjectPrompt, rough_mask: np.ndarray | None) -> None:
     """Raise UserError unless the parts of a prompt say together which object is meant."""
     points_or_box = len(prompt.points) > 0 or prompt.box is not None or rough_mask is not None
-    if prompt.scene and (prompt.text or points_or_box):
-        raise wrong_input("Subject, background and sky are found without pointing.", "Leave out everything else.")
-    if prompt.scene:
-        return
-    if prompt.text and points_or_box:
+    if prompt.scene and (prompt.of_a_kind or prompt.box is not None or rough_mask is not None):
+        raise wrong_input("Subject, background and sky are corrected by clicks alone.", "Leave out everything else.")
+    if prompt.of_a_kind and points_or_box:
         raise wrong_input("An object is either named or pointed at, not both.", "Leave one of them out.")
-    if not prompt.text and prompt.box is None and rough_mask is None and 1 not in prompt.labels:
+    if prompt.unlike and not prompt.of_a_kind:
+        raise wrong_input("It is only said what it is not like.", "Give a box around an example, or its name.")
+    is_found = prompt.of_a_kind or prompt.scene
+    if not is_found and prompt.box is None and rough_mask is None and 1 not in prompt.labels:
         raise wrong_input("No click says what is meant.", "Click on the object, or draw a box around it.")
     if len(prompt.chosen) > len(prompt.points) + 1 or any(number < 0 for number in prompt.chosen):
         raise wrong_input("Masks are numbered from 0, and one is taken after each click.")

@@ -6,8 +6,8 @@ GrabCut decides where the segmenter is unsure (`grabcut`), then the edge is refi
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,12 +16,12 @@ import numpy as np
 
 from ..imaging import windows
 from ..models.store import Store
-from ..shared.errors import wrong_input
+from ..shared.errors import UserError, wrong_input
 from ..shared.geometry import Box, Point, Size, Window, fit_within, whole
 from ..shared.messages import ObjectPrompt, Scene, image_key
 from ..shared.monitor import UNWATCHED, Monitor
 from ..shared.text import tr
-from . import automatic_masks, edges, grabcut, mask_ranking, prompts, rendering, scenes, segmenters
+from . import automatic_masks, edges, grabcut, mask_ranking, prompts, rendering, scenes, segmenters, words
 from .edges import LowResMask
 from .segmenters import Embedding, Segmenter
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # brings torch with it
 MEMORY = 256 << 20  # bytes that the images take which are remembered; one of the starter's takes about 10 MB
 FEEDBACK_STEPS = 20
 ANSWERS_KEPT = FEEDBACK_STEPS + 4  # for each image, 1 MB each: those to one sequence of points must fit
+MUCH_LEFT = 0.2  # of a scene, that a click is thought to leave of it
 GRABCUT_SIDE = 640  # pixels on the long side of the picture that GrabCut works on
 
 
@@ -210,10 +211,13 @@ class Selector:
         """
         segmenter = self._load(UNWATCHED)
         sx, sy = encoded.embedding.size[0] / size[0], encoded.embedding.size[1] / size[1]
-        if prompt.text:
-            cells, answer = self._find_by_text(encoded, prompt.text)
+        if prompt.of_a_kind:
+            cells, answer = self._find_by_kind(encoded, prompts.scaled(prompt, sx, sy))
         elif prompt.scene:
-            cells, answer = encoded.embedding.cells, _scene(segmenter, encoded, prompt.scene)
+            cells = encoded.embedding.cells
+            answer = _scene(segmenter, encoded, prompt.scene)
+            if prompt.points:
+                answer = _corrected(segmenter, encoded, prompts.scaled(prompt, sx, sy), answer, quick=quick)
         else:
             cells = encoded.embedding.cells
             answer = _answer(segmenter, encoded, prompts.scaled(prompt, sx, sy), quick=quick)
@@ -240,9 +244,10 @@ class Selector:
             self._segmenter_name = name
         return self._segmenter
 
-    def _find_by_text(self, encoded: EncodedImage, text: str) -> tuple[tuple[float, float], Answer]:
-        """Cells per proxy pixel, and the masks of everything that `text` names, best first.  Raises UserError."""
-        prompt = ObjectPrompt(text=text)
+    def _find_by_kind(self, encoded: EncodedImage, prompt: ObjectPrompt) -> tuple[tuple[float, float], Answer]:
+        """Cells per proxy pixel, and the masks of everything that a prompt (in pixels of the proxy) names or shows
+        examples of, best first.  Raises UserError."""
+        prompt = replace(prompt, chosen=())
         if encoded.text_embedding is not None and prompt in encoded.answers:
             return encoded.text_embedding.cells, encoded.answers[prompt]
         if self._text_segmenter is None:
@@ -250,12 +255,20 @@ class Selector:
             self._text_segmenter = segmenters.load(self._store, "sam3", UNWATCHED)
         if encoded.text_embedding is None:
             encoded.text_embedding = self._text_segmenter.encode(encoded.proxy)
-        logits, scores = self._text_segmenter.find(encoded.text_embedding, text)
+        text = words.in_english(prompt.text)
+        logits, scores = self._text_segmenter.find(encoded.text_embedding, text, prompt.like, prompt.unlike)
         if not len(logits):
-            sentence = tr("Nothing was found that is “{text}”.", text=text)
-            raise wrong_input(sentence, "Use other words, or click on it.")
+            raise _nothing_found(prompt.text, in_table=text != prompt.text)
         answer = encoded.answers[prompt] = Answer(logits, scores, complete=True)
         return encoded.text_embedding.cells, answer
+
+
+def _nothing_found(text: str, *, in_table: bool) -> UserError:
+    """in_table: whether the text was put into English, so that other words of the same language help no more."""
+    if not text:
+        return wrong_input("Nothing was found that is like this.", "Draw the box closer around it, or click on it.")
+    remedy = "Click on it." if in_table else "Use other words, which the model knows in English, or click on it."
+    return wrong_input(tr("Nothing was found that is “{text}”.", text=text), remedy)
 
 
 def _answer(segmenter: Segmenter, encoded: EncodedImage, prompt: ObjectPrompt, *, quick: bool) -> Answer:
@@ -293,6 +306,7 @@ def _scene(segmenter: Segmenter, encoded: EncodedImage, scene: Scene) -> Answer:
         return subject._replace(logits=-subject.logits)
     prompt = ObjectPrompt(scene=scene)
     if prompt in encoded.answers:
+        encoded.answers.move_to_end(prompt)
         return encoded.answers[prompt]
 
     def ask(point: Point) -> tuple[np.ndarray, np.ndarray]:
@@ -307,6 +321,36 @@ def _scene(segmenter: Segmenter, encoded: EncodedImage, scene: Scene) -> Answer:
         raise wrong_input(sentence, "Click on what you mean.")
     answer = encoded.answers[prompt] = Answer(found.logits[None], np.array([found.score], np.float32), complete=True)
     return answer
+
+
+def _corrected(
+    segmenter: Segmenter, encoded: EncodedImage, prompt: ObjectPrompt, answer: Answer, *, quick: bool
+) -> Answer:
+    """A scene's answer after the points of a prompt (in pixels of the proxy), each of which adds to it, or takes away,
+    what the point means alone.
+
+    The segmenter's answer to a point and the mask before would as often be the one thing that the point is on.  Masks
+    that leave an earlier point on the wrong side, or hardly anything, come last.  quick: as in `_answer`.
+    """
+    cells = [mask_ranking.cell_at(_in_cells(point, encoded.embedding), answer.logits[0]) for point in prompt.points]
+    rows, columns = encoded.embedding.full_grid
+    for k, (point, label) in enumerate(zip(prompt.points, prompt.labels, strict=True)):
+        before = answer.logits[prompts.taken(prompt, k, len(answer.logits))]
+        is_last = k + 1 == len(prompt.points)
+        alone = _answer(segmenter, encoded, ObjectPrompt(points=(point,), labels=(1,)), quick=quick and is_last)
+        masks = [*alone.logits[:, :rows, :columns], mask_ranking.disc(cells[k], before)]
+        made = np.stack([np.maximum(before, mask) if label else np.minimum(before, -mask) for mask in masks])
+        least = MUCH_LEFT * np.count_nonzero(before > 0)
+        wrong = [_wrong(mask, cells[: k + 1], prompt.labels) + (np.count_nonzero(mask > 0) < least) for mask in made]
+        order = mask_ranking.offered(made, np.argsort(wrong, kind="stable").tolist())
+        scores = np.minimum(answer.scores.max(), [*alone.scores, 0])
+        answer = Answer(made[order], scores[order].astype(np.float32), complete=True)
+    return answer
+
+
+def _wrong(mask: np.ndarray, cells: Sequence[mask_ranking.Cell], labels: Sequence[int]) -> int:
+    """How many of the cells have another label than they have in a mask (h, w) of logits."""
+    return sum((mask[at] > 0) != label for at, label in zip(cells, labels, strict=False))
 
 
 def _decode(segmenter: Segmenter, embedding: Embedding, prompt: ObjectPrompt, before: np.ndarray | None) -> Answer:

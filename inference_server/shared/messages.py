@@ -22,6 +22,7 @@ All coordinates are pixels of the image at full resolution, x to the right, y do
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -42,6 +43,8 @@ MOST = {
     "ObjectPrompt.labels": 200,
     "ObjectPrompt.chosen": 201,
     "ObjectPrompt.text": 1000,
+    "ObjectPrompt.like": 20,
+    "ObjectPrompt.unlike": 20,
     "Target.prompts": MAX_OBJECTS,
     "Target.strokes": 4000,
     "Stroke.path": 200_000,
@@ -140,10 +143,11 @@ class ImageRef:
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectPrompt:
-    """What says which object is meant: point prompts, a box prompt, or instead of these a text prompt or a scene.
+    """What says which object is meant: point prompts, a box prompt, or instead of these what everything of a kind is
+    called or looks like, or a scene, which points may correct: each adds what is there, or takes it away.
 
     points: (x, y); labels: one a point, 1 for the object, 0 for what is not the object; text: what the object is
-    called; scene: what is found without pointing.  chosen: which of the proposals was taken after so many points, the
+    called; like, unlike: boxes around examples of it, and of what it is not; scene: what is found without pointing.  chosen: which of the proposals was taken after so many points, the
     best being 0: chosen[0] where there is a box alone, chosen[1] after one point, and so on.
     """
 
@@ -151,13 +155,33 @@ class ObjectPrompt:
     labels: tuple[int, ...] = ()
     box: Box | None = None
     text: str = ""
+    like: tuple[Box, ...] = ()
+    unlike: tuple[Box, ...] = ()
     scene: Scene | None = None
     chosen: tuple[int, ...] = ()
 
     def moved(self, dx: float, dy: float) -> "ObjectPrompt":
         """The same of an image whose pixels lie so much further to the right and down."""
-        box = self.box and (self.box[0] + dx, self.box[1] + dy, self.box[2] + dx, self.box[3] + dy)
-        return replace(self, points=tuple((x + dx, y + dy) for x, y in self.points), box=box)
+
+        def place(box: Box) -> Box:
+            return box[0] + dx, box[1] + dy, box[2] + dx, box[3] + dy
+
+        return self.mapped(lambda point: (point[0] + dx, point[1] + dy), place)
+
+    def mapped(self, point: Callable[[Point], Point], box: Callable[[Box], Box]) -> "ObjectPrompt":
+        """The same where each point and each box lies elsewhere."""
+        return replace(
+            self,
+            points=tuple(map(point, self.points)),
+            box=self.box and box(self.box),
+            like=tuple(map(box, self.like)),
+            unlike=tuple(map(box, self.unlike)),
+        )
+
+    @property
+    def of_a_kind(self) -> bool:
+        """Whether everything of a kind is meant, which is as many objects as there are."""
+        return bool(self.text or self.like)
 
 
 @dataclass(frozen=True, kw_only=True)

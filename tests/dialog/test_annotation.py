@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference_server.shared.geometry import Box
-from inference_server.shared.messages import ObjectPrompt, Stroke
+from inference_server.shared.messages import ObjectPrompt, Scene, Stroke
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "gimp_plugin"))
 from inpaint_anything.dialog.annotation import BESIDE_BOX, HINTS, Annotation, Click, ClickHistory
@@ -48,6 +48,7 @@ STEPS = st.lists(
         st.tuples(st.just("move mark"), st.integers(0, 5), st.integers(0, 3), PLACES, PLACES),
         st.tuples(st.just("stroke"), STROKES),
         st.tuples(st.just("snap")),
+        st.tuples(st.just("scene"), st.sampled_from(Scene)),
     ),
     max_size=16,
 )
@@ -87,6 +88,8 @@ def applied(annotation: Annotation, step) -> Annotation:  # noqa: C901  one case
             return annotation.with_mark_at(k, entry, x, y)
         case "stroke", stroke:
             return annotation.with_stroke(stroke)
+        case "scene", scene:
+            return annotation.with_scene(scene)
         case ("snap",) if any(stroke.adds for stroke in annotation.strokes):
             return annotation.with_strokes_as_objects()
     return annotation

@@ -11,7 +11,7 @@ from typing import get_args
 import pytest
 
 from inference_server.shared.errors import ErrorCode, UserError, cancelled_error, wrong_input
-from inference_server.shared.messages import Job, MaskOptions, Stroke
+from inference_server.shared.messages import Job, MaskOptions, Scene, Stroke
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "gimp_plugin"))
 from inpaint_anything.covering import Covering
@@ -84,6 +84,7 @@ from inpaint_anything.dialog.events import (
     RetryPressed,
     RunEnded,
     RunProgressed,
+    SceneChosen,
     SettingChanged,
     SnapPressed,
     StartRun,
@@ -481,6 +482,81 @@ FOUND = Shape(((0, 0, 9, 0, 9, 9, 0, 9),)), Shape(((20, 0, 29, 0, 29, 9, 20, 9),
 NAMED_ALL = replace(
     EMPTY, annotation=Annotation(PEOPLE), past=(NOTHING,), proposals=FOUND, known=((query(PEOPLE[0]), FOUND),)
 )
+SKY, SUBJECT = ClickHistory((Scene.SKY,)), ClickHistory((Scene.SUBJECT,))
+CORRECTED = SKY.with_click(7, 8, on_object=False)
+NONE_THERE = wrong_input("No sky was found in this photo.", "Click on what you mean.")
+SKY_ASKED = replace(EMPTY, annotation=Annotation((SKY,)), past=(NOTHING,), **asked(SKY))
+SKY_FOUND = replace(EMPTY, annotation=Annotation((SKY,)), past=(NOTHING,), proposals=OTHERS, choices=OTHERS)
+SKY_FOUND = replace(SKY_FOUND, known=((query(SKY), OTHERS),))
+SCENES = {
+    "a part of the scene is an object": (
+        replace(EMPTY, tool=Tool.BOX),
+        SceneChosen(Scene.SKY),
+        {**marked(EMPTY, Annotation((SKY,))), **asked(SKY), "tool": Tool.INCLUDE},
+        asks(SKY),
+    ),
+    "it is another object than one that was clicked": (
+        POINTING,
+        SceneChosen(Scene.SKY),
+        {**marked(POINTING, Annotation((FIRST, SKY), 1)), **asked(SKY), "proposals": ()},
+        asks(SKY),
+    ),
+    "another part takes its place": (
+        SKY_FOUND,
+        SceneChosen(Scene.SUBJECT),
+        {**marked(SKY_FOUND, Annotation((SUBJECT,))), **asked(SUBJECT)},
+        asks(SUBJECT),
+    ),
+    "the same part again": (SKY_FOUND, SceneChosen(Scene.SKY), {}, ()),
+    "a click corrects it": (
+        SKY_FOUND,
+        Clicked(7, 8, False),
+        {**marked(SKY_FOUND, Annotation((SKY.with_click(7, 8, on_object=False),))), **asked(CORRECTED)},
+        asks(CORRECTED),
+    ),
+    "a part that was corrected stays": (
+        replace(SKY_FOUND, annotation=Annotation((CORRECTED,)), known=((query(CORRECTED), OTHERS),)),
+        SceneChosen(Scene.SUBJECT),
+        {
+            "annotation": Annotation((CORRECTED, SUBJECT), 1),
+            "past": (NOTHING, Annotation((CORRECTED,))),
+            "revision": 1,
+            "proposals": (),
+            **asked(SUBJECT),
+        },
+        asks(SUBJECT),
+    ),
+    "a box is another object": (
+        SKY_FOUND,
+        BoxDrawn(BOX),
+        {
+            **marked(SKY_FOUND, Annotation((SKY, ClickHistory((BOX,))), 1)),
+            **asked(ClickHistory((BOX,))),
+            "proposals": (),
+        },
+        asks(ClickHistory((BOX,))),
+    ),
+    "the photo has no such part": (
+        replace(SKY_ASKED, annotation=Annotation((FIRST, SKY), 1), known=((query(FIRST), FINAL),)),
+        ProposalsFailed(query(SKY), NONE_THERE),
+        {
+            "annotation": ONE,
+            "failed": (query(SKY),),
+            "asked": None,
+            "waiting": False,
+            "proposals": FINAL,
+            "choices": FINAL,
+            "status": NONE_THERE,
+        },
+        (),
+    ),
+    "it cannot be looked for": (
+        SKY_ASKED,
+        ProposalsFailed(query(SKY), FAULT),
+        {"failed": (query(SKY),), "asked": None, "waiting": False, "status": FAULT},
+        (),
+    ),
+}
 NAMED = {
     "a name asks for all that is called so": (
         replace(EMPTY, tool=Tool.BOX),
@@ -1553,6 +1629,7 @@ TABLES = (
     CLICKED,
     MARKED,
     OBJECTS,
+    SCENES,
     NAMED,
     UNDONE,
     TOOLS,
@@ -1598,6 +1675,7 @@ MARKS = (
     ObjectChosen(0),
     ObjectRemoved(0),
     NameEntered("people"),
+    SceneChosen(Scene.SKY),
     SnapPressed(),
     Undo(),
     Redo(),

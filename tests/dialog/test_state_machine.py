@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from inference_server.shared.errors import ErrorCode, UserError, cancelled_error
-from inference_server.shared.messages import Job, MaskOptions, Stroke
+from inference_server.shared.messages import Job, MaskOptions, Scene, Stroke
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "gimp_plugin"))
 from inpaint_anything.covering import Covering
@@ -43,6 +43,7 @@ LOSES_STROKES = (
 MARKED = st.sampled_from(
     [
         events.NextObject(),
+        events.SceneChosen(Scene.SKY),
         events.SnapPressed(),
         events.RemoveCurrent(),
         events.HoverLeft(),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from inference_server import UserError
 from inference_server.select import mask_ranking, prompts
-from inference_server.shared.messages import ObjectPrompt
+from inference_server.shared.messages import ObjectPrompt, Scene
 
 SIZE = (640, 480)
 POINTS = st.lists(st.tuples(st.floats(0, 639), st.floats(0, 479)), min_size=1, max_size=6)
@@ -86,3 +86,26 @@ def test_a_prompt_is_scaled_with_its_image():
     prompt = ObjectPrompt(points=((10, 20),), labels=(1,), box=(1, 2, 3, 4), chosen=(0, 1))
     scaled = prompts.scaled(prompt, 2, 3)
     assert scaled == ObjectPrompt(points=((20, 60),), labels=(1,), box=(2, 6, 6, 12), chosen=(0, 1))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "said"),
+    [
+        (dict(like=((1, 1, 9, 9),), points=((3, 3),), labels=(1,)), "not both"),
+        (dict(like=((1, 1, 9, 9),), box=(1, 1, 9, 9)), "not both"),
+        (dict(like=((1, 1, 9, 9),), scene=Scene.SKY), "clicks alone"),
+        (dict(unlike=((1, 1, 9, 9),)), "not like"),
+        (dict(text="dog", like=((70, 1, 90, 9),)), "outside the picture"),
+        (dict(text="dog", unlike=((3, 3, 3, 9),)), "empty"),
+    ],
+)
+def test_examples_that_cannot_be_used_are_refused(prompt, said):
+    with pytest.raises(UserError, match=said):
+        prompts.checked(ObjectPrompt(**prompt), (60, 40))
+
+
+def test_examples_lie_where_the_image_is_at_another_size_and_another_place():
+    prompt = prompts.checked(ObjectPrompt(like=((30, 20, 10, -5),), unlike=((1, 2, 3, 4),), text="dog"), (60, 40))
+    assert prompt.like == ((10, 0, 30, 20),)
+    assert prompts.scaled(prompt, 2, 3).like == ((20, 0, 60, 60),)
+    assert prompt.moved(5, -1).unlike == ((6, 1, 8, 3),)

@@ -94,10 +94,10 @@ def test_a_photo_without_a_sky_says_so(engine):
 
 @pytest.mark.parametrize(
     "other",
-    [dict(points=((5, 5),), labels=(1,)), dict(box=(1, 1, 20, 20)), dict(text="sky")],
+    [dict(box=(1, 1, 20, 20)), dict(text="sky")],
 )
-def test_a_scene_excludes_pointing(other):
-    with pytest.raises(UserError, match="found without pointing"):
+def test_a_scene_excludes_boxes_and_names(other):
+    with pytest.raises(UserError, match="corrected by clicks alone"):
         checked(ObjectPrompt(scene=Scene.SKY, **other), (60, 40))
 
 
@@ -129,3 +129,26 @@ def test_the_background_is_all_but_the_subject(engine, landscape):
     both = subject.inside(whole(600, 400), landscape) > 127
     neither = background.inside(whole(600, 400), landscape) <= 127
     assert np.count_nonzero(both != neither) < 0.01 * both.size
+
+
+def test_clicks_add_to_a_scene_and_take_away_from_it(engine, landscape, truth):
+    meadow, sky = ((550, 350), (300, 30))
+    added = engine.segment(landscape, [meadow], [1], scene=Scene.SUBJECT)
+    assert len(added) <= 3
+    ground = ~truth[Scene.SKY] & ~truth[Scene.SUBJECT]
+    assert iou(added[0].alpha > 127, truth[Scene.SUBJECT] | ground) > 0.9
+    both = engine.segment(landscape, [meadow, sky, sky], [1, 1, 0], scene=Scene.SUBJECT)[0].alpha > 127
+    assert iou(both, truth[Scene.SUBJECT] | ground) > 0.85
+    background = engine.segment(landscape, [sky], [0], scene=Scene.BACKGROUND)[0].alpha > 127
+    assert iou(background, ground) > 0.85
+
+
+@pytest.mark.parametrize("labels", [(1, 0, 1), (0, 0, 0), (1, 1, 0)])
+def test_a_scene_agrees_with_the_last_click_whatever_the_clicks(engine, landscape, labels):
+    random = np.random.default_rng(sum(labels))
+    points = [(int(px), int(py)) for px, py in random.integers((0, 0), (600, 400), (3, 2))]
+    for masks in (
+        engine.segment(landscape, points, labels, scene=scene) for scene in (Scene.SUBJECT, Scene.BACKGROUND, Scene.SKY)
+    ):
+        column, row = (int(p * c) for p, c in zip(points[-1], masks[0].cells, strict=True))
+        assert (masks[0].decoded[row, column] > 0) == bool(labels[-1])

@@ -235,8 +235,16 @@ def sam3_folder(tmp_path_factory):
 
 
 @pytest.mark.parametrize("size", [(112, 112), (150, 97), (61, 140)])
-@pytest.mark.parametrize("text", ["a rocket", "ROCKS, rocks"])
-def test_sam3_finds_what_its_own_processor_and_model_find(sam3_folder, monkeypatch, size, text):
+@pytest.mark.parametrize(
+    ("text", "like", "unlike"),
+    [
+        ("a rocket", (), ()),
+        ("ROCKS, rocks", (), ()),
+        ("", ((5, 8, 40, 30),), ()),
+        ("rock", ((5.5, 8, 40, 30), (20, 60, 60, 90)), ((30, 2, 33, 9),)),
+    ],
+)
+def test_sam3_finds_what_its_own_processor_and_model_find(sam3_folder, monkeypatch, size, text, like, unlike):
     transformers = pytest.importorskip("transformers")
     pytest.importorskip("torchvision", reason="the library's own preprocessing needs torchvision", exc_type=Exception)
     image = small_models.picture(*size)
@@ -244,16 +252,20 @@ def test_sam3_finds_what_its_own_processor_and_model_find(sam3_folder, monkeypat
     monkeypatch.setattr("inference_server.select.segmenters.sam3.LEAST_SCORE", 0.1)
     embedding = ours.encode(image)
     assert embedding.size == size and embedding.cells == (32 / size[0], 32 / size[1])
-    logits, scores = ours.find(embedding, text)
+    logits, scores = ours.find(embedding, text, like, unlike)
 
     model = transformers.Sam3Model.from_pretrained(sam3_folder).eval()
     tokenizer = transformers.AutoTokenizer.from_pretrained(sam3_folder)
     processor = transformers.Sam3Processor(
         transformers.Sam3ImageProcessor(size={"height": 112, "width": 112}), tokenizer
     )
-    inputs = processor(images=image, text=text, return_tensors="pt")
+    boxes = {}
+    if like:
+        labels = [1] * len(like) + [0] * len(unlike)
+        boxes = dict(input_boxes=[[list(map(float, box)) for box in (*like, *unlike)]], input_boxes_labels=[labels])
+    inputs = processor(images=image, text=text or None, return_tensors="pt", **boxes)
     with torch.no_grad():
-        answer = model(**{name: inputs[name] for name in ("pixel_values", "input_ids", "attention_mask")})
+        answer = model(**{name: inputs[name] for name in ("pixel_values", "input_ids", "attention_mask", *boxes)})
     (wanted,) = processor.post_process_instance_segmentation(answer, threshold=0.1, target_sizes=[(32, 32)])
     order = wanted["scores"].argsort(descending=True, stable=True)
     assert len(scores) > 0 and list(scores) == sorted(scores, reverse=True)

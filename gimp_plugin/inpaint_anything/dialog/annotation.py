@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from inference_server.shared.geometry import Box
-from inference_server.shared.messages import ObjectPrompt, Stroke
+from inference_server.shared.messages import ObjectPrompt, Scene, Stroke
 
 BESIDE_BOX = 0.1  # of a box's longer side: a click this far outside it is not about what is in it
 
@@ -26,15 +26,18 @@ class Name(NamedTuple):
     text: str
 
 
+Entry = Click | Box | Name | Scene
+
+
 @dataclass(frozen=True)
 class ClickHistory:
-    """The clicks and boxes that mark one object, or its name alone.
+    """The clicks and boxes that mark one object, or its name alone, or a scene and the clicks that correct it.
 
     entries: the oldest first; of several boxes the last counts.  chosen: as in `ObjectPrompt`; of a name, which of the
     objects that are called so.
     """
 
-    entries: tuple[Click | Box | Name, ...] = ()
+    entries: tuple[Entry, ...] = ()
     chosen: tuple[int, ...] = ()
 
     @classmethod
@@ -42,9 +45,10 @@ class ClickHistory:
         """The history that gives this prompt, as if it had been clicked here."""
         if prompt.text:
             return cls((Name(prompt.text),), prompt.chosen)
+        scene = (prompt.scene,) if prompt.scene else ()
         box = (prompt.box,) if prompt.box else ()
         clicks = (Click(x, y, label) for (x, y), label in zip(prompt.points, prompt.labels, strict=True))
-        return cls((*box, *clicks), prompt.chosen)
+        return cls((*scene, *box, *clicks), prompt.chosen)
 
     def with_click(self, x: float, y: float, *, on_object: bool) -> "ClickHistory":
         """One more click, at a point of the photo."""
@@ -76,8 +80,8 @@ class ClickHistory:
     def moved(self, dx: float, dy: float) -> "ClickHistory":
         """The same of a photo whose pixels lie so much further to the right and down."""
 
-        def entry(each: Click | Box | Name) -> Click | Box | Name:
-            if isinstance(each, Name):
+        def entry(each: Entry) -> Entry:
+            if isinstance(each, Name | Scene):
                 return each
             if isinstance(each, Click):
                 return Click(each.x + dx, each.y + dy, each.label)
@@ -93,12 +97,17 @@ class ClickHistory:
     @property
     def box(self) -> Box | None:
         """The box that counts."""
-        return next((entry for entry in reversed(self.entries) if not isinstance(entry, Click | Name)), None)
+        return next((entry for entry in reversed(self.entries) if not isinstance(entry, Click | Name | Scene)), None)
 
     @property
     def name(self) -> str:
         """What the object is called; "" for one that is pointed at."""
         return next((entry.text for entry in self.entries if isinstance(entry, Name)), "")
+
+    @property
+    def scene(self) -> Scene | None:
+        """What is found without pointing; None for anything else."""
+        return next((entry for entry in self.entries if isinstance(entry, Scene)), None)
 
     @property
     def choice(self) -> int:
@@ -115,6 +124,7 @@ class ClickHistory:
             labels=tuple(click.label for click in clicks),
             box=self.box,
             text=self.name,
+            scene=self.scene,
             chosen=self.chosen,
         )
 
@@ -122,7 +132,7 @@ class ClickHistory:
     def prompt(self) -> ObjectPrompt | None:
         """The same for the server; None where nothing says what the object is."""
         marks = self.marks
-        return marks if marks.box or marks.text or 1 in marks.labels else None
+        return marks if marks.box or marks.text or marks.scene or 1 in marks.labels else None
 
     def is_beside(self, x: float, y: float) -> bool:
         """Whether a click at a point of the photo is plainly about something else than what is in the box."""
@@ -183,7 +193,7 @@ class Annotation:
         """Whether the same is marked in both, whichever object is at hand."""
         return self.objects == other.objects and self.strokes == other.strokes
 
-    def mark(self, k: int, entry: int) -> Click | Box | Name | None:
+    def mark(self, k: int, entry: int) -> Entry | None:
         """One of the marks, by the numbers of its object and of its entry; None where there is none: what was taken
         hold of may be gone."""
         entries = self.objects[k].entries if k < len(self.objects) else ()
@@ -199,13 +209,20 @@ class Annotation:
 
     def with_box(self, box: Box) -> "Annotation":
         """With a box for the object at hand, or for another one where it is plainly about that."""
-        if self.current.name or self.current.is_apart(box):
+        if self.current.name or self.current.scene or self.current.is_apart(box):
             return self.with_next_object().with_box(box)
         return self._with_current(self.current.with_box(box))
 
     def with_choice(self, k: int) -> "Annotation":
         """With the k-th proposal, from 0, chosen for the object at hand."""
         return self._with_current(self.current.with_choice(k))
+
+    def with_scene(self, scene: Scene) -> "Annotation":
+        """With a part of the scene as an object of its own, in the place of another one that has no correction."""
+        current = self.current
+        if current.entries and current.entries != (current.scene,):
+            return self.with_next_object().with_scene(scene)
+        return self._with_current(ClickHistory((scene,)))
 
     def with_named(self, text: str, count: int = 1) -> "Annotation":
         """With so many objects that are called so, each as one of its own, instead of those there were."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from inference_server.shared.errors import UserError
 from inference_server.shared.geometry import Box, Size, Window
-from inference_server.shared.messages import Job, MaskOptions, ObjectPrompt, Stroke
+from inference_server.shared.messages import Job, MaskOptions, ObjectPrompt, Scene, Stroke
 
 from ..covering import Covering
 from ..photo_view.behind import Behind
@@ -153,6 +153,13 @@ class NameEntered:
     """Everything is meant that is called so, each thing as an object of its own."""
 
     text: str
+
+
+@dataclass(frozen=True)
+class SceneChosen:
+    """A part of the scene is meant, as an object."""
+
+    scene: Scene
 
 
 @dataclass(frozen=True)
@@ -566,6 +573,7 @@ Event = (
     | ObjectChosen
     | ObjectRemoved
     | NameEntered
+    | SceneChosen
     | SnapPressed
     | Undo
     | Redo

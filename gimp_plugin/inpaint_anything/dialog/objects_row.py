@@ -7,6 +7,7 @@ import gi
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gtk  # noqa: E402  gi wants the version first
 
+from inference_server.shared.messages import Scene  # noqa: E402
 from inference_server.shared.text import tr  # noqa: E402
 
 from ..i18n import _  # noqa: E402
@@ -15,6 +16,11 @@ from . import events  # noqa: E402
 from .state import DialogState  # noqa: E402
 from .toolbar import Dispatch  # noqa: E402
 
+SCENES = {
+    Scene.SUBJECT: _("Subject"),
+    Scene.BACKGROUND: _("Background"),
+    Scene.SKY: _("Sky"),
+}
 # What one often wants gone, and what a model that finds things by their names calls it.
 PRESETS = {
     "people": _("people"),
@@ -25,7 +31,8 @@ PRESETS = {
 
 
 class ObjectsRow(Gtk.Box):
-    """A button for each object, those that begin another one and remove the one at hand, and a field for names."""
+    """A button for each object, those that begin another one and remove the one at hand, those that find a part of the
+    scene, and a field for names."""
 
     def __init__(self, dispatch: Dispatch) -> None:
         """dispatch: called with what the person wants."""
@@ -46,8 +53,9 @@ class ObjectsRow(Gtk.Box):
         row.pack_start(scrolled, expand=True, fill=True, padding=0)
         row.pack_end(self._remove, expand=False, fill=False, padding=0)
         row.pack_end(self._next, expand=False, fill=False, padding=0)
+        self._scenes = self._scene_buttons()
         self._names = self._name_field()
-        for each in (row, self._names):
+        for each in (row, self._scenes, self._names):
             self.pack_start(each, expand=False, fill=False, padding=0)
 
     def show_state(self, state: DialogState) -> None:
@@ -57,10 +65,22 @@ class ObjectsRow(Gtk.Box):
         self._next.set_sensitive(state.can_mark and annotation.active < count)
         self._remove.set_sensitive(state.can_mark and (annotation.active < count or bool(annotation.strokes)))
         self._numbers.set_sensitive(state.can_mark)
+        self._scenes.set_sensitive(state.can_mark)
         self._names.set_sensitive(state.can_mark)
         if self._shown != (count, annotation.active):
             self._shown = count, annotation.active
             self._draw(max(count, annotation.active + 1), annotation.active)
+
+    def _scene_buttons(self) -> Gtk.Widget:
+        buttons = Gtk.Box(homogeneous=True)
+        buttons.get_style_context().add_class("linked")
+        for scene, label in SCENES.items():
+            button = Gtk.Button(label=label)
+            words = _("Find it without pointing at it; clicks then add to it or take away from it")
+            button.set_tooltip_text(words)
+            button.connect("clicked", lambda _button, scene=scene: self._dispatch(events.SceneChosen(scene)))
+            buttons.pack_start(button, expand=True, fill=True, padding=0)
+        return buttons
 
     def _name_field(self) -> Gtk.ComboBoxText:
         names = Gtk.ComboBoxText.new_with_entry()

@@ -82,6 +82,7 @@ from .events import (
     RetryPressed,
     RunEnded,
     RunProgressed,
+    SceneChosen,
     SettingChanged,
     SnapPressed,
     StartRun,
@@ -175,6 +176,20 @@ def _named(state: DialogState, query: MaskQuery, count: int) -> DialogState:
     if query.prompt is None or not state.naming or query.prompt.text != state.naming:
         return state
     return replace(state, naming="", annotation=state.annotation.with_named(state.naming, count))
+
+
+def _scene_chosen(state: DialogState, event: SceneChosen) -> Step:
+    if not state.can_mark:
+        return state, ()
+    state, commands = _marked(state, state.annotation.with_scene(event.scene))
+    return replace(state, tool=Tool.INCLUDE), commands
+
+
+def _without_scene(state: DialogState, query: MaskQuery) -> DialogState:
+    """Without the part of the scene that a query was about, where the photo has none."""
+    scene = query.prompt.scene if query.prompt else None
+    k = next((k for k, each in enumerate(state.annotation.objects) if scene and each.entries == (scene,)), None)
+    return state if k is None else replace(state, annotation=state.annotation.without_object(k), proposals=())
 
 
 def _snap_pressed(state: DialogState, event: SnapPressed) -> Step:
@@ -434,6 +449,8 @@ def _proposals_failed(state: DialogState, event: ProposalsFailed) -> Step:
         return state, ()
     state = replace(state, failed=(*state.failed, event.query.key), asked=None)
     state = _named(replace(state, choices=state.row), event.query, 0)
+    if event.error.code == ErrorCode.WRONG_INPUT:
+        state = _without_scene(state, event.query)
     state, next_one = _with_masks(state)
     return _with_error(state, event.error), next_one
 
@@ -704,6 +721,7 @@ _TRANSITIONS: dict[type, Callable[[DialogState, Any], Step]] = {
     ObjectChosen: _object_chosen,
     ObjectRemoved: _object_removed,
     NameEntered: _name_entered,
+    SceneChosen: _scene_chosen,
     SnapPressed: _snap_pressed,
     Undo: _undo,
     Redo: _redo,

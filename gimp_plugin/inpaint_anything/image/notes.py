@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from gi.repository import Gimp
 
-from inference_server.shared.messages import TITLES, Job, ObjectPrompt, Quality, Stroke
+from inference_server.shared.messages import TITLES, Job, ObjectPrompt, Quality, Scene, Stroke
 
 from .. import job_settings
 from ..i18n import _
@@ -173,9 +173,9 @@ def _prompt(noted: object) -> ObjectPrompt | None:
             labels=tuple(int(label) for label in noted["labels"]),
             box=box or None,
             text=str(noted.get("text", "")),
+            scene=Scene(noted["scene"]) if noted.get("scene") else None,
             chosen=tuple(int(k) for k in noted.get("chosen", ())),
         )
     except (LookupError, TypeError, ValueError):
         return None
-    # What was found without pointing can only be changed as the mask that it is.
-    return prompt if prompt.points or prompt.box or prompt.text else None
+    return prompt if prompt.points or prompt.box or prompt.text or prompt.scene else None

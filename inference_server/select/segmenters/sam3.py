@@ -1,9 +1,10 @@
-"""SAM 3, which finds everything in an image that a phrase names, with `transformers`.
+"""SAM 3, which finds everything of a kind in an image, with `transformers`.
 
-Method: Carion et al. 2025, "SAM 3: Segment Anything with Concepts", section 3.  Not a `Segmenter`: it takes
-text instead of points.
+Method: Carion et al. 2025, "SAM 3: Segment Anything with Concepts", section 3: a phrase, boxes around examples of what
+is meant and of what is not ("exemplars"), or both.  Not a `Segmenter`: it takes no points.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +12,23 @@ import numpy as np
 import torch
 from transformers import CLIPTokenizer, Sam3Model
 
+from ...models import packages
 from ...models.devices import best, half, stoppable
+from ...shared.geometry import Box
 from ...shared.monitor import UNWATCHED, Monitor
 from . import Embedding, unreadable_error
 from .pixels import squashed
 from .pretrained import read
 
 MEAN = STD = (0.5, 0.5, 0.5)
+UNNAMED = "visual"  # the phrase that the library gives for examples alone
+EXAMPLES_NEED = ("torchvision",)  # what the library cuts boxes out of features with
 TOKENS = 32  # the length of a phrase
 LEAST_SCORE = 0.3  # the library's own threshold for a mask
 
 
 class Sam3:
-    """Finds objects by text."""
+    """Finds objects by text and by examples."""
 
     def __init__(self, model: Any, tokenizer: Any, device: str) -> None:
         """model: a Sam3Model on `device`; tokenizer: its CLIPTokenizer."""
@@ -47,22 +52,45 @@ class Sam3:
         return Embedding(features, (width, height), cells, sum(kept.nbytes for kept in (*levels, positions)))
 
     @torch.inference_mode()
-    def find(self, embedding: Embedding, text: str) -> tuple[np.ndarray, np.ndarray]:
-        """Everything that `text` names, a mask for each object: logits (N, 288, 288) float32, scores (N,), best first.
+    def find(
+        self, embedding: Embedding, text: str, like: Sequence[Box] = (), unlike: Sequence[Box] = ()
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Everything of a kind, a mask for each object: logits (N, 288, 288) float32, scores (N,), best first.
 
-        The logits cover the whole image and are positive inside.  N is 0 where there is no such object.
+        text: what it is called, "" for what examples say alone; like, unlike: boxes around examples of it, and of what
+        it is not, in pixels of the image that was encoded.  The logits cover the whole image and are positive inside.
+        N is 0 where there is no such object.  Raises UserError where examples need a package that is missing.
         """
+        examples = {}
+        if like or unlike:
+            packages.demand(EXAMPLES_NEED, "sam3")
+            examples = self._examples(embedding, [*like, *unlike], [1] * len(like) + [0] * len(unlike))
+        text = text or UNNAMED
         tokens = self._tokenizer(
             text, padding="max_length", max_length=TOKENS, truncation=True, return_tensors="pt"
         ).to(self._device)
         answer = self._model(
-            vision_embeds=embedding.features, input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"]
+            vision_embeds=embedding.features,
+            input_ids=tokens["input_ids"],
+            attention_mask=tokens["attention_mask"],
+            **examples,
         )
         # How well each mask fits, times how likely such an object is in the image at all.
         scores = (answer.pred_logits.sigmoid() * answer.presence_logits.sigmoid())[0]
         order = scores.argsort(descending=True, stable=True)
         order = order[scores[order] > LEAST_SCORE]
         return answer.pred_masks[0, order].cpu().numpy(), scores[order].cpu().numpy()
+
+    def _examples(self, embedding: Embedding, boxes: list[Box], labels: list[int]) -> dict[str, torch.Tensor]:
+        """The model's arguments for boxes, which it takes by their middles and sizes as shares of the image's."""
+        width, height = embedding.size
+        corners = torch.tensor([boxes], dtype=torch.float32, device=self._device)
+        corners = corners / corners.new_tensor([width, height, width, height])
+        low, high = corners[..., :2], corners[..., 2:]
+        return {
+            "input_boxes": torch.cat([(low + high) / 2, high - low], dim=-1),
+            "input_boxes_labels": torch.tensor([labels], device=self._device),
+        }
 
 
 def load(files: dict[str, Path]) -> Sam3:
