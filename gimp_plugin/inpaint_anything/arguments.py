@@ -60,6 +60,7 @@ METHODS = {
     "copies": (_("Good: copies from the photo"), _("As sharp and as grainy as what is around; needs no model")),
     "lama": (_("Better: LaMa"), _("Invents what must be behind; see Settings")),
     "migan": (_("Quick: MI-GAN"), _("Invents it too, and is small; see Settings")),
+    "rorem": (_("Painted: RORem"), _("For a graphics card; see Settings")),
 }
 DEFAULT_COLOURS = {"colour": "white", "second-colour": "gray"}
 

@@ -44,6 +44,7 @@ class Method(StrEnum):
     COPIES = "copies"  # of other parts of the photo
     LAMA = "lama"
     MIGAN = "migan"
+    ROREM = "rorem"
 
 
 MODELS = {  # as the catalogue names them
@@ -51,6 +52,7 @@ MODELS = {  # as the catalogue names them
     Method.COPIES: "patchmatch",
     Method.LAMA: "big-lama",
     Method.MIGAN: "migan",
+    Method.ROREM: "rorem",
 }
 
 

@@ -44,7 +44,8 @@ class Model:
 
     job: what it is for; short: what it is called where there is little room; use: what it is good for, in a
     photographer's words.
-    family: which code reads it: a module of select/segmenters/ or remove/, or a family of fill/diffusion/.
+    family: which code reads it: a module of select/segmenters/ or remove/, or a family of fill/diffusion/, which is
+    made for removing where that is the job.
     accelerates: for a LoRA, the family it makes faster; such a model does nothing alone.
     memory: bytes it needs to run, about.  packages: what it imports beyond the packages that are always installed.
     uses_device: whether it runs on the GPU where there is one.
@@ -390,6 +391,22 @@ MODELS = {
             uses_device=False,
             rank=3,
             suits_processor=True,
+        ),
+        Model(
+            name="rorem",
+            job=Job.REMOVE,
+            title=tr("RORem, made of Stable Diffusion XL for removing"),
+            short="RORem",
+            use=tr(
+                "Paints what lies behind the object. For a graphics card with 7 GB or more. No digest of its files is "
+                "published: they are checked against the hub's list alone."
+            ),
+            licence="Apache-2.0",
+            memory=10 << 30,
+            family="rorem",
+            packages=DIFFUSION_PACKAGES,
+            least_gpu_memory=7 << 30,
+            hub="LetsThink/RORem",
         ),
         Model(
             name="sd15-inpainting",
