@@ -23,6 +23,7 @@ import numpy as np
 
 from .fill import diffusion, filling, prompts
 from .fill import windows as fill_windows
+from .fill.diffusion.families import DILATION, REMOVING
 from .fill.painting import Sampler
 from .fill.prompts import Prompt
 from .imaging import masks, windows
@@ -390,7 +391,11 @@ class Engine:
         if bounds is None or not mask.any():
             raise wrong_input("The mask is empty: there is nothing to remove.", "Click on an object.")
         monitor.check()
-        inpainter = inpainters.in_colour(self._inpainter_for(model, monitor), colour)
+        name = inpainters.demand(self._store, model) if model else inpainters.choose(self._store)
+        if MODELS[name].family in diffusion.FAMILIES:
+            pixels = self._painted_away(image, mask, alpha, name, seed, colour, monitor)
+            return Patch(bounds, pixels, alpha[bounds.slices])
+        inpainter = inpainters.in_colour(self._inpainter_for(name, monitor), colour)
         return Patch(
             bounds,
             removal.remove_object(image, mask, alpha, inpainter, seed=seed, monitor=monitor),
@@ -488,11 +493,36 @@ class Engine:
 
     # -- models ---------------------------------------------------------------------------------------------------
 
-    def _inpainter_for(self, model: str, monitor: Monitor) -> inpainters.Inpainter:
-        """The inpainter of this name or, for "", the best installed, which may have changed since the last time."""
-        if model:
-            inpainters.demand(self._store, model)
-        name = model or inpainters.choose(self._store)
+    def _painted_away(
+        self,
+        image: np.ndarray,
+        mask: np.ndarray,
+        alpha: np.ndarray,
+        model: str,
+        seed: int,
+        colour: ColourSpace,
+        monitor: Monitor,
+    ) -> np.ndarray:
+        """The pixels of the bounds of alpha as a diffusion model that was made for removing paints them."""
+        if (alpha > 0).all():
+            raise wrong_input(
+                "The mask covers everything: nothing is left to fill it from.",
+                "Make it smaller, or let it grow less.",
+            )
+        object_bounds, bounds = windows.bounds(mask), windows.bounds(alpha)
+        assert object_bounds is not None and bounds is not None
+        window = fill_windows.window(object_bounds, bounds, *_size(image))
+        paint = PaintOptions(prompt=REMOVING, help_prompt=False, model=model)
+        sampler = self._sampler(Job.REMOVE, paint, to_proxy(image), seed, monitor)
+        there = mask[window.slices] > 0
+        hole = fill_windows.dilated(there, sampler.painter.side, DILATION) | (alpha[window.slices] > 0)
+        painted = windows.bounds(hole)
+        assert painted is not None
+        pixels = filling.fill(colour.to_srgb(image[window.slices]), hole, sampler, monitor)
+        return colour.from_srgb(pixels[bounds.seen_from(window).seen_from(painted).slices])
+
+    def _inpainter_for(self, name: str, monitor: Monitor) -> inpainters.Inpainter:
+        """The inpainter of this name."""
         if self._inpainter is None or self._inpainter_name != name:
             self._inpainter, self._inpainter_name = None, name
             self._make_room(name)

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inference_server import Engine, UserError
-from inference_server.select.segmenters import onnx_pair
+from inference_server.models import onnx_sessions
 from inference_server.shared.errors import ErrorCode
 
 from .property import examples
@@ -21,7 +21,7 @@ def encoder():
 
     A pass takes two seconds.
     """
-    passed, run = [], onnx_pair._run
+    passed, run = [], onnx_sessions.run
 
     def once(session, feed, monitor):
         if len(feed) > 1:  # the decoder
@@ -33,7 +33,7 @@ def encoder():
         return passed[0]
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(onnx_pair, "_run", once)
+        patched.setattr(onnx_sessions, "run", once)
         yield
 
 

@@ -59,6 +59,8 @@ METHODS = {
     "best": (_("The best installed"), _("What suits photos best of the models that are there")),
     "copies": (_("Good: copies from the photo"), _("As sharp and as grainy as what is around; needs no model")),
     "lama": (_("Better: LaMa"), _("Invents what must be behind; see Settings")),
+    "migan": (_("Quick: MI-GAN"), _("Invents it too, and is small; see Settings")),
+    "rorem": (_("Painted: RORem"), _("For a graphics card; see Settings")),
 }
 DEFAULT_COLOURS = {"colour": "white", "second-colour": "gray"}
 

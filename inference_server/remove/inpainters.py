@@ -7,7 +7,8 @@ An inpainter works on a picture of at most `side` pixels; `removal` scales the p
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -22,20 +23,24 @@ from ..shared.text import tr
 from . import patchmatch
 from .patchmatch import Filled
 
-if TYPE_CHECKING:
-    from .lama import Lama
-
 SIDES = {
     "cpu": 768,
     "mps": 1024,
     "cuda": 1024,
     "xpu": 1024,
 }  # LaMa was trained at 256 and is good to about four times that
-LAMA_SHARE = 0.8  # of the work is LaMa's own; the rest is the search for texture to copy
+NETWORK_SHARE = 0.8  # of the work is a network's own; the rest is the search for texture to copy
 
 
 Fill = Callable[[np.ndarray, np.ndarray, np.ndarray, int, Monitor], Filled]
 CALM = patchmatch.Terms(position=0.5, lit_between=False)  # for walls, and rims that are not clean
+
+
+class Network(Protocol):
+    """A network that continues a picture into a hole (`lama`, `onnx_network`)."""
+
+    def fill(self, rgb: np.ndarray, hole: np.ndarray, monitor: Monitor = UNWATCHED, /) -> np.ndarray:
+        """rgb: (h, w, 3) float32 in 0..1; hole: (h, w) bool.  Returns a new (h, w, 3) float32."""
 
 
 class Inpainter(NamedTuple):
@@ -56,12 +61,17 @@ def choose(store: Store) -> str:
     return next(model.name for model in store.installed(Job.REMOVE) if not packages.missing(model.packages))
 
 
-def demand(store: Store, name: str) -> None:
-    """Raise UserError unless a model of this name can remove, is installed and can be loaded here."""
+def demand(store: Store, name: str) -> str:
+    """The name of the model that removes where the one of this name is asked for: that or, where it is not installed or
+    cannot be loaded here, its weights in another form (`Model.twin`).  Raises UserError where there is neither."""
     if name not in MODELS or MODELS[name].job != Job.REMOVE:
         raise wrong_input(tr("There is no model {name} that removes.", name=name), "Leave the choice open.")
+    twin = MODELS[name].twin
+    if twin and not store.missing(twin) and (store.missing(name) or packages.missing(MODELS[name].packages)):
+        return twin
     store.demand(name, Job.REMOVE)
     packages.demand(MODELS[name].packages, name)
+    return name
 
 
 def load(store: Store, name: str, monitor: Monitor = UNWATCHED) -> Inpainter:
@@ -69,16 +79,26 @@ def load(store: Store, name: str, monitor: Monitor = UNWATCHED) -> Inpainter:
     if MODELS[name].family == "patchmatch":
         return Inpainter(patchmatch.MAX_SIDE, patchmatch.fill, (_fill_calmly,), needs_clean_rim=True)
     files = store.need(name, monitor)
+    network, side = _network(MODELS[name].family, files)
+
+    def fill(rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray, seed: int, monitor: Monitor) -> Filled:
+        return _fill_with(network, rgb, hole, usable, seed, monitor)
+
+    return Inpainter(side, fill, (patchmatch.fill, _fill_calmly))
+
+
+def _network(family: str, files: dict[str, Path]) -> tuple[Network, int]:
+    """The network of a family, and the long side of the pictures that it is given."""
+    if family == "onnx_network":
+        from . import onnx_network
+
+        opened = onnx_network.load(files)
+        return opened, opened.side
     from ..models import devices
     from . import lama
 
     device = devices.best()
-    network = lama.load(files, device)
-
-    def fill(rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray, seed: int, monitor: Monitor) -> Filled:
-        return _fill_with_lama(network, rgb, hole, usable, seed, monitor)
-
-    return Inpainter(SIDES[device], fill, (patchmatch.fill, _fill_calmly))
+    return lama.load(files, device), SIDES[device]
 
 
 def in_colour(inpainter: Inpainter, colour: ColourSpace) -> Inpainter:
@@ -101,9 +121,9 @@ def _fill_calmly(rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray, seed: in
     return patchmatch.fill(rgb, hole, usable, seed, monitor, CALM)
 
 
-def _fill_with_lama(
-    network: "Lama", rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray, seed: int, monitor: Monitor
+def _fill_with(
+    network: Network, rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray, seed: int, monitor: Monitor
 ) -> Filled:
-    painted = network.fill(rgb.clip(0, 1), hole, monitor.part(0, LAMA_SHARE))
+    painted = network.fill(rgb.clip(0, 1), hole, monitor.part(0, NETWORK_SHARE))
     painted[~hole] = rgb[~hole]
-    return patchmatch.match(painted, hole, usable, seed, monitor.part(LAMA_SHARE, 1))
+    return patchmatch.match(painted, hole, usable, seed, monitor.part(NETWORK_SHARE, 1))

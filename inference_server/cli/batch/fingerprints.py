@@ -32,9 +32,8 @@ def models(recipe: Recipe, store: Store) -> list[str]:
         names.append(segmenters.choose(store))
         store.need(names[-1])
     if recipe.job == Job.REMOVE:
-        if recipe.paint.model:
-            inpainters.demand(store, recipe.paint.model)
-        names.append(recipe.paint.model or inpainters.choose(store))
+        asked = recipe.paint.model
+        names.append(inpainters.demand(store, asked) if asked else inpainters.choose(store))
     if recipe.is_painted:
         diffusion.demand(store, recipe.job, recipe.paint.model)
         names.append(diffusion.chosen(store, recipe.paint.model))

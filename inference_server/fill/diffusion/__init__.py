@@ -55,14 +55,13 @@ def load(store: Store, job: Job, model: str = "", monitor: Monitor = UNWATCHED) 
     monitor.report(0.0, tr("Loading the model that paints"))
     from .painter import Painter
 
-    path = place(store, model)
-    return Painter(path, family_of(path), store)
+    return Painter(place(store, model), _family_name(store, model), store)
 
 
 def family(store: Store, job: Job, model: str = "") -> Family:
     """What is known of the family of the model that `model` names.  Raises UserError as `demand` does."""
     demand(store, job, model)
-    return FAMILIES[family_of(place(store, model))]
+    return FAMILIES[_family_name(store, model)]
 
 
 def preset(store: Store, job: Job, paint: PaintOptions) -> Preset:
@@ -83,6 +82,12 @@ def place(store: Store, model: str) -> Path:
         return Path(name)
     files = store.files(name) or ()
     return store.folder_of(name) / files[0].name if len(files) == 1 else store.folder_of(name)
+
+
+def _family_name(store: Store, model: str) -> str:
+    """The name in FAMILIES of the model that `model` names, as in `demand`.  Raises UserError where it is none."""
+    known = MODELS.get(model)
+    return known.family if known and known.family else family_of(place(store, model))
 
 
 def _best(store: Store) -> str:

@@ -60,6 +60,7 @@ class Family(NamedTuple):
     casts: bool = False  # whether its denoising network's weights bear 8 bits, where memory is short
     half: str = "float16"  # what its weights are published in
     masks_pixels: bool = False  # whether it is told of each pixel of the hole, and not of cells of latents alone
+    share: float = 1.0  # of the side that its files say: at which it was trained
 
 
 SD15 = Family(
@@ -103,6 +104,18 @@ FLUX = Family(
     encoder=Encoder.T5,
     casts=True,
 )
+# Made of XL to remove what the mask covers (Li et al. 2025, "RORem: Training a Robust Object Remover with
+# Human-in-the-Loop").  Settings and words are those of its makers' code; they dilate masks by 20 of 512 pixels.
+ROREM = Family(
+    title="RORem",
+    pipelines=(),  # its files name XL's
+    presets={Quality.FAST: Preset(15, 1.0), Quality.BALANCED: Preset(25, 1.0), Quality.BEST: Preset(50, 1.0)},
+    needs_picture=True,
+    encoder=Encoder.CLIP,
+    share=0.5,
+)
+REMOVING = "4K, high quality, masterpiece, Highly detailed, Sharp focus, Professional, photorealistic, realistic"
+DILATION = 20 / 512  # of the model's side: how much wider than the object the mask is
 # Whatever else diffusers can inpaint with: its own scheduler, and words that suit any model.
 OTHER = Family(
     title="a model of your own",
@@ -111,7 +124,7 @@ OTHER = Family(
     before="a photo of ",
     half="bfloat16",
 )
-FAMILIES = {"sd15": SD15, "sdxl": SDXL, "flux": FLUX, "other": OTHER}
+FAMILIES = {"sd15": SD15, "sdxl": SDXL, "flux": FLUX, "rorem": ROREM, "other": OTHER}
 TEXT = "attn2.to_k.weight"  # the end of the name of a tensor that text embeddings are multiplied with
 LORA_OF_TEXT = re.compile(r"attn2[._](processor\.)?to_[kv][._]lora(_A|_down|\.down)\.")  # (rank, their length)
 # What identifies the family of a single file: a tensor that only it has.

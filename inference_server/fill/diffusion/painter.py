@@ -64,7 +64,8 @@ class Painter:
         scale = self._pipeline.vae_scale_factor
         self.cell = 1 if self.family.masks_pixels else scale  # pixels a side that it is told of as hole or known
         network = self._network
-        self.side = (getattr(self._pipeline, "default_sample_size", None) or network.config.sample_size) * scale
+        said = (getattr(self._pipeline, "default_sample_size", None) or network.config.sample_size) * scale
+        self.side = round(said * self.family.share)
         levels = len(getattr(network, "down_blocks", ())) or 2
         self.multiple = max(8, scale * 2 ** (levels - 1))  # of 8 pixels whatever the network is, say the pipelines
 

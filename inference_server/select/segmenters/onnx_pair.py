@@ -9,8 +9,6 @@ Decoders have the inputs of segment-anything's own export.  Whether they return 
 four, and that intermediate result is read.
 """
 
-import os
-import threading
 from pathlib import Path
 
 import cv2
@@ -18,9 +16,8 @@ import numpy as np
 import onnx
 from onnx import helper
 
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read on import; without it, onnxruntime reports its use to its maker
-import onnxruntime
-
+from ...models import onnx_sessions
+from ...models.onnx_sessions import Session
 from ...shared.geometry import Box, scaled_size
 from ...shared.monitor import UNWATCHED, Monitor
 from . import Embedding, unreadable_error
@@ -33,10 +30,6 @@ INPUTS = {"image_embeddings", "point_coords", "point_labels", "mask_input", "has
 OF_IMAGE = {"image_embeddings", "mask_input", "has_mask_input"}  # the others are a prompt's points
 OUTPUTS = ("low_res_masks", "iou_predictions")
 
-PROVIDERS = ["CPUExecutionProvider"]
-
-POLL = 0.02  # seconds between two checks whether a pass was cancelled
-
 # The operations by which a graph selects one mask of four: none of them computes anything.
 SELECTING = {
     *("Cast", "Flatten", "Gather", "GatherElements", "GatherND", "Identity"),
@@ -47,7 +40,7 @@ SELECTING = {
 class OnnxPair:
     """A `Segmenter`."""
 
-    def __init__(self, encoder: onnxruntime.InferenceSession, decoder: "_Decoder") -> None:
+    def __init__(self, encoder: Session, decoder: "_Decoder") -> None:
         self._encoder, self._decoder = encoder, decoder
         self._picture = encoder.get_inputs()[0]
         self._side = 4 * decoder.cells  # SAM's masks have a quarter of its input's resolution
@@ -65,7 +58,7 @@ class OnnxPair:
         padded = np.tile(MEAN, (*shape, 1))  # the mean is 0 once normalised
         padded[:h, :w] = scaled
         picture = padded if raw else ((padded - MEAN) / STD).transpose(2, 0, 1)[None]
-        features = _run(self._encoder, {self._picture.name: picture}, monitor)[0]
+        features = onnx_sessions.run(self._encoder, {self._picture.name: picture}, monitor)[0]
         prepared = self._decoder.prepare(features, None)
         cells = scale * self._decoder.cells / self._side
         nbytes = features.nbytes + sum(array.nbytes for array in prepared.values())
@@ -94,7 +87,7 @@ class OnnxPair:
 class _Decoder:
     """The decoder's graph in two (`onnx_split`).  cells: along each side of its masks."""
 
-    def __init__(self, model: onnx.ModelProto, options: onnxruntime.SessionOptions) -> None:
+    def __init__(self, model: onnx.ModelProto) -> None:
         declared = {tensor.name for tensor in model.graph.output}
         if not declared.issuperset(OUTPUTS):
             raise ValueError("its decoder gives no low_res_masks")
@@ -106,12 +99,12 @@ class _Decoder:
         self._outputs = [*(_source(model.graph, name) for name in OUTPUTS), *OUTPUTS]
         split = SplitGraph(model, self._outputs, OF_IMAGE)
         if shapes := split.shapes():
-            split.freeze(_alike(_session(shapes, options)))
+            split.freeze(_alike(_session(shapes)))
         image_part = split.image_part()
-        self._image_part = _session(image_part, options) if image_part else None
+        self._image_part = _session(image_part) if image_part else None
         carried = self._image_part.get_outputs() if self._image_part else []
         typed = [helper.make_tensor_value_info(each.name, TYPES[each.type], each.shape) for each in carried]
-        self._prompt_part = _session(split.prompt_part(typed), options)
+        self._prompt_part = _session(split.prompt_part(typed))
 
     def prepare(self, features: np.ndarray, mask: np.ndarray | None) -> dict[str, np.ndarray]:
         """What `answer` needs of an image and of an earlier mask (cells, cells) float32, by name."""
@@ -141,17 +134,11 @@ class _Decoder:
 
 def load(files: dict[str, Path]) -> OnnxPair:
     """files: encoder.onnx and decoder.onnx.  Raises UserError where they are not such graphs."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # what goes wrong comes as an exception
-    options.intra_op_num_threads = _threads()
-    options.enable_mem_pattern = False  # with it the encoder takes 200 MB more, and no less time
-    # Otherwise its threads spin for tens of milliseconds after each pass, when there is a mask to be drawn.
-    options.add_session_config_entry("session.force_spinning_stop", "1")
     try:
-        encoder = onnxruntime.InferenceSession(str(files["encoder.onnx"]), options, providers=PROVIDERS)
+        encoder = onnx_sessions.opened(str(files["encoder.onnx"]))
         if len(encoder.get_inputs()) != 1:
             raise ValueError("its inputs are not those of a SAM encoder and decoder")
-        decoder = _Decoder(onnx.load(str(files["decoder.onnx"])), options)
+        decoder = _Decoder(onnx.load(str(files["decoder.onnx"])))
     except Exception as error:  # onnxruntime and protobuf have an exception of their own for each fault
         raise unreadable_error(
             files["encoder.onnx"].parent, "SAM in two ONNX graphs", error, "onnx onnxruntime"
@@ -159,11 +146,11 @@ def load(files: dict[str, Path]) -> OnnxPair:
     return OnnxPair(encoder, decoder)
 
 
-def _session(model: onnx.ModelProto, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=PROVIDERS)
+def _session(model: onnx.ModelProto) -> Session:
+    return onnx_sessions.opened(model.SerializeToString())
 
 
-def _alike(shapes: onnxruntime.InferenceSession) -> dict[str, np.ndarray]:
+def _alike(shapes: Session) -> dict[str, np.ndarray]:
     """Those of a graph's outputs that are the same whatever the prompt."""
     names = [tensor.name for tensor in shapes.get_outputs()]
     answers = [shapes.run(names, _taken(shapes, _prompt(np.zeros((count, 2)), np.ones(count)))) for count in PROBES]
@@ -180,38 +167,9 @@ def _prompt(points: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def _taken(session: onnxruntime.InferenceSession, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _taken(session: Session, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Those of the arrays that a graph takes."""
     return {tensor.name: feed[tensor.name] for tensor in session.get_inputs() if tensor.name in feed}
-
-
-def _run(session: onnxruntime.InferenceSession, feed: dict[str, np.ndarray], monitor: Monitor) -> list[np.ndarray]:
-    """All outputs of a pass, which ends at its next operation once it is cancelled.  Raises the UserError then."""
-    options, ended = onnxruntime.RunOptions(), threading.Event()
-
-    def watch() -> None:
-        while not ended.wait(POLL):
-            if monitor.is_cancelled():
-                options.terminate = True
-                return
-
-    watching = threading.Thread(target=watch, daemon=True)
-    watching.start()
-    try:
-        outputs: list[np.ndarray] = session.run(None, feed, options)
-    except Exception:  # onnxruntime's own, of which none is for a pass that was ended
-        monitor.check()
-        raise
-    finally:
-        ended.set()
-        watching.join()
-    return outputs
-
-
-def _threads() -> int:
-    """Threads of a pass: as many as $OMP_NUM_THREADS says, which other libraries follow too; 0 for one a core."""
-    wanted = os.environ.get("OMP_NUM_THREADS", "")
-    return int(wanted) if wanted.isdecimal() else 0
 
 
 def _source(graph: onnx.GraphProto, name: str) -> str:
