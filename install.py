@@ -478,13 +478,15 @@ def test(arguments: argparse.Namespace) -> int:
 
 @dataclass(frozen=True)
 class Lane:
-    """Tests that run beside others.  series: of the GIMP they are run with; tests: pytest's arguments."""
+    """Tests that run beside others.  series: of the GIMP they are run with; tests: the arguments of the program, which
+    is a module; checks: whether ruff and the type checker belong to it."""
 
     name: str
     series: str
     tests: tuple[str, ...]
     extras: tuple[str, ...] = ALL_EXTRAS
-    checks: bool = False  # whether ruff, the type checker and the lowest versions belong to it
+    checks: bool = False
+    program: str = "pytest"
 
     def chosen(self, arguments: Sequence[str]) -> bool:
         """Whether the tests that somebody named are to run in this lane: tests in GIMP in each series, others once."""
@@ -503,6 +505,7 @@ LANES = {
     for lane in (
         Lane("code", "3.0", ("tests", *(f"--ignore={path}" for path in (IN_GIMP, *OF_JOBS))), checks=True),
         Lane("jobs", "3.0", OF_JOBS),
+        Lane("lowest", "3.0", (), program="tests.lowest"),
         Lane("gimp-3.0", "3.0", (IN_GIMP,)),
         Lane("gimp-3.2", "3.2", (IN_GIMP,), ("test",)),
     )
@@ -563,12 +566,11 @@ def run_lane(lane: Lane, chosen: Sequence[str]) -> int:
         ["-m", "ruff", "check", "."],
         ["-m", "ruff", "format", "--check", "."],
         ["-m", "mypy"],
-        ["-m", "tests.lowest"],
     ]
     for check in checks if lane.checks and not chosen else ():
         run([python, *check], cwd=HERE)
-    slowest = ["--durations=30", "--durations-min=3"]
-    return subprocess.run([str(python), "-m", "pytest", *slowest, *(chosen or lane.tests)], cwd=HERE).returncode
+    slowest = ["--durations=30", "--durations-min=3"] if lane.program == "pytest" else []
+    return subprocess.run([str(python), "-m", lane.program, *slowest, *(chosen or lane.tests)], cwd=HERE).returncode
 
 
 def prepare(_: argparse.Namespace) -> int:
