@@ -1,98 +1,142 @@
 """How fast a batch is on many workers: a simulation with the times that were measured, to see what saturates first.
 
-    python bench/batch/scale.py
+    python bench/batch/scale.py                                       # what many workers would do
+    python bench/batch/scale.py --measure [FOLDER] [--photos 200]     # Ray's workers here, beside the simulation
 
-Each worker is one core, which reads, works on and writes its photos, three of them in flight; all share the storage,
-which moves so many bytes a second, and the process that hands out photos and writes the manifest.  Each is a queue,
-first come, first served.  The work varies from photo to photo by a lognormal distribution.
+--measure varies the photos in FOLDER (without one, balls are drawn) and takes the seconds of each step from as many
+processes at once as there are cores, since cores share memory and caches.  It needs ray, and means something on a
+machine that does nothing else.
 """
 
-import heapq
-from dataclasses import dataclass
+import argparse
+import itertools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 
-IN_FLIGHT = 3
-STEPS = 7
-SPREAD = 0.3  # of the work's logarithm
+sys.path[:0] = [str(Path(__file__).parent)]
+
+import runs
+import varied
+from simulation import Cluster, Photo, simulate, steady
+
 DAY = 86400
-WORKERS = (1, 2, 4, 8, 64, 1000)
+WORKERS = (1, 8, 64, 1000)
 STORAGES = (125e6, 1250e6)  # bytes a second: a network of 1 and of 10 gigabits
-
-
-@dataclass(frozen=True, kw_only=True)
-class Photo:
-    """CPU seconds of a worker that a photo takes, its bytes, and the result's; all measured."""
-
-    name: str
-    read: float
-    work: float
-    write: float
-    bytes_in: float
-    bytes_out: float
-
+NO_WAIT = 1e12
+HERE = (2, 4)  # workers that are measured
+SAMPLED = 20  # photos whose steps are measured
+RECIPE = 'job = "remove"\n[object]\nbox = [0.4, 0.4, 0.6, 0.6]\nunit = "relative"\n'
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 # Measured on one core: removing what a click finds, with the starter models; and a rectangle, from a small photo.
 PHOTOS = (
     Photo(name="24 megapixels, a click", read=0.15, work=5.12, write=0.35, bytes_in=6.66e6, bytes_out=6.64e6),
     Photo(name="320 x 213 pixels, a rectangle", read=0.01, work=0.62, write=0.02, bytes_in=23e3, bytes_out=22e3),
 )
-LINE = 0.00035  # seconds of the head for each of two lines: 0.2 ms a photo for the manifest, 0.5 ms for Ray
-
-
-class Queue:
-    """Something that does one thing at a time."""
-
-    def __init__(self) -> None:
-        self._free = self.busy = 0.0
-
-    def use(self, now: float, seconds: float) -> float:
-        """When something that comes now is done."""
-        self._free = max(now, self._free) + seconds
-        self.busy += seconds
-        return self._free
-
-
-def simulate(photo: Photo, workers: int, storage: float) -> tuple[float, dict[str, float]]:
-    """Photos a second, and how busy the cores, the storage and the head are, 0 to 1."""
-    count = max(3000, 12 * workers)
-    works = photo.work * np.random.default_rng(1).lognormal(-(SPREAD**2) / 2, SPREAD, count)
-    hand, disk, cores = Queue(), Queue(), [Queue() for _ in range(workers)]
-    events, begun, now = list[tuple[float, int, int, int]](), 0, 0.0  # time, step, photo, worker
-    for worker in [*range(workers)] * IN_FLIGHT:
-        events.append((0.0, 0, begun, worker))
-        begun += 1
-    heapq.heapify(events)
-    while events:
-        now, step, number, worker = heapq.heappop(events)
-        core = cores[worker]
-        if step == STEPS:
-            if begun < count:
-                heapq.heappush(events, (now, 0, begun, worker))
-                begun += 1
-            continue
-        queue, seconds = (
-            (hand, LINE),
-            (disk, photo.bytes_in / storage),
-            (core, photo.read),
-            (core, float(works[number])),
-            (core, photo.write),
-            (disk, photo.bytes_out / storage),
-            (hand, LINE),
-        )[step]
-        heapq.heappush(events, (queue.use(now, seconds), step + 1, number, worker))
-    shares = {"cores": sum(core.busy for core in cores) / workers, "storage": disk.busy, "head": hand.busy}
-    return count / now, {name: busy / now for name, busy in shares.items()}
 
 
 def main() -> None:
-    for photo in PHOTOS:
-        for storage in STORAGES:
-            print(f"\n{photo.name}; storage {storage / 1e6:.0f} MB/s")
-            for workers in WORKERS:
-                rate, busy = simulate(photo, workers, storage)
-                shares = ", ".join(f"{name} {share:4.0%}" for name, share in busy.items())
-                print(f"{workers:5} workers: {rate:8.2f} a second, {rate * DAY / 1e6:6.2f} million a day; {shares}")
+    """Say what many workers would do, or what some do here."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?")
+    parser.add_argument("--measure", action="store_true")
+    parser.add_argument("--photos", type=int, default=200)
+    parser.add_argument("--steps", nargs="+", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.steps:
+        _take_steps([Path(photo) for photo in given.steps])
+    elif given.measure:
+        _measure(given.photos, varied.bases_in(Path(given.folder)) if given.folder else [])
+    else:
+        _tell()
+
+
+def _tell() -> None:
+    for photo, storage in itertools.product(PHOTOS, STORAGES):
+        print(f"\n{photo.name}; storage {storage / 1e6:.0f} MB/s")
+        for workers in WORKERS:
+            found = simulate(photo, Cluster(workers=workers, storage=storage))
+            shares = ", ".join(f"{name} {share:4.0%}" for name, share in found.busy.items())
+            rate, day = found.rate, found.rate * DAY / 1e6
+            print(f"{workers:5} workers: {rate:8.2f} a second, {day:6.2f} million a day; {shares}")
+
+
+# -- beside what is measured here --------------------------------------------------------------------------------------
+
+
+def _measure(count: int, bases: list[Path]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        photos = varied.photos(scratch / "photos", count, bases)
+        photo = _measured(photos)
+        print(f"{CORES} cores; {photo}", flush=True)
+        recipe = scratch / "recipe.toml"
+        recipe.write_text(RECIPE)
+        for workers in HERE:
+            place = scratch / f"by {workers}"
+            words = ["batch", str(recipe), *map(str, photos), "-o", str(place), "-q"]
+            cost = runs.run([*words, "--engine", "ray", "--workers", str(workers)])
+            rate = steady(_done(place))
+            expected = simulate(photo, Cluster(workers=workers, storage=NO_WAIT, cores=CORES), count).rate
+            told = f"{rate:.3f} a second, simulated {expected:.3f} ({expected / rate - 1:+.0%})"
+            print(f"{workers} workers: {told}; {cost.processor / count:.2f} s of the processor a photo", flush=True)
+
+
+def _done(folder: Path) -> list[float]:
+    """When each photo was done, in seconds."""
+    lines = map(json.loads, (folder / runs.NAME).read_text("utf-8").splitlines())
+    return [
+        datetime.fromisoformat(line["time"]).timestamp() for line in lines if line.get("status") == runs.Status.DONE
+    ]
+
+
+def _measured(photos: list[Path]) -> Photo:
+    """The steps' seconds of some of the photos, taken side by side on all cores."""
+    some = photos[:: max(1, len(photos) // SAMPLED)]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, __file__, "--steps", *map(str, some[k::CORES])],
+            cwd=runs.REPOSITORY,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for k in range(CORES)
+    ]
+    rows = np.array([row for process in processes for row in json.loads(process.communicate()[0])])
+    read, work, write, bytes_in, bytes_out = rows.mean(axis=0).tolist()
+    return Photo(
+        name="a photo here",
+        read=read,
+        work=work,
+        write=write,
+        bytes_in=bytes_in,
+        bytes_out=bytes_out,
+        spread=float(np.log(rows[:, 1]).std()),
+    )
+
+
+def _take_steps(photos: list[Path]) -> None:
+    """Print for each photo its steps' CPU seconds, as a worker does them, and the bytes that it reads and writes."""
+    from inference_server.cli.batch.worker_process import Start, prepared
+
+    with tempfile.TemporaryDirectory() as folder:
+        do = prepared(Start(text=RECIPE, name="", base="", folder=folder, threads=1, here=str(runs.REPOSITORY)))
+        rows = []
+        for number, photo in enumerate((photos[0], *photos)):  # the first time also loads the models
+            task = json.dumps({"photo": str(photo), "result": f"{number}.jpg", "overwrite": False})
+            before = time.process_time()
+            steps = np.array(json.loads(do(task))["seconds"])
+            steps *= (time.process_time() - before) / steps.sum()  # other programs slow the clock on the wall
+            rows.append([*steps.tolist(), photo.stat().st_size, Path(folder, f"{number}.jpg").stat().st_size])
+    print(json.dumps(rows[1:]))
 
 
 if __name__ == "__main__":

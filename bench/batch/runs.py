@@ -1,0 +1,86 @@
+"""Commands of the product as they are measured: seconds, processor time, memory, and what a batch says of itself."""
+
+import os
+import resource
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from inference_server.cli.batch.manifest import NAME, Entry, Status, of_json
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+COMMAND = (sys.executable, "-m", "inference_server")
+BETWEEN = 0.5  # seconds between two looks at the memory
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """wall, processor: seconds, the latter of all processes together.  memory: bytes (n,) of all of them, as time goes
+    by."""
+
+    wall: float
+    processor: float
+    memory: tuple[int, ...] = ()
+
+
+def started(words: Sequence[str]) -> "subprocess.Popen[bytes]":
+    """A command of the product, begun."""
+    own = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}  # as a person has it
+    return subprocess.Popen([*COMMAND, *words], cwd=REPOSITORY, stderr=subprocess.DEVNULL, env=own)
+
+
+def run(words: Sequence[str], *, watched: bool = False) -> Cost:
+    """A command of the product, to its end.  watched: its memory is looked at."""
+    begun, before, memory = time.monotonic(), _processor(), list[int]()
+    process = started(words)
+    if watched:
+        threading.Thread(target=_watch, args=(process, memory), daemon=True).start()
+    if process.wait():
+        sys.exit(f"{' '.join(words[:2])} … has ended with {process.returncode}")
+    return Cost(wall=time.monotonic() - begun, processor=_processor() - before, memory=tuple(memory))
+
+
+def entries(folder: Path) -> list[Entry]:
+    """What a batch's manifest says of photos that are done."""
+    lines = (folder / NAME).read_bytes().splitlines()
+    return [entry for line in lines if (entry := of_json(line)) and entry.status == Status.DONE]
+
+
+def done(folder: Path) -> Counter[str]:
+    """How many times a batch has done each result."""
+    return Counter(entry.result for entry in entries(folder)) if (folder / NAME).exists() else Counter()
+
+
+def _watch(process: "subprocess.Popen[bytes]", memory: list[int]) -> None:
+    while process.poll() is None:
+        memory.append(sum(map(_resident, _family(process.pid))))
+        time.sleep(BETWEEN)
+
+
+def _family(head: int) -> list[int]:
+    """A process and those that it has started."""
+    children = list[int]()
+    for task in Path(f"/proc/{head}/task").glob("*/children"):
+        try:
+            children += map(int, task.read_text().split())
+        except OSError:  # it has just ended
+            continue
+    return [head, *(each for child in children for each in _family(child))]
+
+
+def _resident(process: int) -> int:
+    """Bytes of a process that are in memory; 0 once it has ended."""
+    try:
+        return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
+def _processor() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
