@@ -27,7 +27,7 @@ from .fill.diffusion.families import DILATION, REMOVING
 from .fill.painting import Sampler
 from .fill.prompts import Prompt
 from .imaging import masks, windows
-from .imaging.canvas import Margins, enlarged
+from .imaging.canvas import enlarged
 from .imaging.colour import SRGB, ColourSpace
 from .imaging.pixels import blend, lay_over, to_proxy
 from .imaging.strokes import with_strokes
@@ -41,6 +41,7 @@ from .select.prompts import checked, taken
 from .select.selector import EncodedImage, Mask, Selector
 from .shared.errors import wrong_input
 from .shared.geometry import Box, Point, Size, Window, whole
+from .shared.margins import Margins
 from .shared.messages import Job, MaskOptions, ObjectPrompt, PaintOptions, Quality, Scene, Stroke
 from .shared.monitor import UNWATCHED, Monitor
 from .shared.text import tr

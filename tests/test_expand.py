@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 
 from inference_server import Engine, UserError
 from inference_server.cli import parser
-from inference_server.imaging.canvas import MOST, Margins, enlarged
+from inference_server.imaging.canvas import enlarged
 from inference_server.imaging.files import reading, writing
 from inference_server.imaging.files.photograph import Format, Photograph
 from inference_server.models.store import Store
+from inference_server.shared.margins import MOST, Margins
 
 from .property import examples
 from .small_models import picture

@@ -1,5 +1,5 @@
-"""The settings of each job as GIMP knows them: arguments of its procedure, declared once for the dialog, scripts and
-the last values.
+"""The settings of each job, and of expanding, as GIMP knows them: arguments of its procedure, declared once for the
+dialog, scripts and the last values.
 
 GIMP reads this when it starts, before it is known whether everything is installed: there is no import of
 inference_server here, and jobs, qualities and backgrounds go by their names.  In `job_settings` they are types.
@@ -23,6 +23,7 @@ PREFIX = "inpaint-anything-"  # of the names of procedures
 AUTOMATIC = -1
 MAX_PIXELS = 1000  # to grow or to feather by
 MAX_VARIATIONS = 16
+MAX_MARGIN = 100_000.0  # pixels or per cent at a side
 FLAGS = GObject.ParamFlags.READWRITE
 NONE_OK, HAS_ALPHA = True, False  # of a file and of a colour
 SIZE_LIMITS, SHIFT_LIMITS = (100.0, 1000.0), (-100.0, 100.0)  # per cent, of a photo that comes behind
@@ -62,6 +63,14 @@ METHODS = {
     "migan": (_("Quick: MI-GAN"), _("Invents it too, and is small; see Settings")),
     "rorem": (_("Painted: RORem"), _("For a graphics card; see Settings")),
 }
+PAINTED_BY = {
+    "copies": (_("Without a model"), _("The photo's own texture goes on: sky, grass, water, walls")),
+    "model": (_("A model that paints"), _("What the prompt says; without one, what the surroundings suggest")),
+}
+UNITS = {
+    "pixels": (_("Pixels"), _("Of the photo")),
+    "per-cent": (_("Per cent"), _("Of the photo's width or height")),
+}
 DEFAULT_COLOURS = {"colour": "white", "second-colour": "gray"}
 
 
@@ -86,6 +95,10 @@ def _integer(name: str, label: str, blurb: str, *, limits: tuple[int, int], defa
 
 def _number(name: str, label: str, blurb: str, *, limits: tuple[float, float], default: float) -> Argument:
     return Argument(name, lambda procedure: procedure.add_double_argument(name, label, blurb, *limits, default, FLAGS))
+
+
+def _margin(name: str, label: str, blurb: str) -> Argument:
+    return _number(name, label, blurb, limits=(0.0, MAX_MARGIN), default=0.0)
 
 
 def _string(name: str, label: str, blurb: str) -> Argument:
@@ -145,14 +158,18 @@ _SHADOW = _boolean(
 )
 _SOURCE = _choice("source", _("Work on"), _("What is changed"), options=SOURCES, default="visible")
 _HAIR = _("Follow hair and fur with soft values")
+_PROMPT = _string("prompt", _("_Prompt"), _("What to paint, in a few words"))
+_NEGATIVE = _string("negative", _("But _not"), _("What should not be there"))
+_QUALITY = _choice("quality", _("_Quality"), _("How long it may take"), options=QUALITIES, default="balanced")
+_MODEL = _string("model", _("_Model"), _("A model's name, or the path of one of your own; empty: the best installed"))
 _PAINTING = (
-    _string("prompt", _("_Prompt"), _("What to paint, in a few words")),
-    _string("negative", _("But _not"), _("What should not be there")),
+    _PROMPT,
+    _NEGATIVE,
     _boolean(
         "help-prompt", _("_Improve the prompt"), _("Add words that help; the model is told what is shown"), default=True
     ),
-    _choice("quality", _("_Quality"), _("How long it may take"), options=QUALITIES, default="balanced"),
-    _string("model", _("_Model"), _("A model's name, or the path of one of your own; empty: the best installed")),
+    _QUALITY,
+    _MODEL,
     _integer(
         "variations",
         _("_Variations"),
@@ -163,7 +180,7 @@ _PAINTING = (
     _SEED,
 )
 
-# The arguments of each job's procedure, in their order.
+# The arguments of each job's procedure, and of expanding, in their order.
 ARGUMENTS: dict[str, tuple[Argument, ...]] = {
     "select": (
         _choice(
@@ -234,6 +251,25 @@ ARGUMENTS: dict[str, tuple[Argument, ...]] = {
         _boolean("include-shadow", _("Keep its sha_dow"), _("The object's shadow falls on what is new"), default=True),
         _SOURCE,
     ),
+    "expand": (
+        _margin("left", _("_Left"), _("How much is added at the left")),
+        _margin("right", _("_Right"), _("How much is added at the right")),
+        _margin("top", _("_Top"), _("How much is added at the top")),
+        _margin("bottom", _("_Bottom"), _("How much is added at the bottom")),
+        _choice("unit", _("_Unit"), _("What these four are counted in"), options=UNITS, default="pixels"),
+        _choice(
+            "painted-by",
+            _("Painted b_y"),
+            _("What makes up what is beyond the borders"),
+            options=PAINTED_BY,
+            default="copies",
+        ),
+        _PROMPT,
+        _NEGATIVE,
+        _QUALITY,
+        _MODEL,
+        _SEED,
+    ),
 }
 
 # Those that one seldom changes, and that the dialog therefore shows on demand.
@@ -242,13 +278,16 @@ SELDOM = (
     *("photo-size", "photo-across", "photo-down"),
 )
 
-# The arguments that a background needs, beside those that all have.
-NEEDED: dict[str, tuple[str, ...]] = {
-    "prompt": tuple(argument.name for argument in _PAINTING),
-    "photo": ("photo", "photo-flip", "photo-size", "photo-across", "photo-down"),
-    "colour": ("colour",),
-    "gradient": ("colour", "second-colour"),
-    "blur": ("blur",),
+# The arguments that a choice needs, beside those that all have: by its name and its value.
+NEEDED: dict[str, dict[str, tuple[str, ...]]] = {
+    "background": {
+        "prompt": tuple(argument.name for argument in _PAINTING),
+        "photo": ("photo", "photo-flip", "photo-size", "photo-across", "photo-down"),
+        "colour": ("colour",),
+        "gradient": ("colour", "second-colour"),
+        "blur": ("blur",),
+    },
+    "painted-by": {"copies": (), "model": ("prompt", "negative", "quality", "model")},
 }
 
 

@@ -147,8 +147,8 @@ def write_covering(covering: Covering, config: Gimp.ProcedureConfig) -> None:
 # -- GIMP's config ----------------------------------------------------------------------------------------------------
 
 
-def create_config(job: Job) -> Gimp.ProcedureConfig:
-    """A config of the job's procedure with every setting's default."""
+def create_config(job: str) -> Gimp.ProcedureConfig:
+    """A config of the job's procedure, a key of `arguments.ARGUMENTS`, with every setting's default."""
     procedure = Gimp.get_pdb().lookup_procedure(arguments.PREFIX + job)
     assert procedure is not None  # it is the plug-in's own
     config = procedure.create_config()

@@ -104,6 +104,25 @@ def _remove_again(call: Call) -> "ResultLayers":
     return _perform(_photo(call, settings.source), settings)
 
 
+def _expand(call: Call) -> "ResultLayers":
+    """Make the photo larger: in the dialog, or at once with the settings given or those last used."""
+    from . import expand_settings
+    from .image import last_settings
+    from .requests import connection
+
+    connection.prepare()
+    assert call.image is not None  # it is a procedure of images
+    given = call.run_mode == Gimp.RunMode.NONINTERACTIVE
+    settings = expand_settings.read(call.config) if given else last_settings.last_expansion()
+    if call.run_mode != Gimp.RunMode.INTERACTIVE:
+        from .requests.perform import expand
+
+        return expand(call.image, settings)
+    from .dialog import expanding
+
+    return expanding.ask(call.image, settings)
+
+
 def _edit(call: Call) -> "ResultLayers":
     """Do the job anew that the selected group came from."""
     from .image.previous_job import previous_job
@@ -217,7 +236,9 @@ class ProcedureDeclaration:
 
     The line is found by GIMP's action search, so it has the words that people look for it by: segment, erase, heal,
     inpaint and so on. Translations need their language's (tests/action_search.py).
-    job: whose settings are its arguments, "" for none.  scene: the name of what it finds without clicks, "" for none.
+    job: whose settings are its arguments, a key of `arguments.ARGUMENTS`, "" for none.  scene: the name of what it
+    finds without clicks, "" for none.
+    is_about_clicks: whether it is about what an image points at.
     needs_image: whether it works on a layer of an image, and returns the group it made.  needs_server: whether it can
     do nothing without the server.
     """
@@ -231,11 +252,12 @@ class ProcedureDeclaration:
     scene: str = ""
     needs_image: bool = True
     needs_server: bool = True
+    is_about_clicks: bool = True
 
     @property
     def needs_clicks(self) -> bool:
         """Whether it is about what the path or the selection says."""
-        return self.needs_image and not self.scene
+        return self.needs_image and self.is_about_clicks and not self.scene
 
     def create(self, plug_in: Gimp.PlugIn) -> Gimp.Procedure:
         """The procedure as GIMP registers it."""
@@ -334,6 +356,18 @@ _DECLARATIONS = (
         ),
         run=_do_job,
         job="replace",
+    ),
+    ProcedureDeclaration(
+        name="expand",
+        label=_("E_xpand…"),
+        blurb=_("Enlarge the canvas and continue the photo beyond its borders: outpainting, generative expand"),
+        help=_(
+            "Adds canvas at the sides and paints there, on a new layer, how the photo goes on: by its own texture, or"
+            " what a prompt describes. The photo's layer stays as it is."
+        ),
+        run=_expand,
+        job="expand",
+        is_about_clicks=False,
     ),
     ProcedureDeclaration(
         name="remove-again",

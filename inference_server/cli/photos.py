@@ -13,13 +13,14 @@ import numpy as np
 
 from ..engine import Engine, OnProgress, Patch
 from ..fill.prompts import Prompt
-from ..imaging.canvas import Margins, enlarged
+from ..imaging.canvas import enlarged
 from ..imaging.colour import ColourSpace
 from ..imaging.files import memory, reading, writing
 from ..imaging.files.photograph import Format, Photograph
 from ..imaging.pixels import lay_over
 from ..replace.backgrounds import Background, Blur, Gradient
 from ..shared.errors import ErrorCode, UserError, wrong_input
+from ..shared.margins import Margins
 from ..shared.messages import Job, PaintOptions
 from ..shared.monitor import Monitor
 from .interruptions import held_back

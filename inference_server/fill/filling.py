@@ -12,7 +12,6 @@ Values beyond white are brought into the model's range for all this, and back (`
 
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from ..imaging import grain, windows
@@ -22,15 +21,12 @@ from ..shared.geometry import Window, whole
 from ..shared.monitor import Monitor
 from ..shared.text import tr
 from . import tiles
-from .painting import Region, Sampler, Scene, crop, overview, paint, step_message
+from .painting import Region, Sampler, Scene, crop, overview, paint, rim_error, step_message
 from .windows import canvas, whole_cells
 
 if TYPE_CHECKING:
     from .diffusion.painter import Step
 
-RING = 16  # of the model's side, as a divisor: how far around the hole its picture is compared with the image
-CALM = 9  # pixels that this is averaged over
-MOST_OFF = 0.12  # of the range; a larger difference is not the autoencoder's
 ENOUGH = 1024  # pixels a side of what was painted, to know its grain by
 BAND = 512  # rows of the image that are finished at a time
 
@@ -83,23 +79,7 @@ def _sketch(scene: Scene, sampler: Sampler, monitor: Monitor) -> np.ndarray:
             monitor.on_preview(overview(np.where(hole[..., None], region.forming(step), picture)))
 
     painted = paint(region, sampler, seed=sampler.seed, refine=False, on_step=on_step, check=monitor.check)
-    return painted + _autoencoder_error(picture, painted, whole_cells(hole, painter.cell), painter.side)
-
-
-def _autoencoder_error(picture: np.ndarray, painted: np.ndarray, hole: np.ndarray, side: int) -> np.ndarray:
-    """What the image is more than the painted picture around the hole, continued into it: (h, w, 3) float32.
-
-    hole: (h, w) bool, what was painted anew.  As Poisson blending has it (Pérez et al. 2003, section 3), but for what
-    is smooth and small alone.
-    """
-    if hole.all():
-        return np.zeros_like(picture)
-    away = cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, 5)
-    ring = (away > 0) & (away <= side / RING)
-    weight = cv2.blur(ring.astype(np.float32), (CALM, CALM))
-    off = cv2.blur(np.where(ring[..., None], picture - painted, np.float32(0)), (CALM, CALM))
-    off = off / np.maximum(weight, np.float32(1e-6))[..., None]
-    return extrapolate(off.clip(-MOST_OFF, MOST_OFF), ring)
+    return painted + rim_error(picture, painted, whole_cells(hole, painter.cell), painter.side)
 
 
 def _missing_grain(scene: Scene, painted: np.ndarray, bounds: Window, shown: Window) -> np.ndarray:

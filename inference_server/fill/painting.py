@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from .prompts import Prompt
 
 PREVIEW_SIDE = 256  # pixels on the long side
+RING = 16  # of the model's side, as a divisor: how far around the hole its picture is compared with the image
+CALM = 128  # of the model's side, as a divisor: how far to each side this is averaged
+MOST_OFF = 0.12  # of the range; a larger difference is not the autoencoder's
 
 
 class Sampler(NamedTuple):
@@ -89,6 +92,23 @@ def paint(
     sampling = Sampling(sampler.prompt, seed, sampler.quality, refine)
     painted = sampler.painter.paint(framed, framed_hole, sampling, on_step=on_step, check=check)
     return painted[:height, :width]
+
+
+def rim_error(picture: np.ndarray, painted: np.ndarray, hole: np.ndarray, side: int) -> np.ndarray:
+    """What the image is more than the painted picture around the hole, continued into it: (h, w, 3) float32.
+
+    hole: (h, w) bool, what was painted anew.  As Poisson blending has it (Pérez et al. 2003, section 3), but for what
+    is smooth and small alone.
+    """
+    if hole.all():
+        return np.zeros_like(picture)
+    away = cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, 5)
+    ring = (away > 0) & (away <= side / RING)
+    calm = (2 * max(1, side // CALM) + 1,) * 2
+    weight = cv2.blur(ring.astype(np.float32), calm)
+    off = cv2.blur(np.where(ring[..., None], picture - painted, np.float32(0)), calm)
+    off = off / np.maximum(weight, np.float32(1e-6))[..., None]
+    return extrapolate(off.clip(-MOST_OFF, MOST_OFF), ring)
 
 
 def crop(picture: np.ndarray, part: Window, whole: Window, size: Size) -> np.ndarray:

@@ -11,11 +11,12 @@ import cv2
 import numpy as np
 
 from ..imaging import windows
+from ..imaging.sampling import smoothed
 from ..shared.geometry import Size, Window, scaled_size, whole
 from ..shared.monitor import Monitor
 from ..shared.text import tr
-from .painting import Region, Sampler, Scene, crop, overview, paint, step_message, with_part
-from .windows import canvas, padded_size
+from .painting import Region, Sampler, Scene, crop, overview, paint, rim_error, step_message, with_part
+from .windows import canvas, padded_size, whole_cells
 
 if TYPE_CHECKING:
     from .diffusion.painter import Painter, Step
@@ -91,7 +92,8 @@ def refine(
 
         seed = (sampler.seed + SEED_STEP * (number + 1)) % 2**53
         painted = paint(region, sampler, seed=seed, refine=True, on_step=on_step, check=monitor.check)
-        painted += cv2.GaussianBlur(region.picture - painted, (0, 0), painter.side / COARSE)
+        painted += smoothed(region.picture - painted, painter.side / COARSE)
+        painted += rim_error(region.picture, painted, whole_cells(region.hole, painter.cell), painter.side)
         weight = _fade_in(done[there], painter.side // OVERLAP)[..., None]
         weight = np.where(region.hole[..., None], weight, np.float32(0))
         picture[there] = region.picture + (painted - region.picture) * weight

@@ -70,3 +70,32 @@ def extrapolate(values: np.ndarray, known: np.ndarray) -> np.ndarray:
         for _ in range(SMOOTHING_ROUNDS):
             cv2.copyTo(cv2.blur(result, (3, 3)), where, result)
     return result
+
+
+def smoothed(values: np.ndarray, deviation: float) -> np.ndarray:
+    """values (h, w, C) float32 without what is finer than a Gaussian of this deviation, in pixels.
+
+    By local linear regression along each axis (Fan and Gijbels 1996, "Local Polynomial Modelling and Its Applications",
+    section 3.2), so that a slope stays what it is up to the edge, where a blur of what is mirrored there bends it.
+    """
+    height, width, channels = values.shape
+    down, across = _linear_weights(height, deviation), _linear_weights(width, deviation)
+    rows = _product(down, values.reshape(height, -1)).reshape(values.shape)
+    columns = np.ascontiguousarray(rows.transpose(1, 0, 2)).reshape(width, -1)
+    return np.ascontiguousarray(_product(across, columns).reshape(width, height, channels).transpose(1, 0, 2))
+
+
+def _linear_weights(length: int, deviation: float) -> np.ndarray:
+    """What each of `length` pixels in a row weighs for each: (length, length) float32, of sum 1."""
+    away = np.arange(length, dtype=np.float32)[None] - np.arange(length, dtype=np.float32)[:, None]
+    weight = np.exp(-0.5 * np.square(away / np.float32(deviation)))
+    moments = [(weight * away**k).sum(axis=1, keepdims=True) for k in range(3)]
+    level = moments[0] * moments[2] - moments[1] ** 2
+    if length < 2 or level.min() <= 0:  # a pixel has no slope
+        return weight / moments[0]
+    return (weight * (moments[2] - away * moments[1]) / level).astype(np.float32)
+
+
+def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """a @ b of float32 by OpenCV, which leaves other threads alone."""
+    return cv2.gemm(a, b, 1, np.zeros(0, np.float32), 0)

@@ -169,7 +169,7 @@ def test_what_is_painted_meets_the_photo_in_its_colours():
     for drift in (np.float32((0.05, -0.03, 0.02)), (0.08 * np.sin(x / 25))[..., None]):
         painted = picture - drift
         painted[30:35, 40:50] = 1  # what the model has put there
-        corrected = painted + filling._autoencoder_error(picture, painted, hole, 512)
+        corrected = painted + painting.rim_error(picture, painted, hole, 512)
         rim = hole & ~cv2.erode(hole.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
         assert np.abs(corrected - picture)[rim].max() < 0.15 * np.abs(drift).max()
         assert np.ptp(corrected[31:34, 41:49], axis=(0, 1)).max() < 0.02, "its own edges stay"
@@ -209,9 +209,9 @@ class Casting(Sized):
 
 CASTS = {  # over a whole picture, and over each tile anew
     "none": lambda x, y: 0 * x,
-    "a constant": lambda x, y: 0 * x + np.float32(0.06),
-    "a slope": lambda x, y: np.float32(0.03) * (x - y),
-    "a wave": lambda x, y: np.float32(0.02) * np.sin(4 * x + 3 * y),
+    "a constant": lambda x, y: 0 * x + np.float32(0.1),
+    "a slope": lambda x, y: np.float32(0.1) * (x - y),
+    "a wave": lambda x, y: np.float32(0.05) * np.sin(4 * x + 3 * y),
 }
 
 

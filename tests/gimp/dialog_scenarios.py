@@ -5,6 +5,7 @@ The dialog's window is on a virtual screen; events are dispatched as the widgets
 
 import contextlib
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -18,7 +19,7 @@ gi.require_version("Gegl", "0.4")
 gi.require_version("Gimp", "3.0")
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
-from gi.repository import Gegl, Gimp, GimpUi, Gio, Gtk  # noqa: E402  gi wants the versions first
+from gi.repository import Gegl, Gimp, GimpUi, Gio, GLib, Gtk  # noqa: E402  gi wants the versions first
 
 PLUG_IN = Path(os.environ["GIMP3_DIRECTORY"]) / "plug-ins" / "inpaint-anything"
 sys.path.append(str(PLUG_IN))
@@ -99,6 +100,69 @@ def composed_result(photo):
         opened.until(lambda: opened.dialog.state.comparison and not opened.dialog.state.working)
     opened.close()
     return {"on the main thread": True in threads, "elsewhere": False in threads}
+
+
+def expanded(photo, picture):
+    """What the dialog that expands a photo says and does; picture: a file for what it looks like."""
+    from inpaint_anything.dialog.expanding import ExpandDialog
+    from inpaint_anything.expand_settings import ExpandSettings
+    from inpaint_anything.image import last_settings
+
+    GimpUi.init("inpaint-anything")
+    image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(photo))
+    seen = {}
+
+    def first(dialog):
+        seen["button at first"] = dialog._button.get_sensitive()
+        dialog._config.set_properties(left=50.0, bottom=12.5, painted_by="model", prompt="a wide meadow")
+        dialog.window.response(Gtk.ResponseType.OK)
+        yield lambda: dialog._notice.text and not dialog._run
+        seen["no model"], seen["size"] = dialog._notice.text, dialog._new_size.get_text()
+        drawn = []
+        handler = dialog.window.get_frame_clock().connect("after-paint", lambda _clock: drawn.append(True))
+        dialog.window.queue_resize()
+        yield lambda: drawn
+        dialog.window.get_frame_clock().disconnect(handler)
+        subprocess.run(["xwd", "-root", "-silent", "-out", picture], check=True)
+        dialog._config.set_property("painted-by", "copies")
+        dialog.window.response(Gtk.ResponseType.OK)
+        yield lambda: dialog._run
+        dialog.window.response(Gtk.ResponseType.CANCEL)
+        yield lambda: False  # it closes
+
+    def second(dialog):
+        dialog.window.response(Gtk.ResponseType.OK)
+        yield lambda: False  # it closes
+
+    seen["cancelled"] = [followed(ExpandDialog(image, ExpandSettings()), first), image.get_width(), image.get_height()]
+    settings = ExpandSettings(left=50.0, bottom=12.5)
+    layers = followed(ExpandDialog(image, settings), second)
+    seen["group"] = layers.group.get_name()
+    seen["expanded"] = [image.get_width(), image.get_height(), last_settings.last_expansion() == settings]
+    return seen
+
+
+def followed(dialog, script):
+    """What comes of a dialog while a script, a generator of conditions, is followed in it.  Raises what that raises."""
+    steps, failed = script(dialog), []
+    waiting = [lambda: True]
+
+    def go_on():
+        try:
+            if waiting[0]():
+                waiting[0] = next(steps)
+        except BaseException as error:
+            failed.append(error)
+            dialog.window.response(Gtk.ResponseType.CANCEL)
+            return False
+        return True
+
+    timer = GLib.timeout_add(10, go_on, priority=GLib.PRIORITY_LOW)
+    layers = dialog.run()
+    if failed:
+        raise failed[0]
+    GLib.source_remove(timer)
+    return layers
 
 
 def result_that_cannot_be_composed(photo):

@@ -19,7 +19,7 @@ from gi.repository import Babl, Gegl, Gimp  # noqa: E402  gi wants the version f
 
 PLUG_IN = Path(os.environ["GIMP3_DIRECTORY"], "plug-ins", "inpaint-anything")
 sys.path[:0] = [str(Path(__file__).parent), str(PLUG_IN)]
-from inpaint_anything import arguments, job_settings  # noqa: E402
+from inpaint_anything import arguments, expand_settings, job_settings  # noqa: E402
 from inpaint_anything.image import background, last_settings, photo_layer, previous_job  # noqa: E402
 from inpaint_anything.image.layers import JobResult, ResultLayers  # noqa: E402
 from inpaint_anything.image.notes import PaintedWith  # noqa: E402
@@ -99,15 +99,15 @@ def settings_through_a_config(_photo):
     config.set_property("second-colour", job_settings.Gegl.Color.new("#102030"))
     settings, other = job_settings.read(Job.REPLACE, config), job_settings.create_config(Job.REPLACE)
     job_settings.write(settings, other)
-    again = job_settings.read(Job.REPLACE, other)
+    again, behind = job_settings.read(Job.REPLACE, other), arguments.NEEDED["background"]
     return {
         "same": job_settings.to_json(again) == job_settings.to_json(settings),
         "settings": job_settings.to_json(again),
-        "jobs": set(arguments.ARGUMENTS) == set(Job),
+        "jobs": set(arguments.ARGUMENTS) == {*Job, expand_settings.NAME},
         "qualities": list(arguments.QUALITIES) == list(Quality),
         "sources": list(arguments.SOURCES) == list(job_settings.Source),
         "targets": list(arguments.SELECTION_TARGETS) == list(job_settings.SelectionTarget),
-        "backgrounds": list(arguments.BACKGROUNDS) == list(job_settings.BackgroundKind) == list(arguments.NEEDED),
+        "backgrounds": list(arguments.BACKGROUNDS) == list(job_settings.BackgroundKind) == list(behind),
     }
 
 

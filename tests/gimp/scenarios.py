@@ -383,6 +383,46 @@ def remove_the_selection(photo, x, y, width, height):
     }
 
 
+def expand(photo, settings, covered=False, **preparation):
+    """Expand the photo by a script; what became of it.  covered: whether a second layer covers a part of it."""
+    image, layer = open_photo(photo, **preparation)
+    if covered:
+        image.insert_layer(layer.copy(), None, 0)
+        image.get_layers()[0].transform_translate(200, 100)
+    old, before, shown_before = [image.get_width(), image.get_height()], fingerprint(layer), composite(image)
+    images = len(Gimp.get_images())
+    answer = call(image, "expand", [layer], **settings)
+    left_over = len(Gimp.get_images()) - images
+    shown = composite(image)
+    _, left, top = layer.get_offsets()
+    inside = Gegl.Rectangle.new(left, top, *old)
+    values = bytes(shown.get_buffer().get(inside, 1.0, "R'G'B'A float", Gegl.AbyssPolicy.NONE))
+    return {
+        "answer": answer,
+        "unchanged": [before[0], *before[3:]] == [fingerprint(layer)[0], *fingerprint(layer)[3:]],
+        "size": [old, [image.get_width(), image.get_height()], [left, top]],
+        "layers": tree(image.get_layers()),
+        "inside": values == pixels(shown_before, "R'G'B'A float"),
+        "transparent": pixels(shown, "A u8").count(0),
+        "images left": left_over,
+    }
+
+
+def remove_from_new_canvas(photo):
+    """Paint the canvas that a person has added beside the photo's layer and selected: how much of it stays empty."""
+    image, layer = open_photo(photo)
+    width, height = image.get_width(), image.get_height()
+    image.resize(width + 60, height, 0, 0)
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, width, 0, 60, height)
+    before = fingerprint(layer)
+    answer = call(image, "remove", [layer], method="copies", grow=0, feather=0)
+    return {
+        "answer": answer,
+        "unchanged": fingerprint(layer) == before,
+        "transparent": pixels(composite(image), "A u8").count(0),
+    }
+
+
 def wrong_use(photo):
     """The status and the sentence that each mistake gets, and whether the image stayed as it was."""
     seen = {}
@@ -427,7 +467,7 @@ def wrong_use(photo):
     image, layer = open_photo(photo)
     layer.set_offsets(300, 0)
     image.select_rectangle(Gimp.ChannelOps.REPLACE, 10, 10, 100, 100)
-    attempt("the selection beside the layer", image, [layer])
+    attempt("the selection beside the layer", image, [layer], source="layer")
     image, layer = open_photo(photo)
     image.convert_indexed(Gimp.ConvertDitherType.NONE, Gimp.ConvertPaletteType.GENERATE, 16, False, False, "")
     draw_path(image, [ROCKET])

@@ -6,7 +6,8 @@ import pytest
 
 from inference_server.shared import paths
 
-from ..virtual_screen import skip_without, virtual_screen
+from ..virtual_screen import picture_of, skip_without, virtual_screen
+from . import screen
 from .conftest import IN_GIMP
 from .running import RunningGimp
 from .window import HEIGHT, WIDTH
@@ -22,7 +23,7 @@ def inside(shared_home, photo_file):
     with virtual_screen(WIDTH, HEIGHT) as display:
         environment = {"DISPLAY": display, "NO_AT_BRIDGE": "1", paths.HOME_VARIABLE: str(shared_home)}
         with RunningGimp(environment) as gimp:
-            yield lambda scenario: gimp.run(SCENARIOS, scenario=scenario, photo=str(photo_file))
+            yield lambda scenario, **more: gimp.run(SCENARIOS, scenario=scenario, photo=str(photo_file), **more)
 
 
 def test_gimp_is_asked_on_the_main_thread_alone_while_a_result_is_composed(inside):
@@ -39,3 +40,13 @@ def test_what_fails_before_it_is_asked_leaves_nothing_waiting(inside):
     for state, message in inside("command_that_fails"):
         assert state == ["pointing", "settled"]
         assert "the image is gone" in message
+
+
+def test_a_photo_is_expanded_in_a_small_dialog(inside, tmp_path):
+    skip_without(["xwd"])
+    seen = inside("expanded", picture=str(tmp_path / "expand"))
+    screen.keep(picture_of((tmp_path / "expand").read_bytes()), "expand")
+    assert not seen["button at first"], "nothing says how far"
+    assert "not installed" in seen["no model"] and seen["size"] == "New size: 690 × 439 pixels"
+    assert seen["cancelled"] == [None, 640, 427]
+    assert seen["expanded"] == [690, 439, True] and seen["group"] == "Expanded: the surroundings"

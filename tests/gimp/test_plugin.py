@@ -56,6 +56,41 @@ def test_no_letter_opens_two_settings_or_one_of_the_dialogs_own_buttons(gimp):
         assert len({*letters, *"CFKLORS"}) == len(letters) + len("CFKLORS"), job
 
 
+# how the photo is prepared and what is asked for: the margins (left, top, right, bottom) of 640 x 427 pixels
+EXPANSIONS = [
+    ({}, {"left": 40, "bottom": 30}, (40, 0, 0, 30)),
+    ({"grey": True, "precision": "u16"}, {"unit": "per-cent", "right": 10, "top": 10}, (0, 43, 64, 0)),
+    ({"covered": True, "alpha": True}, {"top": 25}, (0, 25, 0, 0)),
+]
+
+
+@pytest.mark.parametrize(("preparation", "settings", "margins"), EXPANSIONS, ids=["u8", "grey, per cent", "two layers"])
+def test_a_photo_is_expanded_by_a_layer_around_it(gimp, preparation, settings, margins):
+    seen = gimp("expand", settings=settings, **preparation)
+    assert seen["answer"]["status"] == "success", seen["answer"]
+    assert seen["unchanged"] and seen["inside"] and seen["images left"] == 0
+    left, top, right, bottom = margins
+    assert seen["size"] == [[640, 427], [640 + left + right, 427 + top + bottom], [left, top]]
+    group = seen["layers"][0]
+    assert group[0] == "Expanded: the surroundings" == seen["answer"]["group"]
+    assert [each[0] for each in group[7]] == ["Result", "Mask"] and not group[7][1][5], "the mask is hidden"
+    assert seen["transparent"] == 0, "all of the new canvas is painted"
+
+
+def test_what_cannot_be_expanded_stays_as_it_is(gimp):
+    for settings, says in (({}, "how far"), ({"right": 700}, "no more than its own length")):
+        seen = gimp("expand", settings=settings)
+        assert seen["answer"]["status"] != "success" and says in seen["answer"]["sentence"]
+        assert seen["size"] == [[640, 427], [640, 427], [0, 0]] and len(seen["layers"]) == 1
+        assert seen["images left"] == 0
+
+
+def test_canvas_that_was_added_beside_the_layer_can_be_painted(gimp):
+    seen = gimp("remove_from_new_canvas")
+    assert seen["answer"]["status"] == "success", seen["answer"]
+    assert seen["unchanged"] and seen["transparent"] == 0
+
+
 def test_the_result_comes_as_a_group_above_the_untouched_layer(gimp):
     seen = gimp("remove")
     assert seen["answer"]["status"] == "success" and seen["answer"]["score"] > 0.5

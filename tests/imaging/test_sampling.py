@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference_server.imaging.sampling import distance_inside, extrapolate, reduced, resize, sample_at
+from inference_server.imaging.sampling import distance_inside, extrapolate, reduced, resize, sample_at, smoothed
 
 from ..property import examples
 
@@ -117,3 +117,13 @@ def test_a_slope_goes_on_through_a_hole():
     hole = disc((60, 80), (40, 30), 15)
     found = extrapolate(np.where(hole[..., None], np.float32(0), values), ~hole)
     assert np.abs(found - values)[hole].max() < 0.06
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 30), (40, 3), (50, 70)])
+def test_a_slope_stays_what_it_is_when_it_is_smoothed(size):
+    """Up to the edge, where a blur would bend it; and noise goes."""
+    y, x = np.mgrid[: size[0], : size[1]].astype(np.float32)
+    slope = np.stack((0.3 * x - 0.2 * y + 5, 0.01 * x * y, 0 * x), axis=-1)
+    assert np.abs(smoothed(slope, 6) - slope).max() < 1e-2
+    noise = np.random.default_rng(0).normal(size=(60, 60, 3)).astype(np.float32)
+    assert smoothed(noise, 6)[10:-10, 10:-10].std() < 0.1

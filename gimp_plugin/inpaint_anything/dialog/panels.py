@@ -11,7 +11,6 @@ gi.require_version("Gtk", "3.0")
 from gi.repository import Gimp, GimpUi, GObject, Gtk  # noqa: E402  gi wants the versions first
 
 from inference_server.shared.geometry import Size, default_feather, default_grow  # noqa: E402
-from inference_server.shared.messages import Job  # noqa: E402
 
 from .. import arguments, job_settings  # noqa: E402
 from ..covering import Covering  # noqa: E402
@@ -25,6 +24,8 @@ CHOICES = {
     "background": arguments.BACKGROUNDS,
     "result-as": arguments.SELECTION_TARGETS,
     "source": arguments.SOURCES,
+    "painted-by": arguments.PAINTED_BY,
+    "unit": arguments.UNITS,
 }
 ENTRY_CHARS = 24
 HINT_CHARS = 34
@@ -33,15 +34,15 @@ HINT_ROW = "prompt-hint"
 
 
 class Panel(Gtk.Box):
-    """A job's settings, bound to its config; only the rows that the chosen background needs are shown.
+    """A job's settings, bound to its config; only the rows that what is chosen needs are shown.
 
     Those that one seldom changes are under an expander.
 
     prompt_hint: the label for what a model would be given, None where the job has no prompt.
     """
 
-    def __init__(self, job: Job, config: Gimp.ProcedureConfig, enter: Callable[[], None]) -> None:
-        """enter: called when Enter is pressed in one of the entries."""
+    def __init__(self, job: str, config: Gimp.ProcedureConfig, enter: Callable[[], None]) -> None:
+        """job: a key of `arguments.ARGUMENTS`.  enter: called when Enter is pressed in one of the entries."""
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6, visible=True)
         self._grids = [Gtk.Grid(column_spacing=12, row_spacing=6, visible=True) for _grid in range(2)]
         self.more = Gtk.Expander(label=_("More"), visible=True)
@@ -59,9 +60,9 @@ class Panel(Gtk.Box):
             self._add(setting)
             if name == "help-prompt":
                 self._add_prompt_hint()
-        if "background" in self._rows:
-            config.connect("notify::background", lambda *_: self._show_needed())
-            self._show_needed()
+        for name in arguments.NEEDED.keys() & self._rows.keys():
+            config.connect(f"notify::{name}", lambda _config, setting: self._show_needed(setting.name))
+            self._show_needed(name)
 
     def offer_models(self, models: Sequence[str]) -> None:
         """Have these models in that list."""
@@ -194,11 +195,12 @@ class Panel(Gtk.Box):
         self._grids[0].attach(self.prompt_hint, 0, len(self._rows), 2, 1)
         self._rows[HINT_ROW] = (self.prompt_hint,)
 
-    def _show_needed(self) -> None:
-        """Show the rows that the chosen background needs."""
-        background = self._config.get_property("background")
-        needed = {*arguments.NEEDED[background], *([HINT_ROW] if background == "prompt" else [])}
-        every = {name for names in arguments.NEEDED.values() for name in names} | {HINT_ROW}
+    def _show_needed(self, choice: str) -> None:
+        """Show the rows that what is chosen needs: of a background or another setting in `arguments.NEEDED`."""
+        options = arguments.NEEDED[choice]
+        needed = {*options[self._config.get_property(choice)]}
+        needed |= {HINT_ROW} if "prompt" in needed else set()
+        every = {name for names in options.values() for name in names} | {HINT_ROW}
         for name in every & self._rows.keys():
             for widget in self._rows[name]:
                 widget.set_visible(name in needed)

@@ -14,7 +14,8 @@ from inference_server.shared.atomic import write_atomically
 from inference_server.shared.geometry import Size
 from inference_server.shared.messages import Job
 
-from .. import job_settings
+from .. import expand_settings, job_settings
+from ..expand_settings import ExpandSettings
 from ..job_settings import JobSettings
 
 FILE = "inpaint-anything.json"
@@ -30,6 +31,17 @@ def last(job: Job) -> JobSettings:
 def keep(settings: JobSettings) -> None:
     """Remember the settings."""
     _keep(settings.job.value, job_settings.to_json(settings))
+
+
+def last_expansion() -> ExpandSettings:
+    """The settings a photo was last expanded with; the defaults where none was yet."""
+    found = _read().get(expand_settings.NAME)
+    return expand_settings.from_json(found if isinstance(found, dict) else {})
+
+
+def keep_expansion(settings: ExpandSettings) -> None:
+    """Remember the settings."""
+    _keep(expand_settings.NAME, expand_settings.to_json(settings))
 
 
 def window_size() -> Size | None:

@@ -51,10 +51,13 @@ class ResultLayers:
         *,
         visible: int = 0,
         previous: Gimp.GroupLayer | None = None,
+        title: str = "",
     ) -> None:
-        """visible: which of the results is to be seen.  previous: a group whose place this one takes."""
+        """visible: which of the results is to be seen.  previous: a group whose place this one takes.  title: of the
+        group, "" for what the job calls it."""
         self._photo, self._settings, self._target = photo, settings, target
         self._visible, self._previous = visible, previous
+        self._title = title or names.title(settings)
         self.group: Gimp.GroupLayer | None = None
         self.count = 0
         self.score = 0.0
@@ -91,7 +94,7 @@ class ResultLayers:
     def _open(self, result: JobResult) -> Gimp.GroupLayer:
         """Begin the undo step with the group, which is returned, and the mask in it."""
         photo, image = self._photo, self._photo.image
-        name = names.unused(names.title(self._settings), image, besides=self._previous)
+        name = names.unused(self._title, image, besides=self._previous)
         group = Gimp.GroupLayer.new(image, name)
         mask = _mask_layer(photo, result)
         # Before the group is in the image: GIMP undoes attaching to one that is with a critical error of its own.

@@ -8,6 +8,7 @@ from gi.repository import Gimp
 from inference_server.shared.messages import Job
 from inference_server.shared.text import tr
 
+from ..expand_settings import ExpandSettings, PaintedBy
 from ..i18n import _
 from ..job_settings import BackgroundKind, JobSettings
 
@@ -39,6 +40,13 @@ def _background(settings: JobSettings) -> str:
         case BackgroundKind.BLUR:
             return _("Background: out of focus")
     return tr(_("Background: {prompt}"), prompt=shortened(settings.prompt))
+
+
+def title_of_expansion(settings: ExpandSettings) -> str:
+    """What was done to a photo that was expanded."""
+    if settings.painted_by is PaintedBy.MODEL and settings.prompt.strip():
+        return tr(_("Expanded: {prompt}"), prompt=shortened(settings.prompt))
+    return _("Expanded: the surroundings")
 
 
 def shortened(text: str) -> str:

@@ -22,7 +22,7 @@ from inference_server.shared.messages import Depth, ImageRef, image_key  # noqa:
 
 from ..job_settings import Source  # noqa: E402
 from .pixels import read_pixels, strips  # noqa: E402
-from .visible import is_opaque, shown_without, visible_layers  # noqa: E402
+from .visible import is_opaque, place_of, selected, shown_without, visible_layers  # noqa: E402
 
 _DEPTHS = {"u8": Depth.UINT8, "u16": Depth.UINT16}  # of GIMP's precisions; all others travel as float32
 _TYPES = {  # by the number of channels
@@ -77,7 +77,7 @@ class PhotoLayer:
         if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
             raise wrong_input("Inpaint Anything cannot work on indexed images.", "Choose Image > Mode > RGB first.")
         if source is Source.VISIBLE:
-            return cls.visible(image)
+            return cls.visible(image, meant=selected(image))
         if len(drawables) != 1:
             raise wrong_input("Inpaint Anything works on one layer at a time.", "Select a single layer.")
         layer = drawables[0]
@@ -89,16 +89,25 @@ class PhotoLayer:
         return cls._of(image, layer, layer)
 
     @classmethod
-    def visible(cls, image: Gimp.Image, above: Gimp.Layer | None = None) -> "PhotoLayer":
+    def visible(cls, image: Gimp.Image, above: Gimp.Layer | None = None, meant: Window | None = None) -> "PhotoLayer":
         """What is visible: a single layer itself, or a copy of how all look.  Raises UserError where nothing is.
 
-        above: a layer that does not count, nor do those above it.  A copy is to be released.
+        above: a layer that does not count, nor do those above it.  meant: what is to be painted of the image, which may
+        be canvas beside a single layer: then it is a copy too.  A copy is to be released.
         """
+        seen = visible_layers(image, above)
+        if len(seen) == 1 and (meant is None or meant.intersection(place_of(seen[0])) == meant):
+            return cls._of(image, seen[0], seen[0])
+        return cls.canvas(image, above)
+
+    @classmethod
+    def canvas(cls, image: Gimp.Image, above: Gimp.Layer | None = None) -> "PhotoLayer":
+        """A copy of how all of the image's canvas looks, as in `visible`.  Raises UserError."""
+        if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
+            raise wrong_input("Inpaint Anything cannot work on indexed images.", "Choose Image > Mode > RGB first.")
         seen = visible_layers(image, above)
         if not seen:
             raise wrong_input("Nothing is visible in this image.", "Make the photo's layer visible.")
-        if len(seen) == 1:
-            return cls._of(image, seen[0], seen[0])
         return cls._of(image, shown_without(image, above), seen[0], opaque=is_opaque(image, seen), is_copy=True)
 
     @classmethod

@@ -11,6 +11,7 @@ from . import notes
 from .notes import JobNote
 from .photo_layer import PhotoLayer
 from .target import ObjectTarget, mask_bounds, mask_digest
+from .visible import place_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,8 @@ def previous_job(image: Gimp.Image, drawables: list[Gimp.Drawable]) -> PreviousJ
     if note is None:
         raise _nothing_here()
     if note.settings.source is Source.VISIBLE:
-        photo = PhotoLayer.visible(image, above=group)
+        mask = _mask(group)
+        photo = PhotoLayer.visible(image, above=group, meant=place_of(mask) if mask else None)
     else:
         photo = PhotoLayer.of(image, [_photo_layer(image, note, group)], Source.LAYER)
     target = _target(photo, group, note)
@@ -69,8 +71,7 @@ def _photo_layer(image: Gimp.Image, note: JobNote, group: Gimp.GroupLayer) -> Gi
 
 def _target(photo: PhotoLayer, group: Gimp.GroupLayer, note: JobNote) -> ObjectTarget:
     """What was marked, or the mask where nothing was or somebody has painted on it.  Raises UserError."""
-    children = [layer for layer in group.get_children() if isinstance(layer, Gimp.Layer)]
-    mask = next((layer for layer in children if notes.mask_digest_of(layer) is not None), None)
+    mask = _mask(group)
     if mask and (not note.is_marked or mask_digest(mask) != notes.mask_digest_of(mask)):
         bounds = mask_bounds(photo, mask)
         if bounds is None:
@@ -84,3 +85,9 @@ def _target(photo: PhotoLayer, group: Gimp.GroupLayer, note: JobNote) -> ObjectT
         prompts=tuple(prompt.moved(dx, dy) for prompt in note.prompts),
         strokes=tuple(stroke.moved(dx, dy) for stroke in note.strokes),
     )
+
+
+def _mask(group: Gimp.GroupLayer) -> Gimp.Layer | None:
+    """The layer that holds the job's mask; None where it is gone."""
+    children = [layer for layer in group.get_children() if isinstance(layer, Gimp.Layer)]
+    return next((layer for layer in children if notes.mask_digest_of(layer) is not None), None)

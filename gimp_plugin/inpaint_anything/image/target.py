@@ -18,6 +18,7 @@ from inference_server.shared.text import tr  # noqa: E402
 
 from .photo_layer import PhotoLayer  # noqa: E402
 from .pixels import read_pixels, strips  # noqa: E402
+from .visible import selected  # noqa: E402
 
 HOW_TO_POINT = "Click on the object with the Paths tool (B), one anchor a click, or select it, and try again."
 
@@ -44,9 +45,10 @@ def read_target(photo: PhotoLayer, job: Job) -> ObjectTarget:
     prompt = _prompt(photo, include, exclude)
     if prompt:
         return ObjectTarget(prompts=(prompt,))
-    if Gimp.Selection.is_empty(photo.image):
+    there = selected(photo.image)
+    if there is None:
         raise wrong_input("Nothing says which object is meant: there is no path and no selection.", HOW_TO_POINT)
-    bounds = _selected(photo)
+    bounds = there.seen_from(Window(*photo.offset, 0, 0)).intersection(Window(0, 0, photo.width, photo.height))
     if bounds is None:
         raise wrong_input("The selection is outside the layer.", "Select part of the layer, or another layer.")
     selection = photo.image.get_selection()
@@ -55,14 +57,6 @@ def read_target(photo: PhotoLayer, job: Job) -> ObjectTarget:
         box = ObjectPrompt(box=(x, y, x + width, y + height))
         return ObjectTarget(prompts=(box,), mask=selection, rough=True)
     return ObjectTarget(mask=selection, bounds=bounds)
-
-
-def _selected(photo: PhotoLayer) -> Window | None:
-    """The part of the photo that the selection reaches; None where it lies outside."""
-    _, _some, left, top, right, bottom = Gimp.Selection.bounds(photo.image)
-    x, y = photo.offset
-    there = Window(left - x, top - y, right - left, bottom - top)
-    return there.intersection(Window(0, 0, photo.width, photo.height))
 
 
 # -- masks ------------------------------------------------------------------------------------------------------------

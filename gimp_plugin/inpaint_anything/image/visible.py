@@ -8,6 +8,8 @@ import gi
 gi.require_version("Gimp", "3.0")
 from gi.repository import Gimp  # noqa: E402  gi wants the version first
 
+from inference_server.shared.geometry import Window  # noqa: E402
+
 NORMAL = (Gimp.LayerMode.NORMAL, Gimp.LayerMode.NORMAL_LEGACY)
 
 
@@ -29,6 +31,20 @@ def shown_without(image: Gimp.Image, above: Gimp.Layer | None) -> Gimp.Layer:
 def is_opaque(image: Gimp.Image, seen: list[Gimp.Layer]) -> bool:
     """Whether one of the layers that are seen covers all of the image."""
     return any(_covers(layer, image) for layer in seen)
+
+
+def selected(image: Gimp.Image) -> Window | None:
+    """The part of the image that the selection reaches; None where nothing is selected."""
+    if Gimp.Selection.is_empty(image):
+        return None
+    _, _some, left, top, right, bottom = Gimp.Selection.bounds(image)
+    return Window(left, top, right - left, bottom - top)
+
+
+def place_of(layer: Gimp.Layer) -> Window:
+    """Where a layer lies in its image."""
+    _, x, y = layer.get_offsets()
+    return Window(x, y, layer.get_width(), layer.get_height())
 
 
 def _seen(layers: Iterator[Gimp.Layer]) -> Iterator[Gimp.Layer]:

@@ -50,6 +50,8 @@ WORKING = {
     Job.REPLACE: _("Replacing the background"),
 }
 
+EXPANDING = _("Continuing the photo")
+
 Answer = tuple[Any, list[bytes]]  # a request's result and its frames
 # Yields requests, whose answers are sent in, and None where a window may do what waits before the next step.
 Steps = Generator[PhotoRequest[Any] | None, Answer | None, None]
