@@ -27,11 +27,13 @@ LEAST_RICH, MOST_REPEATED, MOST_EDGE = 0.8, 0.35, 1.9  # bounds that 35 of 38 un
 class Check:
     """rich: contrast in the hole over that of its calmer surroundings, in the band that lacks most, up to 1.  repeated:
     how much more its fine detail is like itself some pixels away than that around it, -1 to 1.  edge: the step in light
-    across the mask's edge over that across lines around it."""
+    across the mask's edge over that across lines around it.  contrast: that of the whole hole over that around it, the
+    mean of the bands."""
 
     rich: float
     repeated: float
     edge: float
+    contrast: float
 
     @property
     def passed(self) -> bool:
@@ -39,12 +41,16 @@ class Check:
 
     @property
     def score(self) -> float:
-        """The higher the better; 0 where there is nothing to find fault with."""
+        """The higher the better, up to 0: what is too much or too little, and the logarithm of what contrast lacks.
+
+        Of two ways that pass, or nearly, the one with more contrast is as a rule the richer one: copying blurs, and
+        prefers what is calm.
+        """
         excess = self.repeated / MOST_REPEATED - 1, self.edge / MOST_EDGE - 1, 1 - self.rich / LEAST_RICH
-        return -sum(max(0.0, each) for each in excess)
+        return min(0.0, float(np.log(self.contrast))) - sum(max(0.0, each) for each in excess)
 
 
-FAULTLESS = Check(rich=1.0, repeated=0.0, edge=0.0)
+FAULTLESS = Check(rich=1.0, repeated=0.0, edge=0.0, contrast=1.0)
 
 
 def check(picture: np.ndarray, hole: np.ndarray, usable: np.ndarray) -> Check:
@@ -57,22 +63,35 @@ def check(picture: np.ndarray, hole: np.ndarray, usable: np.ndarray) -> Check:
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     distance = cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, 5)
     around = usable & ~hole & (distance <= 2 * max(AREA, float(np.max(distance_inside(hole)))))
+    bands = _bands(grey)
     return Check(
-        rich=_rich(grey, hole, around),
+        rich=_rich(bands, hole, around),
         repeated=_repeated(grey, hole, around),
         edge=_edge(grey, hole, around, distance),
+        contrast=_whole_contrast(bands, hole, around),
     )
 
 
-def _rich(grey: np.ndarray, hole: np.ndarray, around: np.ndarray) -> float:
+def _bands(grey: np.ndarray) -> list[np.ndarray]:
+    """The squares (h, w) of the detail in each band, fine to coarse."""
     blurred = [grey, *(cv2.GaussianBlur(grey, (0, 0), scale) for scale in BAND_SCALES)]
+    return [(fine - coarse) ** 2 for fine, coarse in pairwise(blurred)]
+
+
+def _rich(bands: list[np.ndarray], hole: np.ndarray, around: np.ndarray) -> float:
     ratios = [1.0]
-    for fine, coarse in pairwise(blurred):
-        energy = (fine - coarse) ** 2
+    for energy in bands:
         inside, outside = (_contrast(energy, where) for where in (hole, around))
         if len(inside) and len(outside):
             ratios.append(float((np.quantile(inside, CALM) + FAINT) / (np.quantile(outside, CALM) + FAINT)))
     return min(ratios)
+
+
+def _whole_contrast(bands: list[np.ndarray], hole: np.ndarray, around: np.ndarray) -> float:
+    if not around.any():
+        return 1.0
+    inside, outside = (np.sqrt([energy[where].mean() for energy in bands]) for where in (hole, around))
+    return float(np.exp(np.log((inside + FAINT) / (outside + FAINT)).mean()))
 
 
 def _contrast(energy: np.ndarray, where: np.ndarray) -> np.ndarray:

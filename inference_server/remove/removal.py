@@ -29,8 +29,8 @@ from .patchmatch import Filled
 OVERVIEW = 1024  # pixels on the long side of the overview in which separate holes are found
 MAX_HOLES = 256  # where there are more, those close together are filled as one
 MANY = 12  # holes, from which on the small ones are healed as spots
-UNCLEAN = 0.1  # of a hole's rim: where the object has left more than this beside its mask, the last way is the first …
-SURELY_UNCLEAN = 0.25  # … and up to here it is no better on average
+UNCLEAN = 0.15  # of a hole's rim: where the object has left more than this beside its mask, the last way is the first …
+SURELY_UNCLEAN = 0.25  # … but up to here the others are tried too, as the rim may be clean all the same
 DOUBT = 0.05  # by so much a later way must have a better score than the first, which is the better one on average
 PART, THIN = (
     384,
@@ -271,17 +271,18 @@ def fill_window(
     changed = rims.changed_light(picture, unknown, free)
     ways, found = [inpainter.fill, *inpainter.others], list[Filling]()
     unclean = rims.share(changed | left, reduced_hole) if inpainter.needs_clean_rim else 0.0
-    unsure = UNCLEAN < unclean <= SURELY_UNCLEAN
+    unsure, passed = UNCLEAN < unclean <= SURELY_UNCLEAN, False
     if unclean > UNCLEAN:
         ways.reverse()
     for k in range(max(count, len(ways))):
-        if k >= count and max(filling.score for filling in found) == 0:
+        if k >= count and passed and not unsure:
             break
         part = monitor.part(1 - 0.5**k, 1 - 0.5 ** (k + 1))
         filled = ways[k % len(ways)](picture, unknown, free & ~changed, seed + k, part)
         pixels = detail.detailed(photo, hole, usable, white, filled, part)
-        doubt = DOUBT if k and not unsure else 0.0
-        found.append(Filling(pixels, _checked(photo, hole, usable, white, pixels).score - doubt))
+        its_check = _checked(photo, hole, usable, white, pixels)
+        passed |= its_check.passed
+        found.append(Filling(pixels, its_check.score - (DOUBT if k else 0.0)))
     found = sorted(found, key=lambda filling: -filling.score)[:count]
     found = [filling._replace(pixels=light.restored(filling.pixels)) for filling in found]
     if source.shape[2] == 4:

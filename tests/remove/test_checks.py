@@ -50,6 +50,13 @@ def test_deliberately_bad_fills_are_found(photo, spoil):
         assert bad.score < checked(truth).score
 
 
+def test_of_two_that_pass_the_richer_is_the_better(photo):
+    for truth in photos(photo)[:4]:
+        calm = cv2.addWeighted(truth, 0.88, np.full_like(truth, int(truth[HOLE].mean())), 0.12, 0)
+        calmer = checked(np.where(HOLE[..., None], calm, truth))
+        assert calmer.passed and calmer.score < min(0.0, checked(truth).score) - 0.02
+
+
 def test_a_hole_too_narrow_to_tell_has_no_faults():
     picture, line = np.zeros((60, 80, 3), np.float32), np.zeros((60, 80), bool)
     line[30:33] = True
