@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from inference_server.cli.batch import recipes
 from inference_server.shared import paths
+from inference_server.shared.messages import Job
 
 from ..virtual_screen import skip_without, virtual_screen
 from .conftest import IN_GIMP
@@ -22,7 +25,7 @@ def inside(shared_home, photo_file):
     with virtual_screen(WIDTH, HEIGHT) as display:
         environment = {"DISPLAY": display, "NO_AT_BRIDGE": "1", paths.HOME_VARIABLE: str(shared_home)}
         with RunningGimp(environment) as gimp:
-            yield lambda scenario: gimp.run(SCENARIOS, scenario=scenario, photo=str(photo_file))
+            yield lambda scenario, **more: gimp.run(SCENARIOS, scenario=scenario, photo=str(photo_file), **more)
 
 
 def test_gimp_is_asked_on_the_main_thread_alone_while_a_result_is_composed(inside):
@@ -39,3 +42,13 @@ def test_what_fails_before_it_is_asked_leaves_nothing_waiting(inside):
     for state, message in inside("command_that_fails"):
         assert state == ["pointing", "settled"]
         assert "the image is gone" in message
+
+
+def test_a_click_is_saved_as_a_recipe_and_a_stroke_is_refused(inside, tmp_path):
+    file = tmp_path / "remove.toml"
+    seen = inside("saved_recipe", recipe=str(file))
+    recipe = recipes.parse(seen["recipe"], file.name, tmp_path)
+    assert recipe.job == Job.REMOVE and recipe.pointing.prompt.labels == (1,)
+    assert np.allclose(recipe.pointing.prompt_in((640, 427)).points, [(322, 200)], atol=0.01)
+    assert "no strokes" in seen["message"] and seen["recipe after it"] == seen["recipe"]
+    assert not seen["before anything is marked"]
