@@ -32,6 +32,7 @@ MAY_IMPORT = {
     PLUG_IN: {
         "i18n": set(),
         "covering": set(),
+        "recipe": set(),
         "help": {"i18n"},
         "widgets": {"i18n"},
         "arguments": {"i18n"},
@@ -50,6 +51,7 @@ MAY_IMPORT = {
             "expand_settings",
             "arguments",
             "covering",
+            "recipe",
             "image",
             "requests",
             "photo_view",

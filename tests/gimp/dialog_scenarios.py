@@ -184,6 +184,30 @@ def result_that_cannot_be_composed(photo):
     return seen
 
 
+def saved_recipe(photo, recipe):
+    """What is in the recipe of a click, and what is said where a stroke was drawn beside it."""
+    from inpaint_anything.dialog import recipe_saving
+
+    from inference_server.shared.messages import Stroke
+
+    opened, seen = Opened(photo), {}
+    button = opened.dialog.window._save_recipe
+    opened.until(lambda: not opened.dialog.state.waiting)
+    seen["before anything is marked"] = button.get_sensitive()
+    opened.click()
+    opened.until(button.get_sensitive)
+    with patch.object(recipe_saving, "ask_for_file", lambda _window, _job: Path(recipe)):
+        button.clicked()
+        seen["recipe"] = Path(recipe).read_text("utf-8")
+        opened.dialog.dispatch(opened.events.StrokeDrawn(Stroke(path=(300, 300, 9, 330, 300, 9), adds=True)))
+        opened.until(lambda: opened.dialog.state.settled and button.get_sensitive())
+        button.clicked()
+        opened.until(lambda: opened.message)
+    seen["message"], seen["recipe after it"] = opened.message, Path(recipe).read_text("utf-8")
+    opened.close()
+    return seen
+
+
 def command_that_fails(photo):
     """What becomes of a dialog whose photo is closed in GIMP: nothing can be read of it any more."""
     from inpaint_anything.dialog import controller

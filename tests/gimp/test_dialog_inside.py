@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from inference_server.cli.batch import recipes
 from inference_server.shared import paths
+from inference_server.shared.messages import Job
 
 from ..virtual_screen import picture_of, skip_without, virtual_screen
 from . import screen
@@ -50,3 +53,13 @@ def test_a_photo_is_expanded_in_a_small_dialog(inside, tmp_path):
     assert "not installed" in seen["no model"] and seen["size"] == "New size: 690 × 439 pixels"
     assert seen["cancelled"] == [None, 640, 427]
     assert seen["expanded"] == [690, 439, True] and seen["group"] == "Expanded: the surroundings"
+
+
+def test_a_click_is_saved_as_a_recipe_and_a_stroke_is_refused(inside, tmp_path):
+    file = tmp_path / "remove.toml"
+    seen = inside("saved_recipe", recipe=str(file))
+    recipe = recipes.parse(seen["recipe"], file.name, tmp_path)
+    assert recipe.job == Job.REMOVE and recipe.pointing.prompt.labels == (1,)
+    assert np.allclose(recipe.pointing.prompt_in((640, 427)).points, [(322, 200)], atol=0.01)
+    assert "no strokes" in seen["message"] and seen["recipe after it"] == seen["recipe"]
+    assert not seen["before anything is marked"]

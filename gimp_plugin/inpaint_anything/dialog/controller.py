@@ -38,7 +38,7 @@ from ..requests.worker import RequestWorker
 from ..settings.model_offer import ModelOffer
 from ..settings.offers import used
 from ..widgets import confirmed
-from . import events
+from . import events, recipe_saving
 from .annotation import Annotation, ClickHistory
 from .backgrounds import behind_of, photo_behind
 from .panels import Panel
@@ -168,6 +168,7 @@ class Dialog:
             thumbnails=self._thumbnails,
             dispatch=self.dispatch,
             show_settings=self._show_models,
+            save_recipe=self._save_recipe,
         )
         shows_more = last_settings.shows_more()
         for panel in window.panels.values():
@@ -325,6 +326,16 @@ class Dialog:
         self._ask_for_models()
         self.dispatch(events.ModelsChanged())
         self.dispatch(events.RetryPressed())  # what was asked for, if it has failed
+
+    def _save_recipe(self) -> None:
+        job = self.state.job
+        target, size = self._target(self.state.annotation), (self._photo.width, self._photo.height)
+        try:
+            file = recipe_saving.ask_for_file(self.window, job)
+            if file:
+                recipe_saving.save(file, size, target, self._settings(job))
+        except UserError as error:
+            self.dispatch(events.Failed(error))
 
     def _confirm_close(self, command: events.ConfirmClose) -> None:
         self._tasks.post(self._ask_whether_to_close, command)  # while it is asked, jobs go on and are shown

@@ -79,9 +79,11 @@ class Window(GimpUi.Dialog):
         thumbnails: Thumbnails,
         dispatch: Dispatch,
         show_settings: Callable[[], None],
+        save_recipe: Callable[[], None],
     ) -> None:
         """offer: offers models for the job.  thumbnails(row): small pictures of proposals, or of results.  dispatch:
-        called with what is wanted.  show_settings: called when somebody wants to see them."""
+        called with what is wanted.  show_settings: called when somebody wants to see them.  save_recipe: called when
+        somebody wants to do to other photos what is done here."""
         super().__init__(title=_("Inpaint Anything"), role=ROLE)
         self.view, self.panels = view, panels
         self._thumbnails, self._dispatch, self._show_settings = thumbnails, dispatch, show_settings
@@ -100,6 +102,9 @@ class Window(GimpUi.Dialog):
         self.set_default_size(WIDTH, HEIGHT)
         preview: Any = self.add_button(_("P_review"), PREVIEW)
         self._preview: Gtk.Button = preview
+        self._save_recipe = icon_button(
+            "document-save-as-symbolic", _("Save as a recipe for many photos…"), save_recipe
+        )
         self._cancel = self.add_button(_("_Cancel"), Gtk.ResponseType.CANCEL)
         self.apply_and_continue = self.add_button(_("Apply and ne_xt"), CONTINUE)
         self._apply = self.add_button(_("App_ly"), Gtk.ResponseType.APPLY)
@@ -188,6 +193,7 @@ class Window(GimpUi.Dialog):
         row = Gtk.Box(spacing=12)
         row.pack_start(self._status, expand=True, fill=True, padding=0)
         row.pack_start(self.stop, expand=False, fill=False, padding=0)
+        row.pack_start(self._save_recipe, expand=False, fill=False, padding=0)
         row.set_size_request(-1, ROW)
         return row
 
@@ -322,6 +328,7 @@ class Window(GimpUi.Dialog):
         self._preview.set_sensitive(state.can_apply and not state.working)
         self._preview.set_label(_("Anothe_r result") if showing else _("P_review"))
         self._remove_result.set_sensitive(showing)
+        self._save_recipe.set_sensitive(state.can_apply and not state.working)
         self.stop.set_visible(state.working)
         for widget in (*self.jobs.values(), *self.panels.values()):
             widget.set_sensitive(not state.working)

@@ -1,0 +1,76 @@
+"""What the dialog saves as a recipe is what a batch does."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inference_server.cli.batch import recipes
+from inference_server.cli.photo_arguments import BackgroundSettings
+from inference_server.shared.errors import UserError
+from inference_server.shared.messages import Job, MaskOptions, ObjectPrompt, PaintOptions, Quality
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "gimp_plugin"))
+from inpaint_anything.recipe import Recipe
+
+SIZE = 640, 427
+CLICKS = ObjectPrompt(points=((320, 213.5), (64, 42.7)), labels=(1, 0), box=(0, 0, 320, 427))
+GROWN = MaskOptions(grow=3, feather=5, include_shadow=True)
+WORDS = PaintOptions(prompt='a "bench"\n\x7f\\ ein Stück 🪑', negative="rain", help_prompt=False, quality=Quality.BEST)
+
+
+def saved(job: Job, **more) -> Recipe:
+    """A recipe for clicks, with nothing set."""
+    unset = {"prompts": (CLICKS,), "has_more": False, "options": MaskOptions(), "seed": 0, "paint": None}
+    return Recipe(**{"job": job, "size": SIZE, "background": {}, **unset, **more})
+
+
+def read(recipe: Recipe, folder: Path) -> recipes.Recipe:
+    return recipes.parse(recipe.text(), "saved.toml", folder)
+
+
+def test_clicks_and_a_box_are_where_they_were_in_a_photo_of_any_size(tmp_path):
+    pointing = read(saved(Job.REMOVE), tmp_path).pointing
+    found = pointing.prompt_in((1280, 854))
+    assert found.labels == (1, 0) and found.box == (0, 0, 640, 854)
+    assert np.allclose(found.points, ((640, 427), (128, 85.4)), atol=0.01)
+    outside = ObjectPrompt(points=((-3, 500),), labels=(1,))
+    assert read(saved(Job.REMOVE, prompts=(outside,)), tmp_path).pointing.prompt.points == ((0, 1),)
+
+
+def test_a_name_is_kept(tmp_path):
+    prompt = ObjectPrompt(text="the red car")
+    assert read(saved(Job.SELECT, prompts=(prompt,)), tmp_path).pointing.prompt == prompt
+
+
+@pytest.mark.parametrize(
+    ("job", "given"),
+    [
+        (Job.SELECT, {"options": MaskOptions(soft_edge=True, include_shadow=True)}),
+        (Job.REMOVE, {"options": GROWN, "seed": 7, "paint": PaintOptions(model="patchmatch")}),
+        (Job.FILL, {"options": GROWN, "seed": 7, "paint": WORDS}),
+        (Job.REPLACE, {"options": MaskOptions(soft_edge=True, feather=2), "paint": WORDS}),
+    ],
+)
+def test_the_settings_of_each_job_are_kept(tmp_path, job, given):
+    recipe = read(saved(job, **given), tmp_path)
+    assert (recipe.job, recipe.options, recipe.seed) == (job, given["options"], given.get("seed", 0))
+    assert recipe.paint == given.get("paint", PaintOptions()) and recipe.background is None
+
+
+def test_the_background_is_kept(tmp_path):
+    photo = tmp_path / "beach.jpg"
+    photo.touch()
+    for given, expected in (
+        ({"photo": str(photo)}, BackgroundSettings(photo=photo)),
+        ({"colours": ["#ff0000"]}, BackgroundSettings(colours=((1, 0, 0),))),
+        ({"blur": 0.5}, BackgroundSettings(blur=0.5)),
+    ):
+        assert read(saved(Job.REPLACE, background=given), tmp_path).background == expected
+
+
+@pytest.mark.parametrize("given", [{"prompts": ()}, {"prompts": (CLICKS, CLICKS)}, {"has_more": True}])
+def test_what_no_recipe_can_say_is_refused(given):
+    with pytest.raises(UserError, match="A recipe can hold clicks"):
+        saved(Job.REMOVE, **given).text()
