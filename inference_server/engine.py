@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from .fill.diffusion.painter import Painter
     from .select.automatic_masks import Objects
 
+NO_MODEL = "patchmatch"  # what the catalogue calls what removes without one
 PAINTING_SHARE = 0.9  # of the work of replacing a background; the rest is composing
 RENDERING_SHARE = 0.5  # the same where no model paints it
 AS_IT_IS = MaskOptions(grow=0, feather=0)  # a mask that is exact already
@@ -433,7 +434,8 @@ class Engine:
         window = fill_windows.window(object_bounds, bounds, *_size(image))
         sampler = self._sampler(Job.FILL, paint, colour.to_srgb(to_proxy(image)), seed, monitor)
         shown = colour.to_srgb(image[window.slices])
-        pixels = colour.from_srgb(filling.fill(shown, alpha[window.slices] > 0, sampler, monitor))
+        continued = None if paint.prompt.strip() else self._continued
+        pixels = colour.from_srgb(filling.fill(shown, alpha[window.slices] > 0, sampler, monitor, continued))
         return Patch(bounds, pixels, alpha[bounds.slices]), sampler.prompt
 
     def replace_patch(
@@ -529,6 +531,15 @@ class Engine:
             self._make_room(name)
             self._inpainter = inpainters.load(self._store, name, monitor)
         return self._inpainter
+
+    def _continued(self, picture: np.ndarray, hole: np.ndarray, monitor: Monitor) -> np.ndarray:
+        """A picture (h, w, 3) float32, 0 to 1, with its hole (h, w) bool as Remove fills it without a model: that needs
+        no room beside the painter."""
+        inpainter = inpainters.load(self._store, NO_MODEL)
+        result = picture.copy()
+        (found,) = removal.fill_window(picture, hole, ~hole, inpainter, 0, monitor, count=1)
+        result[hole] = found.pixels
+        return result
 
     def _painted_background(
         self, image: np.ndarray, around: np.ndarray, paint: PaintOptions, seed: int, monitor: Monitor

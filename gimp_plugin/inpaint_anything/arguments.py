@@ -240,6 +240,13 @@ ARGUMENTS: dict[str, tuple[Argument, ...]] = {
         _colour("colour", _("Colo_ur"), _("The background's colour, or that at its top")),
         _colour("second-colour", _("Colour _at the bottom"), _("Where the two colours end")),
         _integer("blur", _("Ho_w blurred"), _("0: not at all; 100: no more than colours"), limits=(0, 100), default=50),
+        _integer(
+            "match-light",
+            _("Match light"),
+            _("How far the object's light is drawn to what comes behind; 0: its pixels stay as they are"),
+            limits=(0, 100),
+            default=0,
+        ),
         _boolean("soft-edge", _("Soft ed_ge"), _HAIR, default=False),
         _integer(
             "feather",
@@ -281,8 +288,8 @@ SELDOM = (
 # The arguments that a choice needs, beside those that all have: by its name and its value.
 NEEDED: dict[str, dict[str, tuple[str, ...]]] = {
     "background": {
-        "prompt": tuple(argument.name for argument in _PAINTING),
-        "photo": ("photo", "photo-flip", "photo-size", "photo-across", "photo-down"),
+        "prompt": (*(argument.name for argument in _PAINTING), "match-light"),
+        "photo": ("photo", "photo-flip", "photo-size", "photo-across", "photo-down", "match-light"),
         "colour": ("colour",),
         "gradient": ("colour", "second-colour"),
         "blur": ("blur",),

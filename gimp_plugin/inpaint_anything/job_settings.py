@@ -73,8 +73,8 @@ class SelectionTarget(StrEnum):
 class JobSettings:
     """What a person has chosen for a job.  A setting that the job does not have keeps its default.
 
-    grow, feather: pixels of the photo, None for what suits its size.  blur, photo_size, photo_across, photo_down: per
-    cent.  The other fields that have the name of one in `MaskOptions` or `PaintOptions` mean the same.
+    grow, feather: pixels of the photo, None for what suits its size.  blur, match_light, photo_size, photo_across,
+    photo_down: per cent.  The other fields that have the name of one in `MaskOptions` or `PaintOptions` mean the same.
     """
 
     job: Job
@@ -99,6 +99,7 @@ class JobSettings:
     colour: Gegl.Color | None = None
     second_colour: Gegl.Color | None = None
     blur: int = 50
+    match_light: int = 0
     result_as: SelectionTarget = SelectionTarget.REPLACE
     source: Source = Source.VISIBLE
 
@@ -112,6 +113,12 @@ class JobSettings:
         """Where the photo lies that comes behind."""
         across, down = self.photo_across / 100, self.photo_down / 100
         return Covering(scale=self.photo_size / 100, across=across, down=down, flipped=self.photo_flip)
+
+    @property
+    def light_matched(self) -> float:
+        """How far the object's light is drawn to the background's, 0 to 1: to one that shows a scene."""
+        shows_scene = self.job == Job.REPLACE and self.background in (BackgroundKind.PROMPT, BackgroundKind.PHOTO)
+        return self.match_light / 100 if shows_scene else 0.0
 
     @property
     def mask_options(self) -> MaskOptions:

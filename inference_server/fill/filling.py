@@ -10,6 +10,7 @@
 Values beyond white are brought into the model's range for all this, and back (`pixels.Tones`).
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,14 +29,21 @@ if TYPE_CHECKING:
     from .diffusion.painter import Step
 
 ENOUGH = 1024  # pixels a side of what was painted, to know its grain by
+CONTINUING = 0.1  # of the work of the first pass, where there is something to begin with
 BAND = 512  # rows of the image that are finished at a time
 
+# From a picture (h, w, 3) float32, 0 to 1, and its hole (h, w) bool: the same with the hole continued; it takes a while.
+Continue = Callable[[np.ndarray, np.ndarray, Monitor], np.ndarray]
 
-def fill(source: np.ndarray, hole: np.ndarray, sampler: Sampler, monitor: Monitor) -> np.ndarray:
+
+def fill(
+    source: np.ndarray, hole: np.ndarray, sampler: Sampler, monitor: Monitor, continued: Continue | None = None
+) -> np.ndarray:
     """New pixels (h, w, 3|4), of the image's depth, for the bounds of hole (H, W) bool, which is not empty.
 
     source: (H, W, 3|4) uint8, uint16 or float32, the window that the model sees.  Pixels of the bounds that are not in
-    the hole are not to be used.  Raises UserError where the monitor cancels it or memory does not suffice.
+    the hole are not to be used.  continued: gives what the model begins with, under noise, where the surroundings are
+    to go on; None for noise alone.  Raises UserError where the monitor cancels it or memory does not suffice.
     """
     bounds = windows.bounds(hole)
     assert bounds is not None
@@ -45,7 +53,7 @@ def fill(source: np.ndarray, hole: np.ndarray, sampler: Sampler, monitor: Monito
     plan = tiles.plan(hole, sampler.painter)
     steps = sampler.painter.count(sampler.quality)
     all_steps = steps + sampler.painter.count(sampler.quality, refine=True) * len(plan.tiles)
-    painted = _sketch(scene, sampler, monitor.part(0, steps / all_steps))
+    painted = _sketch(scene, sampler, monitor.part(0, steps / all_steps), continued)
     shown = whole(*hole.shape[::-1])
     if plan.tiles:
         painted = tiles.refine(scene, painted, plan, sampler, monitor, steps)
@@ -64,13 +72,20 @@ def fill(source: np.ndarray, hole: np.ndarray, sampler: Sampler, monitor: Monito
     return result
 
 
-def _sketch(scene: Scene, sampler: Sampler, monitor: Monitor) -> np.ndarray:
+def _sketch(scene: Scene, sampler: Sampler, monitor: Monitor, continued: Continue | None) -> np.ndarray:
     """The whole window as the model paints it, (h, w, 3) float32."""
     painter = sampler.painter
     height, width = scene.hole.shape
     content, size = canvas(width, height, painter.side, painter.multiple)
     picture, unknown, hole = scene.at_size(content)
-    picture[unknown] = extrapolate(picture, ~unknown)[unknown] if not unknown.all() else 0.5
+    if unknown.all():
+        continued = None
+        picture[unknown] = 0.5
+    elif continued:
+        first = monitor.part(0, CONTINUING, tr("Continuing the surroundings"))
+        picture, monitor = continued(picture, unknown, first), monitor.part(CONTINUING, 1)
+    else:
+        picture[unknown] = extrapolate(picture, ~unknown)[unknown]
     region = Region(picture, hole, size)
 
     def on_step(step: "Step") -> None:
@@ -78,7 +93,9 @@ def _sketch(scene: Scene, sampler: Sampler, monitor: Monitor) -> np.ndarray:
         if step.preview is not None:
             monitor.on_preview(overview(np.where(hole[..., None], region.forming(step), picture)))
 
-    painted = paint(region, sampler, seed=sampler.seed, refine=False, on_step=on_step, check=monitor.check)
+    painted = paint(
+        region, sampler, seed=sampler.seed, is_prefilled=bool(continued), on_step=on_step, check=monitor.check
+    )
     return painted + rim_error(picture, painted, whole_cells(hole, painter.cell), painter.side)
 
 

@@ -75,13 +75,14 @@ def paint(
     sampler: Sampler,
     *,
     seed: int,
-    refine: bool,
+    refine: bool = False,
+    is_prefilled: bool = False,
     on_step: Callable[["Step"], None],
     check: Callable[[], None],
 ) -> np.ndarray:
     """The region's picture with its hole painted: (h, w, 3) float32.
 
-    refine: as in `painter.Sampling`; on_step, check: as in `Painter.paint`.
+    refine, is_prefilled: as in `painter.Sampling`; on_step, check: as in `Painter.paint`.
     """
     from .diffusion.painter import Sampling
 
@@ -89,7 +90,7 @@ def paint(
     border = 0, region.size[1] - height, 0, region.size[0] - width
     framed = cv2.copyMakeBorder(region.picture, *border, cv2.BORDER_REFLECT).clip(0, 1)
     framed_hole = cv2.copyMakeBorder(region.hole.astype(np.uint8), *border, cv2.BORDER_REFLECT) > 0
-    sampling = Sampling(sampler.prompt, seed, sampler.quality, refine)
+    sampling = Sampling(sampler.prompt, seed, sampler.quality, refine, is_prefilled)
     painted = sampler.painter.paint(framed, framed_hole, sampling, on_step=on_step, check=check)
     return painted[:height, :width]
 

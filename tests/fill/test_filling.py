@@ -175,6 +175,36 @@ def test_what_is_painted_meets_the_photo_in_its_colours():
         assert np.ptp(corrected[31:34, 41:49], axis=(0, 1)).max() < 0.02, "its own edges stay"
 
 
+def test_where_the_surroundings_go_on_the_model_begins_with_them(sampler, monkeypatch):
+    """The completion lies in the hole that the pipeline is given, and not all of the noise is laid over it."""
+    image = np.full((60, 80, 3), 120, np.uint8)
+    hole = np.zeros((60, 80), bool)
+    hole[20:40, 30:60] = True
+    given, begun = [], []
+    inputs = sampler.painter._inputs
+
+    def watched(picture, *more):
+        given.append(picture)
+        made = inputs(picture, *more)
+        begun.append(made["strength"])
+        return made
+
+    monkeypatch.setattr(sampler.painter, "_inputs", watched)
+
+    def continued(picture, unknown, monitor):
+        assert picture.dtype == np.float32 and unknown.shape == picture.shape[:2]
+        return np.where(unknown[..., None], np.float32((0.9, 0.1, 0.3)), picture)
+
+    shares = []
+    monitor = Monitor(on_progress=lambda share, message: shares.append(share))
+    filling.fill(image, hole, sampler, monitor, continued)
+    inside = given[0][25 * len(given[0]) // 60, 45 * given[0].shape[1] // 80]
+    assert inside == pytest.approx([0.9, 0.1, 0.3], abs=1e-6) and begun[0] < 1
+    assert shares == sorted(shares)
+    filling.fill(image, hole, sampler, UNWATCHED)
+    assert begun[-1] == 1
+
+
 def test_a_bright_sky_does_not_darken_what_the_model_sees(sampler, monkeypatch):
     """A twentieth of a float photo is as bright as the sun."""
     image = np.full((60, 80, 3), 0.5, np.float32)

@@ -134,6 +134,13 @@ def test_a_second_pass_begins_at_the_same_noise_whatever_the_scheduler(scheduler
         assert noise == pytest.approx(painter_module.REFINE_NOISE, rel=0.15)
 
 
+@pytest.mark.parametrize(("scheduler", "steps"), schedulers())
+def test_what_is_in_the_hole_is_kept_under_as_much_noise_whatever_the_scheduler(scheduler, steps):
+    start = schedule.from_noise(scheduler, steps, painter_module.PREFILL_NOISE, 4096)
+    assert start.taken == steps and start.strength < 1
+    assert schedule.first_noise(scheduler, start, 4096) == pytest.approx(painter_module.PREFILL_NOISE, rel=0.35)
+
+
 @pytest.mark.parametrize(("scheduler", "steps"), [each for each in schedulers() if each[0].order == 1][2:-2])
 def test_little_of_the_picture_is_left_where_most_noise_is_wanted(scheduler, steps):
     start = schedule.from_most_noise(scheduler, steps)

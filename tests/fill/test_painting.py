@@ -60,6 +60,23 @@ def scene():
     return picture(WIDTH, HEIGHT), mask
 
 
+def test_without_a_prompt_the_model_begins_with_what_is_around(painting, small_models, scene, monkeypatch):
+    """And with one it does not; the seed gives the same again."""
+    image, mask = scene
+    begun = []
+    continued = Engine._continued
+
+    def watched(self, picture, hole, monitor):
+        begun.append((picture[~hole], continued(self, picture, hole, monitor)))
+        return begun[-1][1]
+
+    monkeypatch.setattr(Engine, "_continued", watched)
+    first, again = (painting.fill(image, mask, model=str(small_models / "sd15"), quality="fast") for _ in range(2))
+    assert len(begun) == 2 and (first == again).all() and np.isfinite(begun[0][1]).all()
+    painting.fill(image, mask, "a bear", model=str(small_models / "sd15"), quality="fast")
+    assert len(begun) == 2
+
+
 def deep(image: np.ndarray, depth: str) -> np.ndarray:
     kind, factor = DEPTHS[depth]
     return (image * kind(factor)).astype(kind)

@@ -114,12 +114,17 @@ def test_what_is_behind_can_be_a_photo_two_colours_or_out_of_focus(painting, sky
         {"background": "blur", "blur": 80},
     ]
     variants = [{"job": "replace", "settings": settings, "offset": [0, 0]} for settings in backgrounds]
-    photo, gradient, blur = painting("each", scenario_of_each="paint", variants=variants)
+    variants.append(variants[0] | {"settings": backgrounds[0] | {"match-light": 80}})
+    photo, gradient, blur, lit = painting("each", scenario_of_each="paint", variants=variants)
     for seen in (photo, gradient):
         check(seen, KINDS[0][1])
         assert seen["corners"][0] == pytest.approx([200, 0, 0], abs=6)
         assert seen["corners"][1] == pytest.approx([0, 0, 200], abs=6)
     assert blur["answer"]["status"] == "success" and blur["outside"] == 0 and blur["kept pixels"] > 2000
+    assert lit["answer"]["status"] == "success" and lit["unchanged"] and lit["kept pixels"] == 0, (
+        "the object is lit too"
+    )
+    assert lit["group"]["settings"]["match_light"] == 80
     assert photo["group"]["settings"]["photo"].endswith("sky.png")
     assert gradient["group"]["settings"]["second_colour"] == "#0000c8"
 

@@ -45,7 +45,7 @@ def test_the_procedures_are_there_and_documented(gimp):
         "include-shadow",
     }
     assert painting | {"grow"} <= seen["fill"]["arguments"].keys()
-    behind = {"background", "photo", "colour", "second-colour", "blur", "soft-edge"}
+    behind = {"background", "photo", "colour", "second-colour", "blur", "soft-edge", "match-light"}
     behind |= {"photo-flip", "photo-size", "photo-across", "photo-down"}
     assert painting | behind <= seen["replace"]["arguments"].keys()
 

@@ -31,6 +31,7 @@ ENTRY_CHARS = 24
 HINT_CHARS = 34
 FIRST_AMOUNT = 7  # pixels, when an amount is no longer automatic
 HINT_ROW = "prompt-hint"
+SLIDERS = ("blur", "match-light")
 
 
 class Panel(Gtk.Box):
@@ -117,7 +118,7 @@ class Panel(Gtk.Box):
             if self._config.get_property(name) is None:
                 self._config.set_property(name, "")  # GIMP's default; an entry does not take it
             return self._model_list() if name == "model" else self._entry(name)
-        if name == "blur":
+        if name in SLIDERS:
             return self._slider(setting)
         if kind in (GObject.TYPE_INT, GObject.TYPE_DOUBLE):
             return self._number(setting)
@@ -158,7 +159,7 @@ class Panel(Gtk.Box):
         return number
 
     def _slider(self, setting: Any) -> Gtk.Widget:
-        """setting: the spec of an int whose effect is seen at once."""
+        """setting: the spec of an int, which has limits."""
         scale = Gtk.Scale.new_with_range(Gtk.Orientation.HORIZONTAL, setting.minimum, setting.maximum, 1)
         scale.set_properties(value_pos=Gtk.PositionType.RIGHT, digits=0)
         self._config.bind_property(setting.name, scale.get_adjustment(), "value", BIND)

@@ -168,6 +168,7 @@ class PhotoJob:
             options=settings.mask_options,
             paint=settings.paint_options,
             background=background,
+            match_light=settings.light_matched,
             seed=settings.seed,
             variations=settings.variations if settings.paints else 1,
         )

@@ -27,16 +27,24 @@ from .schedule import Start
 from .texts import Text
 
 REFINE_NOISE = 0.6  # times as much noise as picture is put back when a sketch is refined
+PREFILL_NOISE = (
+    4.0  # the same over a hole in which the surroundings go on: their structure is kept, their detail is not
+)
 REFINE_STEPS = 0.4  # of the steps of a quality
 
 
 class Sampling(NamedTuple):
-    """How a picture is painted.  refine: what is in the hole is a first sketch, to be kept but for its detail."""
+    """How a picture is painted.
+
+    refine: what is in the hole is a first sketch, to be kept but for its detail; is_prefilled: it is how the
+    surroundings may go on, to be kept in its structure alone.
+    """
 
     prompt: Prompt
     seed: int
     quality: Quality
     refine: bool = False
+    is_prefilled: bool = False
 
 
 class Step(NamedTuple):
@@ -81,7 +89,7 @@ class Painter:
         self._preview = Preview(self._pipeline)
         self._plan: int | None = None
         self._texts: dict[tuple[Prompt, bool], Text] = {}
-        self._starts: dict[tuple[Preset, bool, int], Start] = {}
+        self._starts: dict[tuple[Preset, bool, bool, int], Start] = {}
         self._check_between_blocks()
 
     @property
@@ -217,11 +225,13 @@ class Painter:
         """Where the schedule begins for a picture of this size; sought once, for there may be many tiles."""
         patch = 2 * self._pipeline.vae_scale_factor  # pixels a side that become one token, where there are any
         tokens = (height // patch) * (width // patch)
-        key = preset, sampling.refine, tokens
+        key = preset, sampling.refine, sampling.is_prefilled, tokens
         if key not in self._starts:
             steps, scheduler = self.count(sampling.quality, refine=sampling.refine), self._pipeline.scheduler
             if sampling.refine:
                 self._starts[key] = schedule.from_noise(scheduler, steps, REFINE_NOISE, tokens)
+            elif sampling.is_prefilled:
+                self._starts[key] = schedule.from_noise(scheduler, steps, PREFILL_NOISE, tokens)
             elif self.family.needs_picture:
                 self._starts[key] = schedule.from_most_noise(scheduler, steps)
             else:
