@@ -1,13 +1,16 @@
 """serve: its arguments, and the server that these make.  What that needs is imported when it runs (see `parser`)."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from ..shared.errors import wrong_input
+from .batch.arguments import LOCAL, ray_address
 
 if TYPE_CHECKING:
+    from ..serve.ray_cluster import Cluster
     from ..serve.worker import Launch
 
 
@@ -17,14 +20,17 @@ class ServeSettings:
 
     address: None for this user's private socket.  idle_seconds: after so long without work it leaves, None for what the
     preferences say.  lan: whether it is for the listed computers of the network too, for ever.  devices: what it
-    computes on, with a worker for each, "" for the best there is.  metrics: the port of loopback on which it says what
-    it does, None for nowhere.
+    computes on, with a worker for each, "" for the best there is.  ray: where the work is done, as in
+    `batch.arguments.ray_address`; workers: by how many of Ray's actors, None for one on each GPU, or on each core.
+    metrics: the port of loopback on which it says what it does, None for nowhere.
     """
 
     address: str | None
     idle_seconds: float | None
     lan: bool
     devices: str
+    ray: str | None
+    workers: int | None
     metrics: int | None
 
 
@@ -37,6 +43,8 @@ def add(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> argpars
     )
     command.add_argument("--lan", action="store_true", help="also for listed computers of your network, for ever")
     command.add_argument("--devices", default="", metavar="LIST", help="a worker for each, as in cuda:0,cuda:1")
+    command.add_argument("--engine", default=LOCAL, metavar="local|ray[=ADDRESS]", help="work here, or on Ray")
+    command.add_argument("--workers", type=int, metavar="N", help="of Ray (default: one on each GPU, or on each core)")
     command.add_argument("--metrics", type=int, metavar="PORT", help="show Prometheus on this machine what it does")
     return command
 
@@ -47,21 +55,38 @@ def settings(given: argparse.Namespace) -> ServeSettings:
         raise wrong_input("--lan chooses the address and never leaves.", "Leave out --address and --idle.")
     if given.metrics is not None and not 0 < given.metrics < 1 << 16:
         raise wrong_input("--metrics is a port, from 1 to 65535.")
+    ray = ray_address(given.engine)
+    if given.workers is not None and (ray is None or given.workers < 1):
+        raise wrong_input("--workers is a number of Ray's, from 1 on.", "See --engine and --devices.")
+    if given.devices and ray is not None:
+        raise wrong_input("Ray chooses the devices.", "Leave out --devices.")
     return ServeSettings(
         address=given.address,
         idle_seconds=given.idle,
         lan=given.lan,
         devices=given.devices,
+        ray=ray,
+        workers=given.workers,
         metrics=given.metrics,
     )
 
 
 def run(settings: ServeSettings) -> NoReturn:
     """Be this user's server, unless one runs already.  Raises UserError."""
+    if settings.ray is None:
+        _run(settings, _local(settings.devices))
+    from ..serve.ray_cluster import Kept
+
+    kept = Kept(settings.ray, settings.workers)
+    if kept.cluster.dashboard:
+        print(f"Ray's dashboard: http://{kept.cluster.dashboard}", flush=True)
+    _run(settings, _on_ray(kept.cluster, settings.workers))
+
+
+def _run(settings: ServeSettings, launches: "Sequence[Launch]") -> NoReturn:
     from ..serve import process
     from . import lan
 
-    launches = _launches(settings)
     address, idle_seconds = settings.address, settings.idle_seconds
     if settings.lan:
         print(lan.instructions(), flush=True)
@@ -70,15 +95,25 @@ def run(settings: ServeSettings) -> NoReturn:
     process.run(address, idle_seconds, launches, settings.metrics)
 
 
-def _launches(settings: ServeSettings) -> "Sequence[Launch]":
-    """How the workers that compute are started.  Raises UserError."""
+def _local(devices: str) -> "Sequence[Launch]":
+    """How the workers are started that compute here.  Raises UserError."""
     from ..models import device_choice
     from ..serve.server import BEST_DEVICE
     from ..serve.worker import Launch
 
-    if not settings.devices:
+    if not devices:
         return BEST_DEVICE
     return [
-        Launch(device=device, environment=device_choice.environment(device))
-        for device in device_choice.parse(settings.devices)
+        Launch(device=device, environment=device_choice.environment(device)) for device in device_choice.parse(devices)
     ]
+
+
+def _on_ray(cluster: "Cluster", workers: int | None) -> "Sequence[Launch]":
+    """How the processes are started whose work actors do: one on each GPU, or on each core."""
+    from ..serve.worker import Launch
+
+    command = [sys.executable, "-m", "inference_server.serve.ray_worker", cluster.address]
+    if cluster.gpus:
+        command.append("gpu")
+    launch = Launch(command=command, device="ray", environment=cluster.environment)
+    return [launch] * (workers or cluster.gpus or max(1, cluster.cpus))

@@ -41,15 +41,21 @@ Perform = Callable[[messages.AnyRequest, list[bytes], Monitor, Send], Answer]
 
 def run(perform: Perform) -> None:
     """Work until the server ends.  The process's own input and output are the pipes to it."""
+    source, sink = pipes()
+    if os.name == "posix":
+        os.nice(YIELDING)
+    _volunteer_for_the_lack_of_memory()
+    WorkerProcess(perform, source, sink).work()
+
+
+def pipes() -> tuple[BinaryIO, BinaryIO]:
+    """What the process reads from the server and writes to it, which were its own input and output."""
     source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(2, 1)  # what a library prints must not get between the answers
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the server
-    if os.name == "posix":
-        os.nice(YIELDING)
-    _volunteer_for_the_lack_of_memory()
-    WorkerProcess(perform, source, sink).work()
+    return source, sink
 
 
 class WorkerProcess:

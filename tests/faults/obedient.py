@@ -1,20 +1,24 @@
 """A real server whose worker does what a request says, so that faults come when a test wants them, and cost little.
 
-    python -m tests.faults.obedient ADDRESS [COUNT]     the server, with its log in the private folder, and so many
-                                                        workers that compute
-    python -m tests.faults.obedient                     such a worker
+    python -m tests.faults.obedient ADDRESS [COUNT [bridged]]   the server, with its log in the private folder, and so
+                                                                many workers that compute, behind bridges or not
+    python -m tests.faults.obedient                             such a worker
+    python -m tests.faults.obedient bridge                      the bridge to one
 
 The order is the `model` of a `Locate`: one of the words below, and a number.
 """
 
+import contextlib
 import os
 import signal
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import NoReturn
 
-from inference_server.serve import process, server, worker, worker_process
+from inference_server.serve import bridge, channel, process, server, worker, worker_process
 from inference_server.serve.worker import Launch
 from inference_server.serve.worker_process import Answer, Send
 from inference_server.shared import paths
@@ -55,6 +59,13 @@ def _raise(error: Exception) -> NoReturn:
     raise error
 
 
+def _kill_once(file: str) -> None:
+    """End this process, unless one has ended so before."""
+    if not Path(file).exists():
+        Path(file).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 DEEDS: dict[str, Callable[[str], object]] = {
     "sleep": lambda seconds: time.sleep(float(seconds)),  # deaf to any cancel
     "hold": lambda seconds: sum(range(int(float(seconds) * 3e7))),  # the interpreter's lock, as a long call does
@@ -62,8 +73,25 @@ DEEDS: dict[str, Callable[[str], object]] = {
     "fail": lambda secret: _raise(ValueError(secret)),
     "lack": lambda secret: _raise(MemoryError(secret)),
     "abort": lambda _: os.abort(),
+    "kill-once": _kill_once,
     "kill": lambda _: os.kill(os.getpid(), signal.SIGKILL),
 }
+
+
+class ObedientHost:
+    """A worker at the other end of a bridge, as `bridge.Host`."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(PROGRAM, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def tell(self, tag: channel.Tag, parts: Sequence[bytes]) -> None:
+        with contextlib.suppress(OSError):
+            channel.write(self._process.stdin, tag, parts)
+
+    def hear(self) -> Iterator[list[bytes]]:
+        while parts := channel.read(self._process.stdout):
+            yield parts
+        self._process.wait()
 
 
 def _located(x: int) -> Located:
@@ -74,8 +102,11 @@ def _located(x: int) -> Located:
 if __name__ == "__main__":
     if len(sys.argv) == 1:
         worker_process.run(obey)
+    elif sys.argv[1] == "bridge":
+        bridge.Bridge(*worker_process.pipes(), ObedientHost).work()
     else:
         process._start_log(paths.home())
         worker.STUBBORN_SECONDS = 1
-        count = int([*sys.argv, "1"][2])
-        os._exit(server.run(sys.argv[1], lambda: IDLE_SECONDS, [Launch(command=PROGRAM)] * count))
+        address, count, bridged = [*sys.argv[1:], "1", ""][:3]
+        command = [*PROGRAM, "bridge"] if bridged else PROGRAM
+        os._exit(server.run(address, lambda: IDLE_SECONDS, [Launch(command=command)] * int(count)))

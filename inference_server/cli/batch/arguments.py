@@ -79,17 +79,25 @@ def settings(given: argparse.Namespace) -> BatchSettings:
     """The settings that the arguments make.  Raises UserError."""
     if given.sample < 0 or (given.workers is not None and given.workers < 1):
         raise wrong_input("--sample and --workers are whole numbers from 1 on.")
-    engine, _, address = given.engine.partition("=")
-    if engine not in (LOCAL, RAY) or (engine == LOCAL and address):
-        raise wrong_input(f"There is no engine {given.engine!r}.", "Give local, ray or ray=ADDRESS.")
     return BatchSettings(
         recipe=Path(given.recipe),
         photos=tuple(map(Path, given.photos)),
         folder=Path(given.output),
         workers=given.workers,
-        ray=address if engine == RAY else None,
+        ray=ray_address(given.engine),
         again=Again(failed=given.retry_failed, overwrite=given.overwrite),
         dry_run=given.dry_run,
         sample=given.sample,
         quiet=given.quiet,
     )
+
+
+def ray_address(engine: str) -> str | None:
+    """The address of Ray's cluster that --engine names, "" for one of this machine alone, None for no Ray.
+
+    Raises UserError.
+    """
+    name, _, address = engine.partition("=")
+    if name not in (LOCAL, RAY) or (name == LOCAL and address):
+        raise wrong_input(f"There is no engine {engine!r}.", "Give local, ray or ray=ADDRESS.")
+    return address if name == RAY else None

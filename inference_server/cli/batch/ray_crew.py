@@ -2,17 +2,13 @@
 
 Ray starts them, places them and adds machines where it is set up to; here is only what a batch gives them and hears of
 them.  Nothing but text passes: paths, which must lead to the same files on every machine, and lines of the manifest.
-This is the only module that imports Ray.
 """
 
 import contextlib
-import logging
-import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from ...models import packages
-from ...shared.errors import ErrorCode, UserError, wrong_input
+from ...serve import ray_cluster
 from .crew import Answered, Ended, Event, Ready
 from .manifest import of_json
 from .photo_worker import STAGES, Task
@@ -21,15 +17,6 @@ from .worker_process import READY, Start, prepared
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-HERE = "local"  # as Ray calls a cluster of this machine alone, which ends with this process
-
-
-def demand() -> None:
-    """Raise the UserError that says how to get Ray, unless it is installed."""
-    if packages.missing(["ray"]):
-        sentence = "--engine ray needs the package ray, which this Python does not have."
-        raise wrong_input(sentence, packages.install_command(["ray"]))
-
 
 class RayCrew:
     """Workers that are actors, one for each GPU of the cluster, or for each of its processor's cores."""
@@ -37,27 +24,14 @@ class RayCrew:
     def __init__(self, start: Start, address: str, workers: int | None, *, on_gpus: bool) -> None:
         """address: of a cluster, "" for one of this machine alone.  workers: how many, None for as many as there is
         room for.  on_gpus: whether the models run on GPUs, where there are some.  Raises UserError."""
-        demand()
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report its use to its maker
-        import ray
-
-        self._ray, self._start = ray, start
-        room = {} if address or workers is None else {"num_cpus": workers}
-        try:
-            context = ray.init(address=address or HERE, logging_level=logging.ERROR, log_to_driver=False, **room)
-        except Exception as error:  # of many kinds
-            raise UserError(
-                ErrorCode.NO_SERVER,
-                f"Ray cannot be reached at {address or HERE}: {error}.",
-                "See whether it runs there.",
-            ) from None
-        self.dashboard: str = getattr(context, "dashboard_url", "") or ""
-        there = ray.cluster_resources()
-        gpus = int(there.get("GPU", 0)) if on_gpus else 0
+        self._start = start
+        self._ray, cluster = ray_cluster.connect(address, workers)
+        self.dashboard = cluster.dashboard
+        gpus = cluster.gpus if on_gpus else 0
         needs = {"num_gpus": 1, "num_cpus": 0} if gpus else {"num_cpus": 1}
         # One thread more than there are steps: a worker is asked whether it is ready, too.
-        self._made = ray.remote(max_concurrency=STAGES + 1, **needs)(_Actor)
-        self.slots = workers or gpus or max(1, int(there.get("CPU", 1)))
+        self._made = self._ray.remote(max_concurrency=STAGES + 1, **needs)(_Actor)
+        self.slots = workers or gpus or max(1, cluster.cpus)
         self._pending: dict[Any, int] = {}
         self._actors = [self._begin(slot) for slot in range(self.slots)]
 

@@ -13,6 +13,7 @@ from ... import __version__
 from ...imaging.files import memory
 from ...models.catalogue import MODELS
 from ...models.store import Store
+from ...serve import ray_cluster
 from ...shared import atomic, paths
 from ...shared.errors import ErrorCode, UserError, file_error
 from ..progress_bar import Bar
@@ -45,7 +46,7 @@ class _Known:
 def run(settings: BatchSettings) -> int:
     """Do a batch; returns the exit status.  Raises UserError where nothing can be done at all."""
     if settings.ray is not None:
-        ray_crew.demand()
+        ray_cluster.demand()
     known = _known(settings)
     if settings.dry_run:
         for each in _planned(settings, known):

@@ -11,6 +11,7 @@ from inference_server.cli.batch.crew import Answered, Ended, Ready
 from inference_server.cli.batch.manifest import Status
 from inference_server.cli.batch.photo_worker import Task
 from inference_server.cli.batch.worker_process import Start
+from inference_server.serve import ray_cluster
 
 from ..pictures import put_scene
 from .test_batch import BATCH, PHOTOS, RECIPE
@@ -35,11 +36,11 @@ def test_one_module_imports_ray_and_only_when_it_is_asked_to():
             for alias in node.names
         ]
         found = [offset for name, offset in names if name.split(".")[0] == "ray"]
-        assert bool(found) == (file.name == "ray_crew.py") and all(found), file
+        assert bool(found) == (file.name == "ray_cluster.py") and all(found), file
 
 
 def test_without_ray_it_is_said_what_to_install(run, folder, monkeypatch):
-    monkeypatch.setattr(ray_crew.packages, "missing", list)
+    monkeypatch.setattr(ray_cluster.packages, "missing", list)
     status, printed = run(*BATCH, "--engine", "ray")
     assert status == 1 and not (folder / "out").exists()
     assert printed.startswith("--engine ray needs the package ray") and "pip install ray" in printed

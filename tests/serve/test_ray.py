@@ -1,0 +1,80 @@
+"""A server whose work is done by Ray's actors; and what is said where there is no Ray, or not the one that is named."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from inference_server.__main__ import main
+from inference_server.serve import ray_cluster
+from inference_server.shared import client, endpoint, paths
+from inference_server.shared.errors import ErrorCode, UserError
+from inference_server.shared.monitor import Monitor
+
+from ..servers import SERVE, long_job, needs_posix, stopped, wait_until, works
+
+PATIENCE = 300  # seconds for a cluster to begin, on a machine that is busy
+
+
+@pytest.fixture
+def small_home(tmp_path, monkeypatch) -> Path:
+    """A private folder without models."""
+    monkeypatch.setenv(paths.HOME_VARIABLE, str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def test_without_ray_it_is_said_what_to_install(small_home, monkeypatch, capsys):
+    monkeypatch.setattr(ray_cluster.packages, "missing", list)
+    assert main(["serve", "--engine", "ray"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("--engine ray needs the package ray") and "pip install ray" in said
+    assert not small_home.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--engine", "rays"], "There is no engine 'rays'"),
+        (["--engine", "ray", "--devices", "cpu"], "Ray chooses the devices"),
+        (["--workers", "2"], "--workers is a number of Ray's"),
+        (["--engine", "ray", "--workers", "0"], "--workers is a number of Ray's"),
+        (["--metrics", "0"], "--metrics is a port"),
+        (["--lan", "--idle", "3"], "--lan chooses the address"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(small_home, capsys, options, sentence):
+    assert main(["serve", *options]) == 1
+    assert sentence in capsys.readouterr().err and not small_home.exists()
+
+
+@needs_posix
+def test_an_actor_does_the_work_and_gives_it_up_when_cancelled(small_home):
+    pytest.importorskip("ray")
+    server = subprocess.Popen([*SERVE, "--engine", "ray", "--workers", "1"], env={**os.environ})
+    try:
+        wait_until(lambda: endpoint.running() or server.poll() is not None, PATIENCE)
+        with client.connect(SERVE) as connection:
+            assert works(connection)
+            message, frames = long_job()
+            heard: list[str] = []
+            monitor = Monitor(
+                on_progress=lambda share, said: heard.append(said),
+                is_cancelled=lambda: "Removing the object" in heard,  # the actor's words
+            )
+            with pytest.raises(UserError) as refused:
+                connection.request(message, frames, monitor=monitor)
+            assert refused.value.code == ErrorCode.CANCELLED
+            assert works(connection)
+        log = (small_home / "server.log").read_text()
+        assert "job=1 Inpaint done" in log and "job=2 Inpaint refused: cancelled" in log
+    finally:
+        wait_until(stopped, PATIENCE)
+        server.wait(PATIENCE)
+
+
+def test_a_cluster_that_is_not_there_is_named():
+    pytest.importorskip("ray")
+    with pytest.raises(UserError, match=r"Ray cannot be reached at 127\.0\.0\.1:9") as refused:
+        ray_cluster.Kept("127.0.0.1:9", None)
+    assert refused.value.code == ErrorCode.NO_SERVER
