@@ -361,7 +361,7 @@ MODELS = {
             short="LaMa (ONNX)",
             use=tr("The same network on the processor alone, for installations without torch."),
             licence="Apache-2.0",
-            memory=2 << 30,
+            memory=1 << 30,
             files=(
                 _hub_file(
                     "Carve/LaMa-ONNX/resolve/c3c0c9e468934d62e79c329e35d82dd09ff8c444/lama_fp32.onnx",

@@ -105,6 +105,7 @@ def settings_through_a_config(_photo):
         "settings": job_settings.to_json(again),
         "jobs": set(arguments.ARGUMENTS) == {*Job, expand_settings.NAME},
         "qualities": list(arguments.QUALITIES) == list(Quality),
+        "methods": list(arguments.METHODS) == list(job_settings.Method) == list(job_settings.MODELS),
         "sources": list(arguments.SOURCES) == list(job_settings.Source),
         "targets": list(arguments.SELECTION_TARGETS) == list(job_settings.SelectionTarget),
         "backgrounds": list(arguments.BACKGROUNDS) == list(job_settings.BackgroundKind) == list(behind),

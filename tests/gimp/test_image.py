@@ -94,7 +94,7 @@ def test_settings_go_through_gimps_config_and_every_choice_has_its_type(gimp):
     assert seen["same"]
     chosen = {name: seen["settings"][name] for name in ("quality", "feather", "colour", "second_colour")}
     assert chosen == {"quality": "best", "feather": 4, "colour": "#ffffff", "second_colour": "#102030"}
-    assert all(seen[name] for name in ("jobs", "qualities", "backgrounds", "sources", "targets"))
+    assert all(seen[name] for name in ("jobs", "qualities", "methods", "backgrounds", "sources", "targets"))
 
 
 # what is done, and what the group and the layers in it are then called
