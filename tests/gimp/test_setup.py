@@ -13,7 +13,7 @@ from inference_server.shared import paths
 
 from ..virtual_screen import skip_without, wait_for
 from .conftest import IN_GIMP, stop_server
-from .window import DIALOG, PROGRAMS, Dialog, Window, WindowedGimp
+from .window import DIALOG, PROGRAMS, Dialog, Window, WindowedGimp, as_downloaded
 
 pytestmark = IN_GIMP
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -26,10 +26,7 @@ def downloaded(tmp_path, monkeypatch, models):
     skip_without(PROGRAMS)
     profile, programs = tmp_path / "profile", tmp_path / "programs"
     shutil.copytree(os.environ["GIMP3_DIRECTORY"], profile)
-    plug_in = profile / "plug-ins" / "inpaint-anything"
-    (plug_in / "installation.json").unlink()
-    (plug_in / "wheel").mkdir()
-    (plug_in / "wheel" / "inference_server-1-py3-none-any.whl").write_text("a wheel")
+    as_downloaded(profile)
     programs.mkdir()
     script = (REPOSITORY / "tests" / "setup" / "fake_uv.py").read_text()
     (programs / "uv").write_text(f"#!{sys.executable}\n{script}")

@@ -386,6 +386,14 @@ class WindowedGimp:
         self._running.close()
 
 
+def as_downloaded(profile: Path) -> None:
+    """Let the plug-in in a profile be as it is unpacked: it brings a wheel, and knows of no server."""
+    plug_in = profile / "plug-ins" / "inpaint-anything"
+    (plug_in / "installation.json").unlink()
+    (plug_in / "wheel").mkdir()
+    (plug_in / "wheel" / "inference_server-1-py3-none-any.whl").write_text("a wheel")
+
+
 def _profile(profile: Path, theme: str, language: str) -> Path:
     """A copy of the profile $GIMP3_DIRECTORY, with our shortcuts and without what GIMP shows at its first start."""
     shutil.copytree(os.environ["GIMP3_DIRECTORY"], profile, dirs_exist_ok=True)
@@ -393,7 +401,8 @@ def _profile(profile: Path, theme: str, language: str) -> Path:
     version = subprocess.run([gimp, "--version"], capture_output=True, text=True).stdout.split()[-1]
     settings = {"config-version": f'"{version}"', "show-welcome-dialog": "no", "check-updates": "no"}
     settings |= {"theme-color-scheme": theme, "language": f'"{language}"'}
-    settings |= {"prev-language": '"en"'}  # in which it has asked its plug-ins, or it would ask them all again
+    settings |= {"image-title-format": '"%f, %l layers"'}  # in any language
+    settings |= {"prev-language": f'"{language}"'}  # as if it had asked its plug-ins in it, or it would ask them all
     (profile / "gimprc").write_text("".join(f"({name} {value})\n" for name, value in settings.items()))
     keys = {name: key.replace("ctrl+", "<Primary>").replace("shift+", "<Shift>") for name, key in SHORTCUTS.items()}
     actions = "".join(f'(action "inpaint-anything-{name}" "{key}")\n' for name, key in keys.items())
