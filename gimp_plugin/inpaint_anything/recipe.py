@@ -13,7 +13,7 @@ NAMES = {Job.SELECT: "segment", Job.REMOVE: "remove", Job.FILL: "fill", Job.REPL
 GROWN = (Job.REMOVE, Job.FILL)
 SOFT = (Job.SELECT, Job.REPLACE)
 
-Value = str | int | float | bool | Sequence["Value"]
+Value = str | int | float | bool | Sequence[object]
 
 
 @dataclass(frozen=True, kw_only=True)
