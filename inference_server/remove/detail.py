@@ -14,7 +14,7 @@ from ..imaging.sampling import sample_at
 from ..shared.monitor import UNWATCHED, Monitor
 from .patchmatch import Filled
 
-BLUR = 1.5  # pixels of the reduced picture: detail finer than this comes from the photo
+BLUR = 1.0  # pixels of the reduced picture: detail finer than this comes from the photo
 BATCH = 1 << 18  # pixels processed at once, to bound memory
 
 
