@@ -12,6 +12,7 @@ from functools import partial
 
 import large
 import numpy as np
+import onnx_lama
 import torch
 from eager_lama import EagerLama
 
@@ -38,6 +39,8 @@ def report() -> None:
         x = torch.cat((torch.from_numpy(rgb).permute(2, 0, 1), torch.from_numpy(hole)[None]))[None].float().to(device)
         works = [partial(eager, x), *(partial(ours[kind].fill, rgb, hole) for kind in kinds)]
         works += [product(device, kind) for kind in kinds]
+        if device == "cpu":
+            works.append(onnx_lama.filling(eager, rgb, hole))
         with torch.inference_mode():
             seconds = in_turn(works, device)
         print(f"{side:7} {'eager':10} {seconds[0]:8.3f} {'':10} {'':12} {peak('eager', side):8.0f}")
@@ -47,6 +50,8 @@ def report() -> None:
                 f"{side:7} {str(kind).removeprefix('torch.'):10} {seconds[number]:8.3f} "
                 f"{seconds[0] / seconds[number]:10.2f} {seconds[number] / floor:12.2f} {peak(kind, side):8.0f}"
             )
+        if device == "cpu":
+            print(f"{side:7} {'as ONNX':10} {seconds[-1]:8.3f} {seconds[0] / seconds[-1]:10.2f}")
 
 
 def picture(side: int) -> tuple[np.ndarray, np.ndarray]:
