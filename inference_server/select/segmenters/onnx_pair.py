@@ -11,6 +11,7 @@ four, and that intermediate result is read.
 
 import os
 import threading
+from collections.abc import Collection
 from pathlib import Path
 
 import cv2
@@ -65,7 +66,7 @@ class OnnxPair:
         padded = np.tile(MEAN, (*shape, 1))  # the mean is 0 once normalised
         padded[:h, :w] = scaled
         picture = padded if raw else ((padded - MEAN) / STD).transpose(2, 0, 1)[None]
-        features = _run(self._encoder, {self._picture.name: picture}, monitor)[0]
+        features = run(self._encoder, {self._picture.name: picture}, monitor)[0]
         prepared = self._decoder.prepare(features, None)
         cells = scale * self._decoder.cells / self._side
         nbytes = features.nbytes + sum(array.nbytes for array in prepared.values())
@@ -103,15 +104,15 @@ class _Decoder:
         (mask,) = (tensor for tensor in model.graph.input if tensor.name == "mask_input")
         self.cells = mask.type.tensor_type.shape.dim[-1].dim_value
         # All masks, all scores, and those that the graph selects of them, which are all where they are not found.
-        self._outputs = [*(_source(model.graph, name) for name in OUTPUTS), *OUTPUTS]
+        self._outputs = [*(source(model.graph, name) for name in OUTPUTS), *OUTPUTS]
         split = SplitGraph(model, self._outputs, OF_IMAGE)
         if shapes := split.shapes():
-            split.freeze(_alike(_session(shapes, options)))
+            split.freeze(_alike(session(shapes, options)))
         image_part = split.image_part()
-        self._image_part = _session(image_part, options) if image_part else None
+        self._image_part = session(image_part, options) if image_part else None
         carried = self._image_part.get_outputs() if self._image_part else []
         typed = [helper.make_tensor_value_info(each.name, TYPES[each.type], each.shape) for each in carried]
-        self._prompt_part = _session(split.prompt_part(typed), options)
+        self._prompt_part = session(split.prompt_part(typed), options)
 
     def prepare(self, features: np.ndarray, mask: np.ndarray | None) -> dict[str, np.ndarray]:
         """What `answer` needs of an image and of an earlier mask (cells, cells) float32, by name."""
@@ -141,12 +142,7 @@ class _Decoder:
 
 def load(files: dict[str, Path]) -> OnnxPair:
     """files: encoder.onnx and decoder.onnx.  Raises UserError where they are not such graphs."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # what goes wrong comes as an exception
-    options.intra_op_num_threads = _threads()
-    options.enable_mem_pattern = False  # with it the encoder takes 200 MB more, and no less time
-    # Otherwise its threads spin for tens of milliseconds after each pass, when there is a mask to be drawn.
-    options.add_session_config_entry("session.force_spinning_stop", "1")
+    options = session_options()
     try:
         encoder = onnxruntime.InferenceSession(str(files["encoder.onnx"]), options, providers=PROVIDERS)
         if len(encoder.get_inputs()) != 1:
@@ -159,7 +155,19 @@ def load(files: dict[str, Path]) -> OnnxPair:
     return OnnxPair(encoder, decoder)
 
 
-def _session(model: onnx.ModelProto, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
+def session_options() -> onnxruntime.SessionOptions:
+    """How graphs are run here."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what goes wrong comes as an exception
+    options.intra_op_num_threads = _threads()
+    options.enable_mem_pattern = False  # with it the encoder takes 200 MB more, and no less time
+    # Otherwise its threads spin for tens of milliseconds after each pass, when there is a mask to be drawn.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    return options
+
+
+def session(model: onnx.ModelProto, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
+    """A graph that is ready to run."""
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=PROVIDERS)
 
 
@@ -185,7 +193,7 @@ def _taken(session: onnxruntime.InferenceSession, feed: dict[str, np.ndarray]) -
     return {tensor.name: feed[tensor.name] for tensor in session.get_inputs() if tensor.name in feed}
 
 
-def _run(session: onnxruntime.InferenceSession, feed: dict[str, np.ndarray], monitor: Monitor) -> list[np.ndarray]:
+def run(network: onnxruntime.InferenceSession, feed: dict[str, np.ndarray], monitor: Monitor) -> list[np.ndarray]:
     """All outputs of a pass, which ends at its next operation once it is cancelled.  Raises the UserError then."""
     options, ended = onnxruntime.RunOptions(), threading.Event()
 
@@ -198,7 +206,7 @@ def _run(session: onnxruntime.InferenceSession, feed: dict[str, np.ndarray], mon
     watching = threading.Thread(target=watch, daemon=True)
     watching.start()
     try:
-        outputs: list[np.ndarray] = session.run(None, feed, options)
+        outputs: list[np.ndarray] = network.run(None, feed, options)
     except Exception:  # onnxruntime's own, of which none is for a pass that was ended
         monitor.check()
         raise
@@ -214,9 +222,9 @@ def _threads() -> int:
     return int(wanted) if wanted.isdecimal() else 0
 
 
-def _source(graph: onnx.GraphProto, name: str) -> str:
-    """The tensor that `name` was selected from."""
+def source(graph: onnx.GraphProto, name: str, through: Collection[str] = SELECTING) -> str:
+    """The tensor that `name` was selected from.  through: the operations that count as selecting."""
     makers = {output: node for node in graph.node for output in node.output}
-    while name in makers and makers[name].op_type in SELECTING:
+    while name in makers and makers[name].op_type in through:
         name = makers[name].input[0]
     return name
