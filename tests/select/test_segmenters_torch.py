@@ -12,7 +12,7 @@ from inference_server.models import packages
 from inference_server.select import segmenters
 
 from .. import small_models
-from .test_segmenters import CLICKS, LABELS, assert_answers_as, assert_same, predictor_for, put, reference
+from .test_segmenters import BOX, CLICKS, LABELS, assert_answers_as, assert_same, export, predictor_for, put, reference
 
 torch = pytest.importorskip("torch", reason="torch is not installed (the extra `full`)")
 
@@ -208,6 +208,127 @@ def test_sam2_files_that_are_not_whole_are_refused(sam2_folder, tmp_path, monkey
         (folder / "config.json").write_text('{"model_type": "bert"}')
     with pytest.raises(UserError, match="harmed cannot be read as a Sam2Model"):
         small_models.load(monkeypatch, folder, "sam2", "config.json", "model.safetensors")
+
+
+# -- SAM 2.1 as ONNX graphs
+
+LEVELS = ("image_embeddings.0", "image_embeddings.1", "image_embeddings.2")
+SHAPES = ((1, 4, 32, 32), (1, 8, 16, 16), (1, 32, 8, 8))
+
+
+class Encoder(torch.nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, picture):
+        return tuple(self.model.get_image_embeddings(picture))
+
+
+class HubDecoder(Encoder):
+    """As the hub's exports are: points, labels and boxes, any number of each."""
+
+    pads = True
+
+    def forward(self, points, labels, boxes, *levels):
+        kinds = torch.tensor([2, 3]).repeat(boxes.shape[1])[None, None]
+        points, labels = torch.cat([points, boxes.reshape(1, 1, -1, 2)], 2), torch.cat([labels, kinds], 2)
+        if not self.pads:  # it knows of a box then, or of none: that has such a point of its own
+            points = torch.cat([points, torch.zeros_like(boxes)[None, :, :, :2]], 2)
+            labels = torch.cat([labels, torch.tensor([-1]).repeat(boxes.shape[1])[None, None]], 2)
+        encoder = self.model.prompt_encoder
+        sparse = encoder._embed_points(points, labels, pad=self.pads)
+        return self.decoded(sparse, encoder(points, labels, None, None)[1], levels)
+
+    def decoded(self, sparse, dense, levels):
+        masks, scores, *_ = self.model.mask_decoder(
+            image_embeddings=levels[2],
+            image_positional_embeddings=self.model.get_image_wide_positional_embeddings(),
+            sparse_prompt_embeddings=sparse,
+            dense_prompt_embeddings=dense,
+            multimask_output=True,
+            high_resolution_features=list(levels[:2]),
+        )
+        return masks, scores
+
+
+class UnpaddedDecoder(HubDecoder):
+    pads = False
+
+
+class MetaDecoder(HubDecoder):
+    """As those made from Meta's own code are: a mask can be fed back, and logits are clipped."""
+
+    def forward(self, points, labels, mask, has_mask, *levels):
+        encoder = self.model.prompt_encoder
+        sparse, none = encoder(points[:, None], labels[:, None].long(), None, None)
+        dense = has_mask * encoder.mask_embed(mask) + (1 - has_mask) * none
+        masks, scores = self.decoded(sparse, dense, levels)
+        return masks[:, 0].clamp(-32, 32), scores[:, 0]
+
+
+@pytest.fixture(scope="module")
+def sam2_encoder(sam2_folder, tmp_path_factory):
+    """A Sam2Model, and its encoder as a graph."""
+    transformers = pytest.importorskip("transformers")
+    model = transformers.Sam2Model.from_pretrained(sam2_folder).eval()
+    path = tmp_path_factory.mktemp("sam2-onnx") / "encoder.onnx"
+    export(Encoder(model), {"pixel_values": torch.zeros(1, 3, 128, 128)}, list(LEVELS), path, {})
+    return model, path
+
+
+@pytest.fixture(scope="module", params=[HubDecoder, UnpaddedDecoder, MetaDecoder])
+def sam2_graphs(request, sam2_encoder, tmp_path_factory):
+    """The folder of an encoder.onnx and a decoder.onnx of one layout."""
+    (model, encoder), folder = sam2_encoder, tmp_path_factory.mktemp("sam2-onnx")
+    levels = dict(zip(LEVELS, map(torch.randn, SHAPES), strict=True))
+    points, labels = torch.rand(1, 1, 3, 2) * 128, torch.tensor([[[1, 0, -1]]])
+    if request.param is MetaDecoder:
+        prompt = {"point_coords": points[0], "point_labels": labels[0].float()}
+        prompt |= {"mask_input": torch.zeros(1, 1, 32, 32), "has_mask_input": torch.zeros(1)}
+        outputs, dynamic = ["masks", "iou_predictions"], {"point_coords": {1: "n"}, "point_labels": {1: "n"}}
+    else:
+        prompt = {"input_points": points, "input_labels": labels, "input_boxes": torch.zeros(1, 0, 4)}
+        dynamic = {"input_points": {2: "n"}, "input_labels": {2: "n"}, "input_boxes": {1: "m"}}
+        outputs = ["pred_masks", "iou_scores"]
+    export(request.param(model), prompt | levels, outputs, folder / "decoder.onnx", dynamic)
+    shutil.copy(encoder, folder)
+    return folder
+
+
+@pytest.mark.parametrize("size", [(128, 128), (256, 64)])
+def test_sam2_as_onnx_graphs_answers_as_the_model_they_come_from(sam2_folder, sam2_graphs, monkeypatch, size):
+    ours = small_models.load(monkeypatch, sam2_graphs, "onnx_sam2", "encoder.onnx", "decoder.onnx")
+    theirs = small_models.load(monkeypatch, sam2_folder, "sam2", "config.json", "model.safetensors")
+    image = small_models.picture(*size)
+    embedding, wanted = ours.encode(image), theirs.encode(image)
+    assert embedding.size == size and embedding.cells == wanted.cells and embedding.nbytes == wanted.nbytes
+    if size == (128, 128):  # others are scaled by OpenCV here and by torch there
+        assert_same([embedding.features[name] for name in LEVELS], [level.numpy() for level in wanted.features])
+    seen = replace(wanted, features=[torch.from_numpy(embedding.features[name]) for name in LEVELS])
+    for points, labels, box in (
+        (CLICKS[:1], [1], None),
+        (CLICKS, LABELS, None),
+        (CLICKS[:0], [], BOX),
+        (CLICKS, LABELS, BOX),
+    ):
+        given, masks = ours.decode(embedding, points, labels, box), theirs.decode(seen, points, labels, box)
+        assert_same(given, masks)
+    feeds_back = "mask_input" in {tensor.name for tensor in ours._decoder.get_inputs()}
+    before = masks[0][2]
+    assert_same(
+        ours.decode(embedding, CLICKS, LABELS, None, before),
+        theirs.decode(seen, CLICKS, LABELS, None, before if feeds_back else None),
+    )
+
+
+def test_graphs_of_another_model_are_no_sam2(sam2_encoder, tmp_path, monkeypatch):
+    folder = tmp_path / "twice"
+    folder.mkdir()
+    for name in ("encoder.onnx", "decoder.onnx"):
+        shutil.copy(sam2_encoder[1], folder / name)
+    with pytest.raises(UserError, match="twice cannot be read as a SAM 2 in two ONNX graphs"):
+        small_models.load(monkeypatch, folder, "onnx_sam2", "encoder.onnx", "decoder.onnx")
 
 
 # -- SAM 3

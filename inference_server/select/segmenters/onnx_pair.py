@@ -9,6 +9,7 @@ Decoders have the inputs of segment-anything's own export.  Whether they return 
 four, and that intermediate result is read.
 """
 
+from collections.abc import Collection
 from pathlib import Path
 
 import cv2
@@ -96,7 +97,7 @@ class _Decoder:
         (mask,) = (tensor for tensor in model.graph.input if tensor.name == "mask_input")
         self.cells = mask.type.tensor_type.shape.dim[-1].dim_value
         # All masks, all scores, and those that the graph selects of them, which are all where they are not found.
-        self._outputs = [*(_source(model.graph, name) for name in OUTPUTS), *OUTPUTS]
+        self._outputs = [*(source(model.graph, name) for name in OUTPUTS), *OUTPUTS]
         split = SplitGraph(model, self._outputs, OF_IMAGE)
         if shapes := split.shapes():
             split.freeze(_alike(_session(shapes)))
@@ -172,9 +173,9 @@ def _taken(session: Session, feed: dict[str, np.ndarray]) -> dict[str, np.ndarra
     return {tensor.name: feed[tensor.name] for tensor in session.get_inputs() if tensor.name in feed}
 
 
-def _source(graph: onnx.GraphProto, name: str) -> str:
-    """The tensor that `name` was selected from."""
+def source(graph: onnx.GraphProto, name: str, through: Collection[str] = SELECTING) -> str:
+    """The tensor that `name` was selected from.  through: the operations that count as selecting."""
     makers = {output: node for node in graph.node for output in node.output}
-    while name in makers and makers[name].op_type in SELECTING:
+    while name in makers and makers[name].op_type in through:
         name = makers[name].input[0]
     return name
