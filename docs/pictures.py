@@ -61,9 +61,12 @@ class Studio:
     scratch: Path
 
     @contextmanager
-    def gimp(self, home: Path | str, language: str = ENGLISH, theme: str = "dark") -> Iterator[WindowedGimp]:
-        """A GIMP; home: the private folder of its plug-in."""
-        gimp = WindowedGimp(Path(tempfile.mkdtemp(dir=self.scratch)), Path(home), theme, language)
+    def gimp(
+        self, home: Path | str, language: str = ENGLISH, theme: str = "dark", *, has_keys: bool = True
+    ) -> Iterator[WindowedGimp]:
+        """A GIMP; home: the private folder of its plug-in; has_keys: as in `WindowedGimp`."""
+        folder = Path(tempfile.mkdtemp(dir=self.scratch))
+        gimp = WindowedGimp(folder, Path(home), theme, language, has_keys=has_keys)
         try:
             yield gimp
         finally:
@@ -86,6 +89,7 @@ def main(photos: str, folder: str = str(HERE)) -> int:
         studio = Studio(Path(photos) / "rocket.jpg", Path(photos) / "astronaut.png", Path(folder), Path(scratch))
         studio.folder.mkdir(parents=True, exist_ok=True)
         try:
+            menu(studio, home)
             for language in LANGUAGES:
                 set_up(studio, language)
                 first_removal(studio, home, language)
@@ -117,17 +121,23 @@ def set_up(studio: Studio, language: str) -> None:
         os.environ["GIMP3_DIRECTORY"] = prepared
 
 
+def menu(studio: Studio, home: Path) -> None:
+    """GIMP's menu with ours in it."""
+    with studio.gimp(home, has_keys=False) as gimp:
+        window = gimp.open(studio.rocket, "plain", {})
+        picture = whole(window)
+        for at, button in zip(MENU, (("click", "1"), ()), strict=True):  # the menu in it opens by itself
+            window.do("mousemove", *map(str, at), *button)
+            picture = whole(window)
+        studio.keep("menu", picture)
+        window.do("key", "Escape", "Escape", "Escape")
+
+
 def first_removal(studio: Studio, home: Path, language: str) -> None:
     """A click, a look, Apply."""
     photo = cv2.imread(str(studio.rocket))[..., ::-1].copy()
     with studio.gimp(home, language) as gimp:
         window = gimp.open(studio.rocket, "plain", {})
-        if language == ENGLISH:
-            for at, button in zip(MENU, (("click", "1"), ()), strict=True):  # the menu in it opens by itself
-                window.do("mousemove", *map(str, at), *button)
-                picture = whole(window)
-            studio.keep("menu", picture)
-            window.do("key", "Escape", "Escape", "Escape")
         dialog = window.open("remove")
         dialog.point(photo, *ROCKET)
         dialog.wait_settled()

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -352,10 +352,17 @@ class WindowedGimp:
     """A GIMP with windows on a virtual screen of its own, which opens one photo after the other."""
 
     def __init__(
-        self, folder: Path, home: Path, theme: str = "dark", language: str = "en", options: Sequence[str] = ()
+        self,
+        folder: Path,
+        home: Path,
+        theme: str = "dark",
+        language: str = "en",
+        options: Sequence[str] = (),
+        *,
+        has_keys: bool = True,
     ) -> None:
-        """folder: for its profile; home: the private folder of our plug-in's server."""
-        self._profile = _profile(folder / "profile", theme, language)
+        """folder: for its profile; home: the private folder of our plug-in's server; has_keys: `SHORTCUTS`."""
+        self._profile = _profile(folder / "profile", theme, language, SHORTCUTS if has_keys else {})
         self._display: int | None = None
         with contextlib.ExitStack() as running:
             environment = {
@@ -394,8 +401,8 @@ def as_downloaded(profile: Path) -> None:
     (plug_in / "wheel" / "inference_server-1-py3-none-any.whl").write_text("a wheel")
 
 
-def _profile(profile: Path, theme: str, language: str) -> Path:
-    """A copy of the profile $GIMP3_DIRECTORY, with our shortcuts and without what GIMP shows at its first start."""
+def _profile(profile: Path, theme: str, language: str, shortcuts: Mapping[str, str]) -> Path:
+    """A copy of the profile $GIMP3_DIRECTORY, with these shortcuts and without what GIMP shows at its first start."""
     shutil.copytree(os.environ["GIMP3_DIRECTORY"], profile, dirs_exist_ok=True)
     gimp = with_windows(os.environ["GIMP_CONSOLE"])
     version = subprocess.run([gimp, "--version"], capture_output=True, text=True).stdout.split()[-1]
@@ -404,7 +411,7 @@ def _profile(profile: Path, theme: str, language: str) -> Path:
     settings |= {"image-title-format": '"%f, %l layers"'}  # in any language
     settings |= {"prev-language": f'"{language}"'}  # as if it had asked its plug-ins in it, or it would ask them all
     (profile / "gimprc").write_text("".join(f"({name} {value})\n" for name, value in settings.items()))
-    keys = {name: key.replace("ctrl+", "<Primary>").replace("shift+", "<Shift>") for name, key in SHORTCUTS.items()}
+    keys = {name: key.replace("ctrl+", "<Primary>").replace("shift+", "<Shift>") for name, key in shortcuts.items()}
     actions = "".join(f'(action "inpaint-anything-{name}" "{key}")\n' for name, key in keys.items())
     (profile / "shortcutsrc").write_text(f"(file-version 1)\n{actions}")
     return profile
