@@ -98,8 +98,9 @@ def describe(store: Store, device: Device | None) -> tuple[ModelInfo, ...]:
     models = (*MODELS.values(), *store.fetched())
     installed = [model.name for model in models if not store.missing(model.name)]
     usable = [model.name for model in models if model.name in installed and not packages.missing(model.packages)]
-    advised = () if device is None else catalogue.advised(device.gpu_memory, installed)
-    used = () if device is None else catalogue.used(device.gpu_memory, usable)
+    memory = _processor().memory
+    advised = () if device is None else catalogue.advised(device.gpu_memory, installed, memory)
+    used = () if device is None else catalogue.used(device.gpu_memory, usable, memory)
     return tuple(
         _info(
             store,
