@@ -26,6 +26,7 @@ class Page(Enum):
     REMOVE = "remove"
     FILL = "fill"
     REPLACE = "replace"
+    EXPAND = "expand"
     EDIT = "edit"
     SETTINGS = "settings"
     KEYBOARD = "keyboard"
