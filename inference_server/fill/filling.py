@@ -32,7 +32,7 @@ ENOUGH = 1024  # pixels a side of what was painted, to know its grain by
 CONTINUING = 0.1  # of the work of the first pass, where there is something to begin with
 BAND = 512  # rows of the image that are finished at a time
 
-# From a picture (h, w, 3) float32, 0 to 1, and its hole (h, w) bool: the same with the hole continued; it takes long.
+# From a picture (h, w, 3) float32, 0 to 1, and its hole (h, w) bool: the same with the hole continued, in a while.
 Continue = Callable[[np.ndarray, np.ndarray, Monitor], np.ndarray]
 
 

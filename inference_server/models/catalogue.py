@@ -52,6 +52,7 @@ class Model:
     memory: bytes it needs to run, about.  packages: what it imports beyond the packages that are always installed.
     uses_device: whether it runs on the GPU where there is one.
     rank: its place among the models of its job, 1 being the best; None for one that is used only when it is named.
+    weights: bytes of the computer's memory that its weights take, where `files` does not say it.
     least_gpu_memory: bytes of a GPU from which it is worth its time; suits_processor: whether it is quick enough
     without a GPU.
     starter: whether it is fetched without asking, being small and what the program cannot do without.
@@ -73,6 +74,7 @@ class Model:
     packages: tuple[str, ...] = ()
     uses_device: bool = True
     rank: int | None = None
+    weights: int = 0
     least_gpu_memory: int = 0
     suits_processor: bool = False
     starter: bool = False
@@ -80,11 +82,14 @@ class Model:
     licence_page: str = ""
     hub: str = ""
 
-    def suits(self, gpu_memory: int, seconds: float | None = None) -> bool:
+    def suits(self, gpu_memory: int, memory: int = 0, seconds: float | None = None) -> bool:
         """Whether it is worth its time on a GPU with so many bytes of memory, or without a GPU where that is 0.
 
+        memory: bytes of the computer's, which must hold it; 0 where that is not known, or is seen to elsewhere.
         seconds: that it takes on this machine, where that was measured (`speeds`).
         """
+        if memory and (self.weights or sum(file.size for file in self.files)) > memory:
+            return False
         if seconds is not None and self.job == Job.SELECT:
             return seconds <= PATIENCE
         return gpu_memory >= self.least_gpu_memory if gpu_memory else self.suits_processor
@@ -526,6 +531,7 @@ MODELS = {
             use=tr("Paints what you describe, the most faithfully. For a graphics card with 20 GB or more."),
             licence="FLUX.1 [dev] Non-Commercial",
             memory=36 << 30,
+            weights=33_700_000_000,  # in 16 bits: 23.8 GB of the transformer, 9.5 of T5
             family="flux",
             packages=DIFFUSION_PACKAGES,
             rank=1,
@@ -586,44 +592,39 @@ def ranked(job: Job) -> list[Model]:
 
 
 def advised(
-    gpu_memory: int, installed: Collection[str] = (), seconds: Mapping[str, float] = UNMEASURED
+    gpu_memory: int, installed: Collection[str] = (), memory: int = 0, seconds: Mapping[str, float] = UNMEASURED
 ) -> tuple[str, ...]:
     """The models that suit a machine best: one for each job, and what makes the one that paints faster.
 
-    gpu_memory: bytes, 0 without a GPU.  installed: names of the models that are here; models whose licence must be
-    accepted by hand are advised only if they are.  seconds: that models take here, by name (`speeds`); where none is
-    quick enough, the one that needs least is advised.
+    gpu_memory, memory: bytes, as in `Model.suits`.  installed: names of the models that are here; models whose licence
+    must be accepted by hand are advised only if they are.  seconds: that models take here, by name (`speeds`).  Where
+    nothing suits, it is what needs least.
     """
-    best = [
-        next(
-            (
-                model
-                for model in ranked(job)
-                if model.suits(gpu_memory, seconds.get(model.name))
-                and (model.name in installed or not model.licence_page)
-            ),
-            ranked(job)[-1],
-        )
-        for job in (Job.SELECT, Job.REMOVE, Job.FILL)
-    ]
+    best = []
+    for job in (Job.SELECT, Job.REMOVE, Job.FILL):
+        free = [model for model in ranked(job) if model.name in installed or not model.licence_page]
+        suiting = (model for model in free if model.suits(gpu_memory, memory, seconds.get(model.name)))
+        best.append(next(suiting, free[-1]))
     families = {model.family for model in best}
     accelerators = [model for model in MODELS.values() if model.accelerates in families]
     return tuple(model.name for model in (*best, *accelerators))
 
 
-def used(gpu_memory: int, usable: Collection[str], seconds: Mapping[str, float] = UNMEASURED) -> tuple[str, ...]:
+def used(
+    gpu_memory: int, usable: Collection[str], memory: int = 0, seconds: Mapping[str, float] = UNMEASURED
+) -> tuple[str, ...]:
     """The models that do the jobs now where none is named: at most one for each job, none where nothing can do it.
 
-    gpu_memory, seconds: as in `advised`.  usable: names of the models that are here with the packages they need.  The
-    best that suits the machine is used, else, of those that find objects, the starter alone, and of others the one that
-    needs least, as the rooms choose it.
+    gpu_memory, memory, seconds: as in `advised`.  usable: names of the models that are here with the packages they
+    need.  The best that suits the machine is used, else, of those that find objects, the starter alone, and of others
+    the one that needs least, as the rooms choose it.
     """
     found = []
     for job in (Job.SELECT, Job.REMOVE, Job.FILL):
         here = [model for model in ranked(job) if model.name in usable]
         others = [model for model in here if model.starter or job != Job.SELECT]
-        suited = [model for model in here if model.suits(gpu_memory, seconds.get(model.name))]
-        found += [model.name for model in (*suited, *others[-1:])][:1]
+        suiting = (model for model in here if model.suits(gpu_memory, memory, seconds.get(model.name)))
+        found += [model.name for model in (*suiting, *others[-1:])][:1]
     return tuple(found)
 
 

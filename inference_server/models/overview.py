@@ -99,8 +99,9 @@ def describe(store: Store, device: Device | None) -> tuple[ModelInfo, ...]:
     installed = [model.name for model in models if not store.missing(model.name)]
     usable = [model.name for model in models if model.name in installed and not packages.missing(model.packages)]
     seconds = {} if device is None else speeds.read(store.folder, device.gpu_memory)
-    advised = () if device is None else catalogue.advised(device.gpu_memory, installed, seconds)
-    used = () if device is None else catalogue.used(device.gpu_memory, usable, seconds)
+    memory = _processor().memory
+    advised = () if device is None else catalogue.advised(device.gpu_memory, installed, memory, seconds)
+    used = () if device is None else catalogue.used(device.gpu_memory, usable, memory, seconds)
     return tuple(
         _info(
             store,

@@ -114,3 +114,24 @@ def test_the_best_painter_the_gpu_has_the_memory_for_is_chosen(installed, monkey
     store = installed(*names.split(), "lcm-lora-sd15", "lcm-lora-sdxl", "flux1-turbo")
     assert diffusion.place(store, "") == store.folder / chosen
     assert catalogue.used(gpu_memory, names.split()) == (chosen,), "the overview would say another"
+
+
+@pytest.mark.parametrize(
+    ("memory", "fills"),
+    [
+        (0, "flux1-fill"),
+        (64 * GB, "flux1-fill"),
+        (32 * GB, "flux1-fill"),
+        (31 * GB, "sdxl-inpainting"),
+        (7 * GB, "sdxl-inpainting"),
+        (6 * GB, "sd15-inpainting"),
+        (1 * GB, "sd15-inpainting"),
+    ],
+)
+def test_what_the_computer_s_memory_does_not_hold_is_neither_used_nor_advised(memory, fills):
+    """34 GB of FLUX are not read into 16, whatever the card has; where nothing fits it is what needs least."""
+    names = ("sd15-inpainting", "sdxl-inpainting", "flux1-fill")
+    assert catalogue.used(80 * GB, names, memory) == (fills,)
+    advised = catalogue.advised(80 * GB, names, memory)
+    assert fills in advised and not ({*names} - {fills}) & {*advised}
+    assert {"sd15-inpainting": "lcm-lora-sd15", "flux1-fill": "flux1-turbo"}.get(fills, "lcm-lora-sdxl") in advised

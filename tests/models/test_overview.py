@@ -152,3 +152,12 @@ def test_the_device_is_known_without_importing_torch():
         "assert not {'torch', 'cv2', 'inference_server.select', 'inference_server.fill'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_computer_s_own_memory_counts_beside_the_card_s(home, monkeypatch):
+    monkeypatch.setattr(Store, "missing", lambda self, name: [])
+    monkeypatch.setattr(packages, "missing", lambda names: [])
+    for memory, expected in ((64 * GB, "flux1-fill"), (16 * GB, "sdxl-inpainting")):
+        monkeypatch.setattr(overview, "_processor", lambda memory=memory: Device("", memory, memory))
+        models = described(Store(), LARGE)
+        assert [name for name, model in models.items() if model.used and model.job == Job.FILL] == [expected]

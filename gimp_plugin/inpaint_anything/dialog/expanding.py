@@ -4,16 +4,17 @@ from typing import Any
 
 import gi
 
+gi.require_version("Gdk", "3.0")
 gi.require_version("Gimp", "3.0")
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
-from gi.repository import Gimp, GimpUi, Gtk  # noqa: E402  gi wants the versions first
+from gi.repository import Gdk, Gimp, GimpUi, Gtk  # noqa: E402  gi wants the versions first
 
 from inference_server.shared.errors import ErrorCode, UserError, cancelled_error, wrong_input  # noqa: E402
 from inference_server.shared.messages import Job, ListModels, ModelList  # noqa: E402
 from inference_server.shared.text import tr  # noqa: E402
 
-from .. import expand_settings, job_settings  # noqa: E402
+from .. import expand_settings, help, job_settings  # noqa: E402
 from ..expand_settings import ExpandSettings  # noqa: E402
 from ..i18n import _, translated  # noqa: E402
 from ..image import last_settings  # noqa: E402
@@ -146,6 +147,7 @@ class ExpandDialog:
         window.add_button(_("_Cancel"), Gtk.ResponseType.CANCEL)
         self._button: Any = window.add_button(_("E_xpand"), Gtk.ResponseType.OK)
         window.set_default_response(Gtk.ResponseType.OK)
+        window.connect("key-press-event", _key_pressed)
         GimpUi.window_set_transient(window)
         content = column(self._panel, self._new_size, self._progress, self._notice, spacing=12, border_width=12)
         window.get_content_area().pack_start(content, expand=True, fill=True, padding=0)
@@ -178,3 +180,9 @@ class ExpandDialog:
         from ..settings import dialog
 
         dialog.show(self.window)
+
+
+def _key_pressed(_window: GimpUi.Dialog, event: Gdk.EventKey) -> bool:
+    if event.keyval == Gdk.KEY_F1:
+        help.show(help.Page.EXPAND)
+    return bool(event.keyval == Gdk.KEY_F1)

@@ -127,7 +127,7 @@ def choose(store: Store, gpu_memory: int | None = None) -> str:
 
             gpu_memory = devices.total(devices.best())
     seconds = speeds.read(store.folder, gpu_memory)
-    suitable = (model for model in models if model.suits(gpu_memory, seconds.get(model.name)))
+    suitable = (model for model in models if model.suits(gpu_memory, seconds=seconds.get(model.name)))
     starter = next(model for model in ranked(Job.SELECT) if model.starter)
     return next(suitable, starter).name
 
