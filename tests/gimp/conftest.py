@@ -12,7 +12,7 @@ from .. import small_pipelines
 from ..conftest import new_home
 from ..virtual_screen import seen, skip_without
 from . import screen
-from .running import RunningGimp, run_in_gimp
+from .running import RunningGimp
 from .window import PROGRAMS, Log, Window, WindowedGimp
 
 SCENARIOS = Path(__file__).with_name("scenarios.py")
@@ -48,22 +48,25 @@ def stop_server(folder: Path) -> None:
 def gimp(shared_home, photo_file):
     """A function that runs one scenario in GIMP and gives what it saw.
 
-    Scenarios that share the home and need no environment of their own share one GIMP.
+    Scenarios that share the home and need no environment of their own share one GIMP; others that need the same one
+    after the other share one, too.
     """
-    running: list[RunningGimp] = []
+    running: dict[bool, RunningGimp] = {}
 
     def run(scenario: str, home: Path = shared_home, environment=None, file: Path = SCENARIOS, **arguments):
         if scenario not in ("registered", "remove_from_files", "plug_ins_folder"):
             arguments.setdefault("photo", str(photo_file))
         own = {paths.HOME_VARIABLE: str(home), **(environment or {})}
-        if home != shared_home or environment:
-            return run_in_gimp(file, environment=own, scenario=scenario, **arguments)
-        if not running or not running[-1].running:
-            running.append(RunningGimp(own))
-        return running[-1].run(file, scenario=scenario, **arguments)
+        is_shared = home == shared_home and not environment
+        before = running.get(is_shared)
+        if before is None or not before.running or before.environment != own:
+            if before:
+                before.close()
+            running[is_shared] = RunningGimp(own)
+        return running[is_shared].run(file, scenario=scenario, **arguments)
 
     yield run
-    for each in running:
+    for each in running.values():
         each.close()
 
 

@@ -55,6 +55,7 @@ class RunningGimp:
         self._tasks, self._answer, self._output = folder / "tasks", folder / "answer.json", folder / "output"
         os.mkfifo(self._tasks)
         self._windows = windows is not None
+        self.environment = dict(environment or {})
         program = os.environ.get("GIMP_CONSOLE", "gimp-console")
         options = ["-i"]
         if windows is not None:
@@ -62,7 +63,7 @@ class RunningGimp:
         with self._output.open("wb") as output:
             self._process = subprocess.Popen(
                 [program, *options, "--batch-interpreter", "python-fu-eval", "-b", RUNNER, "--quit"],
-                env={**os.environ, **(environment or {}), "GIMP_TASKS": str(self._tasks)},
+                env={**os.environ, **self.environment, "GIMP_TASKS": str(self._tasks)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

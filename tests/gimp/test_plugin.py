@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 import zmq
 
-from .conftest import IN_GIMP, stop_server
+from inference_server.shared import paths
+
+from .conftest import IN_GIMP, SCENARIOS, stop_server
+from .running import run_in_gimp
 from .window import Log
 
 pytestmark = IN_GIMP
@@ -356,9 +359,14 @@ def test_a_server_killed_in_the_middle_leaves_the_image_alone(gimp, home):
     stop_server(home)
 
 
-def test_two_gimps_at_once_share_one_server(gimp, home):
+def test_two_gimps_at_once_share_one_server(home, photo_file):
+    environment, photo = {paths.HOME_VARIABLE: str(home)}, str(photo_file)
     with ThreadPoolExecutor() as pool:
-        answers = list(pool.map(lambda _: gimp("remove", home=home), range(2)))
+        remove = [
+            pool.submit(run_in_gimp, SCENARIOS, environment=environment, scenario="remove", photo=photo)
+            for _ in range(2)
+        ]
+        answers = [each.result() for each in remove]
     assert [seen["answer"]["status"] for seen in answers] == ["success", "success"]
     assert (home / "server.log").read_text().count("answers at") == 1
     stop_server(home)
