@@ -366,7 +366,7 @@ MODELS = {
             memory=200 << 20,
             family="patchmatch",
             uses_device=False,
-            rank=4,
+            rank=3,
             suits_processor=True,
             starter=True,
         ),
@@ -437,7 +437,7 @@ MODELS = {
             ),
             family="onnx_network",
             uses_device=False,
-            rank=3,
+            # No rank: on photographs that were looked at, what it makes up is poorer than what PatchMatch copies.
             suits_processor=True,
         ),
         Model(
