@@ -8,6 +8,7 @@ The server itself is connected to none: Ray ends processes whose cluster is lost
 import json
 import logging
 import os
+import socket
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
@@ -19,6 +20,7 @@ from ..shared.text import tr
 from . import worker_process
 
 AUTHENTICATION = "RAY_AUTH_MODE"  # which Ray sets in a process that begins a cluster
+REACHING_SECONDS = 10
 HERE = "local"  # as Ray calls a cluster of this machine alone, which ends with the process that began it
 
 
@@ -53,6 +55,7 @@ def connect(address: str, workers: int | None) -> tuple[Any, Cluster]:
 
     room = {} if address or workers is None else {"num_cpus": workers}
     try:
+        _try_to_reach(address)
         context = ray.init(address=address or HERE, logging_level=logging.ERROR, log_to_driver=False, **room)
     except Exception as error:  # of many kinds
         raise UserError(
@@ -68,6 +71,13 @@ def connect(address: str, workers: int | None) -> tuple[Any, Cluster]:
         cpus=int(there.get("CPU", 1)),
         gpus=int(there.get("GPU", 0)),
     )
+
+
+def _try_to_reach(address: str) -> None:
+    """Raise OSError where nothing answers there: Ray would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if port.isdecimal():
+        socket.create_connection((host, int(port)), REACHING_SECONDS).close()
 
 
 class Kept:
