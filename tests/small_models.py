@@ -150,6 +150,26 @@ SAM2_MEMORY = {
     "memory_fuser_intermediate_dim": 32,
 }
 
+VITMATTE = {
+    "backbone_config": {
+        "model_type": "vitdet",
+        "num_channels": 4,
+        "hidden_size": 16,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "image_size": 64,
+        "pretrain_image_size": 64,
+        "window_size": 2,
+        "window_block_indices": [0],
+        "residual_block_indices": [1],
+        "use_relative_position_embeddings": True,
+        "out_features": ["stage2"],
+    },
+    "hidden_size": 16,
+    "convstream_hidden_sizes": [8, 12, 16],
+    "fusion_hidden_sizes": [24, 16, 12, 8],
+}
+
 _PART = {"hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 64, "num_layers": 1}
 SAM3 = {
     "vision_config": {

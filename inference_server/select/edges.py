@@ -24,6 +24,7 @@ from . import matting, rendering
 
 if TYPE_CHECKING:
     from .segmenters import Segmenter
+    from .segmenters.vitmatte import VitMatte
 
 # The object's own window.
 CONTEXT = 0.25  # of the object's size, on each side
@@ -45,6 +46,7 @@ HAZE = 0.02  # alpha below this, which comes of grain, becomes 0; the same at th
 
 TILE = 256  # pixels a side; only tiles with an edge in them are filtered
 MATTE_TILE = 1536  # larger, because more around a tile is looked at
+NETWORK_TILE, NETWORK_REACH = 512, 96  # the same for a network that attends to all of a tile at once
 BAND_ROWS = 512  # rows converted to 8 bits at a time
 
 
@@ -59,6 +61,21 @@ class LowResMask:
     logits: np.ndarray
     cells: tuple[float, float]
     size: Size
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edge:
+    """What an edge may be like.
+
+    is_soft: whether alpha may fall slowly, as hair and fur need it; otherwise it falls within two pixels.  matter: the
+    network that finds it then; without one it is `matting`.
+    """
+
+    is_soft: bool = False
+    matter: "VitMatte | None" = None
+
+
+CRISP = Edge()
 
 
 def window_for(bounds: Window, size: Size) -> Window:
@@ -79,14 +96,13 @@ def refine(
     low_res: LowResMask,
     prompt: ObjectPrompt,
     *,
-    soft_edge: bool = False,
+    edge: Edge = CRISP,
     monitor: Monitor = UNWATCHED,
 ) -> np.ndarray:
     """The mask of a window at full resolution: alpha (h, w) uint8, over 127 = the object.
 
     pixels: (h, w, 3|4) uint8, uint16 or float32, the window's own; window: where they lie in the image (`window_for`);
-    low_res: the mask found on the proxy; prompt: its points are in image pixels.  soft_edge: whether alpha may fall
-    slowly, as hair and fur need it; otherwise it falls within two pixels.  Raises UserError when cancelled.
+    low_res: the mask found on the proxy; prompt: its points are in image pixels.  Raises UserError when cancelled.
     """
     rgb = _to_rgb8(pixels)
     monitor.report(0.0, "Looking at the object")
@@ -101,8 +117,8 @@ def refine(
     points = [(x - window.x, y - window.y) for x, y in prompt.points]
     alpha = follow(rgb, mask.logits, mask.cells, start, monitor)
     alpha = rendering.tidy(alpha, points, prompt.labels)
-    if soft_edge:
-        return _softened(rgb, alpha, round(HAIR / min(mask.cells)), monitor)
+    if edge.is_soft:
+        return _softened(rgb, alpha, round(HAIR / min(mask.cells)), monitor, edge.matter)
     return rendering.antialiased(alpha)
 
 
@@ -226,21 +242,27 @@ def _follow_level(rgb: np.ndarray, share: np.ndarray, radius: int, rounds: int, 
     return _by_tiles(rgb, share, 3 * radius * rounds, pull, monitor)
 
 
-def _softened(rgb: np.ndarray, mask: np.ndarray, radius: int, monitor: Monitor) -> np.ndarray:
+def _softened(
+    rgb: np.ndarray, mask: np.ndarray, radius: int, monitor: Monitor, matter: "VitMatte | None" = None
+) -> np.ndarray:
     """Alpha (h, w) uint8 for a mask (h, w) uint8 around whose edge lie hairs of up to `radius` pixels."""
     alpha = np.zeros_like(mask)
     band = windows.bounds(mask > 127)
     if band is None:
         return alpha
     radius = max(FINE_RADIUS, min(radius, LONGEST_HAIR))
-    reach = radius + matting.REACH
+    reach, side = (radius + matting.REACH, MATTE_TILE) if matter is None else (NETWORK_REACH, NETWORK_TILE)
     part = band.grown(reach, reach, *reversed(mask.shape)).slices
 
     def matte(guide: np.ndarray, piece: np.ndarray) -> np.ndarray:
-        return np.rint(matting.matte(guide, piece, radius) * 255).astype(np.uint8)
+        if matter is None:
+            found = matting.matte(guide, piece, radius)
+        else:
+            found = matter.matte(guide, matting.trimap(piece, radius), monitor)
+        return np.rint(found * 255).astype(np.uint8)
 
-    matted = _by_tiles(rgb[part], mask[part], reach, matte, monitor, side=MATTE_TILE)
-    alpha[part] = _smoothed(rgb[part], matted, monitor)
+    matted = _by_tiles(rgb[part], mask[part], reach, matte, monitor, side=side)
+    alpha[part] = _smoothed(rgb[part], matted, monitor) if matter is None else matted
     return alpha
 
 

@@ -89,6 +89,15 @@ def matte(rgb: np.ndarray, mask: np.ndarray, radius: int) -> np.ndarray:
     return _estimated(picture, trimap, gathered)[0][:height, :width]
 
 
+def trimap(mask: np.ndarray, radius: int) -> np.ndarray:
+    """What a mask (h, w) uint8 says of an object with hairs of up to `radius` pixels, (h, w) float32.
+
+    1 is surely the object, 0 surely the background, and 0.5 unknown.
+    """
+    front, behind = _trimap(mask, radius, EDGE).sure
+    return np.where(front, np.float32(1), np.where(behind, np.float32(0), np.float32(0.5)))
+
+
 def _trimap(mask: np.ndarray, radius: float, edge: float) -> _Trimap:
     """What a mask (h, w) uint8 says.  radius, edge: pixels of it."""
     inside = (mask > 127).astype(np.uint8)

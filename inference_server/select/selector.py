@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 
 from ..imaging import windows
+from ..models import packages
+from ..models.catalogue import MATTING, MODELS
 from ..models.store import Store
 from ..shared.errors import UserError, wrong_input
 from ..shared.geometry import Box, Point, Size, Window, fit_within, whole
@@ -27,6 +29,7 @@ from .segmenters import Embedding, Segmenter
 
 if TYPE_CHECKING:  # brings torch with it
     from .segmenters.sam3 import Sam3
+    from .segmenters.vitmatte import VitMatte
 
 MEMORY = 256 << 20  # bytes that the images take which are remembered; one of the starter's takes about 10 MB
 FEEDBACK_STEPS = 20
@@ -73,7 +76,8 @@ class EncodedImage:
 class Origin:
     """What a mask was made from: it is needed again for the mask at full resolution.
 
-    prompt: in image pixels; pixels: the image's own (H, W, 3|4), where they are known.
+    prompt: in image pixels; pixels: the image's own (H, W, 3|4), where they are known; matter: loads the network for
+    soft edges, where there is one.
     """
 
     segmenter: Segmenter
@@ -81,6 +85,7 @@ class Origin:
     prompt: ObjectPrompt
     pixels: np.ndarray | None
     soft_edge: bool
+    matter: "Callable[[Monitor], VitMatte | None]"
 
 
 @dataclass(frozen=True)
@@ -146,6 +151,8 @@ class Mask:
         alpha = np.zeros((window.height, window.width), np.uint8)
         near = self.bounds and edges.window_for(self.bounds, self.size).intersection(window)
         if near:
+            is_soft = self._origin.soft_edge
+            edge = edges.Edge(is_soft=is_soft, matter=self._origin.matter(monitor) if is_soft else None)
             part = near.seen_from(window).slices
             alpha[part] = edges.refine(
                 self._origin.segmenter,
@@ -153,7 +160,7 @@ class Mask:
                 near,
                 self.after_grabcut,
                 self._origin.prompt,
-                soft_edge=self._origin.soft_edge,
+                edge=edge,
                 monitor=monitor,
             )
         return alpha
@@ -168,6 +175,7 @@ class Selector:
         self._segmenter: Segmenter | None = None
         self._segmenter_name = ""  # of the one that has made the embeddings
         self._text_segmenter: Sam3 | None = None
+        self._matter: VitMatte | None = None
         self._encoded: OrderedDict[str, EncodedImage] = OrderedDict()
 
     def encode(self, proxy: np.ndarray, monitor: Monitor = UNWATCHED) -> EncodedImage:
@@ -206,7 +214,7 @@ class Selector:
         """The masks that may be meant, best first.
 
         size: the image's (width, height) at full resolution; prompt: `prompts.checked`, in its pixels; pixels: (H, W,
-        3|4), for `Mask.alpha`.  soft_edge: as in `edges.refine`.  quick: the masks after one pass of the decoder for
+        3|4), for `Mask.alpha`.  soft_edge: as in `edges.Edge`.  quick: the masks after one pass of the decoder for
         the last point, in the same order.  Raises UserError.
         """
         segmenter = self._load(UNWATCHED)
@@ -221,7 +229,14 @@ class Selector:
         else:
             cells = encoded.embedding.cells
             answer = _answer(segmenter, encoded, prompts.scaled(prompt, sx, sy), quick=quick)
-        origin = Origin(segmenter=segmenter, proxy=encoded.proxy, prompt=prompt, pixels=pixels, soft_edge=soft_edge)
+        origin = Origin(
+            segmenter=segmenter,
+            proxy=encoded.proxy,
+            prompt=prompt,
+            pixels=pixels,
+            soft_edge=soft_edge,
+            matter=self._load_matter,
+        )
         return [
             Mask(float(score), logits, (cells[0] * sx, cells[1] * sy), size, origin)
             for logits, score in zip(answer.logits, answer.scores, strict=True)
@@ -233,7 +248,7 @@ class Selector:
 
     def release(self) -> None:
         """Let go of the models; they are loaded again when needed.  Embeddings and answers are kept."""
-        self._segmenter = self._text_segmenter = None
+        self._segmenter = self._text_segmenter = self._matter = None
 
     def _load(self, monitor: Monitor) -> Segmenter:
         if self._segmenter is None:
@@ -243,6 +258,14 @@ class Selector:
             self._segmenter = segmenters.load(self._store, name, monitor)
             self._segmenter_name = name
         return self._segmenter
+
+    def _load_matter(self, monitor: Monitor) -> "VitMatte | None":
+        """The network for soft edges, where it is installed."""
+        lacks = self._store.missing(MATTING) or packages.missing(MODELS[MATTING].packages)
+        if self._matter is None and not lacks:
+            self._make_room(MATTING)
+            self._matter = segmenters.load(self._store, MATTING, monitor)
+        return self._matter
 
     def _find_by_kind(self, encoded: EncodedImage, prompt: ObjectPrompt) -> tuple[tuple[float, float], Answer]:
         """Cells per proxy pixel, and the masks of everything that a prompt (in pixels of the proxy) names or shows

@@ -263,7 +263,7 @@ def test_a_soft_edge_shows_hairs_that_a_crisp_one_cannot(photo):
     logits = cv2.resize(alpha, (256, 256), interpolation=cv2.INTER_AREA).astype(np.float32) / 16 - 8
     low_res = edges.LowResMask(logits=cv2.GaussianBlur(logits, (0, 0), 2), cells=(0.32, 0.32), size=(800, 800))
     crisp, soft = (
-        edges.refine(None, image, whole(800, 800), low_res, ObjectPrompt(), soft_edge=s).astype(int)
+        edges.refine(None, image, whole(800, 800), low_res, ObjectPrompt(), edge=edges.Edge(is_soft=s)).astype(int)
         for s in (False, True)
     )
     ring = cv2.dilate(alpha, np.ones((9, 9), np.uint8)) != cv2.erode(alpha, np.ones((9, 9), np.uint8))
@@ -358,7 +358,7 @@ def test_any_mask_of_any_window_is_refined_to_its_size(size, logits, soft):
     height, width = size
     rgb = np.random.default_rng(height * 41 + width).integers(0, 256, (height, width, 3), np.uint8)
     low_res = edges.LowResMask(logits=logits, cells=(8 / width, 8 / height), size=(width, height))
-    alpha = edges.refine(None, rgb, whole(width, height), low_res, ObjectPrompt(), soft_edge=soft)
+    alpha = edges.refine(None, rgb, whole(width, height), low_res, ObjectPrompt(), edge=edges.Edge(is_soft=soft))
     assert alpha.shape == size
     assert alpha.dtype == np.uint8
 

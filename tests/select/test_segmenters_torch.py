@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from inference_server import UserError
-from inference_server.models import packages
-from inference_server.select import segmenters
+from inference_server.models import catalogue, packages
+from inference_server.models.store import Store
+from inference_server.select import edges, matting, segmenters
+from inference_server.select.selector import Selector
+from inference_server.shared.monitor import UNWATCHED
 
 from .. import small_models
 from .test_segmenters import BOX, CLICKS, LABELS, assert_answers_as, assert_same, export, predictor_for, put, reference
@@ -411,3 +414,58 @@ def test_a_sam3_without_its_tokenizer_is_refused(sam3_folder, tmp_path, monkeypa
     (folder / "tokenizer.json").write_text("{")
     with pytest.raises(UserError, match="harmed cannot be read as a CLIPTokenizer"):
         small_models.load(monkeypatch, folder, "sam3", *SAM3_FILES)
+
+
+# -- ViTMatte
+
+
+@pytest.fixture(scope="module")
+def vitmatte_folder(tmp_path_factory):
+    transformers = pytest.importorskip("transformers", reason="transformers is not installed (the extra `full`)")
+    folder = tmp_path_factory.mktemp("vitmatte")
+    model = transformers.VitMatteForImageMatting(transformers.VitMatteConfig(**small_models.VITMATTE))
+    small_models.randomise(model).save_pretrained(folder)
+    return folder
+
+
+VITMATTE_FILES = ("config.json", "model.safetensors")
+
+
+def blob(size: tuple[int, int]) -> np.ndarray:
+    """A mask (h, w) uint8 with a disc in its middle."""
+    y, x = np.mgrid[: size[1], : size[0]]
+    return np.where(np.hypot(x - size[0] / 2, y - size[1] / 2) < min(size) / 4, np.uint8(255), np.uint8(0))
+
+
+@pytest.mark.parametrize("size", [(64, 64), (150, 97)])
+def test_vitmatte_answers_as_its_own_processor_and_model(vitmatte_folder, monkeypatch, size):
+    transformers = pytest.importorskip("transformers")
+    pytest.importorskip("torchvision", reason="the library's own preprocessing needs torchvision", exc_type=Exception)
+    ours = small_models.load(monkeypatch, vitmatte_folder, "vitmatte", *VITMATTE_FILES)
+    image, trimap = small_models.picture(*size), matting.trimap(blob(size), 9)
+    assert set(np.unique(trimap)) == {0, 0.5, 1}
+    model = transformers.VitMatteForImageMatting.from_pretrained(vitmatte_folder).eval()
+    as_picture = np.rint(trimap * 255).astype(np.uint8)
+    inputs = transformers.VitMatteImageProcessor()(images=image, trimaps=as_picture, return_tensors="pt")
+    inputs["pixel_values"][:, 3][inputs["pixel_values"][:, 3] == 128 / 255] = 0.5  # 8 bits have no half
+    with torch.no_grad():
+        wanted = model(**inputs).alphas[0, 0, : size[1], : size[0]].numpy()
+    found = ours.matte(image, trimap)
+    np.testing.assert_allclose(found[trimap == 0.5], wanted[trimap == 0.5], atol=1e-4)
+    assert (found[trimap != 0.5] == trimap[trimap != 0.5]).all()
+
+
+def test_an_edge_of_hair_is_found_with_vitmatte_where_it_is_installed(vitmatte_folder, tmp_path, monkeypatch):
+    assert Selector(Store(tmp_path))._load_matter(UNWATCHED) is None
+    folder = tmp_path / catalogue.MATTING
+    shutil.copytree(vitmatte_folder, folder)
+    ours = small_models.load(monkeypatch, folder, "vitmatte", *VITMATTE_FILES)
+    selector = Selector(Store(tmp_path))
+    assert isinstance(selector._load_matter(UNWATCHED), type(ours))
+    image, mask = small_models.picture(200, 150), blob((200, 150))
+    alpha = edges._softened(image, mask, 20, UNWATCHED, selector._load_matter(UNWATCHED))
+    trimap = matting.trimap(mask, 20)
+    assert (alpha[trimap == 1] == 255).all() and (alpha[trimap == 0] == 0).all()
+    assert np.abs(alpha / 255 - ours.matte(image, trimap)).max() < 0.003
+    selector.release()
+    assert selector._matter is None

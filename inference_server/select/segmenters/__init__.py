@@ -4,8 +4,8 @@
     embedding = segmenter.encode(image)                                            # slow, once an image
     logits, scores = segmenter.decode(embedding, points, labels, box, previous)    # fast, once a prompt
 
-A family is loaded only when one of its models is: torch and onnxruntime take seconds to import.  SAM 3 is the
-exception to the interface: it finds things by name (`sam3.Sam3`).
+A family is loaded only when one of its models is: torch and onnxruntime take seconds to import.  Two have
+another interface: SAM 3 finds things by name (`sam3.Sam3`), and ViTMatte an edge of hair (`vitmatte.VitMatte`).
 """
 
 import math
@@ -83,7 +83,7 @@ class Segmenter(Protocol):
 
 
 def load(store: Store, name: str, monitor: Monitor = UNWATCHED) -> Any:
-    """The `Segmenter` with this name in the catalogue, or the `sam3.Sam3`.
+    """The `Segmenter` with this name in the catalogue, or the `sam3.Sam3` or `vitmatte.VitMatte`.
 
     Raises UserError where its files or its packages are missing or damaged.
     """
