@@ -9,13 +9,10 @@ hole: PSNR against the truth, in decibels, and sharpness, the mean change from p
 
 import json
 import os
-import shutil
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -27,8 +24,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY))
 
 import large
+from peers import methods, read
 
-from inference_server import Engine
 from inference_server.imaging import masks
 from tests import photographs
 
@@ -36,8 +33,6 @@ OBJECT = 140  # pixels across: what is laid over a photo
 SHAPES = ("smooth", "rounded", "star", "smooth")
 RIM = 3  # pixels that the mask reaches beyond the object, so that nothing of its soft edge is left
 BUNDLED = ("coffee.png", "chelsea.png", "motorcycle_left.png")  # photos in scikit-image's package
-
-Method = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 class Case(NamedTuple):
@@ -75,10 +70,6 @@ def listed(index: Path) -> Iterator[Case]:
         yield Case(image, truth, np.where(mask > 127, np.uint8(255), np.uint8(0)))
 
 
-def read(file: Path) -> np.ndarray:
-    return np.ascontiguousarray(cv2.imread(str(file))[..., ::-1])
-
-
 def found_photos() -> list[np.ndarray]:
     """The photo that INPAINT_ANYTHING_PHOTO names and those of scikit-image; else what the README shows."""
     named = os.environ.get("INPAINT_ANYTHING_PHOTO")
@@ -102,35 +93,6 @@ def composed(photo: np.ndarray, number: int) -> Case:
 
 
 # -- the comparison ---------------------------------------------------------------------------------------------------
-
-
-def methods() -> dict[str, Method]:
-    """What is installed here, by name; says what is not."""
-    engine = Engine()
-    found: dict[str, Method] = {"OpenCV Telea, radius 5": lambda *c: cv2.inpaint(*c, 5, cv2.INPAINT_TELEA)}
-    if find_spec("patchmatch"):
-        import patchmatch
-
-        found["PyPatchMatch as it comes"] = patchmatch.inpaint
-        found["PyPatchMatch, patch_size 5"] = lambda *case: patchmatch.inpaint(*case, patch_size=5)
-    else:
-        print("PyPatchMatch is not installed: left out")
-    if shutil.which("gmic"):
-        found["G'MIC inpaint_matchpatch"] = gmic
-    else:
-        print("G'MIC is not installed: left out")
-    found["ours"] = lambda *case: engine.remove(*case, grow=0, feather=0)
-    return found
-
-
-def gmic(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    with tempfile.TemporaryDirectory() as scratch:
-        files = [str(Path(scratch) / name) for name in ("image.png", "mask.png", "result.png")]
-        for file, pixels in zip(files, (image[..., ::-1], mask), strict=False):
-            cv2.imwrite(file, pixels, [cv2.IMWRITE_PNG_COMPRESSION, 0])
-        command = ["gmic", *files[:2], "inpaint_matchpatch[0]", "[1]", "output[0]", files[2]]
-        subprocess.run(command, check=True, capture_output=True)
-        return read(Path(files[2]))
 
 
 def compare(cases: list[Case]) -> None:
