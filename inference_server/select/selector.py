@@ -15,8 +15,7 @@ import cv2
 import numpy as np
 
 from ..imaging import windows
-from ..models import packages
-from ..models.catalogue import MATTING, MODELS
+from ..models.catalogue import MATTING
 from ..models.store import Store
 from ..shared.errors import UserError, wrong_input
 from ..shared.geometry import Box, Point, Size, Window, fit_within, whole
@@ -261,8 +260,7 @@ class Selector:
 
     def _load_matter(self, monitor: Monitor) -> "VitMatte | None":
         """The network for soft edges, where it is installed."""
-        lacks = self._store.missing(MATTING) or packages.missing(MODELS[MATTING].packages)
-        if self._matter is None and not lacks:
+        if self._matter is None and segmenters.can_matte(self._store):
             self._make_room(MATTING)
             self._matter = segmenters.load(self._store, MATTING, monitor)
         return self._matter

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from ... import __version__
 from ...fill import diffusion
 from ...models import packages
-from ...models.catalogue import MODELS
+from ...models.catalogue import MATTING, MODELS
 from ...models.store import Store
 from ...remove import inpainters
 from ...select import segmenters
@@ -31,6 +31,8 @@ def models(recipe: Recipe, store: Store) -> list[str]:
     elif recipe.pointing.is_prompt:
         names.append(segmenters.choose(store))
         store.need(names[-1])
+    if names and recipe.options.soft_edge and segmenters.can_matte(store):
+        names.append(MATTING)
     if recipe.job == Job.REMOVE:
         asked = recipe.paint.model
         names.append(inpainters.demand(store, asked) if asked else inpainters.choose(store))

