@@ -20,7 +20,7 @@ from pathlib import Path
 
 import zmq
 
-from inference_server.shared import client, endpoint, paths, wire
+from inference_server.shared import client, endpoint, paths, pipe, wire
 from inference_server.shared.endpoint import Endpoint
 from inference_server.shared.errors import ErrorCode, UserError
 from inference_server.shared.link import PIECE, Bytes, Link, LinkEvent
@@ -28,6 +28,7 @@ from inference_server.shared.relay_link import RelayLink, Relays
 
 RELAY = [sys.executable, "-m", "inference_server", "relay"]
 ROUNDS = 15
+LONG_ROUNDS = 60  # of what the processor is asked for, whose clock ticks a hundred times a second
 RELAYS = Relays(RELAY)
 WAYS: dict[str, Callable[[Endpoint], Link]] = {"own socket": client.own_socket, "relay": RELAYS.open}
 SIZES = (4 << 10, 3 << 20, 12 << 20, 72 << 20)  # bytes: a click, a window of a megapixel, of four, a whole photo
@@ -50,6 +51,8 @@ def main() -> int:
                     time.sleep(0.02)
                 reached = Endpoint(address=address)
                 (endurance if given.long else times)(reached)
+                if not given.long:
+                    processor(reached, server.pid)
             finally:
                 server.kill()
         if given.long:
@@ -128,6 +131,40 @@ def throughput(links: dict[str, Link]) -> None:
         print(line)
     for link in links.values():
         link.close()
+
+
+def processor(reached: Endpoint, server: int) -> None:
+    """Print the processor time of all processes together for a window of four megapixels both ways."""
+    parts = list(wire._split(bytes(12 << 20)))
+    print("processor time for 12 MB sent and answered")
+    for name, way in WAYS.items():
+        link = way(reached)
+        ask(link, [b"1", b""])
+        processes = [os.getpid(), server, *([link._relay.process.pid] if isinstance(link, RelayLink) else [])]
+        before = sum(map(worked, processes))
+        for _ in range(LONG_ROUNDS):
+            ask(link, [b"1", b"x", *parts])
+        print(f"  {name:10} {1000 * (sum(map(worked, processes)) - before) / LONG_ROUNDS:6.1f} ms")
+        link.close()
+    print(f"  a pipe     {1000 * piped(parts):6.1f} ms, which copies it in and out, both ways")
+
+
+def piped(parts: list[Bytes]) -> float:
+    """Seconds of the processor that it takes to bring the parts through a pipe twice."""
+    source, target = os.pipe()
+    pipe.enlarge(target)
+    taken, data = bytearray(pipe.CAPACITY), memoryview(bytes(pipe.CAPACITY))
+    begun = time.process_time()
+    for _ in range(2 * sum(map(len, parts)) // len(data)):
+        os.write(target, data)
+        os.readv(source, [taken])
+    return time.process_time() - begun
+
+
+def worked(pid: int) -> float:
+    """Seconds of the processor that a process has had."""
+    numbers = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, numbers[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 def endurance(reached: Endpoint) -> None:

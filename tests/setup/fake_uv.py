@@ -23,6 +23,9 @@ def main(arguments: list[str]) -> int:
     if command == "venv":
         venv.create(arguments[-1], with_pip=False, clear=True)
     time.sleep(given.get(f"{command} sleeps", 0))
+    if "--torch-backend" in arguments and "torch fails" in given:
+        print(given["torch fails"], file=sys.stderr)
+        return 2
     if f"{command} fails" in given:
         print(given[f"{command} fails"], file=sys.stderr)
         return 2

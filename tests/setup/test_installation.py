@@ -123,6 +123,12 @@ def test_what_was_installed_with_torch_stays_so_and_without_is_not_enough_for_it
     assert newer.is_current() and (home / "venv" / "installed").read_text().endswith(" full")
 
 
+def test_torch_comes_from_the_package_index_where_the_network_gives_no_other(server, home, behaviour, tmp_path):
+    behaviour(torch_fails="Failed to fetch: https://builds.example/whl/cpu/torch/\n  cause: dns error")
+    installation.Installation(new_wheel(tmp_path, "1"), [installation.FULL]).run()
+    assert commands(home) == ["venv", "install", "install"]
+
+
 def test_of_two_wheels_that_of_this_version_is_installed(tmp_path, monkeypatch):
     monkeypatch.setattr(installation, "WHEELS", tmp_path)
     assert installation.bundled() is None

