@@ -40,6 +40,8 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
         "blur": {"replace"},
         "generative": {"fill"},
         "models": {"settings"},
+        "recipe": {"run-recipe"},
+        "batch": {"run-recipe"},
         "help": {"help"},
     },
     "de": {
