@@ -41,6 +41,8 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
         "generative": {"fill", "expand"},
         "outpainting": {"expand"},
         "models": {"settings"},
+        "recipe": {"run-recipe"},
+        "batch": {"run-recipe"},
         "help": {"help"},
     },
     "de": {

@@ -1,12 +1,13 @@
-"""What the dialog saves as a recipe is what a batch does."""
+"""What the dialog saves as a recipe is what a batch does, and what the plug-in does to images that are open."""
 
+import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from inference_server.cli.batch import recipes
+from inference_server.cli.batch import for_gimp, recipes
 from inference_server.cli.photo_arguments import BackgroundSettings
 from inference_server.shared.errors import UserError
 from inference_server.shared.messages import Job, MaskOptions, ObjectPrompt, PaintOptions, Quality
@@ -74,3 +75,30 @@ def test_the_background_is_kept(tmp_path):
 def test_what_no_recipe_can_say_is_refused(given):
     with pytest.raises(UserError, match="A recipe can hold clicks"):
         saved(Job.REMOVE, **given).text()
+
+
+def told(recipe: Recipe, folder: Path) -> dict:
+    """What the plug-in hears of a recipe."""
+    (folder / "saved.toml").write_text(recipe.text(), "utf-8")
+    return json.loads(for_gimp.told(folder / "saved.toml"))
+
+
+def test_the_plug_in_hears_what_was_saved(tmp_path):
+    heard = told(saved(Job.REMOVE, options=GROWN, seed=7, paint=PaintOptions(model="patchmatch")), tmp_path)
+    assert (heard["job"], heard["unit"], heard["prompt"]["labels"]) == ("remove", "relative", [1, 0])
+    assert heard["prompt"]["points"] == [[0.5, 0.5], [0.1, 0.1]] and heard["prompt"]["box"] == [0, 0, 0.5, 1]
+    expected = {"grow": 3, "feather": 5, "include_shadow": True, "soft_edge": False, "seed": 7, "method": "copies"}
+    assert heard["settings"] == expected
+    heard = told(saved(Job.FILL, paint=WORDS), tmp_path)["settings"]
+    assert heard["prompt"] == WORDS.prompt and heard["quality"] == "best" and heard["grow"] == -1
+    heard = told(saved(Job.REPLACE, background={"colours": ["#ff0000", "#00ff7f"]}), tmp_path)["settings"]
+    assert (heard["background"], heard["colour"], heard["second_colour"]) == ("gradient", "#ff0000", "#00ff7f")
+    assert told(saved(Job.REPLACE, background={"blur": 0.35}), tmp_path)["settings"]["blur"] == 35
+
+
+def test_what_cannot_be_done_in_gimp_is_said(tmp_path):
+    file = tmp_path / "saved.toml"
+    for text in ("area = [1, 2, 3, 4]", 'find = "spots"', 'text = "a car"\nall = true'):
+        file.write_text(f'job = "remove"\n[object]\n{text}\n')
+        with pytest.raises(UserError, match=r"cannot be done in GIMP\. Run it with: inpaint-anything batch"):
+            for_gimp.told(file)

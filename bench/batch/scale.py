@@ -16,8 +16,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,17 +30,26 @@ import varied
 from simulation import Cluster, Photo, simulate, steady
 
 DAY = 86400
-WORKERS = (1, 8, 64, 1000)
+WORKERS = 1, 8, 64, 1000
 STORAGES = (125e6, 1250e6)  # bytes a second: a network of 1 and of 10 gigabits
 NO_WAIT = 1e12
-HERE = (2, 4)  # workers that are measured
+HERE = 2, 4  # workers that are measured
 SAMPLED = 20  # photos whose steps are measured
 RECIPE = 'job = "remove"\n[object]\nbox = [0.4, 0.4, 0.6, 0.6]\nunit = "relative"\n'
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
-# Measured on one core: removing what a click finds, with the starter models; and a rectangle, from a small photo.
+# Measured on one core: removing what a click or a box finds, with the starter models; and a rectangle.
 PHOTOS = (
     Photo(name="24 megapixels, a click", read=0.15, work=5.12, write=0.35, bytes_in=6.66e6, bytes_out=6.64e6),
+    Photo(
+        name="0.3 to 2 megapixels, a box",
+        read=0.007,
+        work=2.66,
+        write=0.019,
+        bytes_in=200e3,
+        bytes_out=200e3,
+        spread=0.25,
+    ),
     Photo(name="320 x 213 pixels, a rectangle", read=0.01, work=0.62, write=0.02, bytes_in=23e3, bytes_out=22e3),
 )
 
@@ -77,7 +88,6 @@ def _measure(count: int, bases: list[Path]) -> None:
         scratch = Path(folder)
         photos = varied.photos(scratch / "photos", count, bases)
         photo = _measured(photos)
-        print(f"{CORES} cores; {photo}", flush=True)
         recipe = scratch / "recipe.toml"
         recipe.write_text(RECIPE)
         for workers in HERE:
@@ -99,7 +109,7 @@ def _done(folder: Path) -> list[float]:
 
 
 def _measured(photos: list[Path]) -> Photo:
-    """The steps' seconds of some of the photos, taken side by side on all cores."""
+    """The steps' seconds of some of the photos, taken side by side on all cores; says those of each part."""
     some = photos[:: max(1, len(photos) // SAMPLED)]
     processes = [
         subprocess.Popen(
@@ -111,7 +121,10 @@ def _measured(photos: list[Path]) -> Photo:
         for k in range(CORES)
     ]
     rows = np.array([row for process in processes for row in json.loads(process.communicate()[0])])
-    read, work, write, bytes_in, bytes_out = rows.mean(axis=0).tolist()
+    read, work, write, encode, find, bytes_in, bytes_out = rows.mean(axis=0).tolist()
+    parts = {"read": read, "encode": encode, "mask": find - encode, "remove": work - find, "write": write}
+    print(f"{CORES} cores; CPU seconds a photo:", ", ".join(f"{name} {part:.3f}" for name, part in parts.items()))
+    print(f"{bytes_in / 1e3:.0f} KB read, {bytes_out / 1e3:.0f} KB written", flush=True)
     return Photo(
         name="a photo here",
         read=read,
@@ -124,19 +137,41 @@ def _measured(photos: list[Path]) -> Photo:
 
 
 def _take_steps(photos: list[Path]) -> None:
-    """Print for each photo its steps' CPU seconds, as a worker does them, and the bytes that it reads and writes."""
+    """Print for each photo its steps' CPU seconds, as a worker does them, those of the encoder and of finding the mask
+    with it, and the bytes that are read and written."""
+    from inference_server.cli import photos as on_photos
     from inference_server.cli.batch.worker_process import Start, prepared
+    from inference_server.select.segmenters.onnx_pair import OnnxPair
 
+    spent = Counter[str]()
+    for owner, name in ((OnnxPair, "encode"), (on_photos, "find_mask")):
+        _time(owner, name, spent)
     with tempfile.TemporaryDirectory() as folder:
         do = prepared(Start(text=RECIPE, name="", base="", folder=folder, threads=1, here=str(runs.REPOSITORY)))
         rows = []
         for number, photo in enumerate((photos[0], *photos)):  # the first time also loads the models
+            spent.clear()
             task = json.dumps({"photo": str(photo), "result": f"{number}.jpg", "overwrite": False})
             before = time.process_time()
             steps = np.array(json.loads(do(task))["seconds"])
             steps *= (time.process_time() - before) / steps.sum()  # other programs slow the clock on the wall
-            rows.append([*steps.tolist(), photo.stat().st_size, Path(folder, f"{number}.jpg").stat().st_size])
+            sizes = (file.stat().st_size for file in (photo, Path(folder, f"{number}.jpg")))
+            rows.append([*steps.tolist(), spent["encode"], spent["find_mask"], *sizes])
     print(json.dumps(rows[1:]))
+
+
+def _time(owner: Any, name: str, spent: Counter[str]) -> None:
+    """Have the CPU seconds of a function be added up."""
+    plain = getattr(owner, name)
+
+    def timed(*arguments: object, **options: object) -> object:
+        begun = time.process_time()
+        try:
+            return plain(*arguments, **options)
+        finally:
+            spent[name] += time.process_time() - begun
+
+    setattr(owner, name, timed)
 
 
 if __name__ == "__main__":

@@ -136,6 +136,43 @@ def _edit(call: Call) -> "ResultLayers":
     return _ask(call, previous.settings.job, open_photo, previous.settings, previous.group)
 
 
+def _run_recipe(call: Call) -> None:
+    """Do what a recipe says to all images that are open; what cannot be done to one does not stop the others."""
+    from inference_server.shared.errors import ErrorCode, UserError, wrong_input
+    from inference_server.shared.text import tr
+
+    from .image.photo_layer import PhotoLayer
+    from .requests import recipes
+    from .requests.background import internal_error
+
+    images = Gimp.get_images()
+    if not images:
+        raise wrong_input("No image is open.", "Open the photos first.")
+    recipe, failed = recipes.read(_recipe_file(call)), []
+    for image in images:
+        try:
+            photo = PhotoLayer.of(image, [*image.get_selected_layers()], recipe.settings.source)
+            _perform(photo, recipe.settings, recipe.target_in(photo))
+        except UserError as error:
+            failed.append(f"{image.get_name()}: {in_words(error)}")
+        except Exception as error:
+            failed.append(f"{image.get_name()}: {in_words(internal_error(error))}")
+    if failed:
+        count, total = len(failed), len(images)
+        sentence = tr("{count} of {total} images could not be done.", count=count, total=total)
+        raise UserError(ErrorCode.FAILED, sentence, "\n".join(failed))
+
+
+def _recipe_file(call: Call) -> Gio.File | None:
+    """The file that was given, or that the person chooses.  Raises UserError."""
+    if call.run_mode != Gimp.RunMode.INTERACTIVE:
+        given: Gio.File | None = call.config.get_property("recipe")
+        return given
+    from .dialog import recipe_files  # brings GTK with it
+
+    return recipe_files.ask_which()
+
+
 def _open_settings(call: Call) -> None:
     from inference_server.shared.errors import wrong_input
 
@@ -240,7 +277,7 @@ class ProcedureDeclaration:
     finds without clicks, "" for none.
     is_about_clicks: whether it is about what an image points at.
     needs_image: whether it works on a layer of an image, and returns the group it made.  needs_server: whether it can
-    do nothing without the server.
+    do nothing without the server.  takes_recipe: whether its argument is a recipe's file.
     """
 
     name: str
@@ -253,6 +290,7 @@ class ProcedureDeclaration:
     needs_image: bool = True
     needs_server: bool = True
     is_about_clicks: bool = True
+    takes_recipe: bool = False
 
     @property
     def needs_clicks(self) -> bool:
@@ -276,6 +314,9 @@ class ProcedureDeclaration:
         procedure.set_attribution(AUTHOR, AUTHOR, YEAR)
         if self.job:
             arguments.declare(procedure, self.job)
+        if self.takes_recipe:
+            open_ = Gimp.FileChooserAction.OPEN
+            procedure.add_file_argument("recipe", _("Recipe"), _("A recipe's file"), open_, NONE_OK, None, FLAGS)
         if self.needs_image:
             procedure.add_layer_return_value(
                 "group", _("Group"), _("The layer group with the result and the mask"), NONE_OK, FLAGS
@@ -385,6 +426,18 @@ _DECLARATIONS = (
             " new result in its place. A mask that was painted on is taken as it is."
         ),
         run=_edit,
+    ),
+    ProcedureDeclaration(
+        name="run-recipe",
+        label=_("Run a Reci_pe on All Open Images…"),
+        blurb=_("Do to many photos what was done to one: batch, recipe, as the dialog saves it"),
+        help=_(
+            "Does what a recipe says to every image that is open, on new layers, as the jobs do. The dialog saves"
+            " recipes. An image that it cannot be done to is named at the end."
+        ),
+        run=_run_recipe,
+        needs_image=False,
+        takes_recipe=True,
     ),
     ProcedureDeclaration(
         name="settings",

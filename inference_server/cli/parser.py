@@ -73,6 +73,9 @@ def _parser() -> argparse.ArgumentParser:
         photo_arguments.add(group, job).set_defaults(run=_run_on_photos, job=job)
     photo_arguments.add_expand(group).set_defaults(run=_expand)
     batch_arguments.add(group).set_defaults(run=_run_batch)
+    recipe = group.add_parser("recipe", help="say what a recipe means, as JSON (the GIMP plug-in asks for it)")
+    recipe.add_argument("recipe", metavar="RECIPE", help="a file in TOML")
+    recipe.set_defaults(run=_tell_recipe)
     return parser
 
 
@@ -173,6 +176,13 @@ def _worked_through(settings: photo_arguments.PhotoSettings) -> int:
 
     with interruptions.taken_as_exceptions():
         return run(settings)
+
+
+def _tell_recipe(given: argparse.Namespace) -> int:
+    from .batch import for_gimp
+
+    print(for_gimp.told(Path(given.recipe)))
+    return 0
 
 
 def _run_batch(given: argparse.Namespace) -> int:

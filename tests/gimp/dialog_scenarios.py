@@ -186,7 +186,7 @@ def result_that_cannot_be_composed(photo):
 
 def saved_recipe(photo, recipe):
     """What is in the recipe of a click, and what is said where a stroke was drawn beside it."""
-    from inpaint_anything.dialog import recipe_saving
+    from inpaint_anything.dialog import recipe_files
 
     from inference_server.shared.messages import Stroke
 
@@ -196,7 +196,7 @@ def saved_recipe(photo, recipe):
     seen["before anything is marked"] = button.get_sensitive()
     opened.click()
     opened.until(button.get_sensitive)
-    with patch.object(recipe_saving, "ask_for_file", lambda _window, _job: Path(recipe)):
+    with patch.object(recipe_files, "ask_for_file", lambda _window, _job: Path(recipe)):
         button.clicked()
         seen["recipe"] = Path(recipe).read_text("utf-8")
         opened.dialog.dispatch(opened.events.StrokeDrawn(Stroke(path=(300, 300, 9, 330, 300, 9), adds=True)))

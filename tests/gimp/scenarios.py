@@ -209,6 +209,21 @@ def remove(photo, clicks=(ROCKET,), settings=None, **preparation):
     return seen
 
 
+def run_recipe(photo, recipe):
+    """Do a recipe to an indexed photo and one of half the size; what is said, and the layers of each."""
+    images = [open_photo(photo)[0] for _ in range(2)]
+    images[0].scale(320, 214)  # GIMP lists the newest first
+    dither, palette = Gimp.ConvertDitherType.NONE, Gimp.ConvertPaletteType.GENERATE
+    images[1].convert_indexed(dither, palette, 16, False, False, "")
+    procedure = Gimp.get_pdb().lookup_procedure("inpaint-anything-run-recipe")
+    config = procedure.create_config()
+    config.set_property("run-mode", Gimp.RunMode.NONINTERACTIVE)
+    config.set_property("recipe", Gio.File.new_for_path(recipe))
+    status = procedure.run(config).index(0).value_nick
+    said = Gimp.get_pdb().get_last_error()
+    return {"status": status, "said": said, "layers": [tree(image.get_layers()) for image in images]}
+
+
 def pictures(photo, folder, click, settings=None, **preparation):
     """Remove the object at `click`; its layers, and files in `folder` to look at and to compare.
 

@@ -94,6 +94,21 @@ def test_canvas_that_was_added_beside_the_layer_can_be_painted(gimp):
     assert seen["unchanged"] and seen["transparent"] == 0
 
 
+def test_a_recipe_is_done_to_all_open_images_and_one_that_cannot_be_does_not_stop_the_others(gimp, tmp_path):
+    file = tmp_path / "remove.toml"
+    file.write_text('job = "remove"\n[object]\nclicks = [[0.503, 0.468]]\nunit = "relative"\n')
+    seen = gimp("run_recipe", recipe=str(file))
+    assert "1 of 2 images could not be done." in seen["said"] and "indexed images" in seen["said"]
+    (group, layer), indexed = seen["layers"]
+    assert len(indexed) == 1
+    assert group[0] == "Removed: object" and layer[3] == 320
+    _name, x, y, width, height, *_ = group[7][0]
+    assert x < 161 < x + width and y < 100 < y + height
+    file.write_text('job = "remove"\n[object]\nclicks = [[0.5, 1.5]]\nunit = "relative"\n')
+    seen = gimp("run_recipe", recipe=str(file))
+    assert "line 3, column 1" in seen["said"] and all(len(layers) == 1 for layers in seen["layers"])
+
+
 def test_the_result_comes_as_a_group_above_the_untouched_layer(gimp):
     seen = gimp("remove")
     assert seen["answer"]["status"] == "success" and seen["answer"]["score"] > 0.5

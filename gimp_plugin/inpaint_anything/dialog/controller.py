@@ -38,7 +38,7 @@ from ..requests.worker import RequestWorker
 from ..settings.model_offer import ModelOffer
 from ..settings.offers import used
 from ..widgets import confirmed
-from . import events, recipe_saving
+from . import events, recipe_files
 from .annotation import Annotation, ClickHistory
 from .backgrounds import behind_of, photo_behind
 from .panels import Panel
@@ -331,9 +331,9 @@ class Dialog:
         job = self.state.job
         target, size = self._target(self.state.annotation), (self._photo.width, self._photo.height)
         try:
-            file = recipe_saving.ask_for_file(self.window, job)
+            file = recipe_files.ask_for_file(self.window, job)
             if file:
-                recipe_saving.save(file, size, target, self._settings(job))
+                recipe_files.save(file, size, target, self._settings(job))
         except UserError as error:
             self.dispatch(events.Failed(error))
 

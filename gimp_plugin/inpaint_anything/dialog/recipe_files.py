@@ -1,15 +1,16 @@
-"""Saving what the dialog does as a recipe for many photos (`recipe`)."""
+"""The files of recipes: one that the dialog saves what it does as, for many photos (`recipe`), and one to be done."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 import gi
 
+gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
-from gi.repository import Gtk  # noqa: E402  gi wants the version first
+from gi.repository import GimpUi, Gio, Gtk  # noqa: E402  gi wants the versions first
 
 from inference_server.shared.atomic import write_atomically  # noqa: E402
-from inference_server.shared.errors import file_error, wrong_input  # noqa: E402
+from inference_server.shared.errors import cancelled_error, file_error, wrong_input  # noqa: E402
 from inference_server.shared.geometry import Size  # noqa: E402
 from inference_server.shared.messages import Job  # noqa: E402
 
@@ -32,6 +33,20 @@ def ask_for_file(parent: Gtk.Window, job: Job) -> Path | None:
     answer, path = chooser.run(), chooser.get_filename()
     chooser.destroy()
     return Path(path) if answer == Gtk.ResponseType.ACCEPT and path else None
+
+
+def ask_which() -> Gio.File:
+    """The recipe that the person chooses.  Raises UserError where they choose none."""
+    GimpUi.init("inpaint-anything")
+    chooser = Gtk.FileChooserNative(title=_("Choose a recipe"), action=Gtk.FileChooserAction.OPEN, modal=True)
+    shown = Gtk.FileFilter()
+    shown.add_pattern("*" + SUFFIX)
+    chooser.set_filter(shown)
+    answer, file = chooser.run(), chooser.get_file()
+    chooser.destroy()
+    if answer != Gtk.ResponseType.ACCEPT or file is None:
+        raise cancelled_error()
+    return file
 
 
 def save(file: Path, size: Size, target: ObjectTarget, settings: JobSettings) -> None:
