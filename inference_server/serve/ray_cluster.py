@@ -16,6 +16,7 @@ from typing import Any
 
 from ..models import packages
 from ..shared.errors import ErrorCode, UserError, wrong_input
+from ..shared.text import tr
 from . import worker_process
 
 AUTHENTICATION = "RAY_AUTH_MODE"  # which Ray sets in a process that begins a cluster
@@ -59,7 +60,7 @@ def connect(address: str, workers: int | None) -> tuple[Any, Cluster]:
     except Exception as error:  # of many kinds
         raise UserError(
             ErrorCode.NO_SERVER,
-            f"Ray cannot be reached at {address or HERE}: {error}.",
+            tr("Ray cannot be reached at {address}: {error}.", address=address or HERE, error=error),
             "See whether it runs there.",
         ) from None
     there = ray.cluster_resources()
