@@ -110,4 +110,4 @@ def _histograms(name: str, meaning: str, histograms: dict[str, _Histogram]) -> I
 def _sample(name: str, labels: dict[str, str], value: float) -> str:
     """One line.  Labels are this program's own words, in which nothing has to be escaped."""
     given = ",".join(f'{label}="{text}"' for label, text in labels.items())
-    return f"{PREFIX}_{name}{{{given}}} {value:g}" if given else f"{PREFIX}_{name} {value:g}"
+    return f"{PREFIX}_{name}{{{given}}} {value}" if given else f"{PREFIX}_{name} {value}"
