@@ -20,7 +20,7 @@ from ..imaging.files.photograph import Format, Photograph
 from ..imaging.pixels import lay_over
 from ..replace.backgrounds import Background, Blur, Gradient
 from ..shared.errors import ErrorCode, UserError, wrong_input
-from ..shared.messages import Job, PaintOptions
+from ..shared.messages import Job, PaintOptions, Scene
 from ..shared.monitor import Monitor
 from .interruptions import held_back
 from .photo_arguments import BackgroundSettings, PhotoSettings
@@ -156,6 +156,7 @@ def find_mask(
             mask, notes = reading.read_mask(settings.mask, (image.shape[1], image.shape[0]))
     else:
         prompt = settings.prompt
+        everything = settings.everything or prompt.scene == Scene.DISTRACTIONS
         found = engine.segment(
             image,
             prompt.points,
@@ -169,7 +170,7 @@ def find_mask(
             profile=opened.photograph.profile,
             progress=progress,
         )
-        mask = reduce(np.maximum, (each.alpha for each in found[: None if settings.everything else 1]))
+        mask = reduce(np.maximum, (each.alpha for each in found[: None if everything else 1]))
     for note in notes:
         say(_of(opened.file, note))
     return mask

@@ -6,8 +6,10 @@ A word that is English too, and means something else there, counts only after an
 import unicodedata
 
 _ARTICLES = frozenset(
-    ["der", "die", "das", "den", "dem", "ein", "eine", "einen", "einem", "alle"]
-    + ["con", "cái", "chiếc", "một", "những", "các", "mọi", "tất cả"]
+    (
+        *("der", "die", "das", "den", "dem", "ein", "eine", "einen", "einem", "alle"),
+        *("con", "cái", "chiếc", "một", "những", "các", "mọi", "tất cả"),
+    )
 )
 _OTHER_IN_ENGLISH = frozenset(["boot", "hut", "mast", "wand"])
 # What the model calls it: how it is called in German, and in Vietnamese, forms separated by commas.

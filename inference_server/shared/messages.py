@@ -92,6 +92,7 @@ class Scene(StrEnum):
     SUBJECT = "subject"  # what it is of
     BACKGROUND = "background"  # all but the subject
     SKY = "sky"
+    DISTRACTIONS = "distractions"  # what one may want gone, each thing by itself
 
 
 class Depth(StrEnum):
@@ -146,8 +147,9 @@ class ObjectPrompt:
     called or looks like, or a scene, which points may correct: each adds what is there, or takes it away.
 
     points: (x, y); labels: one a point, 1 for the object, 0 for what is not the object; text: what the object is
-    called; like, unlike: boxes around examples of it, and of what it is not; scene: what is found without pointing.  chosen: which of the proposals was taken after so many points, the
-    best being 0: chosen[0] where there is a box alone, chosen[1] after one point, and so on.
+    called; like, unlike: boxes around examples of it, and of what it is not; scene: what is found without pointing.
+    chosen: which of the proposals was taken after so many points, the best being 0: chosen[0] where there is a box
+    alone, chosen[1] after one point, and so on.
     """
 
     points: tuple[Point, ...] = ()
@@ -180,7 +182,7 @@ class ObjectPrompt:
     @property
     def of_a_kind(self) -> bool:
         """Whether everything of a kind is meant, which is as many objects as there are."""
-        return bool(self.text or self.like)
+        return bool(self.text or self.like or self.scene == Scene.DISTRACTIONS)
 
 
 @dataclass(frozen=True, kw_only=True)
