@@ -57,7 +57,9 @@ def test_the_template_has_words_of_every_kind():
     template = translations.template()
     for known in ("Fill", "_Prompt", "Cancelled.", "LaMa, large", "Painting", "Starting the inference server…"):
         assert known in template
-    assert "Give --click X,Y (or --box, --text, --scene or --mask)." not in template, "the command line speaks English"
+    assert "Give --click X,Y (or --box, --text, --like, --scene, --distractions or --mask)." not in template, (
+        "the command line speaks English"
+    )
 
 
 # -- what the sources must keep to

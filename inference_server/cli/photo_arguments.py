@@ -153,7 +153,16 @@ def _add_prompt(command: argparse.ArgumentParser) -> None:
         "--all", action="store_true", help="everything that --text names, or --like shows, not only the likeliest"
     )
     command.add_argument(
-        "--scene", choices=[scene.value for scene in Scene], help="what is found without pointing at it"
+        "--scene",
+        choices=[scene.value for scene in Scene if scene != Scene.DISTRACTIONS],
+        help="what is found without pointing at it",
+    )
+    command.add_argument(
+        "--distractions",
+        action="store_const",
+        dest="scene",
+        const=Scene.DISTRACTIONS.value,
+        help="wires before the sky and spots; with the model sam3 also people in the background and signs",
     )
 
 
@@ -247,7 +256,8 @@ def settings(given: argparse.Namespace) -> PhotoSettings:
         raise wrong_input("Clicks and a ready mask were both given.", "Give one or the other.")
     if not mask and not is_prompted:
         raise wrong_input(
-            "Nothing says which object is meant.", "Give --click X,Y (or --box, --text, --scene or --mask)."
+            "Nothing says which object is meant.",
+            "Give --click X,Y (or --box, --text, --like, --scene, --distractions or --mask).",
         )
     if given.all and not prompt.of_a_kind:
         raise wrong_input("--all is for what is named, or like something.", "Give --text WORDS, or --like.")

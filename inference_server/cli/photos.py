@@ -21,7 +21,7 @@ from ..imaging.pixels import lay_over
 from ..replace.backgrounds import Background, Blur, Gradient
 from ..shared.errors import ErrorCode, UserError, wrong_input
 from ..shared.margins import Margins
-from ..shared.messages import Job, PaintOptions
+from ..shared.messages import Job, PaintOptions, Scene
 from ..shared.monitor import Monitor
 from .interruptions import held_back
 from .photo_arguments import BackgroundSettings, PhotoSettings
@@ -157,6 +157,7 @@ def find_mask(
             mask, notes = reading.read_mask(settings.mask, (image.shape[1], image.shape[0]))
     else:
         prompt = settings.prompt
+        everything = settings.everything or prompt.scene == Scene.DISTRACTIONS
         found = engine.segment(
             image,
             prompt.points,
@@ -170,7 +171,7 @@ def find_mask(
             profile=opened.photograph.profile,
             progress=progress,
         )
-        mask = reduce(np.maximum, (each.alpha for each in found[: None if settings.everything else 1]))
+        mask = reduce(np.maximum, (each.alpha for each in found[: None if everything else 1]))
     for note in notes:
         say(_of(opened.file, note))
     return mask

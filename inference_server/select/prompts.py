@@ -84,11 +84,11 @@ def _check_points(points: Sequence[Point], labels: Sequence[int]) -> None:
 def _check_combination(prompt: ObjectPrompt, rough_mask: np.ndarray | None) -> None:
     """Raise UserError unless the parts of a prompt say together which object is meant."""
     points_or_box = len(prompt.points) > 0 or prompt.box is not None or rough_mask is not None
-    if prompt.scene and (prompt.of_a_kind or prompt.box is not None or rough_mask is not None):
+    if prompt.scene and (prompt.text or prompt.like or prompt.box is not None or rough_mask is not None):
         raise wrong_input("Subject, background and sky are corrected by clicks alone.", "Leave out everything else.")
     if prompt.of_a_kind and points_or_box:
         raise wrong_input("An object is either named or pointed at, not both.", "Leave one of them out.")
-    if prompt.unlike and not prompt.of_a_kind:
+    if prompt.unlike and not (prompt.text or prompt.like):
         raise wrong_input("It is only said what it is not like.", "Give a box around an example, or its name.")
     is_found = prompt.of_a_kind or prompt.scene
     if not is_found and prompt.box is None and rough_mask is None and 1 not in prompt.labels:

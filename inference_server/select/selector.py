@@ -15,14 +15,15 @@ import cv2
 import numpy as np
 
 from ..imaging import windows
-from ..models.catalogue import MATTING
+from ..models import packages
+from ..models.catalogue import MATTING, MODELS
 from ..models.store import Store
-from ..shared.errors import UserError, wrong_input
+from ..shared.errors import ErrorCode, UserError, wrong_input
 from ..shared.geometry import Box, Point, Size, Window, fit_within, whole
 from ..shared.messages import ObjectPrompt, Scene, image_key
 from ..shared.monitor import UNWATCHED, Monitor
 from ..shared.text import tr
-from . import automatic_masks, edges, grabcut, mask_ranking, prompts, rendering, scenes, segmenters, words
+from . import automatic_masks, distractions, edges, grabcut, mask_ranking, prompts, rendering, scenes, segmenters, words
 from .edges import LowResMask
 from .segmenters import Embedding, Segmenter
 
@@ -76,7 +77,8 @@ class Origin:
     """What a mask was made from: it is needed again for the mask at full resolution.
 
     prompt: in image pixels; pixels: the image's own (H, W, 3|4), where they are known; matter: loads the network for
-    soft edges, where there is one.
+    soft edges, where there is one.  exact: whether the mask is taken as it is, as a line is that is thinner than its
+    refinement goes.
     """
 
     segmenter: Segmenter
@@ -85,6 +87,7 @@ class Origin:
     pixels: np.ndarray | None
     soft_edge: bool
     matter: "Callable[[Monitor], VitMatte | None]"
+    exact: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,8 +95,8 @@ class Mask:
     """One of the masks that a prompt may mean.
 
     score: the segmenter's estimate of how well the mask fits, 0 to 1, not of how likely it is meant.  decoded: (h, w)
-    float32 logits on the segmenter's own grid, as they came; cells: grid cells per image pixel, in x and y.  size: the
-    image's (width, height).
+    float32 logits on the segmenter's own grid, as they came, int8 where they are exact; cells: grid cells per image
+    pixel, in x and y.  size: the image's (width, height).
     """
 
     score: float
@@ -105,6 +108,8 @@ class Mask:
     @cached_property
     def logits(self) -> np.ndarray:
         """`decoded` without small holes, positive inside: made when asked for, as few masks of an answer are shown."""
+        if self._origin.exact:
+            return self.decoded.astype(np.float32)
         return rendering.fill_holes(self.decoded)
 
     def preview(self, width: int, height: int) -> np.ndarray:
@@ -116,6 +121,8 @@ class Mask:
     def after_grabcut(self) -> LowResMask:
         """The mask that GrabCut has refined, on a finer grid."""
         origin = self._origin
+        if origin.exact:
+            return LowResMask(logits=self.logits, cells=self.cells, size=self.size)
         height, width = origin.proxy.shape[:2]
         w, h = fit_within(width, height, GRABCUT_SIDE)
         cells = w / self.size[0], h / self.size[1]
@@ -147,6 +154,8 @@ class Mask:
 
         Equal to that part of the whole `alpha` wherever the window holds the object and its surroundings.
         """
+        if self._origin.exact:
+            return rendering.antialiased(rendering.render(self.logits, self.cells, window))
         alpha = np.zeros((window.height, window.width), np.uint8)
         near = self.bounds and edges.window_for(self.bounds, self.size).intersection(window)
         if near:
@@ -218,6 +227,16 @@ class Selector:
         """
         segmenter = self._load(UNWATCHED)
         sx, sy = encoded.embedding.size[0] / size[0], encoded.embedding.size[1] / size[1]
+        origin = Origin(
+            segmenter=segmenter,
+            proxy=encoded.proxy,
+            prompt=prompt,
+            pixels=pixels,
+            soft_edge=soft_edge,
+            matter=self._load_matter,
+        )
+        if prompt.scene == Scene.DISTRACTIONS:
+            return self._distractions(encoded, size, origin)
         if prompt.of_a_kind:
             cells, answer = self._find_by_kind(encoded, prompts.scaled(prompt, sx, sy))
         elif prompt.scene:
@@ -228,18 +247,7 @@ class Selector:
         else:
             cells = encoded.embedding.cells
             answer = _answer(segmenter, encoded, prompts.scaled(prompt, sx, sy), quick=quick)
-        origin = Origin(
-            segmenter=segmenter,
-            proxy=encoded.proxy,
-            prompt=prompt,
-            pixels=pixels,
-            soft_edge=soft_edge,
-            matter=self._load_matter,
-        )
-        return [
-            Mask(float(score), logits, (cells[0] * sx, cells[1] * sy), size, origin)
-            for logits, score in zip(answer.logits, answer.scores, strict=True)
-        ]
+        return _masks(answer, (cells[0] * sx, cells[1] * sy), size, origin)
 
     def all_objects(self, encoded: EncodedImage, size: Size, monitor: Monitor = UNWATCHED) -> automatic_masks.Objects:
         """All the objects of an image of this (width, height), none over another.  Raises UserError."""
@@ -265,6 +273,56 @@ class Selector:
             self._matter = segmenters.load(self._store, MATTING, monitor)
         return self._matter
 
+    def _distractions(self, encoded: EncodedImage, size: Size, origin: Origin) -> list[Mask]:
+        """What one may want gone (`distractions`).  Raises UserError where there is nothing of the kind."""
+        height, width = encoded.proxy.shape[:2]
+        scale = width / size[0], height / size[1]
+        prompt = ObjectPrompt(scene=Scene.DISTRACTIONS)
+        if prompt not in encoded.answers:
+            masks = distractions.without_model(encoded.proxy)
+            logits = np.where(np.array(masks, bool).reshape(-1, height, width), np.int8(1), np.int8(-1))
+            encoded.answers[prompt] = Answer(logits, np.ones(len(masks), np.float32), complete=True)
+        seen = [logits > 0 for logits in encoded.answers[prompt].logits]
+        found = _masks(encoded.answers[prompt], scale, size, replace(origin, exact=True))
+        for mask in self._named_distractions(encoded, size, origin):
+            inside = mask.preview(width, height) > 0
+            if distractions.is_new(inside, seen):
+                found.append(mask)
+                seen.append(inside)
+        if not found:
+            sentence = "Neither wires before the sky nor spots were found in this photo."
+            raise wrong_input(sentence, "Click on what you mean. With the model sam3 people and signs are found, too.")
+        return found
+
+    def _named_distractions(self, encoded: EncodedImage, size: Size, origin: Origin) -> list[Mask]:
+        """Those that a model finds by their names, where it is installed."""
+        if self._text_segmenter is None and (self._store.missing("sam3") or packages.missing(MODELS["sam3"].packages)):
+            return []
+        scale = encoded.embedding.size[0] / size[0], encoded.embedding.size[1] / size[1]
+        found = []
+        for name in distractions.BY_NAME:
+            try:
+                cells, answer = self._find_by_kind(encoded, ObjectPrompt(text=name))
+            except UserError as error:
+                if error.code != ErrorCode.WRONG_INPUT:  # which says that there is none
+                    raise
+                continue
+            masks = _masks(answer, (cells[0] * scale[0], cells[1] * scale[1]), size, origin)
+            found += self._in_background(encoded, masks) if name == distractions.PEOPLE else masks
+        return found
+
+    def _in_background(self, encoded: EncodedImage, people: list[Mask]) -> list[Mask]:
+        """Those of the people who are not the photo's subject."""
+        try:
+            subject = _scene(self._load(UNWATCHED), encoded, Scene.SUBJECT).logits[0]
+        except UserError as error:
+            if error.code != ErrorCode.WRONG_INPUT:  # which says that there is none
+                raise
+            return people
+        height, width = encoded.proxy.shape[:2]
+        inside = rendering.render(subject, encoded.embedding.cells, whole(width, height)) > 0
+        return [mask for mask in people if distractions.is_new(mask.preview(width, height) > 0, [inside])]
+
     def _find_by_kind(self, encoded: EncodedImage, prompt: ObjectPrompt) -> tuple[tuple[float, float], Answer]:
         """Cells per proxy pixel, and the masks of everything that a prompt (in pixels of the proxy) names or shows
         examples of, best first.  Raises UserError."""
@@ -282,6 +340,14 @@ class Selector:
             raise _nothing_found(prompt.text, in_table=text != prompt.text)
         answer = encoded.answers[prompt] = Answer(logits, scores, complete=True)
         return encoded.text_embedding.cells, answer
+
+
+def _masks(answer: Answer, cells: tuple[float, float], size: Size, origin: Origin) -> list[Mask]:
+    """cells: of the answer's grid, per pixel of the image of this size."""
+    return [
+        Mask(float(score), logits, cells, size, origin)
+        for logits, score in zip(answer.logits, answer.scores, strict=True)
+    ]
 
 
 def _nothing_found(text: str, *, in_table: bool) -> UserError:

@@ -93,6 +93,7 @@ class Scene(StrEnum):
     SUBJECT = "subject"  # what it is of
     BACKGROUND = "background"  # all but the subject
     SKY = "sky"
+    DISTRACTIONS = "distractions"  # what one may want gone, each thing by itself
 
 
 class Depth(StrEnum):
@@ -182,7 +183,7 @@ class ObjectPrompt:
     @property
     def of_a_kind(self) -> bool:
         """Whether everything of a kind is meant, which is as many objects as there are."""
-        return bool(self.text or self.like)
+        return bool(self.text or self.like or self.scene == Scene.DISTRACTIONS)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -477,7 +477,7 @@ OBJECTS = {
     ),
 }
 PEOPLE = tuple(ClickHistory((Name("people"),), (k,) if k else ()) for k in range(2))
-NAMING = replace(EMPTY, annotation=Annotation(PEOPLE[:1]), past=(NOTHING,), naming="people", **asked(PEOPLE[0]))
+NAMING = replace(EMPTY, annotation=Annotation(PEOPLE[:1]), past=(NOTHING,), naming=Name("people"), **asked(PEOPLE[0]))
 FOUND = Shape(((0, 0, 9, 0, 9, 9, 0, 9),)), Shape(((20, 0, 29, 0, 29, 9, 20, 9), (22, 2, 24, 2, 24, 4, 22, 4)))
 NAMED_ALL = replace(
     EMPTY, annotation=Annotation(PEOPLE), past=(NOTHING,), proposals=FOUND, known=((query(PEOPLE[0]), FOUND),)
@@ -557,6 +557,61 @@ SCENES = {
         (),
     ),
 }
+SPECKS = tuple(ClickHistory((Scene.DISTRACTIONS,), (k,) if k else ()) for k in range(2))
+SEEKING = replace(EMPTY, annotation=Annotation(SPECKS[:1]), past=(NOTHING,), naming=Scene.DISTRACTIONS)
+SEEKING = replace(SEEKING, **asked(SPECKS[0]))
+DISTRACTED = {
+    "distractions are looked for": (
+        EMPTY,
+        SceneChosen(Scene.DISTRACTIONS),
+        {**marked(EMPTY, Annotation(SPECKS[:1])), **asked(SPECKS[0]), "naming": Scene.DISTRACTIONS},
+        asks(SPECKS[0]),
+    ),
+    "each distraction is an object": (
+        SEEKING,
+        ProposalsArrived(query(SPECKS[0]), FOUND, 0),
+        {
+            "annotation": Annotation(SPECKS),
+            "naming": None,
+            "known": ((query(SPECKS[0]), FOUND),),
+            "proposals": FOUND,
+            "asked": None,
+            "waiting": False,
+        },
+        (),
+    ),
+    "a click leaves one of them as it is": (
+        replace(EMPTY, annotation=Annotation(SPECKS), proposals=FOUND, known=((query(SPECKS[0]), FOUND),)),
+        Clicked(25, 8, True),
+        {"annotation": Annotation(SPECKS[:1]), "past": (Annotation(SPECKS),), "revision": 1},
+        (),
+    ),
+    "a click elsewhere is about another object": (
+        replace(EMPTY, annotation=Annotation(SPECKS[:1]), proposals=FOUND, known=((query(SPECKS[0]), FOUND),)),
+        Clicked(50, 60, True),
+        {
+            "annotation": Annotation((SPECKS[0], OTHER), 1),
+            "past": (Annotation(SPECKS[:1]),),
+            "revision": 1,
+            "proposals": (),
+            **asked(OTHER),
+        },
+        asks(OTHER),
+    ),
+    "there are none": (
+        SEEKING,
+        ProposalsFailed(query(SPECKS[0]), NONE_THERE),
+        {
+            "annotation": NOTHING,
+            "naming": None,
+            "failed": (query(SPECKS[0]),),
+            "asked": None,
+            "waiting": False,
+            "status": NONE_THERE,
+        },
+        (),
+    ),
+}
 NAMED = {
     "a name asks for all that is called so": (
         replace(EMPTY, tool=Tool.BOX),
@@ -564,7 +619,7 @@ NAMED = {
         {
             **marked(EMPTY, Annotation(PEOPLE[:1])),
             **asked(PEOPLE[0]),
-            "naming": "people",
+            "naming": Name("people"),
             "tool": Tool.INCLUDE,
         },
         asks(PEOPLE[0]),
@@ -574,7 +629,7 @@ NAMED = {
         ProposalsArrived(query(PEOPLE[0]), FOUND, 0),
         {
             "annotation": Annotation(PEOPLE),
-            "naming": "",
+            "naming": None,
             "known": ((query(PEOPLE[0]), FOUND),),
             "proposals": FOUND,
             "asked": None,
@@ -587,7 +642,7 @@ NAMED = {
         ProposalsFailed(query(PEOPLE[0]), FAULT),
         {
             "annotation": NOTHING,
-            "naming": "",
+            "naming": None,
             "failed": (query(PEOPLE[0]),),
             "asked": None,
             "waiting": False,
@@ -1630,6 +1685,7 @@ TABLES = (
     MARKED,
     OBJECTS,
     SCENES,
+    DISTRACTED,
     NAMED,
     UNDONE,
     TOOLS,

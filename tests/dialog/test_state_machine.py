@@ -44,6 +44,7 @@ MARKED = st.sampled_from(
     [
         events.NextObject(),
         events.SceneChosen(Scene.SKY),
+        events.SceneChosen(Scene.DISTRACTIONS),
         events.SnapPressed(),
         events.RemoveCurrent(),
         events.HoverLeft(),

@@ -15,6 +15,7 @@ from inference_server.shared.messages import Job, Locate, ObjectPrompt, Scene, S
 from ..asking import as_array, attach_pixels, preview_masks, proposed, result_of
 from ..conftest import encoded
 
+PARTS = (Scene.SUBJECT, Scene.BACKGROUND, Scene.SKY)
 BALL = (240, 200, 60)  # x and y of the middle, radius
 
 
@@ -42,7 +43,7 @@ def iou(found: np.ndarray, truth: np.ndarray) -> float:
     return np.count_nonzero(found & truth) / np.count_nonzero(found | truth)
 
 
-@pytest.mark.parametrize("scene", Scene)
+@pytest.mark.parametrize("scene", PARTS)
 def test_each_part_of_a_scene_is_found(engine, landscape, truth, scene):
     (mask,) = engine.segment(landscape, scene=scene)
     overlap = iou(mask.alpha > 127, truth[scene])
@@ -55,7 +56,7 @@ def test_the_subject_of_a_photograph_is_the_rocket_or_what_it_stands_on(engine, 
     assert np.count_nonzero((mask.alpha > 127) & (rocket > 127)) > 0.9 * np.count_nonzero(rocket > 127)
 
 
-@pytest.mark.parametrize("scene", Scene)
+@pytest.mark.parametrize("scene", PARTS)
 def test_the_server_answers_as_the_engine_does(engine, landscape, truth, scene):
     image, prompt, size = encoded(engine, landscape), ObjectPrompt(scene=scene), (600, 400)
     shown = proposed(result_of(engine, preview_masks(Job.SELECT, image, prompt)), size)
@@ -79,7 +80,7 @@ def test_the_subject_takes_few_passes_of_the_decoder_and_the_background_no_more(
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (64, 64)])
-@pytest.mark.parametrize("scene", Scene)
+@pytest.mark.parametrize("scene", PARTS)
 def test_a_flat_photo_of_any_size_has_none_of_them(engine, size, scene):
     with pytest.raises(UserError) as caught:
         engine.segment(np.full((*size, 3), 90, np.uint8), scene=scene)

@@ -45,6 +45,8 @@ class ClickHistory:
         """The history that gives this prompt, as if it had been clicked here."""
         if prompt.text:
             return cls((Name(prompt.text),), prompt.chosen)
+        if prompt.scene == Scene.DISTRACTIONS:
+            return cls((prompt.scene,), prompt.chosen)
         scene = (prompt.scene,) if prompt.scene else ()
         box = (prompt.box,) if prompt.box else ()
         clicks = (Click(x, y, label) for (x, y), label in zip(prompt.points, prompt.labels, strict=True))
@@ -103,6 +105,13 @@ class ClickHistory:
     def name(self) -> str:
         """What the object is called; "" for one that is pointed at."""
         return next((entry.text for entry in self.entries if isinstance(entry, Name)), "")
+
+    @property
+    def kind(self) -> Name | Scene | None:
+        """What it is one of many of; None for an object by itself."""
+        if self.scene == Scene.DISTRACTIONS:
+            return self.scene
+        return Name(self.name) if self.name else None
 
     @property
     def scene(self) -> Scene | None:
@@ -203,13 +212,13 @@ class Annotation:
 
     def with_click(self, x: float, y: float, *, on_object: bool) -> "Annotation":
         """With a click for the object at hand, or for another one where it is plainly about that."""
-        if self.current.name or (on_object and self.current.is_beside(x, y)):
+        if self.current.kind or (on_object and self.current.is_beside(x, y)):
             return self.with_next_object().with_click(x, y, on_object=on_object)
         return self._with_current(self.current.with_click(x, y, on_object=on_object))
 
     def with_box(self, box: Box) -> "Annotation":
         """With a box for the object at hand, or for another one where it is plainly about that."""
-        if self.current.name or self.current.scene or self.current.is_apart(box):
+        if self.current.kind or self.current.scene or self.current.is_apart(box):
             return self.with_next_object().with_box(box)
         return self._with_current(self.current.with_box(box))
 
@@ -220,15 +229,15 @@ class Annotation:
     def with_scene(self, scene: Scene) -> "Annotation":
         """With a part of the scene as an object of its own, in the place of another one that has no correction."""
         current = self.current
-        if current.entries and current.entries != (current.scene,):
+        if current.kind or (current.entries and current.entries != (current.scene,)):
             return self.with_next_object().with_scene(scene)
         return self._with_current(ClickHistory((scene,)))
 
-    def with_named(self, text: str, count: int = 1) -> "Annotation":
-        """With so many objects that are called so, each as one of its own, instead of those there were."""
-        others = tuple(history for history in self.objects if history.name != text)
-        named = tuple(ClickHistory((Name(text),), trimmed((k,))) for k in range(count))
-        return replace(self, objects=(*others, *named), active=len(others))
+    def with_all(self, kind: Name | Scene, count: int = 1) -> "Annotation":
+        """With so many objects of a kind, each as one of its own, instead of those there were."""
+        others = tuple(history for history in self.objects if history.kind != kind)
+        found = tuple(ClickHistory((kind,), trimmed((k,))) for k in range(count))
+        return replace(self, objects=(*others, *found), active=len(others))
 
     def with_stroke(self, stroke: Stroke) -> "Annotation":
         """With one more stroke on top."""

@@ -446,7 +446,7 @@ class Dialog:
         query = command.query
 
         def arrived(found: MaskProposals, frames: list[bytes]) -> None:
-            proposals = found.proposals if query.prompt and query.prompt.text else found.proposals[:MAX_CHOICES]
+            proposals = found.proposals if query.prompt and query.prompt.of_a_kind else found.proposals[:MAX_CHOICES]
             shapes = tuple(mask_shape(proposal, frames) for proposal in proposals)
             self.dispatch(events.ProposalsArrived(query, shapes, found.more))
 

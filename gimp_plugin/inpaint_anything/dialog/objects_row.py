@@ -20,6 +20,7 @@ SCENES = {
     Scene.SUBJECT: _("Subject"),
     Scene.BACKGROUND: _("Background"),
     Scene.SKY: _("Sky"),
+    Scene.DISTRACTIONS: _("Distractions"),
 }
 # What one often wants gone, and what a model that finds things by their names calls it.
 PRESETS = {
@@ -72,12 +73,13 @@ class ObjectsRow(Gtk.Box):
             self._draw(max(count, annotation.active + 1), annotation.active)
 
     def _scene_buttons(self) -> Gtk.Widget:
-        buttons = Gtk.Box(homogeneous=True)
+        words = _("Find it without pointing at it; clicks then add to it or take away from it")
+        each = _("Wires before the sky, spots and, with the model sam3, people in the background and signs")
+        buttons = Gtk.Box()
         buttons.get_style_context().add_class("linked")
         for scene, label in SCENES.items():
             button = Gtk.Button(label=label)
-            words = _("Find it without pointing at it; clicks then add to it or take away from it")
-            button.set_tooltip_text(words)
+            button.set_tooltip_text(words if scene != Scene.DISTRACTIONS else each)
             button.connect("clicked", lambda _button, scene=scene: self._dispatch(events.SceneChosen(scene)))
             buttons.pack_start(button, expand=True, fill=True, padding=0)
         return buttons

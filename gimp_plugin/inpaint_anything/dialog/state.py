@@ -17,11 +17,11 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from inference_server.shared.errors import ErrorCode, UserError
-from inference_server.shared.messages import Job, MaskOptions, ObjectPrompt
+from inference_server.shared.messages import Job, MaskOptions, ObjectPrompt, Scene
 
 from ..photo_view.behind import AnotherPhoto, Behind
 from ..photo_view.tool import FIRST_TINT, MaskView, Tint, Tool
-from .annotation import Annotation
+from .annotation import Annotation, Name
 from .events import MaskQuery, PhotoBehind, Preview
 
 if TYPE_CHECKING:  # what is only passed on here; these modules need GIMP
@@ -117,8 +117,8 @@ class DialogState:
 
     proposals: the masks that are shown for the object at hand, the best first; asked: the query that was asked last;
     waiting: whether it is still being answered.  known: final proposals by the key of their query, the latest last;
-    failed: the keys of those queries that no answer came to.  naming: a name of which it is not known yet how many
-    objects have it.  hovered: what would be meant if the person clicked where
+    failed: the keys of those queries that no answer came to.  naming: a kind of which it is not known yet how many
+    objects there are.  hovered: what would be meant if the person clicked where
     the pointer rests.
 
     run: the number of the last job, from 1; returns_to: the phase after it if it gives nothing; stopping: whether it
@@ -156,7 +156,7 @@ class DialogState:
     waiting: bool = False
     known: "tuple[tuple[MaskQuery, tuple[MaskShape, ...]], ...]" = ()
     failed: tuple[MaskQuery, ...] = ()
-    naming: str = ""
+    naming: Name | Scene | None = None
     hovered: MaskQuery | None = None
     hover: "MaskShape | None" = None
 
@@ -278,9 +278,9 @@ class DialogState:
         return _at(shapes, choice)
 
     def named_at(self, x: float, y: float) -> int | None:
-        """The object that was found by its name and covers a point of the photo, by its number from 0."""
+        """The object that was found as one of its kind and covers a point of the photo, by its number from 0."""
         for k, history in enumerate(self.annotation.objects):
-            shape = self._shape(history.prompt, history.choice) if history.name and history.prompt else None
+            shape = self._shape(history.prompt, history.choice) if history.kind and history.prompt else None
             if shape and _covers(shape, x, y):
                 return k
         return None
@@ -331,8 +331,8 @@ class DialogState:
     @property
     def masks(self) -> "tuple[MaskShape, ...]":
         """Those that the clicks may mean and that differ to the eye, from small to large."""
-        current = self.annotation.current  # of those with a name each is an object already
-        if not current.prompt or current.name:
+        current = self.annotation.current  # of those of a kind each is an object already
+        if not current.prompt or current.kind:
             return ()
         shapes = self.proposals
         different = [shape for k, shape in enumerate(shapes) if not any(map(shape.resembles, shapes[:k]))]
@@ -367,7 +367,7 @@ class DialogState:
             return Hint.HOW_TO_DRAW
         if self.applied:
             return Hint.APPLIED
-        if self.annotation.current.name:
+        if self.annotation.current.kind:
             return Hint.NAMED
         return Hint.MORE_CLICKS if self.annotation.objects else Hint.HOW_TO_POINT
 

@@ -10,12 +10,12 @@ from typing import Any
 
 from inference_server.shared.errors import ErrorCode, UserError
 from inference_server.shared.geometry import Size
-from inference_server.shared.messages import PAINTING_JOBS
+from inference_server.shared.messages import PAINTING_JOBS, Scene
 
 from ..covering import Covering
 from ..photo_view.behind import AnotherPhoto, Behind
 from ..photo_view.tool import MaskView, Tool
-from .annotation import Annotation, Click
+from .annotation import Annotation, Click, ClickHistory, Name
 from .events import (
     ApplyPressed,
     BehindFitted,
@@ -167,20 +167,26 @@ def _name_entered(state: DialogState, event: NameEntered) -> Step:
     text = event.text.strip()
     if not text or not state.can_mark:
         return state, ()
-    state, commands = _marked(state, state.annotation.with_named(text))
-    return replace(state, naming=text, tool=Tool.INCLUDE), commands
+    return _all_meant(state, Name(text))
+
+
+def _all_meant(state: DialogState, kind: Name | Scene) -> Step:
+    state, commands = _marked(state, state.annotation.with_all(kind))
+    return replace(state, naming=kind, tool=Tool.INCLUDE), commands
 
 
 def _named(state: DialogState, query: MaskQuery, count: int) -> DialogState:
-    """With an object for each that is called as the query says, now that they are counted."""
-    if query.prompt is None or not state.naming or query.prompt.text != state.naming:
+    """With an object for each of the kind that the query is about, now that they are counted."""
+    if query.prompt is None or not state.naming or ClickHistory.of(query.prompt).kind != state.naming:
         return state
-    return replace(state, naming="", annotation=state.annotation.with_named(state.naming, count))
+    return replace(state, naming=None, annotation=state.annotation.with_all(state.naming, count))
 
 
 def _scene_chosen(state: DialogState, event: SceneChosen) -> Step:
     if not state.can_mark:
         return state, ()
+    if event.scene == Scene.DISTRACTIONS:
+        return _all_meant(state, event.scene)
     state, commands = _marked(state, state.annotation.with_scene(event.scene))
     return replace(state, tool=Tool.INCLUDE), commands
 
