@@ -160,7 +160,7 @@ def _run_recipe(call: Call) -> None:
     if failed:
         count, total = len(failed), len(images)
         sentence = tr("{count} of {total} images could not be done.", count=count, total=total)
-        raise UserError(ErrorCode.FAILED, sentence, "\n".join(failed))
+        raise UserError(ErrorCode.FAILED, sentence, tr("Not done:\n{images}", images="\n".join(failed)))
 
 
 def _recipe_file(call: Call) -> Gio.File | None:

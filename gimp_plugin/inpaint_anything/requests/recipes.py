@@ -10,6 +10,7 @@ from gi.repository import Gio
 from inference_server.shared import processes
 from inference_server.shared.errors import ErrorCode, UserError, wrong_input
 from inference_server.shared.messages import Job, ObjectPrompt, Scene
+from inference_server.shared.text import tr
 
 from .. import job_settings
 from ..image.photo_layer import PhotoLayer
@@ -45,7 +46,8 @@ def read(file: Gio.File | None) -> ReadRecipe:
     try:
         asked = processes.run(command_of("recipe", path))
     except OSError as error:
-        raise UserError(ErrorCode.NO_SERVER, f"The recipe cannot be read: {error}.", "Run install.py.") from None
+        sentence = tr("The recipe cannot be read: {error}.", error=error)
+        raise UserError(ErrorCode.NO_SERVER, sentence, "Run install.py.") from None
     if asked.returncode:
         raise wrong_input(asked.stderr.decode("utf-8", "replace").strip())
     told = json.loads(asked.stdout)
