@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 
 from ..shared.errors import wrong_input
+from ..shared.text import tr
 
 KIND_VARIABLE = "INPAINT_ANYTHING_DEVICE"  # the kind of device: "cpu", "cuda", …
 VISIBLE = {"cuda": "CUDA_VISIBLE_DEVICES", "xpu": "ZE_AFFINITY_MASK"}  # what shows a process some of the cards alone
@@ -21,11 +22,14 @@ def parse(names: str) -> tuple[str, ...]:
     devices = tuple(names.split(","))
     for device in devices:
         if not _NAME.fullmatch(device):
-            raise wrong_input(f"{device!r} is no device.", "Name them as in cuda:0,cuda:1 or cpu,cpu.")
+            raise wrong_input(
+                tr("{device} is no device.", device=repr(device)), "Name them as in cuda:0,cuda:1 or cpu,cpu."
+            )
     there = ["cpu"] if set(devices) == {"cpu"} else _present()
     for device in devices:
         if device not in there:
-            raise wrong_input(f"There is no device {device}.", f"There are: {', '.join(there)}.")
+            sentence = tr("There is no device {device}.", device=device)
+            raise wrong_input(sentence, tr("There are: {devices}.", devices=", ".join(there)))
     return devices
 
 
