@@ -23,14 +23,13 @@ def parse(names: str) -> tuple[str, ...]:
     for device in devices:
         if not _NAME.fullmatch(device):
             raise wrong_input(
-                tr("{device} is no device.", device=device or '""'), tr("Name them as in cuda:0,cuda:1 or cpu,cpu.")
+                tr("{device} is no device.", device=repr(device)), "Name them as in cuda:0,cuda:1 or cpu,cpu."
             )
     there = ["cpu"] if set(devices) == {"cpu"} else _present()
     for device in devices:
         if device not in there:
-            raise wrong_input(
-                tr("There is no device {device}.", device=device), tr("There are: {devices}.", devices=", ".join(there))
-            )
+            sentence = tr("There is no device {device}.", device=device)
+            raise wrong_input(sentence, tr("There are: {devices}.", devices=", ".join(there)))
     return devices
 
 

@@ -23,10 +23,11 @@ TELL, HEAR = "tell", "hear"  # the actor's threads: what it is told keeps its or
 def main(address: str, on_gpu: str = "") -> None:
     """Be the worker process, with an actor for each GPU, or for each core."""
     source, sink = worker_process.pipes()
-    needs = {"num_gpus": 1, "num_cpus": 0} if on_gpu else {"num_cpus": 1}
-    connected: list[Any] = []
+    needs, connected = {"num_gpus": 1, "num_cpus": 0} if on_gpu else {"num_cpus": 1}, list[Any]()
 
     def begin() -> RayHost:
+        if connected and not on_gpu:  # the core may be gone with its machine: better to share another than to wait
+            return RayHost(connected[0], {"num_cpus": 0})
         if not connected:
             connected.append(ray_cluster.connect(address, None)[0])
         return RayHost(connected[0], needs)
