@@ -504,9 +504,9 @@ class Dialog:
             self.dispatch(events.ResultArrived(run, result))
 
         def ended(error: UserError | None) -> None:
-            self.dispatch(events.RunEnded(run, error))
-            if came and not error:
+            if came and not error:  # first, as the end of a run may be the end of the dialog
                 self._keep_seconds(settings, (time.monotonic() - begun) / came)
+            self.dispatch(events.RunEnded(run, error))
 
         self._run = JobRun(
             self._worker,
