@@ -63,18 +63,18 @@ def test_the_subject_is_segmented_without_a_click(run, tmp_path, photo, rocket):
     source = save(tmp_path / "photo.png", photo)
     assert run("segment", source, "--scene", "subject", "-o", tmp_path / "mask.png")[0] == 0
     assert load(tmp_path / "mask.png")[rocket > 0].mean() > 200
-    status, printed = run("segment", source, "--scene", "sky", "--click", AT, "-o", tmp_path / "other.png")
-    assert status == 1 and "found without pointing" in printed and not (tmp_path / "other.png").exists()
+    status, printed = run("segment", source, "--scene", "sky", "--box", "9,9,99,99", "-o", tmp_path / "other.png")
+    assert status == 1 and "corrected by clicks alone" in printed and not (tmp_path / "other.png").exists()
 
 
 @pytest.mark.parametrize(("option", "count"), [([], 1), (["--all"], 2)])
 def test_one_or_all_of_what_a_text_names(run, tmp_path, photo, monkeypatch, option, count):
-    def find(self, encoded, text):
+    def find(self, encoded, prompt):
         logits = np.full((2, 64, 64), -8, np.float32)
         logits[0, 10:20, 10:20] = logits[1, 40:50, 40:50] = 8
         return (64 / 640, 64 / 427), Answer(logits, np.ones(2, np.float32), complete=True)
 
-    monkeypatch.setattr(Selector, "_find_by_text", find)  # SAM 3 is not here
+    monkeypatch.setattr(Selector, "_find_by_kind", find)  # SAM 3 is not here
     source = save(tmp_path / "photo.png", photo)
     assert run("segment", source, "--text", "squares", *option, "-o", tmp_path / "mask.png")[0] == 0
     pieces, _ = cv2.connectedComponents(np.where(load(tmp_path / "mask.png") > 127, np.uint8(1), np.uint8(0)))
