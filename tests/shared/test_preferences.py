@@ -112,7 +112,7 @@ def test_an_error_says_what_cannot_be_written(file):
 def test_the_server_leaves_after_the_preferred_time_unless_the_command_line_says_otherwise(file, monkeypatch):
     seen = []
 
-    def run(address, idle_seconds, *_):
+    def run(address, idle_seconds, launches, page):
         seen.append(idle_seconds)
         raise UserError(ErrorCode.TAKEN, "That is enough.")
 
