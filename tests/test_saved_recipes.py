@@ -23,7 +23,7 @@ WORDS = PaintOptions(prompt='a "bench"\n\x7f\\ ein Stück 🪑', negative="rain"
 
 def saved(job: Job, **more) -> Recipe:
     """A recipe for clicks, with nothing set."""
-    unset = {"prompts": (CLICKS,), "has_more": False, "options": MaskOptions(), "seed": 0, "paint": None}
+    unset = {"prompts": (CLICKS,), "has_more": False, "options": MaskOptions(), "seed": 0, "paint": None, "match_light": 0.0}
     return Recipe(**{"job": job, "size": SIZE, "background": {}, **unset, **more})
 
 
@@ -94,6 +94,7 @@ def test_the_plug_in_hears_what_was_saved(tmp_path):
     heard = told(saved(Job.REPLACE, background={"colours": ["#ff0000", "#00ff7f"]}), tmp_path)["settings"]
     assert (heard["background"], heard["colour"], heard["second_colour"]) == ("gradient", "#ff0000", "#00ff7f")
     assert told(saved(Job.REPLACE, background={"blur": 0.35}), tmp_path)["settings"]["blur"] == 35
+    assert told(saved(Job.REPLACE, paint=WORDS, match_light=0.4), tmp_path)["settings"]["match_light"] == 40
 
 
 def test_what_cannot_be_done_in_gimp_is_said(tmp_path):

@@ -22,7 +22,7 @@ class Recipe:
 
     prompts: as in `ObjectTarget`.  has_more: whether something else said what is meant, too: strokes, a selection.
     paint: of REMOVE the model alone counts; None of a job that no model does.  background: as a recipe's table has it,
-    empty where a model paints it.
+    empty where a model paints it.  match_light: as in `messages.Inpaint`.
     """
 
     job: Job
@@ -33,6 +33,7 @@ class Recipe:
     paint: PaintOptions | None
     seed: int
     background: Mapping[str, Value]
+    match_light: float
 
     def text(self) -> str:
         """The recipe's file.  Raises UserError where no recipe can say what was meant."""
@@ -77,6 +78,8 @@ class Recipe:
         if self.job != Job.SELECT:
             table |= {"feather": options.feather} if options.feather is not None else {}
             table["seed"] = self.seed
+        if self.match_light:
+            table["match_light"] = self.match_light
         if paint and paint.model:
             table["model"] = paint.model
         if paint and self.job in (Job.FILL, Job.REPLACE):

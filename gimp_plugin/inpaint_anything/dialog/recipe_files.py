@@ -68,6 +68,7 @@ def _recipe(size: Size, target: ObjectTarget, settings: JobSettings) -> Recipe:
         paint=settings.paint_options if settings.paints or settings.job == Job.REMOVE else None,
         seed=settings.seed,
         background=_background(settings) if settings.job == Job.REPLACE else {},
+        match_light=settings.light_matched,
     )
 
 

@@ -10,7 +10,8 @@ from ..photo_arguments import BackgroundSettings, Colour
 from . import recipes
 from .recipes import Recipe
 
-METHODS = {"": "best", "patchmatch": "copies", "big-lama": "lama"}  # which model removes, as GIMP's settings call it
+# Which model removes, and how GIMP's settings call it.
+METHODS = {"": "best", "patchmatch": "copies", "big-lama": "lama", "migan": "migan", "rorem": "rorem"}
 AUTOMATIC = -1  # pixels, there
 
 
@@ -27,8 +28,6 @@ def told(file: Path) -> str:
 
 def _settings(recipe: Recipe) -> dict[str, object]:
     options, paint = recipe.options, recipe.paint
-    if recipe.match_light:
-        raise _not_in_gimp("matches the light")
     settings: dict[str, object] = {
         "grow": AUTOMATIC if options.grow is None else options.grow,
         "feather": AUTOMATIC if options.feather is None else options.feather,
@@ -36,6 +35,8 @@ def _settings(recipe: Recipe) -> dict[str, object]:
         "include_shadow": options.include_shadow,
         "seed": recipe.seed,
     }
+    if recipe.job == Job.REPLACE:
+        settings["match_light"] = round(100 * recipe.match_light)
     if recipe.is_painted:
         return settings | asdict(paint) | {"background": "prompt"}
     if recipe.job == Job.REMOVE:
