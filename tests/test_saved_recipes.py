@@ -23,8 +23,8 @@ WORDS = PaintOptions(prompt='a "bench"\n\x7f\\ ein Stück 🪑', negative="rain"
 
 def saved(job: Job, **more) -> Recipe:
     """A recipe for clicks, with nothing set."""
-    unset = {"prompts": (CLICKS,), "has_more": False, "options": MaskOptions(), "seed": 0, "paint": None, "match_light": 0.0}
-    return Recipe(**{"job": job, "size": SIZE, "background": {}, **unset, **more})
+    unset = {"prompts": (CLICKS,), "has_more": False, "options": MaskOptions(), "seed": 0, "paint": None}
+    return Recipe(**{"job": job, "size": SIZE, "background": {}, "match_light": 0.0, **unset, **more})
 
 
 def read(recipe: Recipe, folder: Path) -> recipes.Recipe:
