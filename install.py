@@ -512,13 +512,17 @@ IN_GIMP = "tests/gimp"
 # By which the lanes outside GIMP yield, as the servers do that GIMP waits for: those lanes wait now and then, and were
 # the last by far, on one core of two.
 YIELDING = 5
-# They take about as long as all the others outside GIMP.
-OF_JOBS = ("tests/cli", "tests/select", "tests/remove", "tests/fill", "tests/replace")
+# They take longer than all the others outside GIMP.
+OF_JOBS = ("tests/cli", "tests/select", "tests/remove")
+OF_PAINTING = ("tests/fill", "tests/replace")
 LANES = {
     lane.name: lane
     for lane in (
-        Lane("code", "3.0", ("tests", *(f"--ignore={path}" for path in (IN_GIMP, *OF_JOBS))), checks=True),
+        Lane(
+            "code", "3.0", ("tests", *(f"--ignore={path}" for path in (IN_GIMP, *OF_JOBS, *OF_PAINTING))), checks=True
+        ),
         Lane("jobs", "3.0", OF_JOBS),
+        Lane("painting", "3.0", OF_PAINTING),
         Lane("lowest", "3.0", (), program="tests.lowest"),
         Lane("gimp-3.0", "3.0", (IN_GIMP,)),
         Lane("gimp-3.2", "3.2", (IN_GIMP,), ("test",)),
