@@ -17,6 +17,8 @@ from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
+
+os.environ["VIPS_WARNING"] = "off"  # read on import; libvips' warnings are not for a person
 import pyvips
 
 from ...shared.errors import UserError, wrong_input
@@ -26,7 +28,10 @@ from .containers import Facts
 from .photograph import Format, Photograph
 from .tiff import DamagedError
 
-logging.getLogger("pyvips").addHandler(logging.NullHandler())  # libvips' warnings are not for a person
+# It would run Python in libvips' own threads, for each picture: where Python's garbage collector starts there and finds
+# an image, the process is aborted.
+pyvips._remove_log_handler()
+logging.getLogger("pyvips").addHandler(logging.NullHandler())
 logging.getLogger("pyvips").propagate = False
 pyvips.cache_set_max(0)  # it would give a file's old pixels for a new file of the same name
 pyvips.block_untrusted_set(True)  # noqa: FBT003 - it has no name there

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import logging
 import os
 import re
 import struct
@@ -266,6 +267,14 @@ def test_cut_files_are_refused():
         reading.read(content)
         for share in (0.95, 0.6):
             assert "is cut off" in refusal(content[: int(len(content) * share)])
+
+
+def test_no_python_runs_in_the_threads_of_libvips(monkeypatch):
+    """Garbage that was collected there aborted the process."""
+    said: list[str] = []
+    monkeypatch.setattr(logging.getLogger("pyvips"), "log", lambda _level, text: said.append(text))
+    reading.read(jpeg(picture(size=(600, 400))))
+    assert not said
 
 
 def test_a_jpeg_without_its_end_marker_is_whole():
