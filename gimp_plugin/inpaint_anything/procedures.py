@@ -314,9 +314,6 @@ class ProcedureDeclaration:
         procedure.set_attribution(AUTHOR, AUTHOR, YEAR)
         if self.job:
             arguments.declare(procedure, self.job)
-        if self.takes_recipe:
-            open_ = Gimp.FileChooserAction.OPEN
-            procedure.add_file_argument("recipe", _("Recipe"), _("A recipe's file"), open_, NONE_OK, None, FLAGS)
         if self.needs_image:
             procedure.add_layer_return_value(
                 "group", _("Group"), _("The layer group with the result and the mask"), NONE_OK, FLAGS
@@ -327,6 +324,9 @@ class ProcedureDeclaration:
         else:
             modes = Gimp.RunMode, Gimp.RunMode.INTERACTIVE
             procedure.add_enum_argument("run-mode", _("Run mode"), _("The run mode"), *modes, FLAGS)
+        if self.takes_recipe:  # after the run mode: else GIMP shows it in no menu
+            open_ = Gimp.FileChooserAction.OPEN
+            procedure.add_file_argument("recipe", _("Recipe"), _("A recipe's file"), open_, NONE_OK, None, FLAGS)
         return procedure
 
 

@@ -54,7 +54,7 @@ def gimp(shared_home, photo_file):
     running: dict[bool, RunningGimp] = {}
 
     def run(scenario: str, home: Path = shared_home, environment=None, file: Path = SCENARIOS, **arguments):
-        if scenario not in ("registered", "remove_from_files", "plug_ins_folder"):
+        if scenario not in ("menus", "registered", "remove_from_files", "plug_ins_folder"):
             arguments.setdefault("photo", str(photo_file))
         own = {paths.HOME_VARIABLE: str(home), **(environment or {})}
         is_shared = home == shared_home and not environment

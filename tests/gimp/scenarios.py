@@ -172,6 +172,12 @@ def find(layers: list, name: str) -> Gimp.Layer | None:
 # -- scenarios
 
 
+def menus(names):
+    """Where these procedures are in GIMP's menus."""
+    pdb = Gimp.get_pdb()
+    return {name: list(pdb.lookup_procedure(f"inpaint-anything-{name}").get_menu_paths()) for name in names}
+
+
 def registered():
     """What GIMP knows of the procedures of the four jobs."""
     pdb, seen = Gimp.get_pdb(), {}

@@ -13,11 +13,17 @@ import zmq
 
 from inference_server.shared import paths
 
+from .. import action_search
 from .conftest import IN_GIMP, SCENARIOS, stop_server
 from .running import run_in_gimp
 from .window import Log
 
 pytestmark = IN_GIMP
+
+
+def test_every_procedure_is_in_the_menu(gimp):
+    names = sorted(action_search.entries())
+    assert gimp("menus", names=names) == {name: ["<Image>/Filters/Inpaint Anything"] for name in names}
 
 
 def test_the_procedures_are_there_and_documented(gimp):
