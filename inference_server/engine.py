@@ -508,10 +508,7 @@ class Engine:
     ) -> np.ndarray:
         """The pixels of the bounds of alpha as a diffusion model that was made for removing paints them."""
         if (alpha > 0).all():
-            raise wrong_input(
-                "The mask covers everything: nothing is left to fill it from.",
-                "Make it smaller, or let it grow less.",
-            )
+            raise removal.nothing_left_error()
         object_bounds, bounds = windows.bounds(mask), windows.bounds(alpha)
         assert object_bounds is not None and bounds is not None
         window = fill_windows.window(object_bounds, bounds, *_size(image))

