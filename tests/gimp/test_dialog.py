@@ -67,10 +67,14 @@ def test_click_look_apply_and_one_undo_takes_all_back(window, photo, rocket, cli
     dialog.wait_for_results()
     dialog.drag(photo, CLICK[0] - 60, 40, CLICK[0], 40)
     below = slice(250, None)  # the line's handle
-    changed = np.abs(dialog.shown(photo) - photo).mean(axis=2)[below]
     halves = slice(CLICK[0] - 3), slice(CLICK[0] + 3, None)
-    left, right = (changed[:, half][rocket[below, half] > 127].mean() for half in halves)
-    assert right > 3 * left, f"{left} and {right}: the line does not part the photo from the result"
+
+    def parts() -> bool:
+        changed = np.abs(dialog.shown(photo) - photo).mean(axis=2)[below]
+        left, right = (changed[:, half][rocket[below, half] > 127].mean() for half in halves)
+        return right > 3 * left
+
+    wait_for(parts, 20, "the line does not part the photo from the result")
     dialog.keep("preview")
     assert gimp.layers() == 1, "a preview touches the image"
     dialog.apply()
@@ -114,6 +118,7 @@ def test_objects_and_strokes_are_marked_and_marked_again_when_it_is_edited(windo
     assert both[first].mean() > 0.9 and both.sum() > 1.03 * first.sum(), "they are not shown together"
     dialog.press("b")
     dialog.drag(photo, 120, 60, 180, 60)
+    dialog.wait_for_state(lambda state: state.strokes == 1 and state.settled, "nothing is painted")
     painted = dialog.overlay(photo)
     assert painted[58:62, 130:170].mean() > 0.9 and not both[58:62, 130:170].any()
     assert painted[both].mean() > 0.95, "what was found is gone"
@@ -124,6 +129,7 @@ def test_objects_and_strokes_are_marked_and_marked_again_when_it_is_edited(windo
     dialog.wait_for_state(lambda state: state.strokes == 1, "the stroke does not come again")
     dialog.press("e")
     dialog.drag(photo, CLICK[0], 120, CLICK[0], 300)
+    dialog.wait_for_state(lambda state: state.strokes == 2 and state.settled, "nothing is erased")
     erased = dialog.overlay(photo)
     assert not erased[150:280, CLICK[0] - 2 : CLICK[0] + 3].any(), "nothing is erased"
     dialog.apply()
@@ -172,6 +178,7 @@ def test_an_object_goes_by_keyboard_alone(window, photo, near):
     dialog.at(photo, 0, 0)
     # The cross begins in the middle of the photo, on the rocket.
     dialog.press("alt+f", "alt+o")  # another job and back, which stay at the photo
+    dialog.wait_settled(changes=2)
     dialog.press("Up", "Down", "space")
     assert near(dialog.final_overlay(photo)), "the space key does not click"
     dialog.press("alt+x")
@@ -270,7 +277,7 @@ def test_a_photo_that_comes_behind_is_placed_by_mouse_and_lies_so_again_when_it_
     dialog.press("h")
     gimp.do("mousemove", *dialog.at(photo, 320, 40), *["click", "4"] * 4)  # twice as large, and now red on the right
     dialog.drag(photo, 400, 40, 560, 40)
-    assert abs(shown() - 0.23) < 0.06
+    wait_for(lambda: abs(shown() - 0.23) < 0.06, 20, "it is not larger and further to the right")
     dialog.apply()
     gimp.press("Page_Up")  # the photo's layer is selected; above it is the group
     dialog = gimp.open("edit")
