@@ -15,7 +15,7 @@ from typing import Any
 from . import channel, ray_cluster, worker_process
 from .bridge import Bridge
 from .channel import Tag
-from .performer import Performer
+from .performer import Performer, kept_megabytes
 
 TELL, HEAR = "tell", "hear"  # the actor's threads: what it is told keeps its order
 
@@ -41,7 +41,7 @@ class RayHost:
     def __init__(self, ray: Any, needs: dict[str, int]) -> None:
         """needs: what Ray is to keep for the actor alone."""
         self._ray = ray
-        self._actor = ray.remote(concurrency_groups={TELL: 1, HEAR: 1}, **needs)(Actor).remote()
+        self._actor = ray.remote(concurrency_groups={TELL: 1, HEAR: 1}, **needs)(Actor).remote(kept_megabytes())
 
     def tell(self, tag: Tag, parts: Sequence[bytes]) -> None:
         """As `bridge.Host.tell`."""
@@ -63,10 +63,11 @@ class RayHost:
 class Actor:
     """What Ray makes a worker of: a `WorkerProcess` of its own process, at two pipes."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: int) -> None:
+        """kept: as in `Performer`, on the actor's machine."""
         orders, self._orders = _pipe()
         self._said, said = _pipe()
-        process = worker_process.WorkerProcess(Performer().perform, orders, said)
+        process = worker_process.WorkerProcess(Performer(kept).perform, orders, said)
         threading.Thread(target=process.work, daemon=True).start()
 
     def tell(self, message: bytes) -> None:
