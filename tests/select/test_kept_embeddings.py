@@ -8,12 +8,18 @@ import numpy as np
 import pytest
 
 from inference_server import Engine
+from inference_server.__main__ import main
 from inference_server.models.store import Store
 from inference_server.select.kept_embeddings import KeptEmbeddings, name_for
 from inference_server.select.segmenters import Embedding
 from inference_server.select.segmenters.onnx_pair import OnnxPair
-from inference_server.shared import atomic
+from inference_server.serve import process
+from inference_server.serve.performer import Performer, kept_megabytes
+from inference_server.shared import atomic, paths
+from inference_server.shared.messages import EncodeImage
+from inference_server.shared.monitor import UNWATCHED
 
+from ..asking import image_ref
 from ..conftest import CLICK
 
 ROOM = 10**8
@@ -109,3 +115,25 @@ def test_a_disk_that_is_full_costs_nothing_else(tmp_path, monkeypatch):
     kept = KeptEmbeddings(ROOM, tmp_path / "new")
     kept.keep("a", embedding(), Plain())
     assert names(tmp_path / "new") == set() and kept.find("a", Plain()) is None
+
+
+def test_a_server_keeps_them_where_it_is_told_to_and_forgets_them(home, photo, encoded_once, monkeypatch):
+    launched = []
+
+    def run(address, idle, launches, metrics):
+        launched.extend(launches)
+        raise SystemExit
+
+    monkeypatch.setattr(process, "run", run)
+    with pytest.raises(SystemExit):
+        main(["serve", "--keep-embeddings", "50", "--devices", "cpu"])
+    (launch,) = launched
+    for name, value in launch.environment.items():
+        monkeypatch.setenv(name, value)
+    image, frames = image_ref(photo)
+    Performer(kept_megabytes()).perform(EncodeImage(image=image), frames, UNWATCHED, print)
+    (file,) = (home / paths.EMBEDDINGS).iterdir()
+    assert file.suffix == ".npz" and not paths.foreign(home)
+    with pytest.raises(SystemExit):
+        main(["serve", "--keep-embeddings", "0"])
+    assert not (home / paths.EMBEDDINGS).exists() and launched[-1].environment == {}
