@@ -20,11 +20,12 @@ BETWEEN = 0.5  # seconds between two looks at the memory
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """wall, processor: seconds, the latter of all processes together.  memory: bytes (n,) of all of them, as time goes
-    by."""
+    """wall, processor: seconds, the latter of all its processes together.  others: the share of the machine's
+    processor, 0 to 1, that other programs had meanwhile.  memory: bytes (n,) of all its processes, as time goes by."""
 
     wall: float
     processor: float
+    others: float = 0.0
     memory: tuple[int, ...] = ()
 
 
@@ -36,13 +37,16 @@ def started(words: Sequence[str]) -> "subprocess.Popen[bytes]":
 
 def run(words: Sequence[str], *, watched: bool = False) -> Cost:
     """A command of the product, to its end.  watched: its memory is looked at."""
-    begun, before, memory = time.monotonic(), _processor(), list[int]()
+    begun, before, machine, memory = time.monotonic(), _processor(), _machine(), list[int]()
     process = started(words)
     if watched:
         threading.Thread(target=_watch, args=(process, memory), daemon=True).start()
     if process.wait():
         sys.exit(f"{' '.join(words[:2])} … has ended with {process.returncode}")
-    return Cost(wall=time.monotonic() - begun, processor=_processor() - before, memory=tuple(memory))
+    wall, processor = time.monotonic() - begun, _processor() - before
+    busy, total = (now - then for now, then in zip(_machine(), machine, strict=True))
+    others = max(0.0, busy - processor) / max(total, 1e-3)
+    return Cost(wall=wall, processor=processor, others=others, memory=tuple(memory))
 
 
 def entries(folder: Path) -> list[Entry]:
@@ -79,6 +83,13 @@ def _resident(process: int) -> int:
         return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return 0
+
+
+def _machine() -> tuple[float, float]:
+    """Seconds that the machine's cores have been busy, and that have passed on all of them, since it was started."""
+    ticks = [int(part) for part in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    idle = ticks[3] + ticks[4]  # doing nothing, and waiting for the disk
+    return (sum(ticks) - idle) / os.sysconf("SC_CLK_TCK"), sum(ticks) / os.sysconf("SC_CLK_TCK")
 
 
 def _processor() -> float:
