@@ -162,7 +162,7 @@ def _memory(setup: Setup, count: int) -> None:
     recipe.write_text(SMALL)
     photos = map(str, varied.small(setup.scratch / "small", count))
     words = ["batch", str(recipe), *photos, "-o", str(setup.scratch / "little"), *setup.words]
-    cost = runs.run(words, watched=True)
+    cost = runs.run(words)
     _say(f"{count} small", _rate(cost, count))
     parts = np.array_split(np.array(cost.memory, float) / 1e6, TENTHS)
     medians = [float(np.median(part)) for part in parts if len(part)]
