@@ -25,7 +25,7 @@ WRONG = [
     ("job\n", 1, 4, "There is no = after the name"),
     ('job = "remove" [object]\n', 1, 16, "Something follows where the line should end"),
     ("= 3\n", 1, 1, "A line begins with nothing that could be a name"),
-    ('job = "remove"\nobject.mask = "C:\\dogs"\n', 2, 21, "A \\ in a text"),
+    ('job = "remove"\nobject.mask = "C:\\dogs"\n', 2, 20, "A \\ in a text"),
     ('job = """remove\n', 2, 1, "A text does not end"),
     ("", 1, 1, "Nothing says what is to be done"),
     ("# job\n\n[object]\nclicks = [[1, 2]]\n", 1, 1, "Nothing says what is to be done"),
