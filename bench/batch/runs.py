@@ -35,12 +35,12 @@ def started(words: Sequence[str]) -> "subprocess.Popen[bytes]":
     return subprocess.Popen([*COMMAND, *words], cwd=REPOSITORY, stderr=subprocess.DEVNULL, env=own)
 
 
-def run(words: Sequence[str], meanwhile: Callable[[int], None] = lambda _: None) -> Cost:
-    """A command of the product, to its end.  meanwhile: is called with the process's number once it runs."""
+def run(words: Sequence[str], meanwhile: "Callable[[subprocess.Popen[bytes]], None]" = lambda _: None) -> Cost:
+    """A command of the product, to its end.  meanwhile: is called with the process once it runs."""
     begun, before, machine = time.monotonic(), _waited_for(), _machine()
     process, memory, spent = started(words), list[int](), dict[int, float]()
     threading.Thread(target=_watch, args=(process, memory, spent), daemon=True).start()
-    meanwhile(process.pid)
+    meanwhile(process)
     if process.wait():
         sys.exit(f"{' '.join(words[:2])} … has ended with {process.returncode}")
     # What its processes have not waited for, as Ray's own, is known as it was when they were looked at last.
