@@ -37,6 +37,7 @@ from .remove import inpainters, removal
 from .replace import backgrounds, composing, harmony
 from .replace.backgrounds import Background, Blur
 from .select import dust, edges, previews, shadows
+from .select.kept_embeddings import KeptEmbeddings
 from .select.prompts import checked, taken
 from .select.selector import EncodedImage, Mask, Selector
 from .shared.errors import wrong_input
@@ -75,14 +76,15 @@ class Engine:
     Not to be shared between threads.
     """
 
-    def __init__(self, store: Store | None = None) -> None:
-        """store: where models are, by default this user's."""
+    def __init__(self, store: Store | None = None, *, kept: KeptEmbeddings | None = None) -> None:
+        """store: where models are, by default this user's.  kept: where embeddings stay for later processes, by default
+        nowhere."""
         self._store = store or Store()
         self._inpainter: inpainters.Inpainter | None = None
         self._inpainter_name = ""
         self._painter: Painter | None = None
         self._painter_place = Path()
-        self._selector = Selector(self._store, self._make_room)
+        self._selector = Selector(self._store, self._make_room, kept)
 
     # -- finding the object ---------------------------------------------------------------------------------------
 

@@ -1,23 +1,29 @@
 """How fast a batch is on many workers: a simulation with the times that were measured, to see what saturates first.
 
     python bench/batch/scale.py                                       # what many workers would do
-    python bench/batch/scale.py --measure [FOLDER] [--photos 200]     # Ray's workers here, beside the simulation
+    python bench/batch/scale.py --measure [FOLDER] [--photos 120]     # Ray's workers here, beside the simulation
 
 --measure varies the photos in FOLDER (without one, balls are drawn) and takes the seconds of each step from as many
-processes at once as there are cores, since cores share memory and caches.  It needs ray, and means something on a
-machine that does nothing else.
+processes at once as there are cores, since cores share memory and caches.  What other programs take of the processor
+meanwhile is taken off the cores that are simulated.  The rates are of the middle half of the photos, when every actor
+has its models.  One of the four workers is killed early on; all results have to be those of a batch without Ray.  It
+needs ray; on two cores it takes five minutes.  With fewer than 60 photos the actors' start is in the middle half.
 """
 
 import argparse
+import contextlib
 import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +35,19 @@ import runs
 import varied
 from simulation import Cluster, Photo, simulate, steady
 
+from inference_server.cli.batch.photo_worker import Task
+from inference_server.cli.batch.ray_crew import RayCrew
+from inference_server.cli.batch.worker_process import Start, prepared
+
 DAY = 86400
 WORKERS = 1, 8, 64, 1000
 STORAGES = (125e6, 1250e6)  # bytes a second: a network of 1 and of 10 gigabits
 NO_WAIT = 1e12
 HERE = 2, 4  # workers that are measured
 SAMPLED = 20  # photos whose steps are measured
+ALONE = 10  # photos that are done without Ray, too
+ROUNDS = 300  # photos that are not there, of which nothing but handing them out takes time
+WITHIN, OVERHEAD = 0.15, 0.05  # of the rate, that the simulation may be off; of the work, that Ray may take beside it
 RECIPE = 'job = "remove"\n[object]\nbox = [0.4, 0.4, 0.6, 0.6]\nunit = "relative"\n'
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -59,7 +72,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?")
     parser.add_argument("--measure", action="store_true")
-    parser.add_argument("--photos", type=int, default=200)
+    parser.add_argument("--photos", type=int, default=120)
     parser.add_argument("--steps", nargs="+", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.steps:
@@ -88,16 +101,99 @@ def _measure(count: int, bases: list[Path]) -> None:
         scratch = Path(folder)
         photos = varied.photos(scratch / "photos", count, bases)
         photo = _measured(photos)
-        recipe = scratch / "recipe.toml"
-        recipe.write_text(RECIPE)
+        (scratch / "recipe.toml").write_text(RECIPE)
+        _tell_overhead(scratch, photo)
         for workers in HERE:
-            place = scratch / f"by {workers}"
-            words = ["batch", str(recipe), *map(str, photos), "-o", str(place), "-q"]
-            cost = runs.run([*words, "--engine", "ray", "--workers", str(workers)])
-            rate = steady(_done(place))
-            expected = simulate(photo, Cluster(workers=workers, storage=NO_WAIT, cores=CORES), count).rate
-            told = f"{rate:.3f} a second, simulated {expected:.3f} ({expected / rate - 1:+.0%})"
-            print(f"{workers} workers: {told}; {cost.processor / count:.2f} s of the processor a photo", flush=True)
+            _beside_simulation(scratch, photos, photo, workers)
+        runs.run([*_batch(scratch, photos[:ALONE], "alone"), "--workers", "2"])
+        _tell_identical(scratch, [photo.name for photo in photos])
+
+
+def _beside_simulation(scratch: Path, photos: list[Path], photo: Photo, workers: int) -> None:
+    """Say what so many actors do, and how far the simulation is off; one of many is killed."""
+    place, count = scratch / f"by {workers}", len(photos)
+    kill = partial(_kill_an_actor, place, max(1, count // 20)) if workers == max(HERE) else lambda _: None
+    cost = runs.run([*_batch(scratch, photos, place.name), "--engine", "ray", "--workers", str(workers)], kill)
+    rate, cluster = steady(_done(place)), Cluster(workers=workers, storage=NO_WAIT, cores=CORES)
+    expected = simulate(_slowed(photo, cost.others), cluster, count).rate
+    off = expected / rate - 1
+    told = f"{rate:.3f} photos a second, simulated {expected:.3f}: {off:+.0%}"
+    _tell_judged(f"{workers} workers, simulated within {WITHIN:.0%}", told, kept=abs(off) <= WITHIN)
+    spent = f"{cost.processor / count:.2f} s of the processor a photo, with the start of all"
+    print(f"{'':10}{spent}; other programs had {cost.others:.0%} of the processor", flush=True)
+
+
+def _batch(scratch: Path, photos: list[Path], folder: str) -> list[str]:
+    return ["batch", str(scratch / "recipe.toml"), *map(str, photos), "-o", str(scratch / folder), "-q"]
+
+
+def _slowed(photo: Photo, others: float) -> Photo:
+    """A photo on cores of which other programs have this share."""
+    there = max(1 - others, 0.01)
+    return replace(photo, read=photo.read / there, work=photo.work / there, write=photo.write / there)
+
+
+def _tell_judged(what: str, found: str, *, kept: bool) -> None:
+    print(f"{'kept' if kept else 'NOT KEPT':10}{what}: {found}", flush=True)
+
+
+def _tell_identical(scratch: Path, names: list[str]) -> None:
+    """Say whether all results are those of another number of workers, and of a batch without Ray."""
+    alone, few, many = (scratch / name for name in ("alone", *(f"by {workers}" for workers in HERE)))
+    pairs = [(few / name, many / name) for name in names] + [(few / name, alone / name) for name in names[:ALONE]]
+    same = sum(one.is_file() and one.read_bytes() == other.read_bytes() for one, other in pairs)
+    found = f"{same} of {len(pairs)} pairs"
+    _tell_judged(
+        "the same pixels with 2, with 4 of which one was killed, and without Ray", found, kept=same == len(pairs)
+    )
+    once = all(max(runs.done(place).values()) == 1 for place in (few, many))
+    _tell_judged("each output once", str(once), kept=once)
+
+
+def _kill_an_actor(place: Path, at: int, head: "subprocess.Popen[bytes]") -> None:
+    """Kill one of the actors of the batch that `head` leads, once so many photos are done."""
+    while runs.done(place).total() < at and head.poll() is None:
+        time.sleep(runs.BETWEEN)
+    for process in runs.family(head.pid):
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{process}/cmdline").read_text().startswith("ray::_Actor"):
+                os.kill(process, signal.SIGKILL)
+                return
+    print("no actor was found that could be killed", flush=True)
+
+
+def _tell_overhead(scratch: Path, photo: Photo) -> None:
+    """Say what Ray takes for a photo beside the work: of the processor, all its processes together, and of time."""
+    start = Start(text=RECIPE, name="", base="", folder=str(scratch), threads=1, here=str(scratch))
+    crew = RayCrew(start, "", 1, on_gpus=False)
+    try:
+        _hear(crew)
+        _round(crew)
+        begun, before = time.monotonic(), _spent_here()
+        for _ in range(ROUNDS):
+            _round(crew)
+        processor, wall = (_spent_here() - before) / ROUNDS, (time.monotonic() - begun) / ROUNDS
+    finally:
+        crew.close()
+    work = photo.read + photo.work + photo.write
+    told = f"{processor * 1e3:.1f} ms of the processor, {processor / work:.1%}; {wall * 1e3:.1f} ms on the clock"
+    _tell_judged(f"Ray's part of a photo under {OVERHEAD:.0%} of the work", told, kept=processor <= OVERHEAD * work)
+
+
+def _round(crew: RayCrew) -> None:
+    """Give a photo that is not there, and hear so."""
+    crew.give(0, Task(photo="nowhere.jpg", result="nowhere.jpg", overwrite=False))
+    _hear(crew)
+
+
+def _hear(crew: RayCrew) -> None:
+    while crew.next(1.0) is None:
+        pass
+
+
+def _spent_here() -> float:
+    """Seconds of the processor of this process and of all those that it has started."""
+    return sum(map(runs.processor_of, runs.family(os.getpid())))
 
 
 def _done(folder: Path) -> list[float]:
@@ -140,7 +236,6 @@ def _take_steps(photos: list[Path]) -> None:
     """Print for each photo but the first its steps' CPU seconds, as a worker does them, those of the encoder and of
     finding the mask with it, and the bytes that are read and written."""
     from inference_server.cli import photos as on_photos
-    from inference_server.cli.batch.worker_process import Start, prepared
     from inference_server.select.segmenters.onnx_pair import OnnxPair
 
     spent = Counter[str]()

@@ -1,17 +1,21 @@
 """serve: its arguments, and the server that these make.  What that needs is imported when it runs (see `parser`)."""
 
 import argparse
+import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn
 
-from ..shared.errors import wrong_input
+from ..shared import paths
+from ..shared.errors import file_error, wrong_input
 from .batch.arguments import LOCAL, ray_address
 
 if TYPE_CHECKING:
     from ..serve.ray_cluster import Cluster
     from ..serve.worker import Launch
+
+MOST_KEPT = 10**6  # megabytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +26,8 @@ class ServeSettings:
     preferences say.  lan: whether it is for the listed computers of the network too, for ever.  devices: what it
     computes on, with a worker for each, "" for the best there is.  ray: where the work is done, as in
     `batch.arguments.ray_address`; workers: by how many of Ray's actors, None for one on each GPU, or on each core.
-    metrics: the port of loopback on which it says what it does, None for nowhere.
+    metrics: the port of loopback on which it says what it does, None for nowhere.  kept: megabytes of embeddings that
+    stay on disk for the next server, 0 for none, those of earlier ones included, None for no more than there are.
     """
 
     address: str | None
@@ -32,6 +37,7 @@ class ServeSettings:
     ray: str | None
     workers: int | None
     metrics: int | None
+    kept: int | None
 
 
 def add(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> argparse.ArgumentParser:
@@ -46,6 +52,9 @@ def add(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> argpars
     command.add_argument("--engine", default=LOCAL, metavar="local|ray[=ADDRESS]", help="work here, or on Ray")
     command.add_argument("--workers", type=int, metavar="N", help="of Ray (default: one on each GPU, or on each core)")
     command.add_argument("--metrics", type=int, metavar="PORT", help="show Prometheus on this machine what it does")
+    command.add_argument(
+        "--keep-embeddings", type=int, metavar="MB", help="on disk, so that a restart encodes no photo again; 0: forget"
+    )
     return command
 
 
@@ -58,6 +67,8 @@ def settings(given: argparse.Namespace) -> ServeSettings:
     ray = ray_address(given.engine)
     if given.workers is not None and (ray is None or given.workers < 1):
         raise wrong_input("--workers is a number of Ray's, from 1 on.", "See --engine and --devices.")
+    if given.keep_embeddings is not None and not 0 <= given.keep_embeddings <= MOST_KEPT:
+        raise wrong_input(f"--keep-embeddings is a number of megabytes, from 0 to {MOST_KEPT}.")
     if given.devices and ray is not None:
         raise wrong_input("Ray chooses the devices.", "Leave out --devices.")
     return ServeSettings(
@@ -68,11 +79,14 @@ def settings(given: argparse.Namespace) -> ServeSettings:
         ray=ray,
         workers=given.workers,
         metrics=given.metrics,
+        kept=given.keep_embeddings,
     )
 
 
 def run(settings: ServeSettings) -> NoReturn:
     """Be this user's server, unless one runs already.  Raises UserError."""
+    if settings.kept == 0:
+        _forget_embeddings()
     if settings.ray is None:
         _run(settings, _local(settings.devices))
     from ..serve.ray_cluster import Kept
@@ -85,6 +99,7 @@ def run(settings: ServeSettings) -> NoReturn:
 
 def _run(settings: ServeSettings, launches: "Sequence[Launch]") -> NoReturn:
     from ..serve import process
+    from ..serve.performer import KEPT_VARIABLE
     from . import lan
 
     address, idle_seconds = settings.address, settings.idle_seconds
@@ -92,7 +107,20 @@ def _run(settings: ServeSettings, launches: "Sequence[Launch]") -> NoReturn:
         print(lan.instructions(), flush=True)
         lan.end_private_server()
         address, idle_seconds = lan.ADDRESS, lan.FOR_EVER
+    if settings.kept:
+        told = {KEPT_VARIABLE: str(settings.kept)}
+        launches = [replace(launch, environment={**launch.environment, **told}) for launch in launches]
     process.run(address, idle_seconds, launches, settings.metrics)
+
+
+def _forget_embeddings() -> None:
+    """Remove what earlier servers have kept.  Raises UserError."""
+    folder = paths.home() / paths.EMBEDDINGS
+    try:
+        if folder.is_dir():
+            shutil.rmtree(folder)
+    except OSError as error:
+        raise file_error(folder, error) from None
 
 
 def _local(devices: str) -> "Sequence[Launch]":

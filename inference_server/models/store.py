@@ -81,6 +81,10 @@ class Store:
         found = hub.read_list(self.folder_of(name))
         return found[1] if found and model.hub in (found[0], found[0].partition("@")[0]) else None
 
+    def digests(self, name: str) -> dict[str, str]:
+        """The digests of a model's files by name: empty where its list is not here."""
+        return {file.name: file.digest for file in self.files(name) or ()}
+
     def missing(self, name: str) -> list[File]:
         """The files of a model that do not exist."""
         folder, files = self.folder_of(name), self.files(name)

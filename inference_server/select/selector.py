@@ -22,8 +22,21 @@ from ..shared.geometry import Box, Point, Size, Window, fit_within, whole
 from ..shared.messages import ObjectPrompt, Scene, image_key
 from ..shared.monitor import UNWATCHED, Monitor
 from ..shared.text import tr
-from . import automatic_masks, distractions, edges, grabcut, mask_ranking, prompts, rendering, scenes, segmenters, words
+from . import (
+    automatic_masks,
+    distractions,
+    edges,
+    grabcut,
+    kept_embeddings,
+    mask_ranking,
+    prompts,
+    rendering,
+    scenes,
+    segmenters,
+    words,
+)
 from .edges import LowResMask
+from .kept_embeddings import KeptEmbeddings
 from .segmenters import Embedding, Segmenter
 
 if TYPE_CHECKING:  # brings torch with it
@@ -176,9 +189,11 @@ class Mask:
 class Selector:
     """Finds objects in images, remembering those it has encoded.  Not to be shared between threads."""
 
-    def __init__(self, store: Store, make_room: Callable[[str], None] = lambda name: None) -> None:
-        """make_room: called with the name of a model before it is loaded."""
-        self._store, self._make_room = store, make_room
+    def __init__(
+        self, store: Store, make_room: Callable[[str], None] = lambda name: None, kept: KeptEmbeddings | None = None
+    ) -> None:
+        """make_room: called with the name of a model before it is loaded.  kept: as in `Engine`."""
+        self._store, self._make_room, self._kept = store, make_room, kept
         self._segmenter: Segmenter | None = None
         self._segmenter_name = ""  # of the one that has made the embeddings
         self._text_segmenter: Sam3 | None = None
@@ -190,13 +205,25 @@ class Selector:
         key = image_key(proxy.shape[1], proxy.shape[0], proxy.tobytes())
         encoded = self.known(key)
         if encoded is None:
-            segmenter = self._load(monitor)
-            monitor.report(0.1, "Looking at the photo")
-            encoded = self._encoded[key] = EncodedImage(proxy, segmenter.encode(proxy, monitor))
+            encoded = self._encoded[key] = EncodedImage(proxy, self._embedding(key, proxy, monitor))
             while len(self._encoded) > 1 and sum(each.nbytes for each in self._encoded.values()) > MEMORY:
                 self._encoded.popitem(last=False)
             monitor.check()
         return encoded
+
+    def _embedding(self, key: str, proxy: np.ndarray, monitor: Monitor) -> Embedding:
+        """The one that an earlier process has kept, or a new one.  key: of the image."""
+        segmenter = self._load(monitor)
+        model = self._segmenter_name
+        name = kept_embeddings.name_for(key, model, self._store.digests(model))
+        found = self._kept and self._kept.find(name, segmenter)
+        if found:
+            return found
+        monitor.report(0.1, "Looking at the photo")
+        embedding = segmenter.encode(proxy, monitor)
+        if self._kept:
+            self._kept.keep(name, embedding, segmenter)
+        return embedding
 
     def known(self, key: str) -> EncodedImage | None:
         """The image with this `messages.image_key`, if its embedding is still kept and the best model here made it."""

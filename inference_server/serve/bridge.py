@@ -29,6 +29,9 @@ class Host(Protocol):
     def hear(self) -> Iterator[list[bytes]]:
         """What it says, message by message, until it has ended."""
 
+    def end(self) -> None:
+        """Nothing more is asked of it, and what it still says does not count."""
+
 
 class Bridge:
     """Between the server's pipes and a host, which is there from the first request on.
@@ -37,9 +40,16 @@ class Bridge:
     `work`.
     """
 
-    def __init__(self, source: BinaryIO, sink: BinaryIO, begin: Callable[[], Host]) -> None:
-        """begin: gives another host, or raises UserError."""
-        self._source, self._sink, self._begin = source, sink, begin
+    def __init__(
+        self,
+        source: BinaryIO,
+        sink: BinaryIO,
+        begin: Callable[[], Host],
+        better: Callable[[], Host | None] = lambda: None,
+    ) -> None:
+        """begin: gives another host, or raises UserError.  better: one that is to take over from the one that is there,
+        from the next request on."""
+        self._source, self._sink, self._begin, self._better = source, sink, begin, better
         self._heard: queue.SimpleQueue[tuple[Host | None, list[bytes] | None]] = queue.SimpleQueue()
         self._host: Host | None = None
         self._order: _Order | None = None
@@ -70,6 +80,9 @@ class Bridge:
         """What the server says."""
         if parts[0].decode() == Tag.REQUEST:
             self._order = _Order(parts[1:])
+            if self._host and (better := self._better()):
+                self._host.end()
+                self._take_on(better)
             self._try()
         elif self._order and self._order.number == parts[1]:
             self._order.is_cancelled = True
@@ -81,13 +94,16 @@ class Bridge:
         assert self._order
         self._order.begin()
         try:
-            if self._host is None:
-                self._host = self._begin()
-                threading.Thread(target=self._listen, args=(self._host,), daemon=True).start()
+            host = self._host or self._take_on(self._begin())
         except UserError as error:
             self._fail(error)
         else:
-            self._host.tell(Tag.REQUEST, self._order.parts)
+            host.tell(Tag.REQUEST, self._order.parts)
+
+    def _take_on(self, host: Host) -> Host:
+        self._host = host
+        threading.Thread(target=self._listen, args=(host,), daemon=True).start()
+        return host
 
     def _answer(self, parts: list[bytes]) -> None:
         """What the host says."""

@@ -1,5 +1,6 @@
 """What a worker process does with requests: the engine and its libraries come with the first that needs them."""
 
+import os
 from typing import TYPE_CHECKING
 
 from ..imaging.files import memory
@@ -12,13 +13,17 @@ from .worker_process import Answer, Send
 if TYPE_CHECKING:
     from ..engine import Engine
 
+KEPT_VARIABLE = "INPAINT_ANYTHING_KEPT"  # megabytes of embeddings that a worker may keep on disk
+MEGABYTE = 10**6
 COPIES = 3  # of the pixels it is sent that a job holds at once, at least
 
 
 class Performer:
     """Does what requests ask.  A missing model is reported without waiting for the engine's libraries."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: int = 0) -> None:
+        """kept: megabytes of embeddings that may stay on disk for the processes after this one."""
+        self._kept = kept
         self._engine: Engine | None = None
 
     def perform(self, message: messages.AnyRequest, frames: list[bytes], monitor: Monitor, send: Send) -> Answer:
@@ -33,11 +38,22 @@ class Performer:
             case ExpandPrompt():
                 _demand_painter(message.job, message.paint.model)
         memory.require(COPIES * sum(map(len, frames)), "this part of the photo")
-        from ..engine import Engine
         from . import dispatch
 
-        self._engine = self._engine or Engine()
+        self._engine = self._engine or self._new_engine()
         return dispatch.perform(self._engine, message, frames, monitor, send)
+
+    def _new_engine(self) -> "Engine":
+        from ..engine import Engine
+        from ..select.kept_embeddings import KeptEmbeddings
+
+        return Engine(kept=KeptEmbeddings(self._kept * MEGABYTE) if self._kept else None)
+
+
+def kept_megabytes() -> int:
+    """What this process was told of embeddings to keep."""
+    told = os.environ.get(KEPT_VARIABLE, "")
+    return int(told) if told.isdecimal() else 0
 
 
 def _demand_painter(job: Job, model: str) -> None:
@@ -49,4 +65,4 @@ def _demand_painter(job: Job, model: str) -> None:
 
 
 if __name__ == "__main__":
-    worker_process.run(Performer().perform)
+    worker_process.run(Performer(kept_megabytes()).perform)

@@ -19,6 +19,7 @@ from ..shared.errors import ErrorCode, UserError, wrong_input
 from ..shared.text import tr
 from . import worker_process
 
+NICENESS = "RAY_worker_niceness"  # of actors; Ray's own choice is 15, and where others compute too, they starve
 AUTHENTICATION = "RAY_AUTH_MODE"  # which Ray sets in a process that begins a cluster
 REACHING_SECONDS = 10
 HERE = "local"  # as Ray calls a cluster of this machine alone, which ends with the process that began it
@@ -51,6 +52,7 @@ def connect(address: str, workers: int | None) -> tuple[Any, Cluster]:
     """
     demand()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report its use to its maker
+    os.environ.setdefault(NICENESS, str(worker_process.YIELDING))
     import ray
 
     room = {} if address or workers is None else {"num_cpus": workers}

@@ -15,24 +15,49 @@ from typing import Any
 from . import channel, ray_cluster, worker_process
 from .bridge import Bridge
 from .channel import Tag
-from .performer import Performer
+from .performer import Performer, kept_megabytes
 
 TELL, HEAR = "tell", "hear"  # the actor's threads: what it is told keeps its order
+PATIENCE = 5  # seconds that a request waits for an actor on a core of its own
 
 
 def main(address: str, on_gpu: str = "") -> None:
     """Be the worker process, with an actor for each GPU, or for each core."""
     source, sink = worker_process.pipes()
-    needs, connected = {"num_gpus": 1, "num_cpus": 0} if on_gpu else {"num_cpus": 1}, list[Any]()
+    actors = Actors(address, on_gpu=bool(on_gpu))
+    Bridge(source, sink, actors.begin, actors.better).work()
 
-    def begin() -> RayHost:
-        if connected and not on_gpu:  # the core may be gone with its machine: better to share another than to wait
-            return RayHost(connected[0], {"num_cpus": 0})
-        if not connected:
-            connected.append(ray_cluster.connect(address, None)[0])
-        return RayHost(connected[0], needs)
 
-    Bridge(source, sink, begin).work()
+class Actors:
+    """The actors of one worker, one after the other.
+
+    Where one is lost, its core may be gone with its machine: a stand-in then shares another core, until Ray has one
+    again for the actor that is waited for.  A lost GPU is waited for.
+    """
+
+    def __init__(self, address: str, *, on_gpu: bool) -> None:
+        """address: of the cluster."""
+        self._address, self._on_gpu = address, on_gpu
+        self._needs = {"num_gpus": 1, "num_cpus": 0} if on_gpu else {"num_cpus": 1}
+        self._ray: Any = None
+        self._wanted: RayHost | None = None
+
+    def begin(self) -> "RayHost":
+        """As in `Bridge`."""
+        if self._ray is None:
+            self._ray, _ = ray_cluster.connect(self._address, None)
+            return RayHost(self._ray, self._needs)
+        if self._on_gpu:
+            return RayHost(self._ray, self._needs)
+        self._wanted = self._wanted or RayHost(self._ray, self._needs)
+        return self.better(PATIENCE) or RayHost(self._ray, {"num_cpus": 0})
+
+    def better(self, seconds: float = 0) -> "RayHost | None":
+        """As in `Bridge`; seconds: that are waited for it."""
+        if self._wanted is None or not self._wanted.is_there(seconds):
+            return None
+        wanted, self._wanted = self._wanted, None
+        return wanted
 
 
 class RayHost:
@@ -41,7 +66,17 @@ class RayHost:
     def __init__(self, ray: Any, needs: dict[str, int]) -> None:
         """needs: what Ray is to keep for the actor alone."""
         self._ray = ray
-        self._actor = ray.remote(concurrency_groups={TELL: 1, HEAR: 1}, **needs)(Actor).remote()
+        self._actor = ray.remote(concurrency_groups={TELL: 1, HEAR: 1}, **needs)(Actor).remote(kept_megabytes())
+        self._placed = self._actor.__ray_ready__.remote()
+
+    def is_there(self, seconds: float) -> bool:
+        """Whether the actor has been placed, or has ended since; waits so many seconds for that."""
+        done, _ = self._ray.wait([self._placed], timeout=seconds)
+        return bool(done)
+
+    def end(self) -> None:
+        """As `bridge.Host.end`."""
+        self._ray.kill(self._actor)
 
     def tell(self, tag: Tag, parts: Sequence[bytes]) -> None:
         """As `bridge.Host.tell`."""
@@ -63,10 +98,11 @@ class RayHost:
 class Actor:
     """What Ray makes a worker of: a `WorkerProcess` of its own process, at two pipes."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: int) -> None:
+        """kept: as in `Performer`, on the actor's machine."""
         orders, self._orders = _pipe()
         self._said, said = _pipe()
-        process = worker_process.WorkerProcess(Performer().perform, orders, said)
+        process = worker_process.WorkerProcess(Performer(kept).perform, orders, said)
         threading.Thread(target=process.work, daemon=True).start()
 
     def tell(self, message: bytes) -> None:

@@ -15,6 +15,7 @@ Everything is in one private folder: a program in a sandbox needs access to that
     setup.lock     held as long as something is being installed
     dialogs/       who holds the dialog of which image
     settings.json  the person's preferences
+    embeddings/    what the models have seen of photos, where `serve --keep-embeddings` keeps it
 """
 
 import os
@@ -30,6 +31,7 @@ from .text import tr
 
 FLATPAK = Path("/.flatpak-info")  # is there where this process runs in a Flatpak
 HOME_VARIABLE = "INPAINT_ANYTHING_HOME"
+EMBEDDINGS = "embeddings"
 # All that is ever made in the private folder; the last are files that are being written.
 OWN_NAMES = (
     *("models", "venv", "keys", "server.sock", "server.json", "server.lock", "server.log", "server.log.1"),
@@ -40,6 +42,7 @@ OWN_NAMES = (
         "settings.json",
         "packages.log",
         "dialogs",
+        EMBEDDINGS,
         ".server.json.*.part",
         ".settings.json.*.part",
     ),

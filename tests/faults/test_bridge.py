@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -64,7 +65,7 @@ class Scripted:
     """A host that says so, whatever it is told, and then ends."""
 
     def __init__(self, said):
-        self.said, self.told, self.was_told = said, [], threading.Event()
+        self.said, self.told, self.was_told, self.ends = said, [], threading.Event(), threading.Event()
 
     def tell(self, tag, parts):
         self.told.append((tag, parts))
@@ -75,12 +76,26 @@ class Scripted:
         yield from self.said
 
 
+class Staying(Scripted):
+    """One that ends when it is told to, with a last word."""
+
+    def hear(self):
+        yield from super().hear()
+        self.ends.wait(60)
+        yield said(Tag.RESULT, Located(bounds=Window(0, 0, 9, 9), window=Window(0, 0, 9, 9), score=0.0))
+
+    def end(self):
+        self.ends.set()
+
+
 def said(tag: Tag, message: messages.Message) -> list[bytes]:
     return [tag.encode(), *wire.encode("1", message, [b"\0\0\0"])]
 
 
-def answers_of(hosts: list[Scripted | UserError]) -> list[messages.Message]:
-    """What the server hears of a request that these hosts get, one after the other; without the log."""
+def answers_of(
+    hosts: list[Scripted | UserError], better: Callable[[], Scripted | None] = lambda: None, requests: int = 1
+) -> list[messages.Message]:
+    """What the server hears of requests that these hosts get, one after the other; without the log."""
 
     def begin():
         host = left.pop(0)
@@ -91,16 +106,18 @@ def answers_of(hosts: list[Scripted | UserError]) -> list[messages.Message]:
     left = [*hosts]
     orders, to_bridge = (os.fdopen(end, mode) for end, mode in zip(os.pipe(), ("rb", "wb"), strict=True))
     from_bridge, answers = (os.fdopen(end, mode) for end, mode in zip(os.pipe(), ("rb", "wb"), strict=True))
-    threading.Thread(target=Bridge(orders, answers, begin).work, daemon=True).start()
-    channel.write(to_bridge, Tag.REQUEST, [b"7", *wire.encode("1", obedient.order("nothing"))])
+    threading.Thread(target=Bridge(orders, answers, begin, better).work, daemon=True).start()
+    OPEN.append(to_bridge)  # a bridge whose server is gone ends its process, which is this one
     heard = []
-    while True:
-        tag, *parts = channel.read(from_bridge)
-        if tag.decode() != Tag.LOG:
-            heard.append(wire.decode(parts)[1])
-        if tag.decode() == Tag.RESULT:
-            OPEN.append(to_bridge)  # a bridge whose server is gone ends its process, which is this one
-            return heard
+    for number in range(requests):
+        channel.write(to_bridge, Tag.REQUEST, [b"%d" % number, *wire.encode("1", obedient.order("nothing"))])
+        tag = ""
+        while tag != Tag.RESULT:
+            tag, *parts = channel.read(from_bridge)
+            tag = tag.decode()
+            if tag != Tag.LOG:
+                heard.append(wire.decode(parts)[1])
+    return heard
 
 
 OPEN: list[object] = []
@@ -119,6 +136,15 @@ def test_an_answer_that_was_passed_on_already_is_not_passed_on_again():
     )
     assert answers_of([loses, takes_over]) == [first_of(2), PICTURE, PICTURE, first_of(1), DONE]
     assert [tag for tag, _ in takes_over.told] == [Tag.REQUEST] and takes_over.told == loses.told
+
+
+def test_a_better_host_takes_over_with_the_next_request():
+    stand_in, wanted = Staying([said(Tag.RESULT, DONE)]), Staying([said(Tag.ANSWER, PICTURE), said(Tag.RESULT, DONE)])
+    offered = [wanted]
+    heard = answers_of([stand_in], lambda: offered.pop() if offered else None, requests=2)
+    assert heard == [DONE, PICTURE, DONE]
+    assert stand_in.ends.is_set() and not wanted.ends.is_set()
+    assert len(stand_in.told) == len(wanted.told) == 1
 
 
 def test_where_no_host_can_be_begun_it_is_said_why():

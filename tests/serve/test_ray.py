@@ -41,6 +41,7 @@ def test_without_ray_it_is_said_what_to_install(small_home, monkeypatch, capsys)
         (["--workers", "2"], "--workers is a number of Ray's"),
         (["--engine", "ray", "--workers", "0"], "--workers is a number of Ray's"),
         (["--metrics", "0"], "--metrics is a port"),
+        (["--keep-embeddings", "-1"], "--keep-embeddings is a number of megabytes"),
         (["--lan", "--idle", "3"], "--lan chooses the address"),
     ],
 )

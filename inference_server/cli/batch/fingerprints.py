@@ -46,8 +46,8 @@ def of_model(store: Store, name: str) -> str:
     """What tells a model's files from others, of a model in the catalogue or at a path."""
     if diffusion.is_path(name):
         return manifest.stamp(diffusion.place(store, name))
-    files = store.files(name) or ()
-    return _short({file.name: file.digest for file in files}) if files else ""
+    digests = store.digests(name)
+    return _short(digests) if digests else ""
 
 
 def of(recipe: Recipe, digests: dict[str, str]) -> str:

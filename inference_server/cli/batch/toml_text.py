@@ -15,6 +15,32 @@ _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 _HEADER = re.compile(r"\s*\[\[?\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
 _QUOTES = ('"' * 3, "'" * 3)
+# What tomllib says begins so -> what a person is told, and what to do.
+_SAID = {
+    "Illegal character '\\n'": ("A text does not end on its line.", "Close its quotes."),
+    "Unterminated string": ("A text does not end.", "Close its quotes."),
+    "Unescaped '\\'": (
+        "A \\ in a text means something else there.",
+        "Write / or \\\\, or put the text in single quotes.",
+    ),
+    "Invalid value": (
+        "What follows = is no text in quotes, no number, no list, nor true or false.",
+        'A text has quotes: "remove".',
+    ),
+    "Cannot overwrite a value": ("What this line gives was given before.", "Leave one of them out."),
+    "Cannot declare": ("A table of this name was begun before.", "Put all of it under one name in brackets."),
+    "Unclosed array": ("A list does not end.", "Close it with ]."),
+    "Expected ']' at the end of a table declaration": ("A name in brackets is not closed.", "Write it as in [object]."),
+    "Expected '=' after a key": ("There is no = after the name of a setting.", "Write it as in grow = 3."),
+    "Expected newline or end of document": (
+        "Something follows where the line should end.",
+        "Give it a line of its own.",
+    ),
+    "Invalid statement": (
+        "A line begins with nothing that could be a name.",
+        "Write it as in grow = 3, or begin with #.",
+    ),
+}
 
 
 class FaultError(Exception):
@@ -37,7 +63,9 @@ def read(text: str, name: str, understand: Callable[["Table"], T]) -> T:
         found = _PLACE.search(said)
         end = text.count("\n") + 1, len(text) - text.rfind("\n")
         place = (int(found[1]), int(found[2])) if found and found[1] else end
-        raise _wrong(name, place, f"{_PLACE.sub('', said)}.", "See toml.io for how values are written.") from None
+        own = f"{_PLACE.sub('', said)}.", "See toml.io for how values are written."
+        sentence, remedy = next((told for start, told in _SAID.items() if said.startswith(start)), own)
+        raise _wrong(name, place, sentence, remedy) from None
     except FaultError as fault:
         raise _wrong(name, place_of(text, fault.path), fault.sentence, fault.remedy) from None
 
@@ -136,6 +164,8 @@ class Table:
         found = self._get(key, list, "a list of [X, Y]") or []
         if len(found) > most:
             raise self.fault(key, f"{key!r} may hold at most {most} points.")
+        if not all(isinstance(item, list) for item in found):
+            raise self.fault(key, f"{key!r} must be a list of [X, Y], of numbers.", f"As in {key} = [[120, 80]].")
         pairs = [self._numbers(key, item, "X, Y") for item in found]
         return tuple((x, y) for x, y in pairs)
 

@@ -115,7 +115,9 @@ class Work:
                 sentence, remedy = "The workers end as soon as they are started.", "Run the command: doctor"
                 raise UserError(ErrorCode.FAILED, sentence, remedy)
         self._ready.discard(slot)
-        for planned in self._busy[slot].values():
+        for lost in self._busy[slot].values():
+            # What is there by now is ours: a worker may end, or be cut off, just after it has written a result.
+            planned = replace(lost, overwrite=True)
             tries = self._tries[planned.result]
             if tries >= TRIES:
                 entry = Entry(result=planned.result, photo=str(planned.photo), status=Status.FAILED)

@@ -81,6 +81,12 @@ class Segmenter(Protocol):
         readings of an ambiguous one: part, subpart, whole (Kirillov et al. 2023, section 3).
         """
 
+    def to_arrays(self, features: Any) -> dict[str, np.ndarray]:
+        """The features of one of its embeddings as arrays by name, for a file (`kept_embeddings`)."""
+
+    def from_arrays(self, arrays: dict[str, np.ndarray]) -> Any:
+        """The features that `to_arrays` was given, on this segmenter's device."""
+
 
 def load(store: Store, name: str, monitor: Monitor = UNWATCHED) -> Any:
     """The `Segmenter` with this name in the catalogue, or the `sam3.Sam3` or `vitmatte.VitMatte`.

@@ -84,6 +84,14 @@ class OnnxPair:
             prepared = self._decoder.prepare(features, previous)
         return self._decoder.answer(prepared, coords, np.array([*labels, *kinds]))
 
+    def to_arrays(self, features: tuple[np.ndarray, dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+        """What the encoder gave; the rest is made of that in no time."""
+        return {"features": features[0]}
+
+    def from_arrays(self, arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """As `Segmenter.from_arrays`."""
+        return arrays["features"], self._decoder.prepare(arrays["features"], None)
+
 
 class _Decoder:
     """The decoder's graph in two (`onnx_split`).  cells: along each side of its masks."""

@@ -130,6 +130,14 @@ class OnnxSam2:
             masks, scores = masks[[best, 0, 1, 2]], scores[[best, 0, 1, 2]]
         return masks, scores
 
+    def to_arrays(self, features: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """As `Segmenter.to_arrays`."""
+        return features
+
+    def from_arrays(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """As `Segmenter.from_arrays`."""
+        return {name: arrays[name] for name in self._levels}
+
 
 def load(files: dict[str, Path]) -> OnnxSam2:
     """files: an encoder's graph and a decoder's, in this order, with the files that their weights are in.

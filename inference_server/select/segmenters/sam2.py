@@ -62,6 +62,14 @@ class Sam2:
         )
         return answer.pred_masks[0, 0].cpu().numpy(), answer.iou_scores[0, 0].cpu().numpy()
 
+    def to_arrays(self, features: list[torch.Tensor]) -> dict[str, np.ndarray]:
+        """As `Segmenter.to_arrays`."""
+        return {str(number): level.cpu().numpy() for number, level in enumerate(features)}
+
+    def from_arrays(self, arrays: dict[str, np.ndarray]) -> list[torch.Tensor]:
+        """As `Segmenter.from_arrays`."""
+        return [torch.as_tensor(arrays[str(number)], device=self._device) for number in range(len(arrays))]
+
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
         """array for one image and one object."""
         return torch.as_tensor(array, dtype=torch.float32, device=self._device)[None, None]

@@ -69,6 +69,14 @@ class SamVit:
         )
         return masks[0].cpu().numpy(), scores[0].cpu().numpy()
 
+    def to_arrays(self, features: torch.Tensor) -> dict[str, np.ndarray]:
+        """As `Segmenter.to_arrays`."""
+        return {"features": features.cpu().numpy()}
+
+    def from_arrays(self, arrays: dict[str, np.ndarray]) -> torch.Tensor:
+        """As `Segmenter.from_arrays`."""
+        return self._tensor(arrays["features"])
+
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
         return torch.as_tensor(array, dtype=torch.float32, device=self._device)
 

@@ -78,6 +78,20 @@ def test_a_worker_that_ends_costs_its_photos_a_try(tmp_path):
     assert len(crew.given) == 7 + work.STAGES
 
 
+def test_a_worker_that_ends_after_it_has_written_costs_a_try_too(tmp_path):
+    """It may also only have been cut off, and write while another one does its photo."""
+
+    def answer(slot, photo, times):
+        if photo == "c" and times == 1:
+            (tmp_path / "c.png").write_bytes(b"a result")
+            return None
+        return ""
+
+    crew = Scripted(answer, slots=1)
+    entries = do(tmp_path, crew, "abc")
+    assert {entry.status for entry in entries.values()} == {Status.DONE} and crew.given.count("c") == 2
+
+
 def test_a_photo_that_ends_every_worker_fails_alone(tmp_path):
     crew = Scripted(lambda slot, photo, times: None if photo == "c" else "")
     entries = do(tmp_path, crew)
