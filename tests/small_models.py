@@ -150,6 +150,42 @@ SAM2_MEMORY = {
     "memory_fuser_intermediate_dim": 32,
 }
 
+SAM_HQ = {
+    "vision_config": {
+        "hidden_size": 32,
+        "output_channels": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "image_size": 64,
+        "window_size": 3,
+        "global_attn_indexes": [1],
+        "num_pos_feats": 16,
+    },
+    "prompt_encoder_config": {"hidden_size": 32, "image_size": 64},
+    "mask_decoder_config": {
+        "hidden_size": 32,
+        "mlp_dim": 64,
+        "num_attention_heads": 2,
+        "iou_head_hidden_dim": 32,
+        "vit_dim": 32,
+    },
+}
+
+EDGETAM = {
+    "vision_config": {
+        "backbone_config": {
+            "model_type": "timm_wrapper",
+            "architecture": "repvit_m1",
+            "num_classes": 2,
+            "model_args": {"in_chans": 3, "features_only": True, "out_indices": [0, 1, 2, 3]},
+        },
+        "backbone_feature_sizes": [[32, 32], [16, 16], [8, 8]],
+        "fpn_hidden_size": 32,
+    },
+    "prompt_encoder_config": SAM2["prompt_encoder_config"],
+    "mask_decoder_config": SAM2["mask_decoder_config"],
+}
+
 VITMATTE = {
     "backbone_config": {
         "model_type": "vitdet",

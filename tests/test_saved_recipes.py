@@ -10,13 +10,14 @@ import pytest
 from inference_server.cli.batch import for_gimp, recipes
 from inference_server.cli.photo_arguments import BackgroundSettings
 from inference_server.shared.errors import UserError
-from inference_server.shared.messages import Job, MaskOptions, ObjectPrompt, PaintOptions, Quality
+from inference_server.shared.messages import Job, MaskOptions, ObjectPrompt, PaintOptions, Quality, Scene
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "gimp_plugin"))
 from inpaint_anything.recipe import Recipe
 
 SIZE = 640, 427
 CLICKS = ObjectPrompt(points=((320, 213.5), (64, 42.7)), labels=(1, 0), box=(0, 0, 320, 427))
+CORRECTED = ObjectPrompt(points=((320, 213.5),), labels=(0,), scene=Scene.SUBJECT)
 GROWN = MaskOptions(grow=3, feather=5, include_shadow=True)
 WORDS = PaintOptions(prompt='a "bench"\n\x7f\\ ein Stück 🪑', negative="rain", help_prompt=False, quality=Quality.BEST)
 
@@ -40,9 +41,19 @@ def test_clicks_and_a_box_are_where_they_were_in_a_photo_of_any_size(tmp_path):
     assert read(saved(Job.REMOVE, prompts=(outside,)), tmp_path).pointing.prompt.points == ((0, 1),)
 
 
-def test_a_name_is_kept(tmp_path):
-    prompt = ObjectPrompt(text="the red car")
+@pytest.mark.parametrize("prompt", [ObjectPrompt(text="the red car"), ObjectPrompt(scene=Scene.SKY)])
+def test_a_name_is_kept(tmp_path, prompt):
     assert read(saved(Job.SELECT, prompts=(prompt,)), tmp_path).pointing.prompt == prompt
+
+
+def test_examples_are_where_they_were_in_a_photo_of_any_size(tmp_path):
+    prompt = ObjectPrompt(text="cup", like=((320, 0, 640, 427), (0, 0, 64, 42.7)), unlike=((160, 213.5, 320, 427),))
+    recipe = saved(Job.SELECT, prompts=(prompt,))
+    found = read(recipe, tmp_path).pointing.prompt_in((1280, 854))
+    assert found.text == "cup" and not found.points and found.box is None
+    assert np.allclose(found.like, ((640, 0, 1280, 854), (0, 0, 128, 85.4)), atol=0.01)
+    assert np.allclose(found.unlike, ((320, 427, 640, 854),), atol=0.01)
+    assert told(recipe, tmp_path)["prompt"]["like"] == [[0.5, 0, 1, 1], [0, 0, 0.1, 0.1]]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +82,9 @@ def test_the_background_is_kept(tmp_path):
         assert read(saved(Job.REPLACE, background=given), tmp_path).background == expected
 
 
-@pytest.mark.parametrize("given", [{"prompts": ()}, {"prompts": (CLICKS, CLICKS)}, {"has_more": True}])
+@pytest.mark.parametrize(
+    "given", [{"prompts": ()}, {"prompts": (CLICKS, CLICKS)}, {"has_more": True}, {"prompts": (CORRECTED,)}]
+)
 def test_what_no_recipe_can_say_is_refused(given):
     with pytest.raises(UserError, match="A recipe can hold clicks"):
         saved(Job.REMOVE, **given).text()

@@ -46,12 +46,15 @@ class Recipe:
 
     def _object(self) -> Mapping[str, Value]:
         """In shares of the photo's size: the others may be larger or smaller."""
-        if self.has_more or len(self.prompts) != 1:
+        is_corrected = any(prompt.scene and prompt.points for prompt in self.prompts)
+        if self.has_more or is_corrected or len(self.prompts) != 1:
             sentence = "A recipe can hold clicks, a box or a name of one object, but no selection and no strokes."
             raise wrong_input(sentence, "Click on the object, and save it again.")
         (prompt,) = self.prompts
-        if prompt.text:
-            return {"text": prompt.text}
+        if prompt.scene:
+            return {"find": prompt.scene.value}
+        if prompt.text or prompt.like:
+            return self._kind(prompt)
         table: dict[str, Value] = {}
         for name, label in (("clicks", 1), ("not", 0)):
             clicks = [xy for xy, its in zip(prompt.points, prompt.labels, strict=True) if its == label]
@@ -60,6 +63,13 @@ class Recipe:
         if prompt.box:
             table["box"] = self._shares(prompt.box)
         return {**table, "unit": "relative"}
+
+    def _kind(self, prompt: ObjectPrompt) -> Mapping[str, Value]:
+        """What an object is called, and the examples of it."""
+        boxes = {"like": prompt.like, "unlike": prompt.unlike}
+        examples = {name: [self._shares(box) for box in its] for name, its in boxes.items() if its}
+        text = {"text": prompt.text} if prompt.text else {}
+        return text | examples | ({"unit": "relative"} if examples else {})
 
     def _shares(self, numbers: Sequence[float]) -> list[float]:
         """Coordinates, x and y by turns, as shares of the photo's width and height, 0 to 1."""

@@ -83,6 +83,11 @@ class Model:
     licence_page: str = ""
     hub: str = ""
 
+    @property
+    def is_network(self) -> bool:
+        """Whether it is one network of transformers, not a pipeline of diffusers."""
+        return self.job == Job.SELECT
+
     def suits(self, gpu_memory: int, memory: int = 0, seconds: float | None = None) -> bool:
         """Whether it is worth its time on a GPU with so many bytes of memory, or without a GPU where that is 0.
 
@@ -148,6 +153,23 @@ def _sam2(
     )
 
 
+def _sam_hq(size: str, *, rank: int, memory: int, hub: str, weights: int) -> Model:
+    return Model(
+        name=f"sam-hq-{size}",
+        job=Job.SELECT,
+        title=tr("HQ-SAM, ViT-{size}", size=size.upper()),
+        short=f"HQ-SAM ViT-{size.upper()}",
+        licence="Apache-2.0",
+        memory=memory,
+        weights=weights,
+        family="sam_hq",
+        packages=_TRANSFORMERS,
+        rank=rank,
+        use=tr("The first of its kind with finer edges; slow without a graphics card."),
+        hub=hub,
+    )
+
+
 def _lora(
     name: str, *, accelerates: str, title: Translatable, short: str, licence: str, file: File, use: Translatable
 ) -> Model:
@@ -198,7 +220,7 @@ MODELS = {
             ),
             family="onnx_pair",
             uses_device=False,
-            rank=10,
+            rank=14,
             suits_processor=True,
             starter=True,
         ),
@@ -226,7 +248,7 @@ MODELS = {
             ),
             family="onnx_pair",
             uses_device=False,
-            rank=9,
+            rank=13,
             suits_processor=True,
         ),
         Model(
@@ -261,12 +283,12 @@ MODELS = {
             ),
             family="onnx_sam2",
             uses_device=False,
-            rank=8,
+            rank=11,
             suits_processor=True,
         ),
         _sam2(
             "tiny",
-            rank=7,
+            rank=10,
             revision="de431c4043854a71d8101e17995dfe596bf101a5",
             memory=1 << 30,
             files=(
@@ -278,7 +300,7 @@ MODELS = {
         ),
         _sam2(
             "small",
-            rank=4,
+            rank=5,
             revision="ee5bba1d82bb8749febdf90f45e84b687142ba03",
             memory=1 << 30,
             files=(
@@ -311,7 +333,7 @@ MODELS = {
         ),
         _sam_vit(
             "b",
-            rank=6,
+            rank=9,
             memory=3 << 30,
             file="sam_vit_b_01ec64.pth",
             length=375_042_383,
@@ -320,7 +342,7 @@ MODELS = {
         ),
         _sam_vit(
             "l",
-            rank=5,
+            rank=7,
             memory=5 << 30,
             file="sam_vit_l_0b3195.pth",
             length=1_249_524_607,
@@ -329,12 +351,48 @@ MODELS = {
         ),
         _sam_vit(
             "h",
-            rank=3,
+            rank=4,
             memory=7 << 30,
             file="sam_vit_h_4b8939.pth",
             length=2_564_550_879,
             sha256="a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
             use=tr("The first of its kind, large; slow without a graphics card."),
+        ),
+        _sam_hq(
+            "b",
+            rank=8,
+            memory=3 << 30,
+            hub="syscv-community/sam-hq-vit-base",
+            weights=379_000_000,
+        ),
+        _sam_hq(
+            "l",
+            rank=6,
+            memory=5 << 30,
+            hub="syscv-community/sam-hq-vit-large",
+            weights=1_250_000_000,
+        ),
+        _sam_hq(
+            "h",
+            rank=3,
+            memory=7 << 30,
+            hub="syscv-community/sam-hq-vit-huge",
+            weights=2_570_000_000,
+        ),
+        Model(
+            name="edgetam",
+            job=Job.SELECT,
+            title=tr("EdgeTAM, Segment Anything 2 with a small encoder"),
+            short="EdgeTAM",
+            use=tr("As SAM 2.1, with an encoder that was made small for phones."),
+            licence="Apache-2.0",
+            memory=1 << 30,
+            weights=60_000_000,
+            family="edgetam",
+            packages=(*_TRANSFORMERS, "timm"),
+            rank=12,
+            suits_processor=True,
+            hub="yonigozlan/EdgeTAM-hf",
         ),
         Model(
             name="sam3",

@@ -22,6 +22,7 @@ from .catalogue import File
 
 LIST = "files.json"  # in the folder of a model of the hub
 INDEX = "model_index.json"  # a repository with this file is a pipeline of diffusers
+NETWORK = ("config.json", "model.safetensors")  # what a network of transformers is loaded from
 
 # ORG/NAME, or ORG/NAME@REVISION.  The hub allows no "--" in names; here it stands for the "/" in a folder's name.
 LONGEST = 200  # characters of a name, which has to fit into that of a folder
@@ -36,21 +37,24 @@ _MAX_PAGES = 100  # of a listing, with 1000 files each
 _MAX_RESPONSE = 16 * CHUNK  # bytes of a page
 
 
-def listing(repository: str, monitor: Monitor = UNWATCHED) -> tuple[File, ...]:
-    """The files of ORG/NAME@REVISION that a pipeline, or a LoRA, is loaded from.  Raises UserError."""
+def listing(repository: str, monitor: Monitor = UNWATCHED, *, is_network: bool = False) -> tuple[File, ...]:
+    """The files of ORG/NAME@REVISION that a pipeline, a LoRA, or a network is loaded from (`needed`).
+
+    Raises UserError.
+    """
     name, _, revision = repository.partition("@")
     try:
         files = {file.name: file for file in _tree(name, revision or "main", monitor)}
         index = None
-        if INDEX in files:
+        if INDEX in files and not is_network:
             text, _ = _read(files[INDEX].sources[0], monitor)
             index = _index(text)
     except NetworkError as error:
         raise no_answer(name, error) from None
-    return tuple(files[path] for path in needed(files, index, name))
+    return tuple(files[path] for path in needed(files, index, name, is_network=is_network))
 
 
-def files_in(folder: Path, monitor: Monitor = UNWATCHED) -> tuple[File, ...]:
+def files_in(folder: Path, monitor: Monitor = UNWATCHED, *, is_network: bool = False) -> tuple[File, ...]:
     """As `listing`, for a repository that a person has downloaded to a folder.  Raises UserError and OSError."""
     paths = {}
     for path in folder.rglob("*"):
@@ -58,20 +62,30 @@ def files_in(folder: Path, monitor: Monitor = UNWATCHED) -> tuple[File, ...]:
         if path.is_file():
             paths[path.relative_to(folder).as_posix()] = path
     trusted = {name for name in paths if _PATH.fullmatch(name)}
-    index = _index(paths[INDEX].read_bytes()) if INDEX in paths else None
+    index = _index(paths[INDEX].read_bytes()) if INDEX in paths and not is_network else None
     return tuple(
         File(name, paths[name].stat().st_size, digest(paths[name], monitor=monitor))
-        for name in needed(trusted, index, str(folder))
+        for name in needed(trusted, index, str(folder), is_network=is_network)
     )
 
 
-def needed(paths: Collection[str], index: Mapping[str, Any] | None, name: str) -> list[str]:
+def needed(
+    paths: Collection[str], index: Mapping[str, Any] | None, name: str, *, is_network: bool = False
+) -> list[str]:
     """Those of a repository's paths that a model is loaded from.
 
     index: the content of `INDEX`, which names the components, each in a folder of its own; None where there is no such
     file: then the repository is a LoRA, one file at the top.  Of weights in several precisions the half precision ones,
-    of half the size, are taken.  Raises UserError where there is no model, or only pickled weights.
+    of half the size, are taken.  is_network: whether it has to be one network of transformers, at the top.  Raises
+    UserError where there is no model, or only pickled weights.
     """
+    if is_network:
+        lacking = [path for path in NETWORK if path not in paths]
+        if lacking:
+            raise wrong_input(
+                tr("{name} is no whole model of transformers: it lacks {part}.", name=name, part=lacking[0])
+            )
+        return list(NETWORK)
     return _lora(paths, name) if index is None else _pipeline(paths, index, name)
 
 

@@ -26,6 +26,7 @@ from ..shared.network import NetworkError, open_url
 from ..shared.text import Translatable, tr
 
 EXTRA = "full"  # the packages in question, as pyproject.toml calls them
+EXTRAS = (EXTRA, "edgetam")  # the same, with those that one model alone needs
 TORCH_INDEX = "https://download.pytorch.org/whl/"  # PyTorch's own builds, for CPU or one GPU maker
 # Bytes to download, about: torch with all it brings for a GPU of this maker, "" for none; and all others together.
 TORCH_BYTES = {"nvidia": 2_700_000_000, "amd": 5_000_000_000, "": 200_000_000}
@@ -143,7 +144,7 @@ def install(packages: Sequence[str], monitor: Monitor = UNWATCHED) -> None:
 
 def add(names: Sequence[str]) -> None:
     """Install packages that this project needs always, by the names they are published under.  Raises UserError."""
-    said = _run([*_installer(), *requirements(names, extra="")], OTHER_BYTES, UNWATCHED)
+    said = _run([*_installer(), *requirements(names, extras=("",))], OTHER_BYTES, UNWATCHED)
     if said is not None:
         raise _failed(", ".join(names), said)
 
@@ -154,13 +155,14 @@ def downloading(line: str) -> tuple[str, str] | None:
     return (found[1], found[2]) if found else None
 
 
-def requirements(packages: Iterable[str], extra: str = EXTRA) -> list[str]:
+def requirements(packages: Iterable[str], extras: Sequence[str] = EXTRAS) -> list[str]:
     """What an installer is to be told for packages, with the versions that this project is tested with.
 
-    extra: of the project, which they belong to; "" for what it needs always.
+    extras: of the project, which they belong to; "" for what it needs always.
     """
     wanted = [package.replace("_", "-") for package in packages]
-    declared = {re.split(r"[<>=!~ ]", line, maxsplit=1)[0]: line for line in _declared(extra)}
+    lines = (line for extra in extras for line in _declared(extra))
+    declared = {re.split(r"[<>=!~ ]", line, maxsplit=1)[0]: line for line in lines}
     return [declared.get(name, name) for name in wanted]
 
 

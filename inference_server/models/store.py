@@ -169,7 +169,7 @@ class Store:
     def _fetch_list(self, model: Model, monitor: Monitor) -> None:
         """Ask the hub which files a model consists of, and keep the answer."""
         monitor.report(0.0, tr("Asking what {model} consists of", model=model.name))
-        files = _with_certain_digests(model, hub.listing(model.hub, monitor))
+        files = _with_certain_digests(model, hub.listing(model.hub, monitor, is_network=model.is_network))
         folder = self.folder_of(model.name)
         folder.mkdir(parents=True, exist_ok=True)
         hub.write_list(folder, model.hub, files)
@@ -252,8 +252,11 @@ class Store:
         """The files of a model of the hub in one folder, and where they are.  Raises UserError."""
         if len(given) != 1 or not given[0].is_dir():
             raise wrong_input(tr("{model} has many files.", model=model.name), "Give the folder they are all in.")
-        sources = {file: given[0] / file.name for file in hub.files_in(given[0], monitor)}
-        if model.family and hub.INDEX not in {file.name for file in sources}:  # it would pass for a LoRA
+        found = hub.files_in(given[0], monitor, is_network=model.is_network)
+        sources = {file: given[0] / file.name for file in found}
+        if (
+            model.family and not model.is_network and hub.INDEX not in {file.name for file in sources}
+        ):  # it would pass for a LoRA
             missing = {"folder": given[0], "model": model.name, "file": hub.INDEX}
             sentence = tr("{folder} does not hold all of {model}: there is no {file}.", **missing)
             raise wrong_input(sentence, "Give the folder that all of it is in.")

@@ -118,6 +118,27 @@ def test_a_lora_is_its_one_file(hub):
     assert [file.name for file in hub_module.listing("maker/lora")] == ["lora.safetensors"]
 
 
+NETWORK = {"config.json": b"{}", "model.safetensors": b"weights", "assets/arc.png": b"picture", "README.md": b"text"}
+
+
+def test_a_network_of_transformers_is_its_two_files(hub, kept, tmp_path):
+    hub.publish("syscv-community/sam-hq-vit-base", {**NETWORK, "preprocessor_config.json": b"{}", "a.bin": b"pickled"})
+    kept.fetch("sam-hq-b")
+    assert set(kept.need("sam-hq-b")) == {"config.json", "model.safetensors"}
+    for name, data in NETWORK.items():
+        (tmp_path / "brought" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "brought" / name).write_bytes(data)
+    assert kept.import_files("edgetam", [tmp_path / "brought"]) == ["config.json", "model.safetensors"]
+    assert set(kept.need("edgetam")) == {"config.json", "model.safetensors"}
+
+
+def test_half_a_network_is_refused(hub, kept):
+    hub.publish("syscv-community/sam-hq-vit-large", {"model.safetensors": b"weights"})
+    with pytest.raises(UserError, match=r"no whole model of transformers: it lacks config\.json"):
+        kept.fetch("sam-hq-l")
+    assert not kept.folder_of("sam-hq-l").exists()
+
+
 @pytest.mark.parametrize(
     ("files", "says"),
     [

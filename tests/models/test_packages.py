@@ -183,9 +183,10 @@ def test_the_share_never_falls_and_is_of_the_size_that_was_announced():
 
 
 def test_packages_are_asked_for_in_the_versions_that_are_declared():
-    assert packages.requirements(["torch", "segment_anything", "other"]) == [
+    assert packages.requirements(["torch", "segment_anything", "timm", "other"]) == [
         "torch>=2.6,<3",
         "segment-anything>=1.0,<2",
+        "timm>=1.0.31,<2",
         "other",
     ]
 

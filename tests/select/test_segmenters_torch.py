@@ -150,22 +150,17 @@ def sam2_folder(tmp_path_factory):
     return folder
 
 
-def sam2_reference(folder, image):
+def library_reference(model, processor, image):
     """The library's own: a function (clicks, labels, box, previous) -> four masks and scores."""
-    transformers = pytest.importorskip("transformers")
-    pytest.importorskip("torchvision", reason="the library's own preprocessing needs torchvision", exc_type=Exception)
-    # Its decoder gives the single mask itself, not one of the three where that is unstable.
-    model = transformers.Sam2Model.from_pretrained(folder).eval()
-    model.mask_decoder.dynamic_multimask_via_stability = False
-    side = {"height": 128, "width": 128}
-    processor = transformers.Sam2Processor(transformers.Sam2ImageProcessor(size=side))
 
     def decode(points, labels, box=None, previous=None):
         prompt = {} if box is None else {"input_boxes": [[list(box)]]}
         if len(points):
             prompt |= {"input_points": [[points.tolist()]], "input_labels": [[labels.tolist()]]}
         inputs = processor(images=image, return_tensors="pt", **prompt)
-        del inputs["original_sizes"]
+        sizes = ("original_sizes", "reshaped_input_sizes")
+        inputs = {name: given.float() if given.dtype == torch.float64 else given for name, given in inputs.items()}
+        inputs = {name: given for name, given in inputs.items() if name not in sizes}
         if previous is not None:
             inputs["input_masks"] = torch.from_numpy(previous)[None, None]
         with torch.no_grad():
@@ -175,6 +170,18 @@ def sam2_reference(folder, image):
         )
 
     return decode
+
+
+def sam2_reference(folder, image, kind="Sam2Model"):
+    """What the library's own processor and model answer."""
+    transformers = pytest.importorskip("transformers")
+    pytest.importorskip("torchvision", reason="the library's own preprocessing needs torchvision", exc_type=Exception)
+    # Its decoder gives the single mask itself, not one of the three where that is unstable.
+    model = getattr(transformers, kind).from_pretrained(folder).eval()
+    model.mask_decoder.dynamic_multimask_via_stability = False
+    side = {"height": 128, "width": 128}
+    processor = transformers.Sam2Processor(transformers.Sam2ImageProcessor(size=side))
+    return library_reference(model, processor, image)
 
 
 @pytest.mark.parametrize("size", [(128, 128), (150, 97), (61, 140), (300, 51)])
@@ -211,6 +218,58 @@ def test_sam2_files_that_are_not_whole_are_refused(sam2_folder, tmp_path, monkey
         (folder / "config.json").write_text('{"model_type": "bert"}')
     with pytest.raises(UserError, match="harmed cannot be read as a Sam2Model"):
         small_models.load(monkeypatch, folder, "sam2", "config.json", "model.safetensors")
+
+
+# -- EdgeTAM
+
+
+def test_edgetam_answers_as_its_own_processor_and_model(tmp_path, monkeypatch):
+    transformers = pytest.importorskip("transformers", reason="transformers is not installed (the extra `full`)")
+    pytest.importorskip("timm", reason="EdgeTAM's encoder is timm's, which is not installed")
+    model = transformers.EdgeTamModel(transformers.EdgeTamConfig(**small_models.EDGETAM))
+    small_models.randomise(model).save_pretrained(tmp_path / "edgetam")
+    image = small_models.picture(150, 97)
+    ours = small_models.load(monkeypatch, tmp_path / "edgetam", "edgetam", "config.json", "model.safetensors")
+    embedding = ours.encode(image)
+    assert embedding.size == (150, 97) and embedding.cells == (32 / 150, 32 / 97)
+    assert_answers_as(ours, embedding, sam2_reference(tmp_path / "edgetam", image, "EdgeTamModel"))
+
+
+# -- HQ-SAM
+
+
+@pytest.fixture(scope="module")
+def sam_hq_folder(tmp_path_factory):
+    transformers = pytest.importorskip("transformers", reason="transformers is not installed (the extra `full`)")
+    folder = tmp_path_factory.mktemp("sam-hq")
+    model = transformers.SamHQModel(transformers.SamHQConfig(**small_models.SAM_HQ))
+    small_models.randomise(model).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("size", [(64, 64), (150, 97), (40, 61), (300, 5)])
+def test_sam_hq_answers_as_its_own_processor_and_model(sam_hq_folder, monkeypatch, size):
+    transformers = pytest.importorskip("transformers")
+    pytest.importorskip("torchvision", reason="the library's own preprocessing needs torchvision", exc_type=Exception)
+    image = small_models.picture(*size)
+    ours = small_models.load(monkeypatch, sam_hq_folder, "sam_hq", "config.json", "model.safetensors")
+    embedding = ours.encode(image)
+    assert embedding.size == size and embedding.nbytes == 4 * (32 * 4 * 4 + 32 * 4 * 4)
+    model = transformers.SamHQModel.from_pretrained(sam_hq_folder).eval()
+    side = {"height": 64, "width": 64}
+    processor = transformers.SamHQProcessor(
+        transformers.SamImageProcessor(size={"longest_edge": 64}, pad_size=side, mask_pad_size=side)
+    )
+    # It gives the three by their scores, ours by what they stand for: part, subpart and whole.
+    order = torch.arange(3)[None, None]
+    monkeypatch.setattr(torch, "sort", lambda scores, **_: (scores, order))
+    assert_answers_as(ours, embedding, library_reference(model, processor, image))
+
+
+def test_files_that_are_no_sam_hq_are_refused(sam2_folder, tmp_path, monkeypatch):
+    shutil.copytree(sam2_folder, tmp_path / "other")
+    with pytest.raises(UserError, match="other cannot be read as a SamHQModel"):
+        small_models.load(monkeypatch, tmp_path / "other", "sam_hq", "config.json", "model.safetensors")
 
 
 # -- SAM 2.1 as ONNX graphs

@@ -1,14 +1,15 @@
 """A recipe that is done to images that are open; the server's program reads it, and checks it."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from gi.repository import Gio
 
 from inference_server.shared import processes
 from inference_server.shared.errors import ErrorCode, UserError, wrong_input
+from inference_server.shared.geometry import Box
 from inference_server.shared.messages import Job, ObjectPrompt, Scene
 from inference_server.shared.text import tr
 
@@ -34,8 +35,7 @@ class ReadRecipe:
         def scaled(numbers: Sequence[float]) -> Any:
             return tuple(number * size[k % 2] for k, number in enumerate(numbers))
 
-        points, box = tuple(map(scaled, self.prompt.points)), self.prompt.box and scaled(self.prompt.box)
-        return ObjectTarget(prompts=(replace(self.prompt, points=points, box=box),))
+        return ObjectTarget(prompts=(self.prompt.mapped(scaled, scaled),))
 
 
 def read(file: Gio.File | None) -> ReadRecipe:
@@ -59,7 +59,13 @@ def read(file: Gio.File | None) -> ReadRecipe:
             labels=tuple(prompt.get("labels", ())),
             box=tuple(prompt["box"]) if "box" in prompt else None,
             text=prompt.get("text", ""),
+            like=_boxes(prompt, "like"),
+            unlike=_boxes(prompt, "unlike"),
             scene=Scene(prompt["scene"]) if "scene" in prompt else None,
         ),
         relative=told["unit"] == "relative",
     )
+
+
+def _boxes(prompt: Mapping[str, Any], key: str) -> tuple[Box, ...]:
+    return tuple((x0, y0, x1, y1) for x0, y0, x1, y1 in prompt.get(key, ()))

@@ -24,7 +24,7 @@ def models(recipe: Recipe, store: Store) -> list[str]:
     A starter that is missing is fetched.
     """
     names = []
-    if recipe.pointing.prompt.text:
+    if recipe.pointing.prompt.text or recipe.pointing.prompt.like:
         store.demand("sam3", Job.SELECT)
         packages.demand(MODELS["sam3"].packages, "sam3")
         names.append("sam3")

@@ -6,6 +6,7 @@
     clicks = [[0.31, 0.42]]             #   clicks, with `not` for what to leave out, and a box
     unit = "relative"                   #   0 to 1 of the photo's width and height, or "pixels"
     # text = "the red car"              #   or what it is called; all = true for everything that is
+    # like = [[0.1, 0.2, 0.3, 0.4]]     #   or boxes around examples of it, with `unlike` for what is not meant
     # area = [0.8, 0.9, 1.0, 1.0]       #   or a rectangle, taken as it is
     # mask = "mask.png"                 #   or one mask for all photos
     # masks = "masks"                   #   or a folder: masks/a.png for a.jpg
@@ -38,8 +39,9 @@ NAME_PARTS = ("stem", "folder", "job")
 JOBS = {name: job for job, (name, _) in COMMANDS.items()}
 TABLES = ("job", "object", "settings", "background", "output")
 PROMPTS = ("clicks", "not", "box")
+NAMING = ("text", "like")
 SPOTS = "spots"
-KINDS = ("clicks", "box", "text", "area", "mask", "masks", "find")  # of which one says which object is meant
+KINDS = ("clicks", "box", *NAMING, "area", "mask", "masks", "find")  # of which one says which object is meant
 PAINT = ("prompt", "negative", "help_prompt", "quality", "model")
 SETTINGS = {
     Job.SELECT: ("soft_edge", "shadow"),
@@ -63,8 +65,8 @@ class Unit(StrEnum):
 class Pointing:
     """What says which object is meant in a photo: one of these.
 
-    prompt: clicks, a box, a text or a part of the scene, which a model makes a mask of; everything: all that the text
-    names.  area: a rectangle that is the mask.  mask: the file
+    prompt: clicks, a box, a text, examples or a part of the scene, which a model makes a mask of; everything: all that
+    the text names or the examples show.  area: a rectangle that is the mask.  mask: the file
     of a mask for every photo.  masks: the folder of a mask for each photo, by its name.
     spots: whether dust on the sensor and its like are meant.  unit: of the prompt's and the area's coordinates.
     """
@@ -85,8 +87,9 @@ class Pointing:
     def prompt_in(self, size: Size) -> ObjectPrompt:
         """The prompt in pixels of a photo of this (width, height)."""
         x_scale, y_scale = self._scale(size)
-        points = tuple((x * x_scale, y * y_scale) for x, y in self.prompt.points)
-        return replace(self.prompt, points=points, box=self.prompt.box and self._scaled(self.prompt.box, size))
+        return self.prompt.mapped(
+            lambda point: (point[0] * x_scale, point[1] * y_scale), lambda box: self._scaled(box, size)
+        )
 
     def area_in(self, size: Size) -> Box | None:
         """The area in pixels of a photo of this (width, height)."""
@@ -187,36 +190,14 @@ def _recipe(table: Table, folder: Path) -> Recipe:
 
 
 def _pointing(table: Table, job: Job, folder: Path) -> Pointing:
-    table.demand_known((*KINDS, "not", "all", "unit"), "an object")
-    given = [key for key in table if key in KINDS]
-    kinds = {"clicks" if key in PROMPTS else key for key in given}
-    if not kinds:
-        raise table.fault("", "Nothing says which object is meant.", f"Give one of: {', '.join(KINDS)}.")
-    if len(kinds) > 1:
-        raise table.fault(given[-1], f"{given[0]!r} and {given[-1]!r} were both given.", "Leave one of them out.")
-    if job == Job.SELECT and kinds & {"mask", "masks", "area"}:
-        raise table.fault(given[0], "A mask is what this job makes.", "Give clicks, a box or a text.")
+    table.demand_known((*KINDS, "not", "unlike", "all", "unit"), "an object")
+    kind = _kind(table, job)
     unit = table.choice("unit", {unit.value: unit for unit in Unit}) or Unit.PIXELS
-    clicks, excluded = (table.points(key, MOST["ObjectPrompt.points"] // 2) for key in ("clicks", "not"))
-    labels = (1,) * len(clicks) + (0,) * len(excluded)
-    text = table.text("text")
-    if excluded and given[0] not in PROMPTS:
-        raise table.fault("not", "'not' belongs to clicks.", "Leave it out, or give clicks.")
-    if kinds == {"clicks"} and not clicks and "box" not in table:
-        raise table.fault("clicks", "There is no click in it.", "Give at least one [X, Y].")
-    if kinds == {"text"} and not text.strip():
-        raise table.fault("text", "The text is empty.", "Say what the object is called.")
-    if len(text) > MOST["ObjectPrompt.text"]:
-        raise table.fault("text", f"The text is longer than {MOST['ObjectPrompt.text']} characters.")
-    for key, points in (("clicks", clicks), ("not", excluded)):
-        _demand_inside(table, key, [number for point in points for number in point], unit)
-    if "all" in table and not text:
-        raise table.fault("all", "'all' belongs to a text.", "Leave it out, or give a text.")
     found: Scene | str | None = table.choice("find", {SPOTS: SPOTS} | {scene.value: scene for scene in Scene})
+    pointed, named = _pointed(table, kind, unit), _named(table, kind, unit)
     scene = found if isinstance(found, Scene) else None
-    box = _box(table, "box", unit)
     return Pointing(
-        prompt=ObjectPrompt(points=(*clicks, *excluded), labels=labels, box=box, text=text, scene=scene),
+        prompt=replace(pointed, text=named.text, like=named.like, unlike=named.unlike, scene=scene),
         everything=table.flag("all", default=False),
         area=_box(table, "area", unit),
         mask=_path(table, "mask", folder, is_folder=False),
@@ -226,15 +207,66 @@ def _pointing(table: Table, job: Job, folder: Path) -> Pointing:
     )
 
 
+def _kind(table: Table, job: Job) -> str:
+    """Which of KINDS says what is meant: "clicks" for all of PROMPTS, "text" for all of NAMING."""
+    given = [key for key in table if key in KINDS]
+    kinds = {"clicks" if key in PROMPTS else "text" if key in NAMING else key for key in given}
+    if not kinds:
+        raise table.fault("", "Nothing says which object is meant.", f"Give one of: {', '.join(KINDS)}.")
+    if len(kinds) > 1:
+        raise table.fault(given[-1], f"{given[0]!r} and {given[-1]!r} were both given.", "Leave one of them out.")
+    (kind,) = kinds
+    if job == Job.SELECT and kind in ("mask", "masks", "area"):
+        raise table.fault(given[0], "A mask is what this job makes.", "Give clicks, a box or a text.")
+    return kind
+
+
+def _pointed(table: Table, kind: str, unit: Unit) -> ObjectPrompt:
+    """The clicks and the box of an object."""
+    clicks, excluded = (table.points(key, MOST["ObjectPrompt.points"] // 2) for key in ("clicks", "not"))
+    if excluded and kind != "clicks":
+        raise table.fault("not", "'not' belongs to clicks.", "Leave it out, or give clicks.")
+    if kind == "clicks" and not clicks and "box" not in table:
+        raise table.fault("clicks", "There is no click in it.", "Give at least one [X, Y].")
+    for key, points in (("clicks", clicks), ("not", excluded)):
+        _demand_inside(table, key, [number for point in points for number in point], unit)
+    labels = (1,) * len(clicks) + (0,) * len(excluded)
+    return ObjectPrompt(points=(*clicks, *excluded), labels=labels, box=_box(table, "box", unit))
+
+
+def _named(table: Table, kind: str, unit: Unit) -> ObjectPrompt:
+    """What an object is called, and the examples of it."""
+    for key in ("unlike", "all"):
+        if key in table and kind != "text":
+            raise table.fault(key, f"{key!r} belongs to a text or to examples.", "Leave it out, or give a text.")
+    text = table.text("text")
+    if "text" in table and not text.strip():
+        raise table.fault("text", "The text is empty.", "Say what the object is called.")
+    if len(text) > MOST["ObjectPrompt.text"]:
+        raise table.fault("text", f"The text is longer than {MOST['ObjectPrompt.text']} characters.")
+    like, unlike = (table.boxes(key, MOST[f"ObjectPrompt.{key}"]) for key in ("like", "unlike"))
+    if "like" in table and not like:
+        raise table.fault("like", "There is no example in it.", "Give at least one [X0, Y0, X1, Y1].")
+    for key, boxes in (("like", like), ("unlike", unlike)):
+        for box in boxes:
+            _demand_box(table, key, box, unit)
+    return ObjectPrompt(text=text, like=like, unlike=unlike)
+
+
 def _box(table: Table, key: str, unit: Unit) -> Box | None:
     found = table.numbers(key, "X0, Y0, X1, Y1")
     if found is None:
         return None
-    _demand_inside(table, key, found, unit)
     x0, y0, x1, y1 = found
+    _demand_box(table, key, (x0, y0, x1, y1), unit)
+    return x0, y0, x1, y1
+
+
+def _demand_box(table: Table, key: str, box: Box, unit: Unit) -> None:
+    _demand_inside(table, key, box, unit)
+    x0, y0, x1, y1 = box
     if x0 >= x1 or y0 >= y1:
         raise table.fault(key, f"{key!r} is empty.", "Give the left, the top, the right and the bottom, in this order.")
-    return x0, y0, x1, y1
 
 
 def _demand_inside(table: Table, key: str, numbers: list[float] | tuple[float, ...], unit: Unit) -> None:

@@ -161,17 +161,24 @@ class Table:
 
     def points(self, key: str, most: int) -> tuple[tuple[float, float], ...]:
         """A list of at most so many [x, y]."""
-        found = self._get(key, list, "a list of [X, Y]") or []
-        if len(found) > most:
-            raise self.fault(key, f"{key!r} may hold at most {most} points.")
-        if not all(isinstance(item, list) for item in found):
-            raise self.fault(key, f"{key!r} must be a list of [X, Y], of numbers.", f"As in {key} = [[120, 80]].")
-        pairs = [self._numbers(key, item, "X, Y") for item in found]
-        return tuple((x, y) for x, y in pairs)
+        return tuple((x, y) for x, y in self._rows(key, "X, Y", most, "points"))
+
+    def boxes(self, key: str, most: int) -> tuple[tuple[float, float, float, float], ...]:
+        """A list of at most so many [x0, y0, x1, y1]."""
+        return tuple((x0, y0, x1, y1) for x0, y0, x1, y1 in self._rows(key, "X0, Y0, X1, Y1", most, "boxes"))
 
     def fault(self, key: str, sentence: str, remedy: str = "") -> FaultError:
         """The fault of the value with this key."""
         return FaultError((*self.path, key), sentence, remedy)
+
+    def _rows(self, key: str, form: str, most: int, what: str) -> list[tuple[float, ...]]:
+        found = self._get(key, list, f"a list of [{form}]") or []
+        if len(found) > most:
+            raise self.fault(key, f"{key!r} may hold at most {most} {what}.")
+        if not all(isinstance(item, list) for item in found):
+            example = ", ".join(("120", "80", "300", "260")[: len(form.split(","))])
+            raise self.fault(key, f"{key!r} must be a list of [{form}], of numbers.", f"As in {key} = [[{example}]].")
+        return [self._numbers(key, item, form) for item in found]
 
     def _numbers(self, key: str, found: object, form: str) -> tuple[float, ...]:
         count = len(form.split(","))

@@ -14,10 +14,9 @@ from ...models.devices import best, half, stoppable
 from ...shared.geometry import Box
 from ...shared.monitor import UNWATCHED, Monitor
 from . import Embedding
-from .pixels import squashed
+from .pixels import IMAGENET_MEAN, IMAGENET_STD, squashed
 from .pretrained import read
 
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 STRONGEST = 32.0  # logits that are fed back are clipped to this, as in its makers' own predictor
 
 
@@ -34,7 +33,7 @@ class Sam2:
     def encode(self, image: np.ndarray, monitor: Monitor = UNWATCHED) -> Embedding:
         """image: (h, w, 3) uint8 RGB, which is scaled to a square (1024)."""
         height, width = image.shape[:2]
-        picture = squashed(image, self._side, MEAN, STD, self._device)
+        picture = squashed(image, self._side, IMAGENET_MEAN, IMAGENET_STD, self._device)
         with half(self._device), stoppable(monitor):
             features = [level.float() for level in self._model.get_image_embeddings(picture)]
         cells = self._cells / width, self._cells / height
@@ -77,8 +76,13 @@ class Sam2:
 
 def load(files: dict[str, Path]) -> Sam2:
     """files: config.json and model.safetensors, in one folder.  Raises UserError where they are not a SAM 2."""
+    return from_folder(Sam2Model, files["config.json"].parent)
+
+
+def from_folder(kind: Any, folder: Path) -> Sam2:
+    """kind: the class Sam2Model, or one with its interface; folder: as in `pretrained.read`, which raises UserError."""
     device = best()
-    model = read(Sam2Model, files["config.json"].parent, device)
+    model = read(kind, folder, device)
     # The decoder computes four masks and then returns three, or one: the single mask, or the best of the three where
     # that is not stable.  All four are needed, and a second pass would double what a click waits for: so its choice is
     # replaced by one that keeps them all.

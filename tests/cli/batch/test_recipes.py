@@ -53,7 +53,15 @@ WRONG = [
     ('job = "remove"\n[object]\nfind = "dust"\n', 3, 1, "'find' cannot be 'dust'"),
     ('job = "segment"\n[object]\narea = [1, 2, 3, 4]\n', 3, 1, "A mask is what this job makes"),
     ('job = "remove"\nobject = [1]\n', 2, 1, "'object' must be a table"),
-    (f"{REMOVE}all = true\n", 4, 1, "'all' belongs to a text"),
+    (f"{REMOVE}all = true\n", 4, 1, "'all' belongs to a text or to examples"),
+    (f"{REMOVE}unlike = [[1, 2, 3, 4]]\n", 4, 1, "'unlike' belongs to a text or to examples"),
+    ('job = "remove"\n[object]\nunlike = [[1, 2, 3, 4]]\n', 2, 2, "Nothing says which object is meant"),
+    ('job = "remove"\n[object]\nbox = [1, 2, 3, 4]\nlike = [[1, 2, 3, 4]]\n', 4, 1, "'box' and 'like' were both"),
+    ('job = "remove"\n[object]\nlike = []\n', 3, 1, "There is no example"),
+    ('job = "remove"\n[object]\nlike = [1, 2, 3, 4]\n', 3, 1, "'like' must be of the form [X0, Y0, X1, Y1]"),
+    (f'job = "remove"\n[object]\nlike = {[[1, 1, 2, 2]] * 21}\n', 3, 1, "at most 20 boxes"),
+    ('job = "remove"\n[object]\nlike = [[3, 1, 3, 2]]\n', 3, 1, "'like' is empty"),
+    ('job = "remove"\n[object]\nlike = [[1, 1, 2, 2]]\nunlike = [[-1, 1, 2, 2]]\n', 4, 1, "outside the photo"),
     (f"{REMOVE}[settings]\nfeather = -1\n", 5, 1, "'feather' must be from 0 to"),
     (f"{REMOVE}[settings]\ngrow = 1.5\n", 5, 1, "'grow' must be a whole number"),
     (f"{REMOVE}[settings]\nshadow = 1\n", 5, 1, "'shadow' must be true or false"),
@@ -147,6 +155,11 @@ def test_other_ways_to_point_and_backgrounds(tmp_path):
     assert sky.prompt.scene == Scene.SKY and sky.is_prompt and not sky.spots
     cars = pointing('text = "car"\nall = true')
     assert cars.everything and not pointing('text = "car"').everything
+    alike = pointing('like = [[0.5, 0.5, 1, 1]]\nunlike = [[0, 0, 0.25, 0.5]]\nall = true\nunit = "relative"')
+    assert alike.everything and alike.is_prompt
+    assert alike.prompt_in((100, 60)) == ObjectPrompt(like=((50, 30, 100, 60),), unlike=((0, 0, 25, 30),))
+    both = pointing('text = "a car"\nlike = [[1, 2, 3, 4]]').prompt
+    assert both == ObjectPrompt(text="a car", like=((1, 2, 3, 4),))
     spots = pointing('find = "spots"')
     assert spots.spots and not spots.is_prompt
     area = pointing('area = [0.5, 0.5, 1, 1]\nunit = "relative"')
