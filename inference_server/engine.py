@@ -30,7 +30,7 @@ from .imaging import masks, windows
 from .imaging.canvas import enlarged
 from .imaging.colour import SRGB, ColourSpace
 from .imaging.pixels import blend, lay_over, to_proxy
-from .imaging.strokes import with_strokes
+from .imaging.strokes import drawn, with_strokes
 from .models.catalogue import MODELS
 from .models.store import Store
 from .remove import inpainters, removal
@@ -54,6 +54,7 @@ NO_MODEL = "patchmatch"  # what the catalogue calls what removes without one
 PAINTING_SHARE = 0.9  # of the work of replacing a background; the rest is composing
 RENDERING_SHARE = 0.5  # the same where no model paints it
 AS_IT_IS = MaskOptions(grow=0, feather=0)  # a mask that is exact already
+TRACE = 25  # alpha from which a pixel shows enough of an object to be painted over with it
 MOST_SEED = 2**53  # seeds are below: what a float64 holds exactly
 
 OnProgress = Callable[[float, str], None]
@@ -150,6 +151,40 @@ class Engine:
         _check_image(image)
         _check_mask(mask, image)
         return mask | shadows.find(image, mask)
+
+    def soften_edge(self, image: np.ndarray, mask: np.ndarray, monitor: Monitor = UNWATCHED) -> np.ndarray:
+        """Any mask with soft values along its edge where there is hair or fur; what is well inside or outside stays.
+
+        Works on whichever part of a photo is given.  Raises UserError.
+        """
+        _check_image(image)
+        _check_mask(mask, image)
+        return self._selector.soften(image, mask, monitor)
+
+    def refine_painted(
+        self,
+        image: np.ndarray,
+        mask: np.ndarray,
+        strokes: Sequence[Stroke],
+        *,
+        goes: bool = False,
+        monitor: Monitor = UNWATCHED,
+    ) -> np.ndarray:
+        """The mask with alpha found anew where strokes leave it unknown (`Stroke.refines`), and elsewhere as it is.
+
+        strokes: in pixels of the image; the other ones say what is known there.  goes: whether the object is to go, so
+        that whatever shows any of it is all in the mask.  Raises UserError.
+        """
+        _check_image(image)
+        _check_mask(mask, image)
+        known, unknown = drawn(mask, strokes)
+        if unknown is None:
+            return mask
+        there = unknown > 0
+        alpha = self._selector.refine_within(image, known, there, monitor)
+        if goes:
+            alpha = np.where(alpha > TRACE, np.uint8(255), np.uint8(0))
+        return np.where(there, alpha, mask)
 
     def find_spots(self, image: np.ndarray, *, profile: bytes | None = None) -> np.ndarray:
         """The mask (H, W) uint8, 0 or 255, of dust on the sensor and other small spots on an even ground (`dust`).

@@ -143,6 +143,66 @@ def test_strokes_alone_need_no_model(tmp_path, photo):
     )
 
 
+def furry() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A dark head with strands on a bright ground (200, 240, 3), its alpha, and the head alone, both uint8."""
+    alpha = cv2.circle(np.zeros((200, 240), np.uint8), (120, 100), 40, 255, -1)
+    head = alpha.copy()
+    for angle in np.linspace(0, 2 * np.pi, 40, endpoint=False):
+        ends = [(round(120 + r * np.cos(angle)), round(100 + r * np.sin(angle))) for r in (38, 70)]
+        cv2.line(alpha, *ends, 255, 1, cv2.LINE_AA)
+    share = alpha[..., None] / 255
+    image = share * (60, 40, 30) + (1 - share) * (180, 190, 200)
+    return np.rint(image + np.random.default_rng(1).normal(0, 2, image.shape)).astype(np.uint8), alpha, head
+
+
+AROUND_HEAD = Stroke(
+    path=tuple(n for a in np.linspace(0, 7, 40) for n in (120 + 55 * math.cos(a), 100 + 55 * math.sin(a), 20.0)),
+    refines=True,
+)
+
+
+def of_a_mask(tmp_path, request: type, strokes: tuple[Stroke, ...], **given) -> np.ndarray:
+    """The mask (200, 240) that comes back for the head of `furry`, with strokes, from an engine without a model."""
+    image, _alpha, head = furry()
+    frames: list[bytes] = []
+    target = Target(mask=attach_mask(head, frames), strokes=strokes)
+    asked = request(
+        image=ImageRef(width=240, height=200, key=""),
+        target=target,
+        window=whole(240, 200),
+        pixels=attach_pixels(image, frames),
+        **given,
+    )
+    answer, got = result_of(new_engine(tmp_path), asked, frames)
+    return placed(answer.mask, got, answer.window, (200, 240))
+
+
+def test_a_ready_mask_is_selected_as_it_is_or_with_a_soft_edge(tmp_path):
+    _image, alpha, head = furry()
+    assert np.array_equal(of_a_mask(tmp_path, Segment, ()), head)
+    soft = of_a_mask(tmp_path, Segment, (), options=MaskOptions(soft_edge=True))
+    near = cv2.dilate(head, np.ones((9, 9), np.uint8)) > head  # the roots of the strands
+    off = [np.abs(found[near].astype(int) - alpha[near]).mean() for found in (head, soft)]
+    assert off[1] < 0.5 * off[0]
+
+
+def test_where_a_stroke_refines_alpha_is_found_anew(tmp_path):
+    _image, alpha, head = furry()
+    refined = of_a_mask(tmp_path, Segment, (AROUND_HEAD,))
+    off = [np.abs(found.astype(int) - alpha).sum() for found in (head, refined)]
+    assert off[1] < 0.35 * off[0]
+    known = Stroke(path=(120.0, 45.0, 30.0), adds=False)
+    assert not of_a_mask(tmp_path, Segment, (AROUND_HEAD, known))[20:70, 120].any(), "a later stroke says what is there"
+
+
+def test_what_is_removed_goes_with_all_of_its_strands(tmp_path):
+    _image, alpha, _head = furry()
+    given = {"job": Job.REMOVE, "options": MaskOptions(grow=0, feather=0)}
+    gone = of_a_mask(tmp_path, Inpaint, (AROUND_HEAD,), **given)
+    assert set(np.unique(gone)) == {0, 255}
+    assert (gone[alpha > 60] == 255).mean() > 0.9
+
+
 def test_an_image_that_the_server_does_not_know_is_asked_for(engine):
     unknown = ImageRef(width=640, height=427, key="never seen")
     with pytest.raises(UserError) as refused:
