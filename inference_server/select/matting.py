@@ -96,8 +96,8 @@ def matte_within(rgb: np.ndarray, mask: np.ndarray, unknown: np.ndarray) -> np.n
 
 def depth(unknown: np.ndarray) -> float:
     """How many pixels the deepest of those that are unknown, (h, w) bool, is away from what is known, at most."""
-    deepest = cv2.distanceTransform(unknown.astype(np.uint8), cv2.DIST_L2, 3).max()
-    return float(min(deepest, max(unknown.shape)))  # where nothing is known it is said to be endless
+    distance = cv2.distanceTransform(unknown.astype(np.uint8), cv2.DIST_L2, 3)
+    return float(np.minimum(distance, max(unknown.shape)).max())  # where nothing is known it is said to be endless
 
 
 def trimap(mask: np.ndarray, radius: int) -> np.ndarray:
