@@ -161,6 +161,15 @@ class Engine:
         _check_mask(mask, image)
         return self._selector.soften(image, mask, monitor)
 
+    def cut_out(self, image: np.ndarray, mask: np.ndarray, monitor: Monitor = UNWATCHED) -> np.ndarray:
+        """The image with the object's own colours where the mask is soft (`composing.object_colours`).
+
+        Raises UserError.
+        """
+        _check_image(image)
+        _check_mask(mask, image)
+        return composing.object_colours(image, mask, monitor)
+
     def refine_painted(
         self,
         image: np.ndarray,
@@ -383,9 +392,10 @@ class Engine:
         quick: bool = False,
         monitor: Monitor = UNWATCHED,
     ) -> Iterator[previews.Answer]:
-        """`preview_masks` for a mask (h, w) uint8 of the proxy's size.  encode: called only to find its shadow."""
+        """`preview_masks` for a mask (h, w) uint8 of the proxy's size.  encode: called only to soften its edge, or to
+        find its shadow."""
         question = previews.Question(job=job, size=size, options=options, quick=quick)
-        return previews.of_mask(mask, encode, question, monitor)
+        return previews.of_mask(self._selector, mask, encode, question, monitor)
 
     def window_for(self, job: Job, bounds: Window, size: Size, options: MaskOptions) -> Window:
         """The window of an image of this (width, height) that a job needs for an object with these bounds."""

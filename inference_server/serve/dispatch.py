@@ -144,7 +144,8 @@ def _locate(engine: Engine, message: Locate, frames: Frames, monitor: Monitor) -
 
 def _segment(engine: Engine, message: Segment, frames: Frames, monitor: Monitor) -> Answer:
     window = _window(message.window, message.image)
-    pixels = to_rgb(_pixels(message.pixels, frames, window))
+    own = _pixels(message.pixels, frames, window)
+    pixels = to_rgb(own)
     mask, score = _mask_in(engine, message, pixels, frames, monitor)
     by_hand = _strokes_in(message)
     mask = strokes.with_strokes(engine.refine_painted(pixels, mask, by_hand, monitor=monitor), by_hand)
@@ -152,8 +153,11 @@ def _segment(engine: Engine, message: Segment, frames: Frames, monitor: Monitor)
     if part is None:
         raise _no_object()
     packed: list[bytes] = []
-    raster = _attach_mask(mask[part.slices], packed)
-    return Segmented(window=_in_image(part, window), mask=raster, score=score), packed
+    raster, colours = _attach_mask(mask[part.slices], packed), None
+    if message.cut_out:
+        found = engine.cut_out(pixels, mask, monitor)[part.slices]
+        colours = _attach_pixels(from_rgb(found, own.shape[2]), packed)
+    return Segmented(window=_in_image(part, window), mask=raster, score=score, pixels=colours), packed
 
 
 def _inpaint(engine: Engine, message: Inpaint, frames: Frames, monitor: Monitor, send: Send) -> Answer:

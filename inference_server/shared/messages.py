@@ -379,11 +379,16 @@ class Located:
 
 @dataclass(frozen=True, kw_only=True)
 class Segmented:
-    """The mask of `window`, which is the part of the window sent that the object takes."""
+    """The mask of `window`, which is the part of the window sent that the object takes.
+
+    pixels: of that part, to be shown through the mask, where the colours were asked for: the image's, but without the
+    background that was mixed in where the mask is soft.
+    """
 
     window: Window
     mask: Raster
     score: float
+    pixels: Raster | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -514,13 +519,17 @@ class Locate(Request[Located]):
 
 @dataclass(frozen=True, kw_only=True)
 class Segment(Request[Segmented]):
-    """The object's mask at full resolution.  pixels: the image's own, of `window`, as in `Inpaint`."""
+    """The object's mask at full resolution.
+
+    pixels: the image's own, of `window`, as in `Inpaint`; cut_out: whether the object's own colours are wanted, too.
+    """
 
     image: ImageRef
     target: Target
     window: Window
     pixels: Raster
     options: MaskOptions = MaskOptions()
+    cut_out: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,7 +43,7 @@ from ..image.layers import JobResult
 from ..image.notes import PaintedWith
 from ..image.photo_layer import PhotoLayer, Proxy
 from ..image.target import ObjectTarget, proxy_mask, window_mask
-from ..job_settings import JobSettings
+from ..job_settings import JobSettings, SelectionTarget
 from .connection import PhotoRequest
 
 WORKING = {
@@ -85,7 +85,14 @@ class PhotoJob:
             mask = yield from window_mask(self.photo, self.target.mask, located.window)
         if self.settings.job == Job.SELECT:
             segmented, frames = yield from _asked(self._segment(located.window, pixels, mask))
-            arrived(JobResult(window=segmented.window, score=segmented.score, mask=extract(segmented.mask, frames)))
+            arrived(
+                JobResult(
+                    window=segmented.window,
+                    score=segmented.score,
+                    mask=extract(segmented.mask, frames),
+                    pixels=extract(segmented.pixels, frames) if segmented.pixels else None,
+                )
+            )
             return
         inpaint = self._inpaint(located.window, pixels, mask, background, background_frames)
         arrived(self._result(*(yield from _asked(inpaint))))
@@ -139,7 +146,8 @@ class PhotoJob:
             target=self._target(frames) if mask is None else self._ready_target(window, mask, frames),
             window=window,
             pixels=self._attach_pixels(frames, window, pixels),
-            options=self._mask_options,
+            options=_mask_options(self.target, self.settings),
+            cut_out=self.settings.result_as is SelectionTarget.LAYER,
         )
         return PhotoRequest(message=message, frames=frames, proxy=self._proxy())
 
@@ -167,7 +175,7 @@ class PhotoJob:
             window=window,
             pixels=raster,
             profile=None if profile is None else len(frames) - 1,
-            options=self._mask_options,
+            options=_mask_options(self.target, settings),
             paint=settings.paint_options,
             background=background,
             match_light=settings.light_matched,
@@ -175,12 +183,6 @@ class PhotoJob:
             variations=settings.variations if settings.paints else 1,
         )
         return PhotoRequest(message=message, frames=frames, proxy=self._proxy())
-
-    @property
-    def _mask_options(self) -> MaskOptions:
-        """The settings'; but the edge of a job's own mask, which somebody has painted on, is taken as it is."""
-        options = self.settings.mask_options
-        return replace(options, soft_edge=False) if isinstance(self.target.mask, Gimp.Layer) else options
 
     def _ready_target(self, window: Window, mask: bytes, frames: list[bytes]) -> Target:
         """What a mask of the window, packed, says, which comes into the frames."""
@@ -243,7 +245,7 @@ def preview_request(
         job=settings.job,
         image=photo.ref,
         target=Target(prompts=target.prompts, rough_mask=raster) if target.prompts else Target(mask=raster),
-        options=settings.mask_options,
+        options=_mask_options(target, settings),
         quick=quick,
     )
     return PhotoRequest(message=message, frames=frames, proxy=photo.proxy)
@@ -253,6 +255,12 @@ def expand_request(photo: PhotoLayer, settings: JobSettings) -> PhotoRequest[Exp
     """The prompt that a model would be given."""
     message = ExpandPrompt(job=settings.job, image=photo.ref, paint=settings.paint_options)
     return PhotoRequest(message=message, proxy=photo.proxy)
+
+
+def _mask_options(target: ObjectTarget, settings: JobSettings) -> MaskOptions:
+    """The settings'; but the edge of a job's own mask, which somebody has painted on, is taken as it is."""
+    options = settings.mask_options
+    return replace(options, soft_edge=False) if isinstance(target.mask, Gimp.Layer) else options
 
 
 def _attach_proxy_mask(photo: PhotoLayer, target: ObjectTarget, frames: list[bytes]) -> Raster:
