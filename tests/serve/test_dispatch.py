@@ -37,6 +37,7 @@ from inference_server.shared.wire import ProtocolError
 from .. import profiles
 from ..asking import AT_ROCKET, as_array, attach_mask, attach_pixels, image_ref, result_of
 from ..conftest import new_engine
+from ..photographs import furry
 from ..select.test_shadows import cast, ground, overlap, standing, taken
 
 pytestmark = pytest.mark.usefixtures("encoded_once")
@@ -143,18 +144,6 @@ def test_strokes_alone_need_no_model(tmp_path, photo):
     )
 
 
-def furry() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A dark head with strands on a bright ground (200, 240, 3), its alpha, and the head alone, both uint8."""
-    alpha = cv2.circle(np.zeros((200, 240), np.uint8), (120, 100), 40, 255, -1)
-    head = alpha.copy()
-    for angle in np.linspace(0, 2 * np.pi, 40, endpoint=False):
-        ends = [(round(120 + r * np.cos(angle)), round(100 + r * np.sin(angle))) for r in (38, 70)]
-        cv2.line(alpha, *ends, 255, 1, cv2.LINE_AA)
-    share = alpha[..., None] / 255
-    image = share * (60, 40, 30) + (1 - share) * (180, 190, 200)
-    return np.rint(image + np.random.default_rng(1).normal(0, 2, image.shape)).astype(np.uint8), alpha, head
-
-
 AROUND_HEAD = Stroke(
     path=tuple(n for a in np.linspace(0, 7, 40) for n in (120 + 55 * math.cos(a), 100 + 55 * math.sin(a), 20.0)),
     refines=True,
@@ -193,6 +182,25 @@ def test_where_a_stroke_refines_alpha_is_found_anew(tmp_path):
     assert off[1] < 0.35 * off[0]
     known = Stroke(path=(120.0, 45.0, 30.0), adds=False)
     assert not of_a_mask(tmp_path, Segment, (AROUND_HEAD, known))[20:70, 120].any(), "a later stroke says what is there"
+
+
+def test_a_cut_out_has_the_objects_own_colours_in_its_hairs(tmp_path):
+    image, alpha, _head = furry()
+    frames: list[bytes] = []
+    request = Segment(
+        image=ImageRef(width=240, height=200, key=""),
+        target=Target(mask=attach_mask(alpha, frames)),
+        window=whole(240, 200),
+        pixels=attach_pixels(image, frames),
+        cut_out=True,
+    )
+    answer, got = result_of(new_engine(tmp_path), request, frames)
+    assert answer.pixels is not None and answer.pixels.channels == 3
+    colours, there = as_array(answer.pixels, got).astype(int), answer.window.slices
+    hair = (alpha[there] > 40) & (alpha[there] < 200)
+    off = [np.abs(seen[hair] - (60, 40, 30)).mean() for seen in (image[there].astype(int), colours)]
+    assert off[1] < 0.3 * off[0]
+    assert (colours[alpha[there] == 255] == image[there][alpha[there] == 255]).all()
 
 
 def test_what_is_removed_goes_with_all_of_its_strands(tmp_path):
