@@ -30,7 +30,7 @@ from .imaging import masks, windows
 from .imaging.canvas import enlarged
 from .imaging.colour import SRGB, ColourSpace
 from .imaging.pixels import blend, lay_over, to_proxy
-from .imaging.strokes import with_strokes
+from .imaging.strokes import drawn, with_strokes
 from .models.catalogue import MODELS
 from .models.store import Store
 from .remove import inpainters, removal
@@ -55,6 +55,7 @@ NO_MODEL = "patchmatch"  # what the catalogue calls what removes without one
 PAINTING_SHARE = 0.9  # of the work of replacing a background; the rest is composing
 RENDERING_SHARE = 0.5  # the same where no model paints it
 AS_IT_IS = MaskOptions(grow=0, feather=0)  # a mask that is exact already
+TRACE = 25  # alpha from which a pixel shows enough of an object to be painted over with it
 MOST_SEED = 2**53  # seeds are below: what a float64 holds exactly
 
 OnProgress = Callable[[float, str], None]
@@ -152,6 +153,49 @@ class Engine:
         _check_image(image)
         _check_mask(mask, image)
         return mask | shadows.find(image, mask)
+
+    def soften_edge(self, image: np.ndarray, mask: np.ndarray, monitor: Monitor = UNWATCHED) -> np.ndarray:
+        """Any mask with soft values along its edge where there is hair or fur; what is well inside or outside stays.
+
+        Works on whichever part of a photo is given.  Raises UserError.
+        """
+        _check_image(image)
+        _check_mask(mask, image)
+        return self._selector.soften(image, mask, monitor)
+
+    def cut_out(self, image: np.ndarray, mask: np.ndarray, monitor: Monitor = UNWATCHED) -> np.ndarray:
+        """The image with the object's own colours where the mask is soft (`composing.object_colours`).
+
+        Raises UserError.
+        """
+        _check_image(image)
+        _check_mask(mask, image)
+        return composing.object_colours(image, mask, monitor)
+
+    def refine_painted(
+        self,
+        image: np.ndarray,
+        mask: np.ndarray,
+        strokes: Sequence[Stroke],
+        *,
+        goes: bool = False,
+        monitor: Monitor = UNWATCHED,
+    ) -> np.ndarray:
+        """The mask with alpha found anew where strokes leave it unknown (`Stroke.refines`), and elsewhere as it is.
+
+        strokes: in pixels of the image; the other ones say what is known there.  goes: whether the object is to go, so
+        that whatever shows any of it is all in the mask.  Raises UserError.
+        """
+        _check_image(image)
+        _check_mask(mask, image)
+        known, unknown = drawn(mask, strokes)
+        if unknown is None:
+            return mask
+        there = unknown > 0
+        alpha = self._selector.refine_within(image, known, there, monitor)
+        if goes:
+            alpha = np.where(alpha > TRACE, np.uint8(255), np.uint8(0))
+        return np.where(there, alpha, mask)
 
     def find_spots(self, image: np.ndarray, *, profile: bytes | None = None) -> np.ndarray:
         """The mask (H, W) uint8, 0 or 255, of dust on the sensor and other small spots on an even ground (`dust`).
@@ -350,9 +394,10 @@ class Engine:
         quick: bool = False,
         monitor: Monitor = UNWATCHED,
     ) -> Iterator[previews.Answer]:
-        """`preview_masks` for a mask (h, w) uint8 of the proxy's size.  encode: called only to find its shadow."""
+        """`preview_masks` for a mask (h, w) uint8 of the proxy's size.  encode: called only to soften its edge, or to
+        find its shadow."""
         question = previews.Question(job=job, size=size, options=options, quick=quick)
-        return previews.of_mask(mask, encode, question, monitor)
+        return previews.of_mask(self._selector, mask, encode, question, monitor)
 
     def window_for(self, job: Job, bounds: Window, size: Size, options: MaskOptions) -> Window:
         """The window of an image of this (width, height) that a job needs for an object with these bounds."""

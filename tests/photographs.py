@@ -153,6 +153,18 @@ def with_fur(photo: np.ndarray, fur: np.ndarray, side: int, seed: int) -> Compos
     return laid_over(covering(photo, (side, side), cv2.INTER_AREA), colour, alpha, (0, 0), seed)
 
 
+def furry() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A dark head with strands on a bright ground (200, 240, 3), its alpha, and the head alone, both uint8."""
+    alpha = cv2.circle(np.zeros((200, 240), np.uint8), (120, 100), 40, 255, -1)
+    head = alpha.copy()
+    for angle in np.linspace(0, 2 * np.pi, 40, endpoint=False):
+        ends = [(round(120 + r * np.cos(angle)), round(100 + r * np.sin(angle))) for r in (38, 70)]
+        cv2.line(alpha, *ends, 255, 1, cv2.LINE_AA)
+    share = alpha[..., None] / 255
+    image = share * (60, 40, 30) + (1 - share) * (180, 190, 200)
+    return np.rint(image + np.random.default_rng(1).normal(0, 2, image.shape)).astype(np.uint8), alpha, head
+
+
 def covering(photo: np.ndarray, size: tuple[int, int], interpolation: int) -> np.ndarray:
     """The middle of photo (h, w, 3), scaled so that it covers size (width, height)."""
     scale = max(size[0] / photo.shape[1], size[1] / photo.shape[0])

@@ -94,6 +94,42 @@ def _select_scene(call: Call) -> "ResultLayers":
     return _perform(_photo(call, settings.source), settings, target)
 
 
+def _refine(call: Call) -> "ResultLayers":
+    """Find hair at the edge of the selection, or of the layer's mask: in the dialog, or at once with the settings given
+    or those last used."""
+    from dataclasses import replace
+
+    from inference_server.shared.messages import Job
+
+    from . import job_settings
+    from .image import last_settings
+    from .image.photo_layer import PhotoLayer
+    from .image.target import read_mask
+    from .image.visible import selected
+    from .requests import connection
+
+    connection.prepare()
+    image = call.image
+    assert image is not None  # it is a procedure of images
+    given = call.run_mode == Gimp.RunMode.NONINTERACTIVE
+    settings = job_settings.read(Job.SELECT, call.config) if given else last_settings.last(Job.SELECT)
+    settings = replace(settings, soft_edge=True)
+    if selected(image) is None:
+        whose, masked = job_settings.Source.LAYER, job_settings.SelectionTarget.LAYER_MASK
+        settings = replace(settings, source=whose, result_as=masked)
+    # Where the layer's mask is edited, GIMP gives that.
+    layers = [(isinstance(each, Gimp.LayerMask) and Gimp.Layer.from_mask(each)) or each for each in call.drawables]
+
+    def open_photo(source: "Source") -> "tuple[PhotoLayer, ObjectTarget]":
+        photo = PhotoLayer.of(image, layers, source)
+        return photo, read_mask(photo)
+
+    if call.run_mode != Gimp.RunMode.INTERACTIVE:
+        photo, target = open_photo(settings.source)
+        return _perform(photo, settings, target)
+    return _ask(call, Job.SELECT, open_photo, settings)
+
+
 def _remove_again(call: Call) -> "ResultLayers":
     """Remove an object without a dialog, with the settings last used."""
     from inference_server.shared.messages import Job
@@ -368,6 +404,19 @@ _DECLARATIONS = (
         run=_select_scene,
         job="select",
         scene="sky",
+    ),
+    ProcedureDeclaration(
+        name="refine-selection",
+        label=_("Refine Selectio_n (Hair)…"),
+        blurb=_("Refine the edge of any selection or layer mask for hair, fur and glass: matting, alpha"),
+        help=_(
+            "Takes the selection, or the mask of the layer where nothing is selected, as the object, and finds its edge"
+            " anew, with values between selected and not selected for hair and fur. In the dialog one paints where hair"
+            " reaches further."
+        ),
+        run=_refine,
+        job="select",
+        is_about_clicks=False,
     ),
     ProcedureDeclaration(
         name="remove",

@@ -18,7 +18,11 @@ COMMANDS = {
     Job.REPLACE: ("replace", "put another world around an object"),
 }
 EXAMPLES = {
-    Job.SELECT: ("photo.jpg --click 412,230 -o mask.png", "*.tif --scene subject --soft-edge -o masks/"),
+    Job.SELECT: (
+        "photo.jpg --click 412,230 -o mask.png",
+        "*.tif --scene subject --soft-edge -o masks/",
+        "photo.jpg --mask rough.png --soft-edge -o hair.png",
+    ),
     Job.REMOVE: ("photo.jpg --click 412,230 -o clean.jpg", "*.tif --mask mask.png --format png -o clean/"),
     Job.FILL: (
         'photo.jpg --click 412,230 --prompt "a wooden bench" -o bench.jpg',
@@ -196,8 +200,7 @@ def _add_mask(command: argparse.ArgumentParser, job: Job) -> None:
     command.set_defaults(match_light=0.0)
     if job in (Job.SELECT, Job.REPLACE):
         command.add_argument("--soft-edge", action="store_true", help="soft values for hair and fur")
-    if job != Job.SELECT:
-        command.add_argument("--mask", metavar="FILE", help="a ready mask instead of clicks, white = the object")
+    command.add_argument("--mask", metavar="FILE", help="a ready mask instead of clicks, white = the object")
     if job != Job.REPLACE:
         command.add_argument("--shadow", action="store_true", help="also the shadow it casts")
     if job in (Job.REMOVE, Job.FILL):
@@ -259,6 +262,8 @@ def settings(given: argparse.Namespace) -> PhotoSettings:
             "Nothing says which object is meant.",
             "Give --click X,Y (or --box, --text, --like, --scene, --distractions or --mask).",
         )
+    if mask and given.job == Job.SELECT and not (given.soft_edge or given.shadow):
+        raise wrong_input("A ready mask is the result already.", "Add --soft-edge to refine it, or --shadow.")
     if given.all and not prompt.of_a_kind:
         raise wrong_input("--all is for what is named, or like something.", "Give --text WORDS, or --like.")
     return PhotoSettings(

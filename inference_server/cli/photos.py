@@ -155,6 +155,8 @@ def find_mask(
     if settings.mask:
         with held_back():
             mask, notes = reading.read_mask(settings.mask, (image.shape[1], image.shape[0]))
+        if settings.options.soft_edge:
+            mask = engine.soften_edge(image, mask, Monitor(on_progress=progress))
     else:
         prompt = settings.prompt
         everything = settings.everything or prompt.scene == Scene.DISTRACTIONS

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -15,27 +16,46 @@ FRACTION_BITS = 4  # of the coordinates that OpenCV draws with: a sixteenth of a
 RIM = 0.5  # pixels: OpenCV also fills the pixels that an edge runs through
 
 
+class Drawn(NamedTuple):
+    """A mask with strokes drawn over it (h, w) uint8, and where alpha is unknown (h, w) uint8, 0 or 255; None where
+    nowhere."""
+
+    mask: np.ndarray
+    unknown: np.ndarray | None
+
+
 def with_strokes(mask: np.ndarray, strokes: Sequence[Stroke], feather: int = 0) -> np.ndarray:
     """mask (H, W) uint8 with strokes drawn over it in their order, the last one on top: a new array, of the same shape,
     where there are any.
 
-    strokes: in the mask's pixels; what lies outside the mask is cut off.  feather: pixels over which what a brush added
-    falls to 0 outside its edge; what one erased is erased with a hard edge, so that nothing painted reaches into it.
+    strokes: in the mask's pixels; what lies outside the mask is cut off.  Where they leave alpha unknown, the mask is
+    taken, which was refined there (`drawn`).  feather: pixels over which what a brush added falls to 0 outside its
+    edge; what one erased is erased with a hard edge, so that nothing painted reaches into it.
     """
-    if not strokes:
-        return mask
-    result = mask.copy()
-    for adds, run in groupby(strokes, lambda stroke: stroke.adds):
-        drawn = _drawn(run, whole(mask.shape[1], mask.shape[0]))
+    result, unknown = drawn(mask, strokes, feather)
+    return result if unknown is None else np.where(unknown > 0, mask, result)
+
+
+def drawn(mask: np.ndarray, strokes: Sequence[Stroke], feather: int = 0) -> Drawn:
+    """As `with_strokes`, but with what the brushes drew kept where alpha is unknown: there it is to be refined."""
+    result, unknown = mask, None
+    for (refines, adds), run in groupby(strokes, lambda stroke: (stroke.refines, stroke.adds)):
+        there = _touched(run, whole(mask.shape[1], mask.shape[0]))
+        if refines:
+            before = np.zeros_like(mask) if unknown is None else unknown
+            unknown = cv2.max(before, there) if adds else cv2.min(before, 255 - there)
+            continue
+        if unknown is not None:
+            unknown = cv2.min(unknown, 255 - there)
         if adds:
-            cv2.max(result, grow_and_feather(drawn, 0, feather) if feather else drawn, dst=result)
+            result = cv2.max(result, grow_and_feather(there, 0, feather) if feather else there)
         else:
-            cv2.min(result, np.uint8(255) - drawn, dst=result)
-    return result
+            result = cv2.min(result, 255 - there)
+    return Drawn(result, unknown if unknown is not None and unknown.any() else None)
 
 
 def bounds(strokes: Iterable[Stroke], size: Size) -> Window | None:
-    """The part of an image of this (width, height) that strokes add to; None where they add nothing there."""
+    """The part of an image of this (width, height) that strokes add to, or refine; None where they do neither there."""
     reached: Window | None = None
     for stroke in strokes:
         if stroke.adds and (reach := _reach(stroke, whole(*size))):
@@ -43,7 +63,7 @@ def bounds(strokes: Iterable[Stroke], size: Size) -> Window | None:
     return reached
 
 
-def _drawn(strokes: Iterable[Stroke], window: Window) -> np.ndarray:
+def _touched(strokes: Iterable[Stroke], window: Window) -> np.ndarray:
     """(h, w) uint8, 255 where one of the strokes was drawn, else 0."""
     canvas = np.zeros((window.height, window.width), np.uint8)
     for stroke in strokes:

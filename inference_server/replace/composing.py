@@ -7,6 +7,7 @@
 2. The shadow that the object casts goes with it (`light`).
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import cv2
@@ -16,7 +17,7 @@ from ..imaging import windows
 from ..imaging.pixels import full_value, to_depth, white_value
 from ..imaging.sampling import extrapolate, reduced, sample_at
 from ..shared.errors import wrong_input
-from ..shared.monitor import Monitor
+from ..shared.monitor import UNWATCHED, Monitor
 from . import light
 
 OBJECT = 250  # alpha from which a pixel is the object's alone
@@ -93,11 +94,44 @@ def _rim(photo: np.ndarray, alpha: np.ndarray, rim: np.ndarray, white: float) ->
 def _unmix_rim(image: np.ndarray, alpha: np.ndarray, pixels: np.ndarray, shown: np.ndarray, monitor: Monitor) -> None:
     """Put the rim's colours into pixels (H, W, 3|4), which are the new background, and what they are shown through into
     `shown` (H, W) uint8, which is 255 - alpha."""
+    white = white_value(image)
+    for mixed in _mixed(image, alpha, monitor):
+        behind = pixels[mixed.at][:, :3].astype(np.float32) / np.float32(white)
+        value, shown[mixed.at] = _remixed(mixed, behind)
+        pixels[(*mixed.at, slice(3))] = to_depth(value, image.dtype, white)
+
+
+def object_colours(image: np.ndarray, alpha: np.ndarray, monitor: Monitor = UNWATCHED) -> np.ndarray:
+    """image (H, W, 3|4) with the object's own colours where alpha (H, W) uint8 is soft, to be shown through alpha: a
+    cut-out that has nothing of its old background in its edge."""
+    result, white = image.copy(), white_value(image)
+    for mixed in _mixed(image, alpha, monitor):
+        result[(*mixed.at, slice(3))] = to_depth(_unmixed(mixed)[0], image.dtype, white)
+    return result
+
+
+class _Mixed(NamedTuple):
+    """Some pixels of the rim.
+
+    at: their rows and columns; seen: the image's colours; a: (n, 1), how much of a pixel is the object; front, behind:
+    what object and old background are expected to be.  All colours (n, 3) float32, 1 for white.
+    """
+
+    at: tuple[np.ndarray, np.ndarray]
+    seen: np.ndarray
+    a: np.ndarray
+    front: np.ndarray
+    behind: np.ndarray
+
+
+def _mixed(image: np.ndarray, alpha: np.ndarray, monitor: Monitor) -> Iterator[_Mixed]:
+    """The pixels of the rim; none where the image shows nothing of the object alone, or of the background alone."""
     rim = (alpha > 0) & (alpha < 255)
     window = windows.bounds(rim)
     if window is None:
         return
-    there = window.grown(REACH, REACH, alpha.shape[1], alpha.shape[0]).slices
+    around = window.grown(REACH, REACH, alpha.shape[1], alpha.shape[0])
+    there = around.slices
     part = _rim(image[there], alpha[there], rim[there], white_value(image))
     object_colour = part.continued(part.alpha >= OBJECT)
     monitor.report(0.6)
@@ -105,31 +139,35 @@ def _unmix_rim(image: np.ndarray, alpha: np.ndarray, pixels: np.ndarray, shown: 
     monitor.report(0.8)
     if object_colour is None or old_colour is None:
         return
-    new, width = pixels[there], part.alpha.shape[1]
-    scale = np.array(part.alpha.shape) / object_colour.shape[:2]
+    width, scale = part.alpha.shape[1], np.array(part.alpha.shape) / object_colour.shape[:2]
     places = np.flatnonzero(part.rim & part.usable)
     for some in (places[k : k + BATCH] for k in range(0, len(places), BATCH)):
         monitor.report(0.8 + 0.2 * float(some[0]) / part.alpha.size)
         at = np.divmod(some, width)
         small = (np.stack(at, 1) + 0.5) / scale
-        seen = part.colour[at].astype(np.float32) / np.float32(part.white)
-        behind = new[at][:, :3].astype(np.float32) / np.float32(part.white)
-        a = part.alpha[at].astype(np.float32)[:, None] / 255
-        colours = sample_at(object_colour, small), sample_at(old_colour, small)
-        value, shown[there][at] = _remixed(seen, behind, a, *colours)
-        new[(*at, slice(3))] = to_depth(value, image.dtype, part.white)
+        yield _Mixed(
+            at=(at[0] + around.y, at[1] + around.x),
+            seen=part.colour[at].astype(np.float32) / np.float32(part.white),
+            a=part.alpha[at].astype(np.float32)[:, None] / 255,
+            front=sample_at(object_colour, small),
+            behind=sample_at(old_colour, small),
+        )
 
 
-def _remixed(
-    seen: np.ndarray, behind: np.ndarray, a: np.ndarray, f: np.ndarray, b: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _unmixed(mixed: _Mixed) -> tuple[np.ndarray, np.ndarray]:
+    """What object and old background are, (n, 3) float32, 0 to 1, so that they explain what is seen."""
+    _at, seen, a, f, b = mixed
+    off = (seen - a * f - (1 - a) * b) / (a**2 + (1 - a) ** 2 + np.float32(FAITH))
+    return (f + a * off).clip(0, 1), (b + (1 - a) * off).clip(0, 1)
+
+
+def _remixed(mixed: _Mixed, behind: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The colours (n, 3), 0 to 1, to lay over the image, and the values (n,), 0 to 255, to show them through.
 
-    seen: the image's; behind: the new background's; a: (n, 1), how much of a pixel is the object; f, b: what object and
-    old background are expected to be.  All colours (n, 3) float32.
+    behind: the new background's, (n, 3) float32.
     """
-    off = (seen - a * f - (1 - a) * b) / (a**2 + (1 - a) ** 2 + np.float32(FAITH))
-    f, b = (f + a * off).clip(0, 1), (b + (1 - a) * off).clip(0, 1)
+    f, b = _unmixed(mixed)
+    seen, a = mixed.seen, mixed.a
     # What is explained neither by F nor by B is the object's: a I + (1 - a) (B' + a (F - B)).
     wanted = (a * seen + (1 - a) * (behind + a * (f - b))).clip(0, 1)
     # Blending gives (1 - m) I + m P.  With m = 1 - a, P may be out of range: then m is as much larger as it must.

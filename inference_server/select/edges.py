@@ -40,6 +40,7 @@ FIRST_ROUNDS, ROUNDS = 4, 2  # where the filter has moved an edge, it may find a
 
 # A soft edge, for hair and fur.
 HAIR = 11  # mask cells that it may reach to each side
+GRID = 256  # cells along the window that a mask is refined in; of a ready mask as of a segmenter's
 LONGEST_HAIR = 60  # pixels
 SMOOTHING = 3  # pixels: radius of the filter after matting, which goes pixel by pixel
 HAZE = 0.02  # alpha below this, which comes of grain, becomes 0; the same at the other end
@@ -120,6 +121,53 @@ def refine(
     if edge.is_soft:
         return _softened(rgb, alpha, round(HAIR / min(mask.cells)), monitor, edge.matter)
     return rendering.antialiased(alpha)
+
+
+def soften(pixels: np.ndarray, mask: np.ndarray, matter: "VitMatte | None", monitor: Monitor = UNWATCHED) -> np.ndarray:
+    """The alpha (h, w) uint8 of any mask (h, w) uint8 around whose edge there may be hair or fur.
+
+    pixels: (h, w, 3|4) of any depth, those under the mask; matter: as in `Edge`.  Raises UserError when cancelled.
+    """
+    hard = np.where(mask > 127, np.uint8(255), np.uint8(0))
+    found = windows.bounds(hard)
+    if found is None:
+        return mask  # which was painted half transparent
+    window = window_for(found, (mask.shape[1], mask.shape[0]))
+    return _softened(_to_rgb8(pixels), hard, round(HAIR * max(window[2:]) / GRID), monitor, matter)
+
+
+def refine_within(
+    pixels: np.ndarray,
+    mask: np.ndarray,
+    unknown: np.ndarray,
+    matter: "VitMatte | None",
+    monitor: Monitor = UNWATCHED,
+) -> np.ndarray:
+    """The mask (h, w) uint8 with alpha found anew where it is unknown, (h, w) bool; elsewhere as it is.
+
+    pixels, matter: as in `soften`.  Raises UserError when cancelled.
+    """
+    result, place = mask.copy(), windows.bounds(unknown)
+    if place is None:
+        return result
+    depth = matting.depth(unknown[place.grown(1, 1, *reversed(mask.shape)).slices])
+    reach = 2 * int(depth) + matting.REACH if matter is None else NETWORK_REACH
+    side = MATTE_TILE if matter is None else NETWORK_TILE
+    part = place.grown(reach, reach, *reversed(mask.shape)).slices
+    rgb, before, where, found = _to_rgb8(pixels[part]), mask[part], unknown[part], result[part]
+    for tile, wide in _tiles(where.shape, side, reach, monitor):
+        if not where[tile.slices].any():
+            continue
+        if matter is None:
+            alpha = matting.matte_within(rgb[wide.slices], before[wide.slices], where[wide.slices])
+        else:
+            known = np.where(before[wide.slices] > 127, np.float32(1), np.float32(0))
+            alpha = matter.matte(rgb[wide.slices], np.where(where[wide.slices], np.float32(0.5), known), monitor)
+        inner = np.rint(alpha[tile.seen_from(wide).slices] * 255).astype(np.uint8)
+        np.copyto(found[tile.slices], inner, where=where[tile.slices])
+    if matter is None:
+        np.copyto(found, _smoothed(rgb, found, monitor), where=where)
+    return result
 
 
 def follow(

@@ -26,6 +26,7 @@ SETTLED = 0.98  # how surely a pixel and those beside it are of one side at half
 MIXED = 0.07  # how likely each alpha between 0 and 1 is, beside 0 and 1 together
 APART = 2.0  # squared distance of the means of F and B, in variances: below it a mixture can hardly be recognised
 DOUBT = 0.02  # how likely the mask is wrong, away from its edge
+PAINTED_DOUBT = 0.05  # the same where somebody has painted that alpha is unknown
 EDGE = 3.0  # pixels by which its edge may be off, as a standard deviation
 GRAIN = 1e-4  # variance of a colour, 0 to 1, that a camera adds
 TEMPER = 1.5  # exponent of the likelihood
@@ -33,6 +34,7 @@ TEMPER = 1.5  # exponent of the likelihood
 CELL = 4  # pixels a side: colours are gathered in cells first, to be fast
 RADII = (2, 6, 16)  # cells
 REACH = CELL * RADII[-1]  # pixels from which alpha at a pixel is made
+FAR = REACH / 2  # pixels from what is known: further away too few of its colours are seen
 ENOUGH = 10.0  # cells full of a side's colour
 HALF_SIZE_ROUNDS = 3
 BATCH = 1 << 15  # pixels at once
@@ -72,21 +74,30 @@ def matte(rgb: np.ndarray, mask: np.ndarray, radius: int) -> np.ndarray:
     surely object, or nothing that is surely background, alpha is the mask's.
     """
     height, width = mask.shape
-    add = -height % CELL, -width % CELL
-    rgb, mask = (cv2.copyMakeBorder(array, 0, add[0], 0, add[1], cv2.BORDER_REPLICATE) for array in (rgb, mask))
-    half = mask.shape[1] // 2, mask.shape[0] // 2
-    small, small_mask = (resize(array, half) for array in (rgb, mask))
-    trimap = _trimap(small_mask, radius / 2, EDGE / 2)
-    weights: Pair = (trimap.sure[0].astype(np.float32), trimap.sure[1].astype(np.float32))
-    picture = _picture(small)
-    moments = _moments(picture)
-    for _ in range(HALF_SIZE_ROUNDS):
-        _, weights = _estimated(picture, trimap, _gathered(moments, weights))
-    picture = _picture(rgb)
-    # What is found half as large says well enough how much a pixel counts, but its own colours vary more.
-    gathered = _gathered([resize(moment, half) for moment in _moments(picture)], weights)
-    trimap = _settled(_trimap(mask, radius, EDGE), weights)
-    return _estimated(picture, trimap, gathered)[0][:height, :width]
+    rgb, mask = (_padded(array, CELL) for array in (rgb, mask))
+    small_mask = resize(mask, (mask.shape[1] // 2, mask.shape[0] // 2))
+    weights = _at_half_size(rgb, _trimap(small_mask, radius / 2, EDGE / 2))
+    return _finished(rgb, weights, _trimap(mask, radius, EDGE))[0][:height, :width]
+
+
+def matte_within(rgb: np.ndarray, mask: np.ndarray, unknown: np.ndarray) -> np.ndarray:
+    """Alpha (h, w) float32, 0 to 1, where it is unknown, (h, w) bool; elsewhere it is 0 or 1, as the mask has it.
+
+    rgb, mask: as in `matte`.  What is wider than the colours around each pixel are gathered from is solved at half the
+    size first, as often as need be, and what is sure there is known at the next size.
+    """
+    height, width = mask.shape
+    halvings = max(0, int(np.ceil(np.log2(max(depth(unknown), 1) / FAR))))
+    rgb, mask = (_padded(array, CELL << halvings) for array in (rgb, mask))
+    inside, unknown = mask > 127, _padded(unknown.astype(np.uint8), CELL << halvings) > 0
+    prior = cv2.GaussianBlur(inside.astype(np.float32), (0, 0), EDGE).clip(PAINTED_DOUBT, 1 - PAINTED_DOUBT)
+    return _solved(rgb, _Trimap((inside & ~unknown, ~inside & ~unknown), prior), halvings)[0][:height, :width]
+
+
+def depth(unknown: np.ndarray) -> float:
+    """How many pixels the deepest of those that are unknown, (h, w) bool, is away from what is known, at most."""
+    distance = cv2.distanceTransform(unknown.astype(np.uint8), cv2.DIST_L2, 3)
+    return float(np.minimum(distance, max(unknown.shape)).max())  # where nothing is known it is said to be endless
 
 
 def trimap(mask: np.ndarray, radius: int) -> np.ndarray:
@@ -96,6 +107,48 @@ def trimap(mask: np.ndarray, radius: int) -> np.ndarray:
     """
     front, behind = _trimap(mask, radius, EDGE).sure
     return np.where(front, np.float32(1), np.where(behind, np.float32(0), np.float32(0.5)))
+
+
+def _padded(array: np.ndarray, multiple: int) -> np.ndarray:
+    """array (h, w) or (h, w, 3) with its last rows and columns repeated until both sides are multiples."""
+    add = -array.shape[0] % multiple, -array.shape[1] % multiple
+    return cv2.copyMakeBorder(array, 0, add[0], 0, add[1], cv2.BORDER_REPLICATE)
+
+
+def _solved(rgb: np.ndarray, trimap: _Trimap, halvings: int) -> tuple[np.ndarray, Pair]:
+    """What `_estimated` gives for rgb (h, w, 3) uint8, whose sides can be halved once more than so often."""
+    half = _halved(trimap)
+    if halvings:
+        small = resize(rgb, (rgb.shape[1] // 2, rgb.shape[0] // 2))
+        return _finished(rgb, _solved(small, half, halvings - 1)[1], trimap)
+    return _finished(rgb, _at_half_size(rgb, half), trimap)
+
+
+def _halved(trimap: _Trimap) -> _Trimap:
+    """The trimap of a picture half as large: what is sure there is so in all of its pixels."""
+    size = trimap.prior.shape[1] // 2, trimap.prior.shape[0] // 2
+    front, behind = (resize(known.astype(np.float32), size) > 0.99 for known in trimap.sure)
+    return _Trimap((front, behind), resize(trimap.prior, size))
+
+
+def _at_half_size(rgb: np.ndarray, trimap: _Trimap) -> Pair:
+    """How surely the pixels of rgb (h, w, 3) uint8, at half its size, are of one side.  trimap: of that size."""
+    small = resize(rgb, (rgb.shape[1] // 2, rgb.shape[0] // 2))
+    weights: Pair = (trimap.sure[0].astype(np.float32), trimap.sure[1].astype(np.float32))
+    picture = _picture(small)
+    moments = _moments(picture)
+    for _ in range(HALF_SIZE_ROUNDS):
+        _, weights = _estimated(picture, trimap, _gathered(moments, weights))
+    return weights
+
+
+def _finished(rgb: np.ndarray, weights: Pair, trimap: _Trimap) -> tuple[np.ndarray, Pair]:
+    """What `_estimated` gives for rgb (h, w, 3) uint8 from how surely pixels are of one side at half its size."""
+    picture = _picture(rgb)
+    # What is found half as large says well enough how much a pixel counts, but its own colours vary more.
+    half = rgb.shape[1] // 2, rgb.shape[0] // 2
+    gathered = _gathered([resize(moment, half) for moment in _moments(picture)], weights)
+    return _estimated(picture, _settled(trimap, weights), gathered)
 
 
 def _trimap(mask: np.ndarray, radius: float, edge: float) -> _Trimap:

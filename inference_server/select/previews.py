@@ -67,16 +67,21 @@ def of_prompt(
 
 
 def of_mask(
-    mask: np.ndarray, encode: Callable[[], EncodedImage], question: Question, monitor: Monitor
+    selector: Selector, mask: np.ndarray, encode: Callable[[], EncodedImage], question: Question, monitor: Monitor
 ) -> Iterator[Answer]:
-    """The answers for a ready mask (h, w) uint8 of the proxy's size: as it is, then with its shadow.
+    """The answers for a ready mask (h, w) uint8 of the proxy's size: as it is, then with a soft edge and its shadow.
 
-    encode: gives the image, after the first answer and only where its shadow is looked for.  Raises UserError.
+    encode: gives the image, after the first answer and only where either is asked for.  Raises UserError.
     """
-    shadow_follows = question.with_shadow and not question.quick
-    yield _proposals([(mask, 1.0)], question), int(shadow_follows)
-    if shadow_follows:
-        yield _proposals([(shadows.with_shadow(encode().proxy, mask, monitor), 1.0)], question), 0
+    better_follows = (question.with_shadow or question.options.soft_edge) and not question.quick
+    yield _proposals([(mask, 1.0)], question), int(better_follows)
+    if better_follows:
+        proxy = encode().proxy
+        if question.options.soft_edge:
+            mask = selector.soften(proxy, mask, monitor)
+        if question.with_shadow:
+            mask = shadows.with_shadow(proxy, mask, monitor)
+        yield _proposals([(mask, 1.0)], question), 0
 
 
 def _masks(

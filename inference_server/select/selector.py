@@ -279,6 +279,14 @@ class Selector:
         """All the objects of an image of this (width, height), none over another.  Raises UserError."""
         return automatic_masks.find(self._load(monitor), encoded.embedding, size, monitor)
 
+    def soften(self, pixels: np.ndarray, mask: np.ndarray, monitor: Monitor) -> np.ndarray:
+        """`edges.soften` with the network for it, where that is installed.  Raises UserError."""
+        return edges.soften(pixels, mask, self._load_matter(monitor), monitor)
+
+    def refine_within(self, pixels: np.ndarray, mask: np.ndarray, unknown: np.ndarray, monitor: Monitor) -> np.ndarray:
+        """`edges.refine_within` with the network for it, where that is installed.  Raises UserError."""
+        return edges.refine_within(pixels, mask, unknown, self._load_matter(monitor), monitor)
+
     def release(self) -> None:
         """Let go of the models; they are loaded again when needed.  Embeddings and answers are kept."""
         self._segmenter = self._text_segmenter = self._matter = None

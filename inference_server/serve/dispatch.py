@@ -144,15 +144,20 @@ def _locate(engine: Engine, message: Locate, frames: Frames, monitor: Monitor) -
 
 def _segment(engine: Engine, message: Segment, frames: Frames, monitor: Monitor) -> Answer:
     window = _window(message.window, message.image)
-    pixels = to_rgb(_pixels(message.pixels, frames, window))
+    own = _pixels(message.pixels, frames, window)
+    pixels = to_rgb(own)
     mask, score = _mask_in(engine, message, pixels, frames, monitor)
-    mask = strokes.with_strokes(mask, _strokes_in(message))
+    by_hand = _strokes_in(message)
+    mask = strokes.with_strokes(engine.refine_painted(pixels, mask, by_hand, monitor=monitor), by_hand)
     part = windows.bounds(mask)
     if part is None:
         raise _no_object()
     packed: list[bytes] = []
-    raster = _attach_mask(mask[part.slices], packed)
-    return Segmented(window=_in_image(part, window), mask=raster, score=score), packed
+    raster, colours = _attach_mask(mask[part.slices], packed), None
+    if message.cut_out:
+        found = engine.cut_out(pixels, mask, monitor)[part.slices]
+        colours = _attach_pixels(from_rgb(found, own.shape[2]), packed)
+    return Segmented(window=_in_image(part, window), mask=raster, score=score, pixels=colours), packed
 
 
 def _inpaint(engine: Engine, message: Inpaint, frames: Frames, monitor: Monitor, send: Send) -> Answer:
@@ -165,6 +170,7 @@ def _inpaint(engine: Engine, message: Inpaint, frames: Frames, monitor: Monitor,
     rgb = to_rgb(pixels)
     mask, score = _mask_in(engine, message, rgb, frames, monitor)
     by_hand = _strokes_in(message)
+    mask = engine.refine_painted(rgb, mask, by_hand, goes=message.job != Job.REPLACE, monitor=monitor)
     meant = Meant(mask, by_hand, strokes.with_strokes(mask, by_hand))
     monitor = replace(monitor, on_preview=_sender_of_previews(send))
     for k in range(message.variations):
@@ -298,8 +304,10 @@ def _mask_in(
     With their shadow if that is asked for; a replacement deals with the shadow itself.  Without the strokes.
     """
     target, window, score = message.target, message.window, 1.0
-    if isinstance(message, Inpaint) and target.mask:
+    if target.mask:
         mask = _mask(target.mask, frames, (window.width, window.height))
+        if message.options.soft_edge:
+            mask = engine.soften_edge(pixels, mask, monitor)
     elif _has_prompt(target):
         size = _size(message.image)
         encoded = _encoded(engine, message.image, frames, monitor)

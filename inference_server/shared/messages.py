@@ -193,11 +193,21 @@ class Stroke:
     path: x, y, radius, x, y, radius, …, the middle of the brush and its radius there, in pixels of the image.  adds:
     whether this belongs to the mask or is taken out of it.  filled: whether what the path encloses is meant, as a lasso
     does, and not what a brush has touched on it: its radii say nothing then.
+
+    refines: whether it is no part of the mask, but says where the mask's edge is to be looked for anew, as for hair,
+    fur and glass: there alpha is unknown (the grey of a trimap) until a later stroke covers it or, with adds false,
+    takes that back.
     """
 
     path: tuple[float, ...]
     adds: bool = True
     filled: bool = False
+    refines: bool = False
+
+    @property
+    def adds_to_mask(self) -> bool:
+        """Whether it says by itself that something is meant."""
+        return self.adds and not self.refines
 
     @property
     def points(self) -> tuple[tuple[float, float, float], ...]:
@@ -369,11 +379,16 @@ class Located:
 
 @dataclass(frozen=True, kw_only=True)
 class Segmented:
-    """The mask of `window`, which is the part of the window sent that the object takes."""
+    """The mask of `window`, which is the part of the window sent that the object takes.
+
+    pixels: of that part, to be shown through the mask, where the colours were asked for: the image's, but without the
+    background that was mixed in where the mask is soft.
+    """
 
     window: Window
     mask: Raster
     score: float
+    pixels: Raster | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -504,13 +519,17 @@ class Locate(Request[Located]):
 
 @dataclass(frozen=True, kw_only=True)
 class Segment(Request[Segmented]):
-    """The object's mask at full resolution.  pixels: the image's own, of `window`, as in `Inpaint`."""
+    """The object's mask at full resolution.
+
+    pixels: the image's own, of `window`, as in `Inpaint`; cut_out: whether the object's own colours are wanted, too.
+    """
 
     image: ImageRef
     target: Target
     window: Window
     pixels: Raster
     options: MaskOptions = MaskOptions()
+    cut_out: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

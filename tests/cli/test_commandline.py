@@ -13,6 +13,7 @@ from inference_server.select.selector import Answer, Selector
 
 from .. import small_pipelines
 from ..conftest import CLICK
+from ..photographs import furry
 from ..select.test_shadows import cast, ground, standing, taken
 from .pictures import load, save
 
@@ -46,6 +47,15 @@ def test_a_mask_is_written_and_used_again(run, tmp_path, photo, rocket):
     run("remove", source, "--mask", tmp_path / "mask.png", "-o", tmp_path / "by_mask.png")
     run("remove", source, "--click", AT, "-o", tmp_path / "by_click.png")
     assert (load(tmp_path / "by_mask.png") == load(tmp_path / "by_click.png")).all()
+
+
+def test_the_edge_of_any_mask_is_refined(run, tmp_path):
+    image, alpha, head = furry()
+    source, rough = save(tmp_path / "photo.png", image), save(tmp_path / "rough.png", head)
+    assert run("segment", source, "--mask", rough, "--soft-edge", "-o", tmp_path / "hair.png")[0] == 0
+    near = cv2.dilate(head, np.ones((9, 9), np.uint8)) > head
+    off = [np.abs(mask[near].astype(int) - alpha[near]).mean() for mask in (head, load(tmp_path / "hair.png"))]
+    assert off[1] < 0.5 * off[0]
 
 
 @pytest.mark.parametrize("option", [[], ["--shadow"]])
@@ -151,6 +161,7 @@ def test_a_colour_profile_is_kept(run, tmp_path, photo):
         (["replace", "photo.png", "--click", AT, "--background-photo", "sky.png", "-o", "x.png"], "sky.png cannot be"),
         (["replace", "photo.png", "--click", AT, "--blur", "1", "--seed", "-1", "-o", "x.png"], "The seed must be"),
         (["replace", "photo.png", "--click", AT, "--blur", "1", "--variations", "17", "-o", "x.png"], "1 to 16"),
+        (["segment", "photo.png", "--mask", "white.png", "-o", "x.png"], "Add --soft-edge"),
         (["models", "fetch", "nothing"], "There is no model nothing"),
     ],
 )

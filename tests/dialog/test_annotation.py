@@ -34,6 +34,7 @@ STROKES = st.builds(
     ),
     adds=st.booleans(),
     filled=st.booleans(),
+    refines=st.booleans(),
 )
 # Indices may be of what is not there; `applied` leaves those out.
 STEPS = st.lists(
@@ -90,7 +91,7 @@ def applied(annotation: Annotation, step) -> Annotation:  # noqa: C901  one case
             return annotation.with_stroke(stroke)
         case "scene", scene:
             return annotation.with_scene(scene)
-        case ("snap",) if any(stroke.adds for stroke in annotation.strokes):
+        case ("snap",) if any(stroke.adds_to_mask for stroke in annotation.strokes):
             return annotation.with_strokes_as_objects()
     return annotation
 
@@ -103,8 +104,8 @@ def all_along(steps) -> list[Annotation]:
     return seen
 
 
-def brush(*path: float, adds: bool = True) -> Stroke:
-    return Stroke(path=path, adds=adds)
+def brush(*path: float, adds: bool = True, refines: bool = False) -> Stroke:
+    return Stroke(path=path, adds=adds, refines=refines)
 
 
 def lasso(*corners: float) -> Stroke:
@@ -367,6 +368,7 @@ def test_all_that_is_marked_moves_with_the_photo(steps, dx, dy):
         (Annotation(strokes=(brush(5, 5, 2),)), True),
         (Annotation(strokes=(brush(5, 5, 2, adds=False),)), False),
         (Annotation((A,), 0, (brush(5, 5, 2, adds=False),)), True),
+        (Annotation(strokes=(brush(5, 5, 2, refines=True),)), False),
         (Annotation(strokes=(brush(5, 5, 2, adds=False), brush(5, 5, 2))), True),
     ],
 )
@@ -381,8 +383,8 @@ def test_a_mask_follows_from_objects_and_from_strokes_that_add(annotation, says)
 def test_points_of_an_object_under_brushes_lie_on_them_and_lassos_become_a_box(strokes, steps):
     before = replace(all_along(steps)[-1], strokes=tuple(strokes))
     now = before.with_strokes_as_objects()
-    adding = [stroke for stroke in strokes if stroke.adds]
-    assert now.strokes == ()
+    adding = [stroke for stroke in strokes if stroke.adds_to_mask]
+    assert now.strokes == tuple(stroke for stroke in strokes if stroke.refines), "which are no objects"
     assert now.objects[: len(before.objects)] == before.objects
     found = now.objects[len(before.objects) :]
     assert bool(found) == bool(adding) and len(found) <= len(adding)
@@ -401,7 +403,10 @@ def test_points_of_an_object_under_brushes_lie_on_them_and_lassos_become_a_box(s
         assert now.current == found[-1]
 
 
-@given(st.lists(STROKES.map(lambda stroke: replace(stroke, adds=True)), max_size=7), st.randoms(use_true_random=False))
+@given(
+    st.lists(STROKES.map(lambda stroke: replace(stroke, adds=True, refines=False)), max_size=7),
+    st.randoms(use_true_random=False),
+)
 def test_strokes_are_grouped_alike_in_whichever_order_they_were_drawn(strokes, random):
     shuffled = random.sample(strokes, len(strokes))
     found = [Annotation(strokes=tuple(order)).with_strokes_as_objects().objects for order in (strokes, shuffled)]

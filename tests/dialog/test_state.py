@@ -144,6 +144,7 @@ NOTHING, ONE, TWO = Annotation(), Annotation((FIRST,)), Annotation((MORE,))
 BOX = (1.0, 2.0, 30.0, 40.0)
 DRAWN = Stroke(path=(70, 70, 4))
 ERASED = Stroke(path=(5, 6, 4), adds=False)
+REFINED = Stroke(path=(5, 6, 4), refines=True)
 UNDER = ClickHistory().with_click(70, 70, on_object=True)
 FAULT = UserError(ErrorCode.NO_SERVER, "There is no server.", "Start it.")
 GREEN = Tint((0.0, 1.0, 0.0), 0.5)
@@ -2020,6 +2021,11 @@ SEEN = {
     ),
     "a lasso": (replace(POINTING, tool=Tool.LASSO), {"hint": Hint.LASSO}),
     "an eraser": (replace(POINTING, tool=Tool.ERASER), {"hint": Hint.HOW_TO_DRAW}),
+    "a brush that refines": (replace(POINTING, tool=Tool.REFINE), {"hint": Hint.HOW_TO_REFINE}),
+    "refining alone": (
+        replace(EMPTY, annotation=Annotation(strokes=(REFINED,))),
+        {"can_apply": False, "can_snap": False, "unsaved": True},
+    ),
     "results were inserted": (replace(EMPTY, applied=True), {"hint": Hint.APPLIED}),
     "a ready mask": (READY, {"shapes": ("given",), "row": (), "can_apply": True, "unsaved": False}),
     "a ready mask that is not meant": (

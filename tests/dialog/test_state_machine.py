@@ -252,10 +252,10 @@ class AnyOrder(RuleBasedStateMachine):
         self.happens(events.BoxDrawn((x, 0, x + 5, 5), another))
 
     @while_open
-    @rule(x=PLACES, adds=st.booleans(), filled=st.booleans())
-    def draw(self, x, adds, filled):
+    @rule(x=PLACES, adds=st.booleans(), filled=st.booleans(), refines=st.booleans())
+    def draw(self, x, adds, filled, refines):
         path = (x, 0, 1, x + 2, 2, 1, x, 4, 1)
-        self.happens(events.StrokeDrawn(Stroke(path=path, adds=adds, filled=filled)))
+        self.happens(events.StrokeDrawn(Stroke(path=path, adds=adds, filled=filled, refines=refines)))
 
     @while_open
     @rule(k=FEW, entry=FEW, x=PLACES)

@@ -389,6 +389,32 @@ def masks_found(photo, paths, selection=None, scale=1, target="replace", job="se
     }
 
 
+def refined(photo, run, mask_box, masked):
+    """Refine a rectangle, selected or the layer's mask: what then is, before and after it is undone.
+
+    run: result-as.
+    """
+    image, layer = open_photo(photo)
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, *mask_box)
+    if masked:
+        layer.add_mask(layer.create_mask(Gimp.AddMaskType.SELECTION))
+        Gimp.Selection.none(image)
+    drawable = layer.get_mask() if masked else layer
+    before = pixels(layer, "R'G'B' u8")
+    answer = call(image, "refine-selection", [drawable], **{"result-as": run})
+    made = layer.get_mask() if masked else image.get_selection()
+    values = pixels(made, "Y u8")
+    cut_out = find(image.get_layers(), "Object")
+    return {
+        "answer": answer,
+        "unchanged": pixels(layer, "R'G'B' u8") == before,
+        "levels": len(set(values)),
+        "share": sum(values) / 255 / (mask_box[2] * mask_box[3]),
+        "selected": not Gimp.Selection.is_empty(image),
+        "cut out": cut_out is not None,
+    }
+
+
 def remove_the_selection(photo, x, y, width, height):
     """Remove what a rectangle selects, and nothing around it."""
     image, layer = open_photo(photo)

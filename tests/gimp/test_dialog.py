@@ -132,12 +132,17 @@ def test_objects_and_strokes_are_marked_and_marked_again_when_it_is_edited(windo
     dialog.wait_for_state(lambda state: state.strokes == 2 and state.settled, "nothing is erased")
     erased = dialog.overlay(photo)
     assert not erased[150:280, CLICK[0] - 2 : CLICK[0] + 3].any(), "nothing is erased"
+    dialog.press("s")
+    dialog.drag(photo, 185, 100, 225, 100)
+    dialog.wait_for_state(lambda state: state.strokes == 3, "where the edge is to be refined cannot be painted")
+    refined = dialog.overlay(photo)
+    dialog.keep("refine")
     dialog.apply()
     gimp.press("Page_Up")  # the photo's layer is selected; above it is the group
     dialog = gimp.open("edit")
     again = dialog.wait_settled(changes=0)
-    assert (again.objects, again.strokes) == (2, 2)
-    assert differ(dialog.overlay(photo), erased) < 0.001
+    assert (again.objects, again.strokes) == (2, 3)
+    assert differ(dialog.overlay(photo), refined) < 0.001
     dialog.leave()
 
 

@@ -255,6 +255,15 @@ def test_the_subject_and_the_background_need_no_click(gimp):
         assert seen["at"]["322,200"] == inside and seen["at"]["5,5"] == outside
 
 
+@pytest.mark.parametrize(("masked", "run"), [(False, "replace"), (True, "replace"), (False, "layer")])
+def test_the_edge_of_any_selection_or_layer_mask_is_refined(gimp, masked, run):
+    seen = gimp("refined", mask_box=(300, 115, 45, 285), masked=masked, run=run)
+    assert seen["answer"]["status"] == "success" and seen["unchanged"]
+    assert seen["selected"] != masked and seen["cut out"] == (run == "layer")
+    if run != "layer":
+        assert seen["levels"] > 10 and 0.3 < seen["share"] < 1.5
+
+
 def test_a_selection_is_a_ready_mask_for_removing(gimp):
     seen = gimp("remove_the_selection", x=100, y=50, width=40, height=30)
     assert seen["answer"]["status"] == "success"

@@ -1,6 +1,7 @@
 """Brush strokes over a mask."""
 
 import math
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -19,8 +20,11 @@ LINE = Stroke(path=(30.0, 60.0, 8.0, 120.0, 60.0, 8.0))
 SOMEWHERE = st.floats(-300, 400)
 POINTS = st.lists(st.tuples(SOMEWHERE, SOMEWHERE, st.floats(0, 90)), min_size=1, max_size=6)
 STROKES = st.builds(
-    lambda points, adds, filled: Stroke(path=tuple(sum(points, ())), adds=adds, filled=filled),
+    lambda points, adds, filled, refines: Stroke(
+        path=tuple(sum(points, ())), adds=adds, filled=filled, refines=refines
+    ),
     POINTS,
+    st.booleans(),
     st.booleans(),
     st.booleans(),
 )
@@ -65,6 +69,27 @@ def test_what_is_added_can_be_feathered_and_nothing_grows_into_what_was_erased()
     assert drawn[60, 60] == 255
     assert 0 < drawn[60 + 11, 60] < 255, "soft outside its edge"
     assert not drawn[:, 122:139].any()
+
+
+REFINED = Stroke(path=(40.0, 60.0, 12.0), refines=True)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "value", "unknown"),
+    [
+        ([REFINED], 255, True),
+        ([replace(REFINED, adds=False)], 255, False),
+        ([REFINED, replace(REFINED, adds=False)], 255, False),
+        ([Stroke(path=REFINED.path, adds=False), REFINED], 0, True),
+        ([REFINED, Stroke(path=REFINED.path, adds=False)], 0, False),
+        ([REFINED, Stroke(path=REFINED.path), REFINED], 255, True),
+    ],
+)
+def test_alpha_is_unknown_until_a_later_stroke_covers_it(drawn, value, unknown):
+    mask, where = strokes.drawn(BLOCK, drawn)
+    assert mask[60, 44] == value, "what the brushes draw"
+    assert (where is not None and where[60, 44] == 255) == unknown
+    assert with_strokes(BLOCK, drawn)[60, 44] == (255 if unknown else value), "where it is unknown the mask is taken"
 
 
 def test_strokes_are_drawn_in_a_window_as_in_the_whole():

@@ -220,7 +220,7 @@ def test_a_brush_paints_where_it_goes_and_the_other_button_erases(view):
     window.drag((300, 300), (340, 300), (400, 300), button=3)
     window.do("tool", "eraser", 20)
     window.drag((500, 300), (500, 340))
-    (painted, adds, filled), (_, takes, _), (erased, erases, _) = window.heard("stroked")
+    (painted, adds, filled, _), (_, takes, *_), (erased, erases, *_) = window.heard("stroked")
     assert (adds, takes, erases, filled) == (True, False, False, False)
     xs, ys, radii = painted[0::3], painted[1::3], painted[2::3]
     assert set(radii) == {30} and set(erased[2::3]) == {20}
@@ -232,8 +232,23 @@ def test_one_touch_of_a_brush_is_a_dot(view):
     window = view()
     window.do("tool", "brush", 30)
     window.mouse("mousemove", 300, 300, "click", 1)
-    ((path, adds, _),) = window.heard("stroked")
+    ((path, adds, *_),) = window.heard("stroked")
     assert len(path) == 3 and adds
+
+
+def test_one_can_paint_where_the_edge_is_to_be_refined_and_take_it_back(view):
+    window = view()
+    window.do("tool", "refine", 30)
+    window.drag((300, 300), (340, 300))
+    window.drag((300, 300), (340, 300), button=3)
+    window.keys("space", "space")
+    heard = window.heard("stroked")
+    assert [(adds, filled, refines) for _, adds, filled, refines in heard] == [
+        (True, False, True),
+        (False, False, True),
+        (True, False, True),
+    ]
+    assert all(set(path[2::3]) == {30} for path, *_ in heard)
 
 
 def test_the_keyboard_paints_and_leaves_out_with_the_tool_at_hand(view):
@@ -242,7 +257,7 @@ def test_the_keyboard_paints_and_leaves_out_with_the_tool_at_hand(view):
     window.keys("space", "space", "shift+space")
     window.do("tool", "eraser", 30)
     window.keys("space")
-    assert [(path[2], adds) for path, adds, _ in window.heard("stroked")] == [(30, True), (30, False), (30, False)]
+    assert [(path[2], adds) for path, adds, *_ in window.heard("stroked")] == [(30, True), (30, False), (30, False)]
     window.do("tool", "exclude", 30)
     window.keys("space", "shift+space")
     assert [this for *_, this, _ in window.heard("pointed")] == [False, True]
@@ -253,7 +268,7 @@ def test_a_lasso_encloses_and_less_than_a_triangle_is_nothing(view):
     window.do("tool", "lasso", 30)
     window.drag((300, 300), (400, 300), (350, 400))
     window.mouse("mousemove", 300, 300, "click", 1)
-    ((path, adds, filled),) = window.heard("stroked")
+    ((path, adds, filled, _),) = window.heard("stroked")
     assert filled and adds and len(path) >= 9
 
 

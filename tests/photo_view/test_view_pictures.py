@@ -321,6 +321,27 @@ def test_where_an_object_is_kept_its_surroundings_are_tinted(view):
     assert not tinted(before, window.screen(), state, 600, 700), "nothing is kept yet"
 
 
+def test_where_the_edge_is_found_anew_it_is_hatched_until_a_later_stroke_covers_it(view):
+    window = view()
+    state, at = window.state(), (400, 700)
+    refined = {**ADDED, "refines": True}
+
+    def seen(*strokes: dict, shown: str = "overlay") -> np.ndarray:
+        window.do("discs", [[300, 300, 120]], strokes, shown)
+        x, y = (int(place * state["zoom"] + start) for place, start in zip(at, state["origin"], strict=True))
+        return window.screen()[y - 8 : y + 8, x - 8 : x + 8].astype(int)
+
+    def is_hatched(patch: np.ndarray, plain: np.ndarray) -> bool:
+        return bool((patch - plain).std(axis=(0, 1)).max() > 10)
+
+    nothing, tint = seen(), seen(ADDED)
+    assert is_hatched(seen(refined), nothing)
+    assert is_hatched(seen(ADDED, refined), tint)
+    assert (seen(refined, {**refined, "adds": False}) == nothing).all()
+    assert (seen(refined, ADDED) == tint).all()
+    assert is_hatched(seen(refined, shown="cutout"), seen(shown="cutout")), "it is seen however the mask is shown"
+
+
 def test_the_masks_colour_and_how_much_it_covers_can_be_chosen(view):
     window = view()
     before, state = window.screen(), window.state()

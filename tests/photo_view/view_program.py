@@ -321,7 +321,7 @@ class Program:
 
 
 def stroke_values(stroke: Stroke) -> tuple[object, ...]:
-    return [*stroke.path], stroke.adds, stroke.filled
+    return [*stroke.path], stroke.adds, stroke.filled, stroke.refines
 
 
 def least_milliseconds(draw) -> float:

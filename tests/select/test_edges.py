@@ -303,6 +303,78 @@ def test_fur_is_matted_much_better_than_the_guided_filter_feathers_it(photo):
     assert (after < 0.7 * before).all()
 
 
+def strands(photo: np.ndarray) -> photographs.Composed:
+    """A dark head before a photo, whose strands stand off as far as it is wide."""
+    random, side = np.random.default_rng(3), 500
+    fine = np.zeros((2 * side, 2 * side), np.uint8)
+    cv2.circle(fine, (side, side), side // 2, 255, -1)
+    steps = np.linspace(0, 1, 12)
+    for angle in random.uniform(0, 2 * np.pi, 150):
+        far = side * (0.48 + random.uniform(0.05, 0.45) * steps)
+        turned = angle + random.uniform(-0.4, 0.4) * steps**2
+        path = np.rint(side + np.stack([far * np.cos(turned), far * np.sin(turned)], axis=1)).astype(np.int32)
+        cv2.polylines(fine, [path], isClosed=False, color=255, thickness=3)
+    alpha = cv2.resize(fine, (side, side), interpolation=cv2.INTER_AREA)
+    head = photographs.grainy(np.full((side, side, 3), (60, 38, 25), np.uint8), 1, coarse=9)
+    return photographs.laid_over(photographs.covering(photo, (side, side), cv2.INTER_AREA), head, alpha, (0, 0), 1)
+
+
+@pytest.fixture(scope="module")
+def long_hair(photo):
+    """The same, a mask of the head alone, and a ring around it as somebody paints it where alpha is unknown."""
+    composed, middle = strands(photo), (250, 250)
+    mask, inner, outer = (cv2.circle(np.zeros((500, 500), np.uint8), middle, r, 255, -1) for r in (125, 112, 245))
+    return composed, mask, outer > inner
+
+
+def test_strands_far_from_the_mask_are_found_where_alpha_is_painted_unknown(long_hair):
+    composed, mask, unknown = long_hair
+    refined = edges.refine_within(composed.image, mask, unknown, None)
+    errors = []
+    for alpha in (feathered(composed.image, mask, 60), edges._softened(composed.image, mask, 60, UNWATCHED), refined):
+        off = np.abs(alpha.astype(float) - composed.alpha).sum() / 255
+        errors.append((off, ((steepness(alpha) - steepness(composed.alpha)) ** 2).sum()))
+    sad, gradient = zip(*errors, strict=True)
+    print("SAD, gradient: " + "; ".join(f"{a:.0f}, {b:.0f}" for a, b in errors) + " (feathered, soft, painted)")
+    assert sad[2] < 0.7 * min(sad[:2]) and gradient[2] < 0.3 * min(gradient[:2])
+    assert (refined[~unknown] == mask[~unknown]).all()
+
+
+def test_tiles_leave_no_seam_where_alpha_is_unknown(long_hair, monkeypatch):
+    composed, mask, unknown = long_hair
+    at_once = edges.refine_within(composed.image, mask, unknown, None).astype(int)
+    monkeypatch.setattr(edges, "MATTE_TILE", 200)
+    off = np.abs(edges.refine_within(composed.image, mask, unknown, None) - at_once)[unknown]
+    print(f"mean difference {off.mean():.2f} of 255")
+    assert off.mean() < 4
+
+
+@given(SIZES, hnp.arrays(np.uint8, (6, 6), elements=st.sampled_from([0, 255])), hnp.arrays(bool, (6, 6)))
+def test_any_part_of_any_mask_can_be_refined(size, blocks, unknown):
+    rgb = np.random.default_rng(size).integers(0, 256, (*size, 3), np.uint8)
+    mask, where = (
+        cv2.resize(each.astype(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST).reshape(size)
+        for each in (blocks, unknown)
+    )
+    alpha = edges.refine_within(rgb, mask, where > 0, None)
+    assert alpha.shape == size and alpha.dtype == np.uint8
+    assert (alpha[where == 0] == mask[where == 0]).all()
+
+
+def test_the_edge_of_any_mask_is_softened_as_that_of_one_that_was_found(photo):
+    fur = photographs.grainy(np.full((200, 200, 3), (150, 105, 60), np.uint8), 0, coarse=12)
+    composed = photographs.with_fur(photo, fur, 700, 0)
+    mask = cv2.morphologyEx(composed.alpha, cv2.MORPH_OPEN, np.ones((15, 15), np.uint8))
+    mask = np.where(mask > 127, np.uint8(255), np.uint8(0))
+    off = [
+        np.abs(alpha.astype(float) - composed.alpha).sum()
+        for alpha in (feathered(composed.image, mask, 24), edges.soften(composed.image, mask, None))
+    ]
+    assert off[1] < 0.7 * off[0]
+    faint = mask // 4
+    assert edges.soften(composed.image, faint, None) is faint, "one that is nowhere over 127 has no edge to follow"
+
+
 def test_tiles_leave_no_seam_in_fur(photo, monkeypatch):
     composed = photographs.with_fur(photo, photo[300:400, 20:120], 700, 1)
     mask = np.where(composed.alpha > 127, np.uint8(255), np.uint8(0))

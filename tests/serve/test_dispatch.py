@@ -37,6 +37,7 @@ from inference_server.shared.wire import ProtocolError
 from .. import profiles
 from ..asking import AT_ROCKET, as_array, attach_mask, attach_pixels, image_ref, result_of
 from ..conftest import new_engine
+from ..photographs import furry
 from ..select.test_shadows import cast, ground, overlap, standing, taken
 
 pytestmark = pytest.mark.usefixtures("encoded_once")
@@ -141,6 +142,73 @@ def test_strokes_alone_need_no_model(tmp_path, photo):
         placed(painted.mask, got, painted.window, photo.shape[:2]),
         with_strokes(np.zeros((427, 640), np.uint8), target.strokes),
     )
+
+
+AROUND_HEAD = Stroke(
+    path=tuple(n for a in np.linspace(0, 7, 40) for n in (120 + 55 * math.cos(a), 100 + 55 * math.sin(a), 20.0)),
+    refines=True,
+)
+
+
+def of_a_mask(tmp_path, request: type, strokes: tuple[Stroke, ...], **given) -> np.ndarray:
+    """The mask (200, 240) that comes back for the head of `furry`, with strokes, from an engine without a model."""
+    image, _alpha, head = furry()
+    frames: list[bytes] = []
+    target = Target(mask=attach_mask(head, frames), strokes=strokes)
+    asked = request(
+        image=ImageRef(width=240, height=200, key=""),
+        target=target,
+        window=whole(240, 200),
+        pixels=attach_pixels(image, frames),
+        **given,
+    )
+    answer, got = result_of(new_engine(tmp_path), asked, frames)
+    return placed(answer.mask, got, answer.window, (200, 240))
+
+
+def test_a_ready_mask_is_selected_as_it_is_or_with_a_soft_edge(tmp_path):
+    _image, alpha, head = furry()
+    assert np.array_equal(of_a_mask(tmp_path, Segment, ()), head)
+    soft = of_a_mask(tmp_path, Segment, (), options=MaskOptions(soft_edge=True))
+    near = cv2.dilate(head, np.ones((9, 9), np.uint8)) > head  # the roots of the strands
+    off = [np.abs(found[near].astype(int) - alpha[near]).mean() for found in (head, soft)]
+    assert off[1] < 0.5 * off[0]
+
+
+def test_where_a_stroke_refines_alpha_is_found_anew(tmp_path):
+    _image, alpha, head = furry()
+    refined = of_a_mask(tmp_path, Segment, (AROUND_HEAD,))
+    off = [np.abs(found.astype(int) - alpha).sum() for found in (head, refined)]
+    assert off[1] < 0.35 * off[0]
+    known = Stroke(path=(120.0, 45.0, 30.0), adds=False)
+    assert not of_a_mask(tmp_path, Segment, (AROUND_HEAD, known))[20:70, 120].any(), "a later stroke says what is there"
+
+
+def test_a_cut_out_has_the_objects_own_colours_in_its_hairs(tmp_path):
+    image, alpha, _head = furry()
+    frames: list[bytes] = []
+    request = Segment(
+        image=ImageRef(width=240, height=200, key=""),
+        target=Target(mask=attach_mask(alpha, frames)),
+        window=whole(240, 200),
+        pixels=attach_pixels(image, frames),
+        cut_out=True,
+    )
+    answer, got = result_of(new_engine(tmp_path), request, frames)
+    assert answer.pixels is not None and answer.pixels.channels == 3
+    colours, there = as_array(answer.pixels, got).astype(int), answer.window.slices
+    hair = (alpha[there] > 40) & (alpha[there] < 200)
+    off = [np.abs(seen[hair] - (60, 40, 30)).mean() for seen in (image[there].astype(int), colours)]
+    assert off[1] < 0.3 * off[0]
+    assert (colours[alpha[there] == 255] == image[there][alpha[there] == 255]).all()
+
+
+def test_what_is_removed_goes_with_all_of_its_strands(tmp_path):
+    _image, alpha, _head = furry()
+    given = {"job": Job.REMOVE, "options": MaskOptions(grow=0, feather=0)}
+    gone = of_a_mask(tmp_path, Inpaint, (AROUND_HEAD,), **given)
+    assert set(np.unique(gone)) == {0, 255}
+    assert (gone[alpha > 60] == 255).mean() > 0.9
 
 
 def test_an_image_that_the_server_does_not_know_is_asked_for(engine):

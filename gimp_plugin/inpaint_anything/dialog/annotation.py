@@ -171,7 +171,7 @@ def trimmed(chosen: tuple[int, ...]) -> tuple[int, ...]:
 class Annotation:
     """objects: none of them empty; active: which of them clicks go to, len(objects) for one that has none yet.
 
-    strokes: drawn over all of them by hand, in their order.
+    strokes: drawn over all of them by hand, in their order; those that refine say where the edge is to be found anew.
     """
 
     objects: tuple[ClickHistory, ...] = ()
@@ -196,7 +196,7 @@ class Annotation:
     @property
     def says_what_is_meant(self) -> bool:
         """Whether a mask follows from it: taking away from nothing leaves nothing."""
-        return bool(self.prompts) or any(stroke.adds for stroke in self.strokes)
+        return bool(self.prompts) or any(stroke.adds_to_mask for stroke in self.strokes)
 
     def means(self, other: "Annotation") -> bool:
         """Whether the same is marked in both, whichever object is at hand."""
@@ -275,11 +275,13 @@ class Annotation:
         )
 
     def with_strokes_as_objects(self) -> "Annotation":
-        """With an object looked for under each group of strokes that touch, instead of the strokes."""
-        groups = _touching([stroke for stroke in self.strokes if stroke.adds])
+        """With an object looked for under each group of strokes that touch, instead of the strokes; those that refine
+        stay."""
+        groups = _touching([stroke for stroke in self.strokes if stroke.adds_to_mask])
         found = tuple(_object_under(group) for group in groups)
         objects = (*self.objects, *found)
-        return Annotation(objects, max(len(objects) - 1, 0))
+        refining = tuple(stroke for stroke in self.strokes if stroke.refines)
+        return Annotation(objects, max(len(objects) - 1, 0), refining)
 
     def _with_current(self, history: ClickHistory) -> "Annotation":
         if self.active < len(self.objects):

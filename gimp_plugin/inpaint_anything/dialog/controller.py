@@ -533,7 +533,8 @@ class Dialog:
         settings, target = self._settings_of_runs[command.run], self._target(command.annotation)
         outcome = Outcome(settings=settings, target=target, results=command.results, visible=command.shown)
         self._insert_results(self._photo, outcome)
-        last_settings.keep(settings)
+        if settings.job != Job.SELECT or target.prompts:  # a mask that was refined says nothing of the next object
+            last_settings.keep(settings)
         if not command.goes_on:
             self.dispatch(events.Inserted())
             return

@@ -62,6 +62,7 @@ class Hint(Enum):
     HOW_TO_POINT = "how-to-point"
     MORE_CLICKS = "more-clicks"
     HOW_TO_DRAW = "how-to-draw"
+    HOW_TO_REFINE = "how-to-refine"
     NAMED = "named"
     LASSO = "lasso"
     WAIT = "wait"
@@ -227,7 +228,7 @@ class DialogState:
     @property
     def can_snap(self) -> bool:
         """Whether there are strokes under which objects can be looked for."""
-        return self.can_mark and any(stroke.adds for stroke in self.annotation.strokes)
+        return self.can_mark and any(stroke.adds_to_mask for stroke in self.annotation.strokes)
 
     @property
     def can_place(self) -> bool:
@@ -363,6 +364,8 @@ class DialogState:
             return Hint.PLACE
         if self.tool is Tool.LASSO:
             return Hint.LASSO
+        if self.tool is Tool.REFINE:
+            return Hint.HOW_TO_REFINE
         if self.tool.draws:
             return Hint.HOW_TO_DRAW
         if self.applied:

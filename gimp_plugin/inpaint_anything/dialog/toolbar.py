@@ -31,6 +31,7 @@ TOOLS = {
     Tool.BRUSH: _Look("gimp-tool-paintbrush", _("Paint what belongs to the mask; right button: erase (B)")),
     Tool.ERASER: _Look("gimp-tool-eraser", _("Erase what does not belong to the mask (E)")),
     Tool.LASSO: _Look("gimp-tool-free-select", _("Draw around what belongs to the mask (L)")),
+    Tool.REFINE: _Look("gimp-tool-smudge", _("Refine here: paint over hair, fur or glass at the object's edge (S)")),
     Tool.PLACE: _Look("gimp-tool-move", _("Move the photo that comes behind; wheel: its size; H: flip it (V)")),
 }
 MASK_VIEWS = {
@@ -47,6 +48,7 @@ TOOL_KEYS = {
     "b": Tool.BRUSH,
     "e": Tool.ERASER,
     "l": Tool.LASSO,
+    "s": Tool.REFINE,
     "v": Tool.PLACE,
 }
 SCALE_HEIGHT = 90  # pixels

@@ -604,7 +604,7 @@ def _result_arrived(state: DialogState, event: ResultArrived) -> Step:
     attempt = Attempt(run=event.run, index=index, job=state.job, annotation=state.annotation, result=event.result)
     shown = state.shown if state.picked else attempt
     state = replace(state, attempts=(*state.attempts, attempt), shown=shown, preview=None)
-    needs_picture = event.result.pixels is not None
+    needs_picture = event.result.alpha is not None
     return state, (ComposeResult(event.run, index, event.result),) if needs_picture else ()
 
 

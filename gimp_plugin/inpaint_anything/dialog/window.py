@@ -41,6 +41,7 @@ HINTS = {
     Hint.HOW_TO_POINT: _("Click on the object. Drag: a box around it. Right click: leave this out."),
     Hint.MORE_CLICKS: _("Tab: another mask. Shift+click: another object. Right click: leave this out."),
     Hint.HOW_TO_DRAW: _("Paint over what is meant. Right button: the opposite. [ and ]: the brush's size."),
+    Hint.HOW_TO_REFINE: _("Paint over hair, fur or glass at the edge. Right button: takes it back."),
     Hint.NAMED: _("Click an object that is not meant. N: another one, by clicks."),
     Hint.LASSO: _("Draw around what is meant. Right button: takes it out of the mask."),
     Hint.PLACE: _("Drag: move the background. Wheel: its size. H: flip. Double click: as at first."),

@@ -24,7 +24,8 @@ class JobResult:
     """What came back for `window` of the photo; all pixels are of the window's size, from the top row down.
 
     score: of the mask, 0 to 1.  mask: uint8, the object.  pixels: new ones, in the photo's own format, with the alpha,
-    uint8, that shows them; None where the object was only to be selected.  painted_with: None where no model painted.
+    uint8, that shows them; both None where the object was only to be selected, alpha alone where it was cut out.
+    painted_with: None where no model painted.
     """
 
     window: Window
@@ -133,7 +134,14 @@ class ResultLayers:
         """The object of Select; None of another job.  Raises UserError."""
         if self._settings.job != Job.SELECT:
             return None
-        return SelectedObject(self._photo, result.window, result.mask, self._settings.result_as)
+        return SelectedObject(
+            self._photo,
+            result.window,
+            result.mask,
+            self._settings.result_as,
+            colours=result.pixels,
+            source=self._target.mask,
+        )
 
     def _result_layer(self, result: JobResult) -> Gimp.Layer | None:
         """The layer with the new pixels; None where there are none."""

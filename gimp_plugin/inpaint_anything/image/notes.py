@@ -153,9 +153,10 @@ def _all_of(read: Callable[[object], T | None], noted: object) -> tuple[T, ...]:
 def _stroke(noted: object) -> Stroke | None:
     """A stroke as JSON gave it; None where it cannot be read."""
     match noted:
-        case {"path": [*numbers], "adds": bool(adds), "filled": bool(filled)} if numbers and len(numbers) % 3 == 0:
-            if all(isinstance(number, int | float) for number in numbers):
-                return Stroke(path=tuple(map(float, numbers)), adds=adds, filled=filled)
+        case {"path": [*numbers], "adds": bool(adds), "filled": bool(filled), **more}:
+            if numbers and len(numbers) % 3 == 0 and all(isinstance(number, int | float) for number in numbers):
+                refines = more.get("refines") is True  # older versions had none that do
+                return Stroke(path=tuple(map(float, numbers)), adds=adds, filled=filled, refines=refines)
     return None
 
 

@@ -32,18 +32,33 @@ class SelectedObject:
     Making one leaves the image as it is; `put` changes it, in an undo step that the caller has begun.
     """
 
-    def __init__(self, photo: PhotoLayer, window: Window, mask: bytes, target: SelectionTarget) -> None:
-        """mask: uint8, of the window, which is one of the photo.  Raises UserError where the target cannot be had."""
+    def __init__(
+        self,
+        photo: PhotoLayer,
+        window: Window,
+        mask: bytes,
+        target: SelectionTarget,
+        *,
+        colours: bytes | None = None,
+        source: Gimp.Drawable | None = None,
+    ) -> None:
+        """mask: uint8, of the window, which is one of the photo.  colours: of a cut-out, of the window, in the photo's
+        own format; None for the photo's.  source: what the mask was made from: a layer mask is replaced.
+
+        Raises UserError where the target cannot be had.
+        """
         self._photo, self._target = photo, target
         self._window, self._mask = window, mask
         self._channel = _channel(photo, window, mask)
-        self._layer = _unmasked_layer(photo) if target is SelectionTarget.LAYER_MASK else None
-        self._cut_out = _photo_window(photo, window) if target is SelectionTarget.LAYER else None
+        self._layer = _layer_to_mask(photo, source) if target is SelectionTarget.LAYER_MASK else None
+        self._cut_out = _cut_out(photo, window, colours) if target is SelectionTarget.LAYER else None
 
     def put(self, group: Gimp.GroupLayer) -> None:
         """Make of it what was chosen.  group: the job's, whose name a channel or a path gets too."""
         image, channel = self._photo.image, self._channel
         if self._layer:
+            if self._layer.get_mask():
+                self._layer.remove_mask(Gimp.MaskApplyMode.DISCARD)
             self._layer.add_mask(_mask_of(self._layer, self._photo, self._window, self._mask))
             self._layer.set_edit_mask(False)
             return
@@ -75,16 +90,16 @@ def _channel(photo: PhotoLayer, window: Window, mask: bytes) -> Gimp.Channel:
     return channel
 
 
-def _unmasked_layer(photo: PhotoLayer) -> Gimp.Layer:
+def _layer_to_mask(photo: PhotoLayer, source: Gimp.Drawable | None) -> Gimp.Layer:
     """The layer that gets a layer mask: the photo's, or the selected one where the photo is all that is visible.
 
-    Raises UserError where there is none, or it has a mask.
+    Raises UserError where there is none, or it has a mask that is not `source`.
     """
     selected = photo.image.get_selected_layers()
     if photo.below is None and len(selected) != 1:
         raise wrong_input("It is not clear which layer is to get the layer mask.", "Select a single layer.")
     layer = selected[0] if photo.below is None else photo.layer
-    if layer.get_mask():
+    if layer.get_mask() not in (None, source):
         sentence = tr("The layer {name} has a layer mask already.", name=layer.get_name())
         raise wrong_input(sentence, "Apply or delete that mask, or have the object made a channel.")
     return layer
@@ -99,12 +114,13 @@ def _mask_of(layer: Gimp.Layer, photo: PhotoLayer, window: Window, mask: bytes) 
     return made
 
 
-def _photo_window(photo: PhotoLayer, window: Window) -> Gimp.Layer:
-    """A layer with alpha that shows a window of the photo; not in the image yet."""
+def _cut_out(photo: PhotoLayer, window: Window, colours: bytes | None) -> Gimp.Layer:
+    """A layer with alpha that shows a window of the photo, or other colours there; not in the image yet."""
     layer = photo.new_layer(window, _("Object"), photo.image_type)
     layer.add_alpha()
     whole = Window(0, 0, window.width, window.height)
-    write_pixels(layer, whole, photo.pixel_format, read_pixels(photo.layer, window, 1.0, photo.pixel_format))
+    colours = colours or read_pixels(photo.layer, window, 1.0, photo.pixel_format)
+    write_pixels(layer, whole, photo.pixel_format, colours)
     return layer
 
 

@@ -45,18 +45,41 @@ def read_target(photo: PhotoLayer, job: Job) -> ObjectTarget:
     prompt = _prompt(photo, include, exclude)
     if prompt:
         return ObjectTarget(prompts=(prompt,))
-    there = selected(photo.image)
-    if there is None:
-        raise wrong_input("Nothing says which object is meant: there is no path and no selection.", HOW_TO_POINT)
-    bounds = there.seen_from(Window(*photo.offset, 0, 0)).intersection(Window(0, 0, photo.width, photo.height))
+    bounds = _selected(photo)
     if bounds is None:
-        raise wrong_input("The selection is outside the layer.", "Select part of the layer, or another layer.")
+        raise wrong_input("Nothing says which object is meant: there is no path and no selection.", HOW_TO_POINT)
     selection = photo.image.get_selection()
     if job == Job.SELECT:
         x, y, width, height = bounds
         box = ObjectPrompt(box=(x, y, x + width, y + height))
         return ObjectTarget(prompts=(box,), mask=selection, rough=True)
     return ObjectTarget(mask=selection, bounds=bounds)
+
+
+def read_mask(photo: PhotoLayer) -> ObjectTarget:
+    """The selection or, where nothing is selected, the mask of the photo's layer, as it is.  Raises UserError where
+    there is neither."""
+    bounds = _selected(photo)
+    if bounds:
+        return ObjectTarget(mask=photo.image.get_selection(), bounds=bounds)
+    mask = photo.layer.get_mask()
+    if mask is None:
+        raise wrong_input(
+            "Nothing is selected, and the layer has no mask.", "Select what is meant, hair and all only roughly."
+        )
+    return ObjectTarget(mask=mask, bounds=Window(0, 0, photo.width, photo.height))
+
+
+def _selected(photo: PhotoLayer) -> Window | None:
+    """The part of the photo that the selection reaches; None where nothing is selected.  Raises UserError where it is
+    outside the photo."""
+    there = selected(photo.image)
+    if there is None:
+        return None
+    bounds = there.seen_from(Window(*photo.offset, 0, 0)).intersection(Window(0, 0, photo.width, photo.height))
+    if bounds is None:
+        raise wrong_input("The selection is outside the layer.", "Select part of the layer, or another layer.")
+    return bounds
 
 
 # -- masks ------------------------------------------------------------------------------------------------------------

@@ -23,6 +23,8 @@ CROSS, GAP = 15.0, 4.0  # how far the cross's arms reach from its point, and whe
 REACH = 18.0  # how far from its place any mark is seen, at most: the cross and its border
 FULL = 2 * math.pi
 DARK = 0.2  # luminance up to which a colour is not seen beside black
+HATCH = 8  # logical pixels from one slanted line to the next
+HATCHED, HATCH_OPACITY = (1.0, 0.78, 0.1), 0.3  # the colour between them, which no tint has at first
 FAINT = 0.6  # opacity of the clicks of objects that are not at hand
 
 
@@ -89,6 +91,28 @@ def click(cr: cairo.Context, at: Point, *, on_object: bool, at_hand: bool = True
     if on_object:
         cr.rectangle(x - 1, y - 4, 2, 8)
     cr.fill()
+
+
+def hatching(density: int) -> cairo.Pattern:
+    """Slanted lines of a colour of their own, light and dark by turns, so that they are seen on any photo and any tint.
+
+    density: screen pixels of a logical one.
+    """
+    side = HATCH * density
+    tile = cairo.ImageSurface(cairo.FORMAT_ARGB32, side, side)
+    lines = cairo.Context(tile)
+    lines.set_source_rgba(*HATCHED, HATCH_OPACITY)
+    lines.paint()
+    lines.set_line_width(density)
+    for colour, shift in ((WHITE, 0.0), (BLACK, density)):
+        lines.set_source_rgba(*colour, 0.7)
+        for start in (-side, 0, side):  # so that the corners are covered, too
+            lines.move_to(start + shift, side)
+            lines.line_to(start + shift + side, 0)
+            lines.stroke()
+    pattern = cairo.SurfacePattern(tile)
+    pattern.set_extend(cairo.EXTEND_REPEAT)
+    return pattern
 
 
 def circle(cr: cairo.Context, at: Point, radius: float) -> None:

@@ -1,7 +1,7 @@
 """Draws a scene onto the widget, as few of its parts anew as it can."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cairo
 import gi
@@ -20,6 +20,7 @@ gi.require_version("Gtk", "3.0")
 gi.require_version("PangoCairo", "1.0")
 from gi.repository import Gtk, PangoCairo  # noqa: E402  gi wants the versions first
 
+UNKNOWN = "unknown"  # the layer that shows where the edge is to be found anew
 PADDING = 12  # logical pixels around a word on the photo
 
 
@@ -61,7 +62,10 @@ class ScenePainter:
 
     def draw_stroke(self, stroke: Stroke, placement: Placement) -> None:
         """Draw a piece of a stroke into the mask as it is shown, at once; until the scene has another mask."""
-        layer = self._layers.get("mask")
+        mask = self._layers.get("mask")
+        if mask and stroke.refines and UNKNOWN not in self._layers:
+            self._layers[UNKNOWN] = replace(mask, surface=_empty(placement))
+        layer = self._layers.get(UNKNOWN if stroke.refines else "mask")
         if layer:
             draw_stroke(cairo.Context(layer.surface), stroke, placement.viewport)
 
@@ -72,7 +76,8 @@ class ScenePainter:
 
     def redraw_mask(self) -> None:
         """What was drawn of a stroke is not meant: draw the mask anew the next time."""
-        self._layers.pop("mask", None)
+        for name in ("mask", UNKNOWN):
+            self._layers.pop(name, None)
 
     # -- layers, in screen pixels
 
@@ -101,10 +106,19 @@ class ScenePainter:
         if scene.backdrop and scene.shows_behind:
             behind = self._behind(scene.backdrop, scene.picture.small, overlay, placement)
             overlay.paint_behind(cr, mask, placement.viewport, behind)
-            return
-        overlay.paint(cr, mask, placement.viewport)
-        if overlay.view in (MaskView.OVERLAY, MaskView.BEHIND):
-            self._paint(cr, "outlines", overlay, placement, lambda layer: overlay.draw_outlines(layer, placement))
+        else:
+            overlay.paint(cr, mask, placement.viewport)
+            if overlay.view in (MaskView.OVERLAY, MaskView.BEHIND):
+                self._paint(cr, "outlines", overlay, placement, lambda layer: overlay.draw_outlines(layer, placement))
+        self._paint_unknown(cr, overlay, placement)
+
+    def _paint_unknown(self, cr: cairo.Context, overlay: MaskOverlay, placement: Placement) -> None:
+        """Hatch where the edge is to be found anew, also of a stroke that is under way."""
+        last = self._last_layers.get(UNKNOWN)
+        if overlay.refines or (last and last.element == overlay):
+            unknown = self._layer(UNKNOWN, overlay, placement, lambda layer: overlay.draw_unknown(layer, placement))
+            cr.set_source(marks.hatching(placement.density))
+            cr.mask_surface(unknown, 0, 0)
 
     def _behind(
         self, backdrop: Backdrop, small: cairo.ImageSurface, overlay: MaskOverlay, placement: Placement
@@ -157,11 +171,16 @@ class ScenePainter:
         """A layer, drawn anew where it was of another element or place."""
         layer = self._last_layers.get(name)
         if layer is None or layer.element != element or layer.placement != placement:
-            surface = cairo.ImageSurface(cairo.FORMAT_ARGB32, *placement.viewport.size)
+            surface = _empty(placement)
             draw(cairo.Context(surface))
             layer = _Layer(element, placement, surface)
         self._layers[name] = layer
         return layer.surface
+
+
+def _empty(placement: Placement) -> cairo.ImageSurface:
+    """A surface of the widget's size with nothing on it."""
+    return cairo.ImageSurface(cairo.FORMAT_ARGB32, *placement.viewport.size)
 
 
 # -- before and after, in logical pixels ------------------------------------------------------------------------------

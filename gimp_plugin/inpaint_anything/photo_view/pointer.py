@@ -320,7 +320,7 @@ class Pointer:
     def _stroke_of(self, points: list[tuple[float, float, float]]) -> Stroke:
         adds = (self._tool is Tool.ERASER) == self._opposite
         path = tuple(number for point in points for number in point)
-        return Stroke(path=path, adds=adds, filled=not self._tool.has_size)
+        return Stroke(path=path, adds=adds, filled=not self._tool.has_size, refines=self._tool is Tool.REFINE)
 
     def _photo(self, x: float, y: float) -> Point:
         """The photo's point at one of the widget, in logical pixels."""

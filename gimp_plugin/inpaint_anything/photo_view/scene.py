@@ -85,7 +85,8 @@ LINE, FAINT_LINE = 1.5, 1.0  # logical pixels: outlines of the object at hand, a
 
 @dataclass(frozen=True)
 class MaskOverlay:
-    """What is meant: the masks of objects, that at hand the last, with strokes drawn over them.
+    """What is meant: the masks of objects, that at hand the last, with strokes drawn over them; and, hatched, where
+    strokes say that the edge is to be found anew.
 
     proxy: the size of the photo's proxy.  keeps: whether it is what is around the mask that will change.  at_hand:
     whether the last of the shapes is the one that clicks go to.  tint: of what will change.
@@ -113,7 +114,18 @@ class MaskOverlay:
         for shape in self.shapes:
             _draw_shape(cr, shape, self.proxy, placement.viewport)
         for stroke in self.strokes:
-            draw_stroke(cr, stroke, placement.viewport)
+            if not stroke.refines:
+                draw_stroke(cr, stroke, placement.viewport)
+
+    @property
+    def refines(self) -> bool:
+        """Whether the edge is to be found anew anywhere."""
+        return any(stroke.refines for stroke in self.strokes)
+
+    def draw_unknown(self, cr: cairo.Context, placement: Placement) -> None:
+        """Draw where that is, in white on nothing: not where a later stroke says what is there.  As `draw_mask`."""
+        for stroke in self.strokes:
+            draw_stroke(cr, replace(stroke, adds=stroke.adds and stroke.refines), placement.viewport)
 
     def draw_outlines(self, cr: cairo.Context, placement: Placement) -> None:
         """cr: scaled to screen pixels."""
@@ -124,17 +136,17 @@ class MaskOverlay:
             _draw_outline(cr, shape, placement, width, self.tint.colour)
         cr.restore()
         for stroke in self.strokes:
-            if not stroke.adds:
+            if not (stroke.adds or stroke.refines):
                 draw_stroke(cr, stroke, placement.viewport)
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is meant yet."""
-        return not self.shapes and not self.strokes
+        return not self.shapes and all(stroke.refines for stroke in self.strokes)
 
     def bounds(self, photo: Size) -> Box:
         """A box around it, in pixels of a photo of this size; all of that where nothing is meant."""
-        boxes = [stroke.box for stroke in self.strokes if stroke.adds]
+        boxes = [stroke.box for stroke in self.strokes if stroke.adds_to_mask]
         boxes += [_photo_box(shape, self.proxy, photo, 0) for shape in self.shapes]
         left, top, right, bottom = zip(*(boxes or [(0, 0, *photo)]), strict=True)
         return min(left), min(top), max(right), max(bottom)

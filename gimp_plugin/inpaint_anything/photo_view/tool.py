@@ -17,12 +17,13 @@ class Tool(Enum):
     BRUSH = "brush"  # adds to the mask
     ERASER = "eraser"  # takes from the mask
     LASSO = "lasso"  # adds what is enclosed
+    REFINE = "refine"  # says where the mask's edge is to be found anew, as for hair
     PLACE = "place"  # moves the photo that comes behind
 
     @property
     def has_size(self) -> bool:
         """Whether it is a brush, as wide as one wants."""
-        return self in (Tool.BRUSH, Tool.ERASER)
+        return self in (Tool.BRUSH, Tool.ERASER, Tool.REFINE)
 
     @property
     def draws(self) -> bool:

@@ -389,7 +389,8 @@ class View(Gtk.DrawingArea):
             self._hover.leave()
             if self._tool.has_size:
                 adds = (self._tool is Tool.ERASER) == opposite
-                self.emit("stroked", Stroke(path=(*at, self._brush), adds=adds))
+                refines = self._tool is Tool.REFINE
+                self.emit("stroked", Stroke(path=(*at, self._brush), adds=adds, refines=refines))
             else:
                 self.emit("pointed", *at, (self._tool is Tool.EXCLUDE) == opposite, ANOTHER)
             return True

@@ -6,8 +6,10 @@ their own while a window stays alive.
 """
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+from gi.repository import Gimp
 
 from inference_server.shared.errors import wrong_input
 from inference_server.shared.geometry import Window, whole
@@ -24,6 +26,7 @@ from inference_server.shared.messages import (
     Job,
     Locate,
     Located,
+    MaskOptions,
     MaskProposals,
     PreviewMasks,
     R,
@@ -40,7 +43,7 @@ from ..image.layers import JobResult
 from ..image.notes import PaintedWith
 from ..image.photo_layer import PhotoLayer, Proxy
 from ..image.target import ObjectTarget, proxy_mask, window_mask
-from ..job_settings import JobSettings
+from ..job_settings import JobSettings, SelectionTarget
 from .connection import PhotoRequest
 
 WORKING = {
@@ -77,13 +80,20 @@ class PhotoJob:
         background = self._background(background_frames)
         located, _frames = yield from _asked(self._locate())
         pixels = yield from self.photo.window_pixels(located.window)
-        if self.settings.job == Job.SELECT:
-            segmented, frames = yield from _asked(self._segment(located.window, pixels))
-            arrived(JobResult(window=segmented.window, score=segmented.score, mask=extract(segmented.mask, frames)))
-            return
         mask = None
         if self.target.mask is not None and not self.target.rough:
             mask = yield from window_mask(self.photo, self.target.mask, located.window)
+        if self.settings.job == Job.SELECT:
+            segmented, frames = yield from _asked(self._segment(located.window, pixels, mask))
+            arrived(
+                JobResult(
+                    window=segmented.window,
+                    score=segmented.score,
+                    mask=extract(segmented.mask, frames),
+                    pixels=extract(segmented.pixels, frames) if segmented.pixels else None,
+                )
+            )
+            return
         inpaint = self._inpaint(located.window, pixels, mask, background, background_frames)
         arrived(self._result(*(yield from _asked(inpaint))))
 
@@ -128,14 +138,16 @@ class PhotoJob:
         )
         return PhotoRequest(message=message, frames=frames, proxy=self._proxy())
 
-    def _segment(self, window: Window, pixels: bytes) -> PhotoRequest[Segmented]:
+    def _segment(self, window: Window, pixels: bytes, mask: bytes | None) -> PhotoRequest[Segmented]:
+        """mask: as in `_inpaint`."""
         frames: list[bytes] = []
         message = Segment(
             image=self._image(),
-            target=self._target(frames),
+            target=self._target(frames) if mask is None else self._ready_target(window, mask, frames),
             window=window,
             pixels=self._attach_pixels(frames, window, pixels),
-            options=self.settings.mask_options,
+            options=_mask_options(self.target, self.settings),
+            cut_out=self.settings.result_as is SelectionTarget.LAYER,
         )
         return PhotoRequest(message=message, frames=frames, proxy=self._proxy())
 
@@ -152,9 +164,7 @@ class PhotoJob:
         raster = self._attach_pixels(frames, window, pixels)
         target = Target(prompts=self.target.prompts, strokes=self.target.strokes)
         if mask is not None:
-            frames.append(mask)
-            packed = Raster(window.width, window.height, 1, Depth.UINT8, len(frames) - 1, packed=True)
-            target = Target(mask=packed, bounds=self.target.bounds, strokes=self.target.strokes)
+            target = self._ready_target(window, mask, frames)
         profile = self.photo.profile
         if profile is not None:
             frames.append(profile)
@@ -165,7 +175,7 @@ class PhotoJob:
             window=window,
             pixels=raster,
             profile=None if profile is None else len(frames) - 1,
-            options=settings.mask_options,
+            options=_mask_options(self.target, settings),
             paint=settings.paint_options,
             background=background,
             match_light=settings.light_matched,
@@ -173,6 +183,12 @@ class PhotoJob:
             variations=settings.variations if settings.paints else 1,
         )
         return PhotoRequest(message=message, frames=frames, proxy=self._proxy())
+
+    def _ready_target(self, window: Window, mask: bytes, frames: list[bytes]) -> Target:
+        """What a mask of the window, packed, says, which comes into the frames."""
+        frames.append(mask)
+        packed = Raster(window.width, window.height, 1, Depth.UINT8, len(frames) - 1, packed=True)
+        return Target(mask=packed, bounds=self.target.bounds, strokes=self.target.strokes)
 
     def _image(self) -> ImageRef:
         """The photo; with its hash only where a prompt is about what it shows."""
@@ -229,7 +245,7 @@ def preview_request(
         job=settings.job,
         image=photo.ref,
         target=Target(prompts=target.prompts, rough_mask=raster) if target.prompts else Target(mask=raster),
-        options=settings.mask_options,
+        options=_mask_options(target, settings),
         quick=quick,
     )
     return PhotoRequest(message=message, frames=frames, proxy=photo.proxy)
@@ -239,6 +255,12 @@ def expand_request(photo: PhotoLayer, settings: JobSettings) -> PhotoRequest[Exp
     """The prompt that a model would be given."""
     message = ExpandPrompt(job=settings.job, image=photo.ref, paint=settings.paint_options)
     return PhotoRequest(message=message, proxy=photo.proxy)
+
+
+def _mask_options(target: ObjectTarget, settings: JobSettings) -> MaskOptions:
+    """The settings'; but the edge of a job's own mask, which somebody has painted on, is taken as it is."""
+    options = settings.mask_options
+    return replace(options, soft_edge=False) if isinstance(target.mask, Gimp.Layer) else options
 
 
 def _attach_proxy_mask(photo: PhotoLayer, target: ObjectTarget, frames: list[bytes]) -> Raster:

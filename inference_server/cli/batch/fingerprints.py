@@ -31,7 +31,8 @@ def models(recipe: Recipe, store: Store) -> list[str]:
     elif recipe.pointing.is_prompt:
         names.append(segmenters.choose(store))
         store.need(names[-1])
-    if names and recipe.options.soft_edge and segmenters.can_load(store, MATTING):
+    masked = recipe.pointing.mask or recipe.pointing.masks
+    if (names or masked) and recipe.options.soft_edge and segmenters.can_load(store, MATTING):
         names.append(MATTING)
     if recipe.job == Job.REMOVE:
         asked = recipe.paint.model
