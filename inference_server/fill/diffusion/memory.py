@@ -133,7 +133,7 @@ def wants_four_bits(held: Weights, card: int, free: int | None, pixels: int) -> 
     else is loaded, and this is not undone.  free: bytes that can be had of the computer, None where that is unknown.
     """
     usable, smaller = round(card * (1 - DRIVERS)), held.in_four_bits
-    if need(READ_IN_FOUR[-1], smaller, pixels) >= usable * SPARE:
+    if need(READ_IN_FOUR[-1], smaller, pixels) >= usable * SPARE or smaller.all >= usable:  # all comes onto the card
         return False
     if free is not None and free < held.all:
         return True
