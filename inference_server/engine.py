@@ -40,7 +40,7 @@ from .select import dust, edges, previews, shadows
 from .select.kept_embeddings import KeptEmbeddings
 from .select.prompts import checked, taken
 from .select.selector import EncodedImage, Mask, Selector
-from .shared.errors import wrong_input
+from .shared.errors import ErrorCode, UserError, wrong_input
 from .shared.geometry import Box, Point, Size, Window, whole
 from .shared.margins import Margins
 from .shared.messages import Job, MaskOptions, ObjectPrompt, PaintOptions, Quality, Scene, Stroke
@@ -609,12 +609,22 @@ class Engine:
         place = diffusion.place(self._store, paint.model)
         if self._painter is None or self._painter_place != place:
             self._painter = None  # two would hardly fit
-            self._painter = diffusion.load(self._store, job, paint.model, monitor)
+            try:
+                self._painter = diffusion.load(self._store, job, paint.model, monitor)
+            except UserError as error:  # reading may need memory that the others have
+                if error.code != ErrorCode.NO_MEMORY:
+                    raise
+                self._release_others()
+                self._painter = diffusion.load(self._store, job, paint.model, monitor)
             self._painter_place = place
         if not self._painter.has_room():
-            self._inpainter = None
-            self._selector.release()
+            self._release_others()
         return Sampler(self._painter, prompt, seed, paint.quality)
+
+    def _release_others(self) -> None:
+        """Have all models but the painter leave the device."""
+        self._inpainter = None
+        self._selector.release()
 
     def _make_room(self, name: str) -> None:
         """Have the painter leave its device where the model of this name needs room there."""

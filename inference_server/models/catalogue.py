@@ -23,6 +23,7 @@ _TRANSFORMERS = ("torch", "transformers")
 PATIENCE = 3.0  # seconds that a model may take from a new photo to its first mask, to be used on its own account
 MATTING = "vitmatte-small"  # the model that edges of hair are made with, where it is installed
 OWN = "own"  # in the place of a hub's ORG: models that a person has brought
+FOUR_BITS_PACKAGE = "bitsandbytes"  # reads weights in 4 bits
 DIFFUSION_PACKAGES = ("torch", "diffusers", "transformers", "safetensors", "accelerate", "peft", "psutil")
 
 
@@ -51,6 +52,7 @@ class Model:
     made for removing where that is the job.
     accelerates: for a LoRA, the family it makes faster; such a model does nothing alone.
     memory: bytes it needs to run, about.  packages: what it imports beyond the packages that are always installed.
+    helped_by: packages that it needs less memory with, which come with it where there is a GPU for them.
     uses_device: whether it runs on the GPU where there is one.
     rank: its place among the models of its job, 1 being the best; None for one that is used only when it is named.
     weights: bytes of the computer's memory that its weights take, where `files` does not say it.
@@ -73,6 +75,7 @@ class Model:
     family: str = ""
     accelerates: str = ""
     packages: tuple[str, ...] = ()
+    helped_by: tuple[str, ...] = ()
     uses_device: bool = True
     rank: int | None = None
     weights: int = 0
@@ -615,6 +618,7 @@ MODELS = {
             weights=33_700_000_000,  # in 16 bits: 23.8 GB of the transformer, 9.5 of T5
             family="flux",
             packages=DIFFUSION_PACKAGES,
+            helped_by=(FOUR_BITS_PACKAGE,),
             rank=1,
             least_gpu_memory=20 << 30,
             licence_page="https://huggingface.co/black-forest-labs/FLUX.1-Fill-dev",

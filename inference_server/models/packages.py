@@ -171,7 +171,8 @@ def _declared(extra: str) -> list[str]:
     file = Path(__file__).parents[2] / "pyproject.toml"
     if file.is_file():
         project = tomllib.loads(file.read_text("utf-8"))["project"]
-        return list(project["optional-dependencies"][extra] if extra else project["dependencies"])
+        declared = project["optional-dependencies"][extra] if extra else project["dependencies"]
+        return [line.partition(";")[0].strip() for line in declared]
     lines = metadata.requires("inference_server") or []
     wanted = rf".*;.*extra\s*==\s*.{extra}." if extra else r"[^;]*"
     return [line.partition(";")[0].strip() for line in lines if re.fullmatch(wanted, line)]

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..fill.diffusion import families
 from ..models import overview, own, packages
 from ..models.store import Store
-from ..shared.errors import file_error
+from ..shared.errors import ErrorCode, UserError, file_error
 from ..shared.messages import (
     AnyRequest,
     FetchModel,
@@ -65,11 +65,21 @@ def _after_packages(store: Store, name: str, monitor: Monitor) -> Monitor:
     """Install the packages that a model lacks; the monitor for what is left of the work.  Raises UserError."""
     model = store.known(name)
     lacking = packages.missing(model.packages)
-    if not lacking:
+    helpful = packages.missing(model.helped_by) if packages.gpu_maker() else []
+    if not lacking and not helpful:
         return monitor
-    size, missing = packages.download_size(lacking), sum(file.size for file in store.missing(name))
+    size, missing = packages.download_size([*lacking, *helpful]), sum(file.size for file in store.missing(name))
     share = size / max(size + missing, 1)
-    packages.install(lacking, monitor.part(0.0, share))
+    part = monitor.part(0.0, share)
+    if lacking:
+        packages.install(lacking, part)
+    if helpful:
+        try:
+            packages.install(helpful, part)
+        except UserError as error:
+            if error.code != ErrorCode.PIP:
+                raise
+            # It works without: with more memory, or more slowly.
     return monitor.part(share, 1.0)
 
 

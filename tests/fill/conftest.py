@@ -13,7 +13,7 @@ def as_on_a_card(monkeypatch):
     from inference_server.models import devices
 
     possible = memory.possible
-    monkeypatch.setattr(memory, "possible", lambda device, *, casts: possible("cuda", casts=casts))
+    monkeypatch.setattr(memory, "possible", lambda device, **told: possible("cuda", **told))
     offload = accelerate.cpu_offload  # which cannot take "cpu:0" for the processor, but would "cuda:0" for a card
     monkeypatch.setattr(accelerate, "cpu_offload", lambda model, _, **more: offload(model, torch.device("cpu"), **more))
     return lambda free: monkeypatch.setattr(devices, "free", lambda device: free)

@@ -1,5 +1,7 @@
 """Painting with real pipelines of each layout, small and with random weights: seeds, steps, cancelling, memory."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -266,31 +268,43 @@ PUBLISHED = {
     "sdxl": memory.Weights(6_938_041_649, 5_135_178_560, 1_389_382_884, 5_135_178_560),
     "flux": memory.Weights(33_900_000_000, 23_800_000_000, 9_520_000_000, 23_800_000_000),
 }
-# The plan for a card of so many GiB, of which a twelfth is the desktop's and the driver's.
-WHOLE, TILED, MODEL, CAST, GROUP, CAST_GROUP = (
-    memory.Plan(),
-    memory.Plan(tiled=True),
-    memory.Plan("model", tiled=True),
-    memory.Plan("model", tiled=True, cast=True),
-    memory.Plan("group", tiled=True),
-    memory.Plan("group", tiled=True, cast=True),
-)
-PLANNED = {
-    "sd15": dict.fromkeys((6, 8, 12, 16, 24, 48), WHOLE),
-    "sdxl": {6: GROUP, 8: GROUP, 12: TILED, 16: WHOLE, 24: WHOLE, 48: WHOLE},
-    "flux": {6: CAST_GROUP, 8: CAST_GROUP, 12: CAST_GROUP, 16: CAST, 24: CAST, 48: WHOLE},
-}
+PAGE = Path(__file__).parents[2] / "docs" / "diffusion.md"
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_each_model_has_a_plan_for_each_card(kind):
-    """As docs/diffusion.md says; each fits, and none of the published models is moved layer by layer without need."""
-    plans = memory.possible("cuda", casts=families.FAMILIES[kind].casts)
-    held, pixels = PUBLISHED[kind], 512**2 if kind == "sd15" else 1024**2
-    for size, plan in PLANNED[kind].items():
-        free = (size << 30) * 11 // 12
-        assert plans[memory.choose(plans, free, held, pixels)] == plan, size
-        assert memory.need(plan, held, pixels) < free
+def planned(kind: str, size: int) -> tuple[memory.Plan, int, bool]:
+    """The plan for a card of so many GiB, the bytes that are expected, and whether weights are read in 4 bits."""
+    held, pixels, casts = PUBLISHED[kind], 512**2 if kind == "sd15" else 1024**2, families.FAMILIES[kind].casts
+    four = casts and memory.wants_four_bits(held, size << 30, None, pixels)
+    held = held.in_four_bits if four else held
+    plans = memory.possible("cuda", casts=casts, in_four_bits=four)
+    free = round((size << 30) * (1 - memory.DRIVERS))
+    plan = plans[memory.choose(plans, free, held, pixels)]
+    assert memory.need(plan, held, pixels) < free * memory.SPARE
+    return plan, memory.need(plan, held, pixels), four
+
+
+def words(plan: memory.Plan, need: int, four: bool) -> str:
+    """As docs/diffusion.md has it."""
+    way = {"": "in tiles" if plan.tiled else "whole", "model": "a network", "group": "layers"}[plan.offload]
+    return f"{way}{', 8 bits' if plan.cast else ''}{', 4 bits' if four else ''} ({need / 1e9:.1f})"
+
+
+@pytest.mark.parametrize("size", [6, 8, 12, 16, 24, 48])
+def test_each_model_has_a_plan_for_each_card_as_the_page_says(size):
+    """Each fits, and none of the published models is moved layer by layer without need."""
+    row = f"| {size} GiB | " + " | ".join(words(*planned(kind, size)) for kind in KINDS) + " |"
+    assert row in PAGE.read_text("utf-8").splitlines(), row
+
+
+def test_four_bits_are_taken_where_they_spare_something():
+    """Which is the moving of layers, or that the computer's memory does not hold 16."""
+    held, gib = PUBLISHED["flux"], 1 << 30
+    assert [memory.wants_four_bits(held, size * gib, None, 1024**2) for size in (6, 8, 12, 16, 24)] == [
+        False, False, True, False, False,
+    ]  # fmt: skip
+    assert memory.wants_four_bits(held, 24 * gib, 32_000_000_000, 1024**2)
+    assert not memory.wants_four_bits(held, 24 * gib, 40_000_000_000, 1024**2)
+    assert not memory.wants_four_bits(held, 6 * gib, 32_000_000_000, 1024**2), "it would not fit on the card"
 
 
 def full_size() -> dict[str, list]:
@@ -331,6 +345,43 @@ def test_the_published_sizes_and_the_layers_are_those_of_the_architectures():
         layers = sorted(own.values())
         # One computes while the next is on its way.
         assert sum(layers[-2:]) < memory.LAYERS
+
+
+def test_in_four_bits_the_published_networks_are_as_small_as_is_counted():
+    """Their linear layers are: half a byte a weight, and four bytes for each 64."""
+    with torch.device("meta"):
+        architectures = full_size()["flux"]
+    every = sum(p.numel() for network in architectures for p in network.parameters())
+    linear = (
+        module for network in architectures for module in network.modules() if isinstance(module, torch.nn.Linear)
+    )
+    four = sum(module.weight.numel() for module in linear)
+    assert four * (1 / 2 + 4 / 64) + (every - four) * 2 < memory.FOUR_BITS * every * 2 * 1.02
+
+
+def test_weights_in_four_bits_paint_by_every_plan(small_models, holed, as_on_a_card, tmp_path, monkeypatch):
+    """On a processor, where the libraries would rather have a card."""
+    bits = pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed (the extra `full`)")
+    from diffusers.quantizers.bitsandbytes.bnb_quantizer import BnB4BitDiffusersQuantizer
+
+    monkeypatch.setattr(BnB4BitDiffusersQuantizer, "validate_environment", lambda *_, **more: None)
+    monkeypatch.setattr(BnB4BitDiffusersQuantizer, "update_device_map", lambda *_: {"": "cpu"})
+    monkeypatch.setattr(bits.nn.modules, "has_avx512bf16", lambda: False)  # whose packing wants larger layers
+    monkeypatch.setattr(memory, "can_read_four_bits", lambda device: True)
+    monkeypatch.setattr(memory, "wants_four_bits", lambda *given: True)
+    painter, whole = (Painter(small_models / "flux", family, Store(tmp_path)) for family in ("flux", "other"))
+    whole.family = painter.family
+    assert memory.weights(painter._pipeline).denoiser < 0.8 * memory.weights(whole._pipeline).denoiser
+    assert any(isinstance(part, bits.nn.Linear4bit) for part in painter._pipeline.text_encoder.modules())
+    as_on_a_card(64 << 30)
+    pictures = []
+    for k, _ in enumerate(painter._plans()[1:], 1):
+        painter._lay_out(k)
+        pictures.append(painter.paint(*holed, Sampling(TEDDY, 1, Quality.FAST)))
+        assert painter._plan == k and not painter.slowed
+    assert (pictures[0] == pictures[1]).all() and "4 bits" in str(painter.remarks[0])
+    exact = whole.paint(*holed, Sampling(TEDDY, 1, Quality.FAST))
+    assert 0 < np.abs(pictures[0] - exact).mean() < 0.5 * np.abs(exact - holed[0]).mean()
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -9,6 +9,8 @@ import pytest
 pytest.importorskip("diffusers", reason="diffusers is not installed (the extra `full`)")
 
 from inference_server import Engine, UserError
+from inference_server.fill import diffusion
+from inference_server.fill.diffusion import memory
 from inference_server.imaging import masks
 from inference_server.imaging.pixels import to_proxy
 from inference_server.models import devices
@@ -75,6 +77,23 @@ def test_without_a_prompt_the_model_begins_with_what_is_around(painting, small_m
     assert len(begun) == 2 and (first == again).all() and np.isfinite(begun[0][1]).all()
     painting.fill(image, mask, "a bear", model=str(small_models / "sd15"), quality="fast")
     assert len(begun) == 2
+
+
+def test_what_takes_memory_leaves_where_a_model_cannot_be_read(models, small_models, scene, monkeypatch):
+    """And it is read once more."""
+    engine = Engine(Store(models))
+    load, asked = diffusion.load, []
+
+    def short(*given):
+        asked.append(engine._inpainter)
+        if len(asked) == 1:
+            raise memory.lacking()
+        return load(*given)
+
+    monkeypatch.setattr(diffusion, "load", short)
+    engine._inpainter = held = object()
+    filled = engine.fill(*scene, "a cat", model=str(small_models / "sd15"), quality="fast")
+    assert asked == [held, None] and (filled != scene[0]).any()
 
 
 def deep(image: np.ndarray, depth: str) -> np.ndarray:

@@ -150,6 +150,18 @@ def test_what_the_computer_s_memory_does_not_hold_is_said_before_it_is_read(smal
         Painter(small_models / "sd15", "sd15", Store(tmp_path))
 
 
+def test_in_four_bits_less_of_the_computer_s_memory_is_asked_for(small_models, monkeypatch):
+    """By the sizes of the networks, and before anything is read."""
+    place = small_models / "flux"
+    held = pipelines.weights(place, torch.bfloat16)
+    assert held.all == pipelines.weight(place, torch.bfloat16) and held.denoiser > 0 and held.other > 0
+    between = (held.all + held.in_four_bits.all) // 2
+    monkeypatch.setattr(pipelines.memory, "available", lambda: between)
+    pipelines._require_memory(place, torch.bfloat16, in_four_bits=True)
+    with pytest.raises(UserError, match="of this computer's memory"):
+        pipelines._require_memory(place, torch.bfloat16, in_four_bits=False)
+
+
 def test_a_model_of_ones_own_paints_once_it_is_imported(small_models, holed, tmp_path, monkeypatch):
     """From one file, whose settings come with the family's model, and from folders."""
     shutil.copytree(small_models / "sd15", tmp_path / "sd15-inpainting")

@@ -10,8 +10,11 @@ import pytest
 
 from inference_server import UserError
 from inference_server.fill.diffusion.families import LANDMARKS
-from inference_server.models import overview
+from inference_server.models import overview, packages
+from inference_server.models.store import Store
+from inference_server.serve import model_requests
 from inference_server.shared import network
+from inference_server.shared.errors import ErrorCode, cancelled_error
 from inference_server.shared.messages import (
     FetchModel,
     ImportModel,
@@ -183,6 +186,29 @@ def test_what_cannot_be_read_as_a_model_is_refused_in_a_sentence(serving, tmp_pa
     with pytest.raises(UserError, match=sentence):
         serving().request(ImportModel(name="", path=str(given)))
     assert not list((home / "models").glob("own--*"))
+
+
+@pytest.mark.parametrize("maker", ["nvidia", ""])
+def test_a_package_that_only_helps_is_asked_for_where_there_is_a_card_and_may_fail(tmp_path, monkeypatch, maker):
+    asked = []
+
+    def install(names, monitor):
+        asked.append(list(names))
+        if "bitsandbytes" in names:
+            raise UserError(ErrorCode.PIP, "There is none for this Python.")
+
+    monkeypatch.setattr(packages, "gpu_maker", lambda: maker)
+    monkeypatch.setattr(packages, "find_spec", lambda name: None if name in ("peft", "bitsandbytes") else object())
+    monkeypatch.setattr(packages, "install", install)
+    model_requests._after_packages(Store(tmp_path), "flux1-fill", Monitor())
+    assert asked == ([["peft"], ["bitsandbytes"]] if maker else [["peft"]])
+
+    def cancelled(names, monitor):
+        raise cancelled_error()
+
+    monkeypatch.setattr(packages, "install", cancelled)
+    with pytest.raises(UserError, match="Cancelled"):
+        model_requests._after_packages(Store(tmp_path), "flux1-fill", Monitor())
 
 
 @pytest.mark.parametrize("driver", [True, False])

@@ -6,7 +6,9 @@ one computes; only the layer that works now.  The first that fits what is free i
 estimate was wrong.
 
 Of the large transformers whose weights bear it, 8 bits are kept instead of 16, before layers have to be moved: each is
-brought back to 16 when it computes (diffusers' layerwise casting).
+brought back to 16 when it computes (diffusers' layerwise casting).  Where that does not suffice either, or the
+computer's memory does not hold 16 bits, they are read in 4 bits (NF4 of Dettmers et al. 2023, "QLoRA", section 3, by
+bitsandbytes), as far as that package is here.
 """
 
 import gc
@@ -16,7 +18,8 @@ from typing import Any, NamedTuple
 import torch
 
 from ...imaging.files import memory as computer
-from ...models import devices
+from ...models import devices, packages
+from ...models.catalogue import FOUR_BITS_PACKAGE
 from ...shared.errors import ErrorCode, UserError
 
 DECODING = 4000  # bytes per pixel that the decoder takes, in 32 bits, as some must; measured on a processor
@@ -31,6 +34,8 @@ LACKING = re.compile(
     r"|CU(BLAS|DNN|FFT|SOLVER|SPARSE)(_STATUS)?_(ALLOC_FAILED|NOT_INITIALIZED|INTERNAL_ERROR_HOST_ALLOCATION)"
 )
 SPARE = 0.9  # of the free memory; the rest is the desktop's
+DRIVERS = 1 / 12  # of a card: what the driver and the desktop have of it, about
+FOUR_BITS = 0.29  # of 16: 4 bits a weight, a scale of 32 for each 64 of them, and what stays as it is
 
 
 class Plan(NamedTuple):
@@ -51,6 +56,7 @@ CASTING = (
     Plan("model", tiled=True),
     *(Plan(way, tiled=True, cast=True) for way in ("model", "group", "sequential")),
 )
+READ_IN_FOUR = (*WHOLE, Plan("model", tiled=True))  # moving layers of such weights has not been tried on any card
 GROUPED = ("group_offloading", "layer_execution_tracker", "lazy_prefetch_group_offloading")  # diffusers' hooks
 
 
@@ -68,6 +74,13 @@ class Weights(NamedTuple):
     def largest_cast(self) -> int:
         """Bytes of the largest network once the weights of the one that denoises are in 8 bits."""
         return max(self.other, self.denoiser if self.is_cast else self.denoiser // 2)
+
+    @property
+    def in_four_bits(self) -> "Weights":
+        """The same, of weights in 16 bits, if the two largest networks are read in 4."""
+        denoiser, other = (round(size * FOUR_BITS) for size in (self.denoiser, self.other))
+        small = self.all - self.denoiser - self.other
+        return Weights(small + denoiser + other, max(denoiser, other), other, denoiser)
 
 
 def denoiser(pipeline: Any) -> Any:
@@ -101,14 +114,35 @@ def choose(plans: tuple[Plan, ...], free: int, held: Weights, pixels: int) -> in
     return next((k for k, plan in enumerate(plans) if need(plan, held, pixels) < free * SPARE), len(plans) - 1)
 
 
-def possible(device: str, *, casts: bool = False) -> tuple[Plan, ...]:
+def possible(device: str, *, casts: bool = False, in_four_bits: bool = False) -> tuple[Plan, ...]:
     """The plans for a device: where it shares the computer's own memory, there is nowhere to offload to.
 
-    casts: whether the denoising network bears 8 bits.
+    casts: whether the denoising network bears 8 bits; in_four_bits: whether it was read in 4.
     """
     if device not in devices.CARDS:
         return WHOLE
+    if in_four_bits:
+        return READ_IN_FOUR
     return CASTING if casts else PLANS
+
+
+def wants_four_bits(held: Weights, card: int, free: int | None, pixels: int) -> bool:
+    """Whether a model that bears 8 bits is read in 4: where that keeps it from being moved layer by layer, or refused.
+
+    held: its weights in 16 bits.  card: bytes of the memory of the card, all of them, as what is free changes with what
+    else is loaded, and this is not undone.  free: bytes that can be had of the computer, None where that is unknown.
+    """
+    usable, smaller = round(card * (1 - DRIVERS)), held.in_four_bits
+    if need(READ_IN_FOUR[-1], smaller, pixels) >= usable * SPARE or smaller.all >= usable:  # all comes onto the card
+        return False
+    if free is not None and free < held.all:
+        return True
+    return CASTING[choose(CASTING, usable, held, pixels)].offload in ("group", "sequential")
+
+
+def can_read_four_bits(device: str) -> bool:
+    """Whether there is what reads weights in 4 bits, for this device."""
+    return device in devices.CARDS and not packages.missing([FOUR_BITS_PACKAGE])
 
 
 def lay_out(pipeline: Any, plan: Plan, device: str) -> None:

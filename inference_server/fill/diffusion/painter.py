@@ -13,6 +13,7 @@ import diffusers
 import numpy as np
 import torch
 
+from ...imaging.files import memory as computer
 from ...models import devices
 from ...models.store import Store
 from ...shared.errors import ErrorCode, UserError
@@ -30,6 +31,7 @@ REFINE_NOISE = 0.6  # times as much noise as picture is put back when a sketch i
 PREFILL_NOISE = (
     4.0  # the same over a hole in which the surroundings go on: their structure is kept, their detail is not
 )
+SIDE = 1024  # pixels of a picture that a model which bears 8 bits paints
 REFINE_STEPS = 0.4  # of the steps of a quality
 
 
@@ -83,7 +85,10 @@ class Painter:
             self.__dict__.pop(name, None)
         memory.empty(self.device)
         self._dtype = dtype
-        self._pipeline: Any = pipelines.read(self._place, self._family_name, dtype, self._store)
+        self._in_four_bits = self._wants_four_bits(dtype)
+        self._pipeline: Any = pipelines.read(
+            self._place, self._family_name, dtype, self._store, in_four_bits=self._in_four_bits
+        )
         self._scheduler = self._pipeline.scheduler
         self._has_lora = False  # whether the LoRA for few steps is loaded
         self._preview = Preview(self._pipeline)
@@ -91,6 +96,13 @@ class Painter:
         self._texts: dict[tuple[Prompt, bool], Text] = {}
         self._starts: dict[tuple[Preset, bool, bool, int], Start] = {}
         self._check_between_blocks()
+
+    def _wants_four_bits(self, dtype: torch.dtype) -> bool:
+        """Whether the pipeline is to be read in 4 bits, for want of memory."""
+        if not (self.family.casts and self._place.is_dir() and memory.can_read_four_bits(self.device)):
+            return False
+        held, card = pipelines.weights(self._place, dtype), devices.total(self.device)
+        return memory.wants_four_bits(held, card, computer.available(), SIDE**2)
 
     @property
     def _network(self) -> Any:
@@ -102,6 +114,7 @@ class Painter:
         """What a person should know of how it paints now."""
         said = (
             (self.slowed, tr("memory ran short: a slower way")),
+            (self._in_four_bits, tr("memory is short: weights in 4 bits")),
             (self._was_widened, tr("16 bits gave no picture: with 32")),
             (self._lacks_lora, tr("the LoRA for few steps does not fit this model: without it")),
             (self._is_cut, tr("the prompt is too long: without its end")),
@@ -301,7 +314,7 @@ class Painter:
         self._has_lora = True
 
     def _plans(self) -> tuple[memory.Plan, ...]:
-        return memory.possible(self.device, casts=self.family.casts)
+        return memory.possible(self.device, casts=self.family.casts, in_four_bits=self._in_four_bits)
 
     def _fitting(self, pixels: int) -> int:
         """The plan for a picture of so many pixels and what is free now."""

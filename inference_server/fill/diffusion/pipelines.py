@@ -26,7 +26,9 @@ from ...shared.errors import ErrorCode, UserError
 from ...shared.messages import Job
 from ...shared.text import tr
 from .families import FAMILIES, shapes
+from .memory import Weights, is_lacking, lacking
 
+DENOISER = "transformer"  # the folder of a large network that takes the noise away
 HALF = ".fp16"  # in the names of weights that are published in 16 bits
 # Nothing judges the pictures: they are the photographer's own, and stay on this machine.
 UNJUDGED = {"safety_checker": None, "feature_extractor": None}
@@ -53,15 +55,24 @@ transformers.utils.logging.set_verbosity_error()
 transformers.utils.logging.disable_progress_bar()
 
 
-def read(place: Path, family: str, dtype: torch.dtype, store: Store) -> Any:
+def read(place: Path, family: str, dtype: torch.dtype, store: Store, *, in_four_bits: bool = False) -> Any:
     """The inpainting pipeline at a place, on the CPU.  Raises UserError where it cannot be read as one, or where the
-    computer's memory does not hold it."""
+    computer's memory does not hold it.
+
+    in_four_bits: the transformer and the largest text encoder of a folder come onto the card in 4 bits a weight, and
+    compute in `dtype`.
+    """
     try:
-        _require_memory(place, dtype)
-        pipeline = _read_folder(place, dtype) if place.is_dir() else _read_file(place, family, dtype, store)
+        _require_memory(place, dtype, in_four_bits=in_four_bits)
+        if place.is_dir():
+            pipeline = _read_folder(place, dtype, **(_four_bits(place, dtype) if in_four_bits else {}))
+        else:
+            pipeline = _read_file(place, family, dtype, store)
     except UserError:
         raise
     except Exception as error:  # every library has kinds of its own for each way in which a file can be wrong
+        if is_lacking(error):
+            raise lacking() from None
         reason = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
         raise UserError(
             ErrorCode.MODEL_CORRUPT,
@@ -76,7 +87,7 @@ def read(place: Path, family: str, dtype: torch.dtype, store: Store) -> Any:
     return pipeline
 
 
-def _read_folder(place: Path, dtype: torch.dtype) -> Any:
+def _read_folder(place: Path, dtype: torch.dtype, **more: Any) -> Any:
     name = json.loads((place / INDEX).read_text("utf-8"))["_class_name"]
     ready = isinstance(name, str) and name.endswith(("InpaintPipeline", "FillPipeline"))
     return (diffusers.DiffusionPipeline if ready else diffusers.AutoPipelineForInpainting).from_pretrained(
@@ -87,7 +98,18 @@ def _read_folder(place: Path, dtype: torch.dtype) -> Any:
         local_files_only=True,
         trust_remote_code=False,
         **(UNJUDGED if name in FAMILIES["sd15"].pipelines else {}),
+        **more,
     )
+
+
+def _four_bits(place: Path, dtype: torch.dtype) -> dict[str, Any]:
+    """What has the transformer and the largest text encoder of a folder read in 4 bits; they come onto the card."""
+    told = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_compute_dtype": dtype}
+    mapping: dict[str, Any] = {DENOISER: diffusers.BitsAndBytesConfig(**told)}
+    sizes = _sizes(place, dtype)
+    if encoders := [part for part in sizes if part.startswith("text_encoder")]:
+        mapping[max(encoders, key=lambda part: sizes[part])] = transformers.BitsAndBytesConfig(**told)
+    return {"quantization_config": diffusers.PipelineQuantizationConfig(quant_mapping=mapping)}
 
 
 def _read_file(place: Path, family: str, dtype: torch.dtype, store: Store) -> Any:
@@ -146,9 +168,11 @@ def _same_decoder(place: Path, installed: Path) -> bool:
         return torch.equal(one.get_tensor(name).half(), other.get_tensor(DECODER).half())
 
 
-def _require_memory(place: Path, dtype: torch.dtype) -> None:
+def _require_memory(place: Path, dtype: torch.dtype, *, in_four_bits: bool) -> None:
     """Raise UserError where the model's weights are more than the memory that can be had without harm."""
     needed, free = weight(place, dtype), memory.available()
+    if in_four_bits:
+        needed = weights(place, dtype).in_four_bits.all
     if free is not None and needed > free:
         sizes = {"needed": f"{needed / 1e9:.1f}", "free": f"{free / 1e9:.1f}"}
         raise UserError(
@@ -164,10 +188,26 @@ def _require_memory(place: Path, dtype: torch.dtype) -> None:
 
 def weight(place: Path, dtype: torch.dtype) -> int:
     """Bytes that the weights of a model take in this precision, by their files' headers."""
+    return sum(_sizes(place, dtype).values())
+
+
+def weights(place: Path, dtype: torch.dtype) -> Weights:
+    """The same by network, of a folder with a transformer."""
+    sizes = _sizes(place, dtype)
+    others = max((size for part, size in sizes.items() if part != DENOISER), default=0)
+    return Weights(sum(sizes.values()), max(sizes.values()), others, sizes.get(DENOISER, 0))
+
+
+def _sizes(place: Path, dtype: torch.dtype) -> dict[str, int]:
+    """Bytes by the name of the folder that a file lies in."""
     files = [place]
     if place.is_dir():
         # What lies beside the networks' own folders is the same once more, for other programs.
         files = [file for file in place.glob("*/*.safetensors") if file.is_file()]
         halved = {file.parent for file in files if HALF in file.name}
         files = [file for file in files if HALF in file.name or file.parent not in halved]
-    return sum(math.prod(shape) for file in files for shape in shapes(file).values()) * dtype.itemsize
+    sizes: dict[str, int] = {}
+    for file in files:
+        count = sum(math.prod(shape) for shape in shapes(file).values())
+        sizes[file.parent.name] = sizes.get(file.parent.name, 0) + count * dtype.itemsize
+    return sizes
