@@ -13,7 +13,7 @@ from inference_server.select import segmenters
 from inference_server.shared.messages import Job
 
 GB = 1 << 30
-FAMILY_FILES = {Job.SELECT: "select/segmenters", Job.REMOVE: "remove"}
+FAMILY_FILES = {Job.SELECT: "select/segmenters", Job.REMOVE: "remove", Job.REPLACE: "replace"}
 
 
 def test_every_entry_is_complete():
