@@ -565,6 +565,24 @@ MODELS = {
             hub="black-forest-labs/FLUX.1-Fill-dev@358293da0354175698b67ec8299acf928313a78a",
         ),
         Model(
+            name="flux2-klein",
+            job=Job.FILL,
+            title=tr("FLUX.2 [klein] 4B, changes what it sees"),
+            short="FLUX.2 klein",
+            use=tr(
+                "Paints what you describe, or changes what is there as you say, in a few steps. For a graphics card "
+                "with 8 GB or more. No digest of its files is published: they are checked against the hub's list alone."
+            ),
+            licence="Apache-2.0",
+            memory=17 << 30,
+            weights=15_970_000_000,  # in 16 bits: 7.75 GB of the transformer, 8.05 of the language model
+            family="flux2",
+            packages=DIFFUSION_PACKAGES,
+            # No rank: its weights were never run with this program.
+            least_gpu_memory=8 << 30,
+            hub="black-forest-labs/FLUX.2-klein-4B@e7b7dc27f91deacad38e78976d1f2b499d76a294",
+        ),
+        Model(
             name=DEPTH,
             job=Job.REPLACE,
             title=tr("Depth Anything V2, small: how far away things are"),
