@@ -31,12 +31,12 @@ from .imaging.canvas import enlarged
 from .imaging.colour import SRGB, ColourSpace
 from .imaging.pixels import blend, lay_over, to_proxy
 from .imaging.strokes import drawn, with_strokes
-from .models.catalogue import MODELS
+from .models.catalogue import DEPTH, MODELS
 from .models.store import Store
 from .remove import inpainters, removal
 from .replace import backgrounds, composing, harmony
 from .replace.backgrounds import Background, Blur
-from .select import dust, edges, previews, shadows
+from .select import dust, edges, previews, segmenters, shadows
 from .select.kept_embeddings import KeptEmbeddings
 from .select.prompts import checked, taken
 from .select.selector import EncodedImage, Mask, Selector
@@ -49,6 +49,7 @@ from .shared.text import tr
 
 if TYPE_CHECKING:
     from .fill.diffusion.painter import Painter
+    from .replace.depth import DepthNetwork
     from .select.automatic_masks import Objects
 
 NO_MODEL = "patchmatch"  # what the catalogue calls what removes without one
@@ -83,6 +84,7 @@ class Engine:
         self._store = store or Store()
         self._inpainter: inpainters.Inpainter | None = None
         self._inpainter_name = ""
+        self._depth: DepthNetwork | None = None
         self._painter: Painter | None = None
         self._painter_place = Path()
         self._selector = Selector(self._store, self._make_room, kept)
@@ -520,7 +522,8 @@ class Engine:
             behind, prompt = self._painted_background(shown, alpha < 255, background, seed, first)
             behind = colour.from_srgb(behind)
         else:
-            behind = backgrounds.render(image, alpha, background, first)
+            nearness = self._nearness(image, colour, first) if isinstance(background, Blur) else None
+            behind = backgrounds.render(image, alpha, background, first, nearness)
         cast = options.include_shadow and not isinstance(background, Blur)  # a blur still shows the shadow
         shadow = shadows.find(image, alpha) if cast else None
         last = monitor.part(share, 1, "Replacing the background")
@@ -584,6 +587,16 @@ class Engine:
         (found,) = removal.fill_window(picture, hole, ~hole, inpainter, 0, monitor, count=1)
         result[hole] = found.pixels
         return result
+
+    def _nearness(self, image: np.ndarray, colour: ColourSpace, monitor: Monitor) -> np.ndarray | None:
+        """How near each part of the image is (`depth.DepthNetwork.nearness`), None where no network is here for it."""
+        if self._depth is None:
+            if not segmenters.can_load(self._store, DEPTH):
+                return None
+            from .replace import depth
+
+            self._depth = depth.load(self._store.need(DEPTH, monitor))
+        return self._depth.nearness(colour.to_srgb(to_proxy(image)), monitor)
 
     def _painted_background(
         self, image: np.ndarray, around: np.ndarray, paint: PaintOptions, seed: int, monitor: Monitor

@@ -105,6 +105,77 @@ def flux(folder: Path, **saving) -> Path:
     return folder
 
 
+def flux2(folder: Path, **saving) -> Path:
+    """FLUX.2 [klein], in the layout of its makers, who name the pipeline that makes pictures from words alone."""
+    import torch
+    from diffusers import (
+        AutoencoderKLFlux2,
+        FlowMatchEulerDiscreteScheduler,
+        Flux2KleinPipeline,
+        Flux2Transformer2DModel,
+    )
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
+    torch.manual_seed(0)
+    channels, width = 4, 8
+    vae = AutoencoderKLFlux2(
+        block_out_channels=(16, 32),
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        up_block_types=("UpDecoderBlock2D",) * 2,
+        latent_channels=channels,
+        norm_num_groups=8,
+        layers_per_block=1,
+        sample_size=64,
+    )
+    vae.bn.running_mean.uniform_(-0.5, 0.5), vae.bn.running_var.uniform_(0.5, 2)
+    # The prompt is what three of a language model's layers make of it, the last of which is the 27th.
+    text = Qwen3ForCausalLM(
+        Qwen3Config(
+            vocab_size=WORDS,
+            hidden_size=width,
+            intermediate_size=8,
+            num_hidden_layers=28,
+            num_attention_heads=2,
+            num_key_value_heads=1,
+            head_dim=4,
+        )
+    )
+    transformer = Flux2Transformer2DModel(
+        in_channels=4 * channels,
+        num_layers=1,
+        num_single_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=3 * width,
+        timestep_guidance_channels=16,
+        axes_dims_rope=(4, 4, 4, 4),
+        guidance_embeds=False,
+    )
+    Flux2KleinPipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+        vae=randomise(vae, 7),
+        text_encoder=randomise(text, 8),
+        tokenizer=_chat_tokenizer(),
+        transformer=randomise(transformer, 9),
+        is_distilled=True,
+    ).save_pretrained(folder, **saving)
+    return folder
+
+
+def _chat_tokenizer():
+    from transformers import Qwen2TokenizerFast
+
+    ends = ["<|im_start|>", "<|im_end|>", "<|endoftext|>"]
+    letters = [*(chr(c) for c in range(33, 127)), "Ġ", "Ċ"]
+    made = Qwen2TokenizerFast(
+        vocab={word: k for k, word in enumerate([*ends, *letters])},
+        merges=[],
+        pad_token="<|endoftext|>",
+    )
+    made.chat_template = "{% for m in messages %}{{ m['content'] }}{% endfor %}"
+    return made
+
+
 def _unet(channels: int, **more):
     from diffusers import UNet2DConditionModel
 

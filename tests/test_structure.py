@@ -17,12 +17,12 @@ JOBS = ("select", "remove", "fill", "replace")
 MAY_IMPORT = {
     SERVER: {
         "shared": set(),
-        "models": {"shared"},
+        "models": {"imaging", "shared"},
         "imaging": {"shared"},
         "select": {"imaging", "models", "shared"},
         "remove": {"imaging", "models", "shared"},
         "fill": {"imaging", "models", "shared"},
-        "replace": {"imaging", "shared"},
+        "replace": {"imaging", "models", "shared"},
         "engine": {*JOBS, "imaging", "models", "shared"},
         "serve": {"engine", *JOBS, "imaging", "models", "shared"},
         "cli": {"serve", "engine", *JOBS, "imaging", "models", "shared"},

@@ -47,9 +47,9 @@ def fill(
     """
     bounds = windows.bounds(hole)
     assert bounds is not None
-    image, known = usable_colours(source, ~hole)
+    image, known = usable_colours(source, np.ones_like(hole) if sampler.painter.edits else ~hole)
     light = tones(image)
-    scene = Scene(light.compressed(image), hole, known, light.white)
+    scene = Scene(light.compressed(image), hole, known, light.white, sampler.painter.edits)
     plan = tiles.plan(hole, sampler.painter)
     steps = sampler.painter.count(sampler.quality)
     all_steps = steps + sampler.painter.count(sampler.quality, refine=True) * len(plan.tiles)
@@ -78,8 +78,9 @@ def _sketch(scene: Scene, sampler: Sampler, monitor: Monitor, continued: Continu
     height, width = scene.hole.shape
     content, size = canvas(width, height, painter.side, painter.multiple)
     picture, unknown, hole = scene.at_size(content)
-    if unknown.all():
+    if unknown.all() or scene.shows_hole:
         continued = None
+    if unknown.all():
         picture[unknown] = 0.5
     elif continued:
         first = monitor.part(0, CONTINUING, tr("Continuing the surroundings"))
@@ -101,7 +102,7 @@ def _sketch(scene: Scene, sampler: Sampler, monitor: Monitor, continued: Continu
 
 def _missing_grain(scene: Scene, painted: np.ndarray, bounds: Window, shown: Window) -> np.ndarray:
     """The grain (see `grain.noise`) that the image has and what is painted in `bounds` lacks."""
-    fine = grain.sample(scene.image, ~scene.known, scene.white)
+    fine = grain.sample(scene.image, ~scene.known | scene.hole, scene.white)
     if fine is None:
         return grain.noise(None)
     width, height = min(bounds.width, ENOUGH), min(bounds.height, ENOUGH)

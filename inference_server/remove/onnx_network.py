@@ -12,15 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..imaging.files import memory
 from ..imaging.pixels import to_uint8
 from ..imaging.sampling import extrapolate
 from ..models import onnx_sessions
 from ..models.onnx_sessions import Session
-from ..shared.command_lines import command, run
-from ..shared.errors import ErrorCode, UserError, no_memory_error
 from ..shared.monitor import UNWATCHED, Monitor
-from ..shared.text import tr
 
 TRAINED = 512  # pixels a side of the squares that a graph is given where it takes any
 INPUTS = {"image", "mask"}
@@ -56,20 +52,12 @@ class OnnxNetwork(NamedTuple):
 def load(files: dict[str, Path]) -> OnnxNetwork:
     """The network from its file.  files: the path of the one file, by name.  Raises UserError where it is none."""
     (path,) = files.values()
-    try:
-        session = onnx_sessions.opened(str(path))
-        inputs = {tensor.name: tensor for tensor in session.get_inputs()}
-        if set(inputs) != INPUTS:
-            raise LookupError("its inputs are not an image and a mask")
-        side = inputs["image"].shape[-1]
-        is_bytes = inputs["image"].type == "tensor(uint8)"
-        return OnnxNetwork(session, side if isinstance(side, int) else TRAINED, is_bytes)
-    except Exception as error:  # onnxruntime has an exception of its own for each fault
-        if memory.is_lack(error):
-            raise no_memory_error() from None
-        reason = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
-        raise UserError(
-            ErrorCode.MODEL_CORRUPT,
-            tr("{place} cannot be read as a {kind}: {reason}.", place=path, kind="ONNX", reason=reason),
-            run(command(f"models fetch {path.parent.name}")),
-        ) from None
+    session = onnx_sessions.read(path, _check)
+    image = next(tensor for tensor in session.get_inputs() if tensor.name == "image")
+    side = image.shape[-1]
+    return OnnxNetwork(session, side if isinstance(side, int) else TRAINED, image.type == "tensor(uint8)")
+
+
+def _check(session: Session) -> None:
+    if {tensor.name for tensor in session.get_inputs()} != INPUTS:
+        raise LookupError("its inputs are not an image and a mask")

@@ -34,12 +34,19 @@ class Blur(NamedTuple):
 Background = np.ndarray | Gradient | Blur
 
 
-def render(image: np.ndarray, alpha: np.ndarray, background: Background, monitor: Monitor) -> np.ndarray:
+def render(
+    image: np.ndarray,
+    alpha: np.ndarray,
+    background: Background,
+    monitor: Monitor,
+    nearness: np.ndarray | None = None,
+) -> np.ndarray:
     """The pixels (H, W, 3) of a background, of image's dtype.
 
     image: (H, W, 3|4) uint8, uint16 or float32; alpha: (H, W) uint8, 255 = the object.  background: a photo (h, w, 3|4)
     of any size and of these dtypes is scaled to cover the image and cut to its middle; where it is transparent it lies
-    over white.  Raises UserError for a wrong colour, strength or photo.
+    over white.  nearness: for a blur, as in `defocus.out_of_focus`.  Raises UserError for a wrong colour, strength or
+    photo.
     """
     monitor.report(0.0)
     if isinstance(background, Gradient):
@@ -47,7 +54,7 @@ def render(image: np.ndarray, alpha: np.ndarray, background: Background, monitor
     if isinstance(background, Blur):
         if not 0 <= background.strength <= 1:
             raise wrong_input("The strength of a blur must be between 0 and 1.")
-        return defocus.out_of_focus(image, alpha, background.strength, white_value(image), monitor)
+        return defocus.out_of_focus(image, alpha, background.strength, white_value(image), monitor, nearness)
     if background.ndim != 3 or background.shape[2] not in (3, 4) or not background.size:
         raise wrong_input("The background must be an array (height, width, 3 or 4), and not empty.")
     if background.dtype not in (np.uint8, np.uint16, np.float32):

@@ -3,7 +3,8 @@
 1. How unsharp a row is.  Over flat ground a thin lens blurs in proportion to a row's distance from the row that is in
    focus: the circle of confusion grows with |1/depth - 1/focus| (Potmesil and Chakravarty 1981, "A lens and aperture
    camera model for synthetic image generation"), and 1/depth falls linearly to 0 at the horizon.  So the ground is in
-   focus where the object stands, softer with distance, and all above the horizon alike.
+   focus where the object stands, softer with distance, and all above the horizon alike.  Where a network has measured
+   1/depth (`depth`), it is measured instead of guessed, for each pixel.
 2. The object is taken away, and what lies around it continued (`sampling.extrapolate`), so that it does not bleed.
 3. The rest is blurred with discs, in light rather than in the photo's encoding, so that bright points become discs: at
    radii half an octave apart, each in a picture as small as that radius allows, between which each row is mixed.
@@ -18,7 +19,7 @@ import numpy as np
 
 from ..imaging import grain
 from ..imaging.pixels import to_depth
-from ..imaging.sampling import extrapolate
+from ..imaging.sampling import extrapolate, resize
 from ..shared.monitor import Monitor
 
 # What these were chosen by is shown by bench/fit/defocus.py.
@@ -36,6 +37,12 @@ FLOATS = 0.5  # of the photo's height: an object that ends above does not stand 
 ROOT = 0.05  # of the object's widest row: narrower ones below are specks
 DEPTH = 0.1  # of the object's height that the ground is in focus, above its lowest point
 HORIZON = 0.5  # of the object's height from there to the horizon: about eye level for what is as high as a bus
+
+# Of depth that was measured.
+RIM = 0.01  # of the long side around the object in which a network mixes its depth with that of what is behind
+THICK = 0.1  # of the object's depths on either side of which are not in focus: they may be those of its rim
+FARTHEST = 0.02  # of the background that may be farther than what is wholly out of focus
+LEAST_DEPTH = 0.25  # of all the depth there is, in which it grows from in focus to wholly out of focus at least
 
 
 class Ground(NamedTuple):
@@ -68,15 +75,43 @@ def radii(alpha: np.ndarray, largest: float) -> np.ndarray:
     return largest * np.minimum(1, away / (found.far - found.horizon))
 
 
-def out_of_focus(image: np.ndarray, alpha: np.ndarray, strength: float, white: float, monitor: Monitor) -> np.ndarray:
+def unsharpness(nearness: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """How unsharp the background is, from 0 in focus to 1: (h, w) float32, also where it lies behind the object.
+
+    nearness: (h, w) float32, 1/depth up to scale and shift; alpha: (H, W) uint8, the object's, which is in focus.
+    """
+    height, width = nearness.shape
+    nearness = np.nan_to_num(nearness, posinf=0, neginf=0)
+    share = resize(alpha, (width, height))
+    reach = max(1, round(RIM * max(width, height)))
+    mixed = cv2.dilate((share > alpha.min()).astype(np.uint8), np.ones((2 * reach + 1,) * 2, np.uint8))
+    known = mixed.reshape(height, width) == 0
+    if not known.any():
+        return np.ones((height, width), np.float32)
+    last, first = np.quantile(nearness[share >= share.max()], (THICK, 1 - THICK))
+    behind = extrapolate(nearness[..., None], known)[..., 0]
+    farthest, nearest = np.quantile(behind[known], (FARTHEST, 1 - FARTHEST))
+    depth = max(last - farthest, LEAST_DEPTH * (nearest - farthest), 1e-6)
+    away = np.maximum(0, np.maximum(last - behind, behind - first))
+    return (away / depth).clip(0, 1).astype(np.float32)
+
+
+def out_of_focus(
+    image: np.ndarray,
+    alpha: np.ndarray,
+    strength: float,
+    white: float,
+    monitor: Monitor,
+    nearness: np.ndarray | None = None,
+) -> np.ndarray:
     """The background (H, W, 3) of image (H, W, 3|4) out of focus, of its dtype.
 
-    alpha: (H, W) uint8, the object's; strength: 0 to 1; white: the image's value for 1.  Raises UserError where the
-    monitor cancels it.
+    alpha: (H, W) uint8, the object's; strength: 0 to 1; white: the image's value for 1.  nearness: as in `unsharpness`,
+    None where it was not measured.  Raises UserError where the monitor cancels it.
     """
     height, width = alpha.shape
-    rows = _blurred_rows(alpha, strength)
     scene = _Scene(image, alpha, white, monitor)
+    rows = _discs_wanted(alpha, strength, nearness, scene.shrunk)
     reduced = rows.halvings_used()
     pictures = scene.reduced(min(reduced), max(reduced)) if reduced else {}
     noise = grain.noise(grain.sample(image, alpha > 0, white))
@@ -85,35 +120,45 @@ def out_of_focus(image: np.ndarray, alpha: np.ndarray, strength: float, white: f
         monitor.report(0.4 + 0.6 * y / height)
         light = rows.light(scene, pictures, y, min(BAND, height - y), width)
         band = np.sqrt(light, out=light)
-        lost = np.clip(rows.wanted[y : y + BAND] / 2, 0, 1).astype(np.float32)[:, None, None]
+        lost = np.clip(rows.radius(y, len(band), width) / 2, 0, 1).astype(np.float32)[..., None]
         band += lost * grain.rows(noise, y, len(band), width)
         result[y : y + BAND] = to_depth(band.clip(0, None), image.dtype, white)
     return result
 
 
-class _BlurredRows(NamedTuple):
-    """How each row is mixed from discs of a few radii.
+class _Wanted(NamedTuple):
+    """How each place is mixed from discs of a few radii.
 
     sizes: the radii there are, in pixels, falling; halvings: of the picture in which each is made, 0 for full size;
-    wanted: each row's radius (H,); place: where in `sizes` that lies (H,); one after the last is as sharp as the image.
+    largest: the radius of what is wholly out of focus; unsharp: from 0 to 1, (H, 1) of whole rows or, of a picture that
+    was halved `cells` times, (h, w).
     """
 
     sizes: list[float]
     halvings: list[int]
-    wanted: np.ndarray
-    place: np.ndarray
+    largest: float
+    unsharp: np.ndarray
+    cells: int
+
+    def radius(self, top: int, count: int, width: int) -> np.ndarray:
+        """In pixels, (count, 1) or (count, width), of rows from `top` on."""
+        if self.unsharp.shape[1] == 1:
+            return self.largest * self.unsharp[top : top + count]
+        part = _enlarged(self.unsharp, self.cells, top, count, width)
+        return self.largest * part.clip(self.unsharp.min(), self.unsharp.max())
 
     def halvings_used(self) -> list[int]:
-        """Of the pictures that any row is mixed from, but for the one at full size."""
-        near = (self.halvings[k] for k in range(len(self.sizes)) if (np.abs(self.place - k) < 1).any())
+        """Of the pictures that anything is mixed from, but for the one at full size."""
+        places = self._places(self.largest * np.array((self.unsharp.max(), self.unsharp.min())))
+        near = (self.halvings[k] for k in range(len(self.sizes)) if places[0] - 1 < k < places[1] + 1)
         return [halvings for halvings in near if halvings]
 
     def light(self, scene: "_Scene", pictures: dict[int, np.ndarray], top: int, count: int, width: int) -> np.ndarray:
         """The light (count, width, 3) float32 of rows from `top` on.  pictures: the scene after so many halvings."""
-        here = self.place[top : top + count]
+        here = self._places(self.radius(top, count, width))
         light = np.zeros((count, width, 3), np.float32)
         for k in range(len(self.sizes) + 1):
-            share = (1 - np.abs(here - k)).clip(0, 1).astype(np.float32)[:, None, None]
+            share = (1 - np.abs(here - k)).clip(0, 1).astype(np.float32)[..., None]
             if not share.any():
                 continue
             if k == len(self.sizes):
@@ -125,39 +170,47 @@ class _BlurredRows(NamedTuple):
                 light += share * _discs(pictures[halvings], self.sizes[k], halvings, top, count, width)
         return light
 
+    def _places(self, radius: np.ndarray) -> np.ndarray:
+        """Where in `sizes` radii lie; one after the last is as sharp as the image."""
+        discs = PER_OCTAVE * np.log2(self.sizes[0] / np.maximum(radius, FINEST / 2))
+        return np.where(radius >= self.sizes[-1], discs, len(self.sizes) - radius / self.sizes[-1])
 
-def _blurred_rows(alpha: np.ndarray, strength: float) -> _BlurredRows:
+
+def _discs_wanted(alpha: np.ndarray, strength: float, nearness: np.ndarray | None, cells: int) -> _Wanted:
+    """cells: halvings of the picture in which depth that was measured is kept."""
     largest = max(FINEST, strength * LARGEST * max(alpha.shape))
     sizes = [largest]
     while (smaller := sizes[-1] * 2 ** (-1 / PER_OCTAVE)) >= FINEST:
         sizes.append(smaller)
-    wanted = radii(alpha, largest if strength > 0 else 0)
-    place = np.where(
-        wanted >= sizes[-1],
-        PER_OCTAVE * np.log2(largest / np.maximum(wanted, FINEST / 2)),
-        len(sizes) - wanted / sizes[-1],
-    )
+    if nearness is None:
+        unsharp = radii(alpha, 1.0)[:, None]
+    else:
+        size = tuple(-(-n // 2**cells) for n in alpha.shape[::-1])
+        unsharp = unsharpness(cv2.resize(nearness, size, interpolation=cv2.INTER_LINEAR), alpha)
     halvings = [0 if size <= DISC else min(DEEPEST, int(np.ceil(np.log2(size / DISC)))) for size in sizes]
-    return _BlurredRows(sizes, halvings, wanted, place)
+    return _Wanted(sizes, halvings, largest if strength > 0 else 0.0, unsharp, cells)
 
 
 class _Scene:
-    """A photo without its object: rows of light, and the whole at reduced sizes."""
+    """A photo without its object: rows of light, and the whole at reduced sizes.
+
+    shrunk: halvings of the picture in which it is continued behind the object.
+    """
 
     def __init__(self, image: np.ndarray, alpha: np.ndarray, white: float, monitor: Monitor) -> None:
         self._image, self._alpha, self._white, self._monitor = image, alpha, white, monitor
         self._least = int(alpha.min())  # 0 but for a mask that leaves no pixel alone
         height, width = alpha.shape
         self.height = height
-        self._shrunk = int(np.ceil(np.log2(max(1.0, max(height, width) / SPREAD_SIDE))))
+        self.shrunk = int(np.ceil(np.log2(max(1.0, max(height, width) / SPREAD_SIDE))))
         self._margin = max(1, round(AROUND * max(height, width)))
         # The smallest picture: sums of what is known, and how much of each cell that is.
         sums, shares = [], []
         for y in range(0, height, BAND):
             monitor.report(0.2 * y / height)
             light, known = self._known(y, min(height, y + BAND), self._margin)
-            sums.append(_shrunk(light * known[..., None], self._shrunk))
-            shares.append(_shrunk(known, self._shrunk))
+            sums.append(_shrunk(light * known[..., None], self.shrunk))
+            shares.append(_shrunk(known, self.shrunk))
         share = np.concatenate(shares)
         picture = np.concatenate(sums) / np.maximum(share, 1e-3)[..., None]
         self._behind = extrapolate(picture, share > 1e-3)
@@ -169,7 +222,7 @@ class _Scene:
         columns = np.flatnonzero(hidden.any(axis=0))
         if columns.size:
             part = slice(int(columns[0]), int(columns[-1]) + 1)
-            behind = _enlarged(self._behind, self._shrunk, top, bottom - top, light.shape[1])
+            behind = _enlarged(self._behind, self.shrunk, top, bottom - top, light.shape[1])
             light[:, part][hidden[:, part]] = behind[:, part][hidden[:, part]]
         return light
 

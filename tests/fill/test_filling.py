@@ -78,6 +78,8 @@ def test_a_cell_is_in_the_hole_if_any_of_it_is(width, height, side, seed):
 class Sized:
     """All that tiles are cut by."""
 
+    edits = False
+
     def __init__(self, side: int, multiple: int):
         self.side, self.multiple = side, multiple
 

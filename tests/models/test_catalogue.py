@@ -13,7 +13,7 @@ from inference_server.select import segmenters
 from inference_server.shared.messages import Job
 
 GB = 1 << 30
-FAMILY_FILES = {Job.SELECT: "select/segmenters", Job.REMOVE: "remove"}
+FAMILY_FILES = {Job.SELECT: "select/segmenters", Job.REMOVE: "remove", Job.REPLACE: "replace"}
 
 
 def test_every_entry_is_complete():
@@ -52,8 +52,13 @@ def test_the_starters_need_nothing_and_suit_every_machine():
 def test_no_two_models_of_a_job_have_the_same_rank(job):
     assert [model.rank for model in ranked(job)] == list(range(1, len(ranked(job)) + 1))
     unranked = {model.name for model in MODELS.values() if model.job == job and model.rank is None}
-    by_name_alone = {Job.SELECT: {"sam3", catalogue.MATTING}, Job.REMOVE: {"migan", "rorem"}}
-    assert unranked == by_name_alone.get(job, {model.name for model in MODELS.values() if model.accelerates})
+    accelerators = {model.name for model in MODELS.values() if model.accelerates}
+    by_name_alone = {
+        Job.SELECT: {"sam3", catalogue.MATTING},
+        Job.REMOVE: {"migan", "rorem"},
+        Job.FILL: {"flux2-klein", *accelerators},
+    }
+    assert unranked == by_name_alone[job]
 
 
 # -- what is chosen

@@ -39,6 +39,7 @@ CHOSEN = {
     "scheduler/scheduler_config.json",
     "text_encoder/config.json",
     "text_encoder/model.fp16.safetensors",
+    "tokenizer/chat_template.jinja",
     "tokenizer/merges.txt",
     "tokenizer/spiece.model",
     "tokenizer/vocab.json",

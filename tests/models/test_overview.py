@@ -25,7 +25,7 @@ def test_every_model_is_described(home):
     models = described(Store())
     assert models.keys() == MODELS.keys()
     for model in models.values():
-        assert model.use and model.short and model.licence and model.job in (Job.SELECT, Job.REMOVE, Job.FILL, None)
+        assert model.use and model.short and model.licence and model.job in (*Job, None)
         assert bool(model.by_hand) == bool(model.page)
         assert model.memory > 0 or model.job is None
         assert not model.advised

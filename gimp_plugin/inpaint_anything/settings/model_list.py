@@ -29,6 +29,7 @@ GROUPS = {
     Job.SELECT: _("Finding objects"),
     Job.REMOVE: _("Removing objects"),
     Job.FILL: _("Filling and replacing"),
+    Job.REPLACE: _("Backgrounds out of focus"),
     None: _("Helpers, which make a model faster"),
 }
 BUTTON_WIDTH = 96

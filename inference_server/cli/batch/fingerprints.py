@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from ... import __version__
 from ...fill import diffusion
 from ...models import packages
-from ...models.catalogue import MATTING, MODELS
+from ...models.catalogue import DEPTH, MATTING, MODELS
 from ...models.store import Store
 from ...remove import inpainters
 from ...select import segmenters
@@ -37,6 +37,8 @@ def models(recipe: Recipe, store: Store) -> list[str]:
     if recipe.job == Job.REMOVE:
         asked = recipe.paint.model
         names.append(inpainters.demand(store, asked) if asked else inpainters.choose(store))
+    if recipe.background and recipe.background.blur is not None and segmenters.can_load(store, DEPTH):
+        names.append(DEPTH)
     if recipe.is_painted:
         diffusion.demand(store, recipe.job, recipe.paint.model)
         names.append(diffusion.chosen(store, recipe.paint.model))

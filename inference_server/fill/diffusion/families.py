@@ -23,12 +23,13 @@ LONGEST_HEADER = 100 << 20  # bytes; the format's own limit
 class Encoder(Enum):
     """How a family reads a prompt.
 
-    CLIP: in chunks of 77 tokens, which may follow each other; T5: at once, up to 512 tokens, and CLIP beside it;
-    UNKNOWN: the pipeline is given the words.
+    CLIP: in chunks of 77 tokens, which may follow each other; T5: at once, up to 512 tokens, and CLIP beside it; CHAT:
+    as what a person says to a language model, up to 512 tokens; UNKNOWN: the pipeline is given the words.
     """
 
     CLIP = "clip"
     T5 = "t5"
+    CHAT = "chat"
     UNKNOWN = "unknown"
 
 
@@ -46,7 +47,9 @@ class Preset(NamedTuple):
 
 
 class Family(NamedTuple):
-    """before, after: words that help a short prompt; avoid: what a picture should not have, where that can be said."""
+    """before, after: words that help a short prompt; avoid: what a picture should not have, where that can be said;
+    goes_on: what an empty prompt asks for: to go on as the surroundings do.
+    """
 
     title: str
     pipelines: tuple[str, ...]  # the classes of diffusers that a model_index.json may name
@@ -55,12 +58,17 @@ class Family(NamedTuple):
     before: str = ""
     after: str = ""
     avoid: str = ""
+    goes_on: str = "the same place, nothing else"
     needs_picture: bool = False  # whether it fails where it begins with noise alone, and nothing of the hole's picture
     encoder: Encoder = Encoder.UNKNOWN
     casts: bool = False  # whether its denoising network's weights bear 8 bits, where memory is short
     half: str = "float16"  # what its weights are published in
     masks_pixels: bool = False  # whether it is told of each pixel of the hole, and not of cells of latents alone
     share: float = 1.0  # of the side that its files say: at which it was trained
+    patch: int = 1  # cells of latents a side that become one token, and are hole or known together
+    # Whether it changes a picture of which it sees all, the hole's content too.  What it made is not refined in tiles,
+    # which it would leave as they are.
+    edits: bool = False
 
 
 SD15 = Family(
@@ -104,6 +112,20 @@ FLUX = Family(
     encoder=Encoder.T5,
     casts=True,
 )
+# The model that was distilled to four steps and no guidance, as its makers' card says; the better qualities take more.
+# It understands what is to be there as well as an instruction.
+FLUX2 = Family(
+    title="FLUX.2 [klein]",
+    pipelines=("Flux2KleinInpaintPipeline", "Flux2KleinPipeline"),
+    presets={Quality.FAST: Preset(4, 1.0), Quality.BALANCED: Preset(6, 1.0), Quality.BEST: Preset(8, 1.0)},
+    goes_on="Remove what is in the middle, with its shadow, and continue the background",
+    half="bfloat16",
+    encoder=Encoder.CHAT,
+    casts=True,
+    share=31 / 32,  # padded, its pictures have less than the megapixel from which the pipeline would reduce them
+    patch=2,
+    edits=True,
+)
 # Made of XL to remove what the mask covers (Li et al. 2025, "RORem: Training a Robust Object Remover with
 # Human-in-the-Loop").  Settings and words are those of its makers' code; they dilate masks by 20 of 512 pixels.
 ROREM = Family(
@@ -124,7 +146,7 @@ OTHER = Family(
     before="a photo of ",
     half="bfloat16",
 )
-FAMILIES = {"sd15": SD15, "sdxl": SDXL, "flux": FLUX, "rorem": ROREM, "other": OTHER}
+FAMILIES = {"sd15": SD15, "sdxl": SDXL, "flux": FLUX, "flux2": FLUX2, "rorem": ROREM, "other": OTHER}
 TEXT = "attn2.to_k.weight"  # the end of the name of a tensor that text embeddings are multiplied with
 LORA_OF_TEXT = re.compile(r"attn2[._](processor\.)?to_[kv][._]lora(_A|_down|\.down)\.")  # (rank, their length)
 # What identifies the family of a single file: a tensor that only it has.

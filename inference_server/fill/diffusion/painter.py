@@ -72,7 +72,9 @@ class Painter:
         self._is_cut = False  # whether the last prompt was too long
         self._open(_precision(self.family.half, self.device))
         scale = self._pipeline.vae_scale_factor
-        self.cell = 1 if self.family.masks_pixels else scale  # pixels a side that it is told of as hole or known
+        # Pixels a side that it is told of as hole or known.
+        self.cell = 1 if self.family.masks_pixels else scale * self.family.patch
+        self.edits = self.family.edits
         network = self._network
         said = (getattr(self._pipeline, "default_sample_size", None) or network.config.sample_size) * scale
         self.side = round(said * self.family.share)

