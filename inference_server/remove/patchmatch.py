@@ -31,7 +31,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from ..imaging import windows
 from ..imaging.sampling import distance_inside, extrapolate, resize
 from ..shared.monitor import UNWATCHED, Monitor
-from .smooth import random_offsets, surface, without_seams
+from .smooth import joined, random_offsets, surface, without_seams
 
 MAX_SIDE = 800  # pixels on the long side of a picture; larger ones take longer and look no better
 SIDE = 7  # pixels of a patch
@@ -39,6 +39,7 @@ RADIUS = SIDE // 2
 COEFFICIENTS = (14, 5, 5)  # of a patch's colours: in lightness, red against blue, green against both
 COLOURS = sum(COEFFICIENTS)
 TEXTURE_WEIGHT = 6.0  # of the texture around a patch, against one colour coefficient
+UPRIGHT = 4.0  # how many times as much a distance up or down counts as one to the side
 POSITION_WEIGHT = 0.5  # of the distance across the whole picture, against the difference of black and white, at most
 SAMPLES, SAMPLED_AMONG = 300, 3000  # patches that say what is usual, and those they are compared with
 USE_COST = 0.3  # of the usual cost of a match: what a source costs more for each FREE_USES that it is used more often
@@ -47,6 +48,7 @@ SHALLOW = 2.5  # pixels: a hole no deeper than this needs no coarser level
 MIN_SOURCES = 50  # patches to copy from
 ROUNDS = (12, 8, 5, 4, 3)  # of matching and voting, at the coarsest level and on
 ROUNDS_KEPT = 2  # of matching, where the hole's pixels are kept and nothing changes in between
+FIRST = 2e6  # comparisons of patches by all their known pixels, at most, that the first matches are found by
 EXHAUSTIVE = 16e6  # comparisons up to which all targets are compared with all sources
 REACHES = (16, 8, 4, 2, 1)  # pixels that the random search goes
 COHERENCE = 1 / 2  # of the median cost of a match: how much less it costs for each neighbour that it continues
@@ -187,7 +189,7 @@ def _coarse_to_fine(levels: list[_Level], seed: int, monitor: Monitor, terms: Te
         assert matches is not None
         offsets = field.offsets(matches)
     assert offsets is not None
-    return Filled(picture if level.keep else field.lit(picture), offsets)
+    return Filled(picture if level.keep else field.joined(matches, costs), offsets)
 
 
 # -- one level ---------------------------------------------------------------------------------------------------------
@@ -222,8 +224,9 @@ class _Field:
         self._channels = np.dstack((level.rgb, self._texture)).reshape(height * width, -1)  # what is voted for
 
         rows, columns = self._corners(self.targets)
-        depth = distance_inside(level.hole)[rows + RADIUS, columns + RADIUS]
-        self._weights = DEPTH_FACTOR ** -np.minimum(depth, MAX_DEPTH)
+        self._distance = cv2.distanceTransform(level.hole.astype(np.uint8), cv2.DIST_L2, 5)
+        self._depth = self._distance[rows + RADIUS, columns + RADIUS]
+        self._weights = DEPTH_FACTOR ** -np.minimum(self._depth, MAX_DEPTH)
         around = cv2.dilate(level.hole.astype(np.uint8), np.ones((2 * RING + 1,) * 2, np.uint8)) > 0
         self._voted = np.nonzero(around)
         bounds = windows.bounds(around)
@@ -232,10 +235,46 @@ class _Field:
         self._ring = (around & ~level.hole)[self._part]
 
     def start(self) -> tuple[np.ndarray, np.ndarray]:
-        """The picture and its texture before there are matches."""
+        """The picture and its texture before there are matches.
+
+        The hole is filled layer by layer from its rim, and patches are compared by what is known of them, so that lines
+        are led into it (Newson et al. 2014, section 3.5).
+        """
         if self._level.keep:
             return self._level.rgb, self._texture
-        return extrapolate(self._level.rgb, ~self._level.hole), extrapolate(self._texture, self._texture_known)
+        hole, picture = self._level.hole, extrapolate(self._level.rgb, ~self._level.hole)
+        texture, known = extrapolate(self._texture, self._texture_known), ~hole
+        candidates = self._candidates(min(FIRST, BATCH * len(self.targets)))
+        sources = self._in_full(candidates, self._level.rgb)
+        compared = np.hstack((sources**2, sources)).T
+        matches, layers = np.full_like(self.targets, candidates[0]), np.ceil(self._depth)
+        for layer in np.unique(layers):
+            now = layers == layer
+            wanted = self._in_full(self.targets[now], picture)
+            share = np.tile(self._pixels(self.targets[now], known[..., None]), 3).astype(np.float32)
+            share = np.hstack((share, np.repeat(share.mean(axis=1, keepdims=True), 2, axis=1)))
+            distances = _product(np.hstack((share, -2 * share * wanted)), compared)
+            matches[now] = candidates[distances.argmin(axis=1)]
+            voted = self._vote_with(matches, np.where(layers <= layer, self._weights, 0), self._channels)
+            filled = hole & (self._distance <= layer) & voted.any(axis=2)
+            picture[filled], texture[filled] = voted[filled][:, :3], voted[filled][:, 3:]
+            known |= filled
+        return picture, texture
+
+    def _in_full(self, patches: np.ndarray, picture: np.ndarray) -> np.ndarray:
+        """All pixels of patches, and their positions as these count: (n, 3 * SIDE * SIDE + 2) float32."""
+        return np.hstack((self._pixels(patches, picture), self._places(patches)))
+
+    def _places(self, patches: np.ndarray) -> np.ndarray:
+        """The positions (n, 2) float32 of patches, as they count."""
+        return np.stack(self._corners(patches), 1) * (STRETCH * np.float32(self._position_scale))
+
+    def _candidates(self, comparisons: float) -> np.ndarray:
+        """As many sources as all targets can be compared with, by so many comparisons: all, or some by chance."""
+        count = max(1, int(comparisons / len(self.targets)))
+        if count >= len(self._sources):
+            return self._sources
+        return self._random.choice(self._sources, count, replace=False)
 
     def descriptors(self, patches: np.ndarray, picture: np.ndarray, texture: np.ndarray) -> np.ndarray:
         """What patches are compared by, (n, COLOURS + 4) float32.  picture: (h, w, 3); texture: (h, w, 2)."""
@@ -245,7 +284,7 @@ class _Field:
             result[batch, :COLOURS] = _product(self._pixels(patches[batch], picture), BASIS)
         rows, columns = self._corners(patches)
         result[:, COLOURS : COLOURS + 2] = texture[rows + RADIUS, columns + RADIUS] * (TEXTURE_WEIGHT * SIDE)
-        result[:, COLOURS + 2 :] = np.stack((rows, columns), 1) * self._position_scale
+        result[:, COLOURS + 2 :] = self._places(patches)
         return result
 
     def upsampled(self, offsets: np.ndarray) -> np.ndarray:
@@ -265,11 +304,7 @@ class _Field:
         """Better matches, and their costs."""
         exhaustive = len(self.targets) * len(self._sources) <= EXHAUSTIVE
         if exhaustive or matches is None:
-            candidates = self._sources
-            if not exhaustive:
-                count = max(1, int(EXHAUSTIVE / len(self.targets)))
-                candidates = self._random.choice(candidates, count, replace=False)
-            matches = self._nearest(candidates, wanted)
+            matches = self._nearest(self._candidates(EXHAUSTIVE), wanted)
         matches = matches.copy()
         costs = self._costs(matches, wanted)
         if not exhaustive:
@@ -346,10 +381,8 @@ class _Field:
 
         costs: None weighs all matches alike, but for their depth in the hole.
         """
-        weights = self._weights
-        if costs is not None:
-            weights = weights * np.exp(-COST_FACTOR * np.minimum(costs / (np.percentile(costs, 75) + 1e-8), MAX_COST))
-        voted = self._vote_with(matches, weights)
+        weights = self._weights if costs is None else self._weights_of(costs)
+        voted = self._vote_with(matches, weights, self._channels)
         hole = self._level.hole
         self._voted_rim = voted[self._part][..., :3].copy()
         if self._terms.lit_between:
@@ -359,12 +392,34 @@ class _Field:
         picture[hole], texture[hole] = voted[hole][:, :3], voted[hole][:, 3:]
         return picture, texture
 
-    def lit(self, picture: np.ndarray) -> np.ndarray:
-        """The picture that was last voted for, with its light brought to that of the hole's rim."""
-        part, hole = self._part, self._level.hole
-        lit = picture.copy()
-        lit[part][hole[part]] += extrapolate(self._rim_error(), self._ring)[hole[part]]
-        return lit
+    def _weights_of(self, costs: np.ndarray) -> np.ndarray:
+        """How much the votes of matches with these costs count, (N,) float32."""
+        dear = np.minimum(costs / (np.percentile(costs, 75) + 1e-8), MAX_COST)
+        return self._weights * np.exp(-COST_FACTOR * dear)
+
+    def joined(self, matches: np.ndarray, costs: np.ndarray) -> np.ndarray:
+        """The picture (h, w, 3) that these matches vote for, joined with its surroundings and without seams.
+
+        Patches vote for colours and for the differences between neighbouring pixels, which know of no seam between two
+        patches (Darabi et al. 2012, "Image Melding", section 3.2).
+        """
+        part, hole = self._part, self._level.hole[self._part]
+        voted = self._vote_with(matches, self._weights_of(costs), self._channels[:, :3])[part]
+        steps = self._vote_with(matches, self._weights_of(costs), self._steps())[part]
+        picture = self._level.rgb.copy()
+        picture[part] = joined(np.where(hole[..., None], voted, picture[part]), steps, hole)
+        return picture
+
+    def _steps(self) -> np.ndarray:
+        """The differences (h * w, 6) of each pixel's colours from the next one's to the right, and below.
+
+        0 where either must not be copied from.
+        """
+        rgb, usable = self._level.rgb, self._level.usable
+        steps = np.zeros((*usable.shape, 6), np.float32)
+        steps[:, :-1, :3] = (rgb[:, 1:] - rgb[:, :-1]) * (usable[:, 1:] & usable[:, :-1])[..., None]
+        steps[:-1, :, 3:] = (rgb[1:] - rgb[:-1]) * (usable[1:] & usable[:-1])[..., None]
+        return steps.reshape(-1, 6)
 
     def _rim_error(self) -> np.ndarray:
         """How far the votes are off at the hole's rim (h, w, 3), smoothed; small where it must be more than light."""
@@ -383,8 +438,11 @@ class _Field:
         usual = np.float32(np.median(costs - self._use_costs[self._source_number[matches]]))
         self._use_costs = USE_COST * usual * np.maximum(self._uses / np.float32(FREE_USES) - 1, 0)
 
-    def _vote_with(self, matches: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """The weighted mean (h, w, 5) of the matched patches, in the hole and the ring around it; 0 elsewhere."""
+    def _vote_with(self, matches: np.ndarray, weights: np.ndarray, channels: np.ndarray) -> np.ndarray:
+        """The weighted mean (h, w, C) of the matched patches, in the hole and the ring around it; 0 elsewhere.
+
+        channels: (h * w, C) float32, what is copied.
+        """
         height, width = self._level.hole.shape
         corners, weight_of = (
             np.zeros(len(self._source_number), np.int32),
@@ -394,7 +452,7 @@ class _Field:
         corners[self.targets], weight_of[self.targets] = rows * width + columns, weights
         y, x = self._voted
         first = (y + PAD) * self._row + x + PAD
-        sums, total = np.zeros((len(y), self._channels.shape[1]), np.float32), np.zeros(len(y), np.float32)
+        sums, total = np.zeros((len(y), channels.shape[1]), np.float32), np.zeros(len(y), np.float32)
         pixels = np.empty_like(sums)
         for dy in range(SIDE):
             self._monitor.check()
@@ -402,11 +460,11 @@ class _Field:
                 patch = first - (dy * self._row + dx)  # the one that has the pixel at (dy, dx)
                 weight = weight_of.take(patch)
                 place = corners.take(patch) + (dy * width + dx)
-                np.take(self._channels, place, axis=0, out=pixels, mode="clip")  # several times as fast as an index
+                np.take(channels, place, axis=0, out=pixels, mode="clip")  # several times as fast as an index
                 pixels *= weight[:, None]
                 sums += pixels
                 total += weight
-        voted = np.zeros((height, width, self._channels.shape[1]), np.float32)
+        voted = np.zeros((height, width, channels.shape[1]), np.float32)
         voted[y, x] = sums / np.maximum(total, 1e-30)[:, None]
         return voted
 
@@ -539,3 +597,4 @@ def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 BASIS = _cosine_basis()
+STRETCH = np.float32((UPRIGHT**0.5, UPRIGHT**-0.5))

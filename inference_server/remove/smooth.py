@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from ..imaging.sampling import distance_inside, extrapolate
+from ..imaging.sampling import distance_inside, extrapolate, resize
 
 AVERAGE = 7  # pixels of the square that is averaged to remove grain
 ENOUGH = 3000  # pixels that are needed to fit a surface
@@ -12,6 +12,12 @@ MAX_ERROR = 3 / 255  # between a smooth surface and its averaged pixels, plus â€
 GRAIN_ERRORS, MAX_GRAIN = 5, 8 / 255  # â€¦ so many times what averaging leaves of the grain, which counts up to MAX_GRAIN
 SEAM_RADIUS = 16  # pixels that a faint seam is spread over
 FAINT = 6 / 255  # a step of twice this height is halved
+MAX_STEP = 0.2  # between neighbouring pixels that may be a difference in light; what differs much more is another thing
+LIGHT_REACH = 64.0  # pixels that a difference in light is spread over
+CYCLES, SWEEPS, DAMPING = 3, 2, np.float32(0.8)  # of the multigrid method, which leave a few hundredths of the error
+HALVED = 32  # what a side is a multiple of, so that it can be halved five times
+NEIGHBOURS = (np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])
+CROSS = np.float32(((0, 1, 0), (1, 0, 1), (0, 1, 0)))
 GRAIN_SIDE = 16  # pixels of the squares of grain that are copied
 
 
@@ -59,6 +65,60 @@ def without_seams(rgb: np.ndarray) -> np.ndarray:
     variance = cv2.blur(rgb * rgb, size) - mean * mean
     factor = variance / (variance + FAINT**2)
     return cv2.blur(factor, size) * rgb + cv2.blur(mean - factor * mean, size)
+
+
+def joined(picture: np.ndarray, steps: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """picture (h, w, 3) float32 with light added in the hole, so that neighbouring pixels differ as `steps` says.
+
+    steps: (h, w, 6) float32, the wanted difference of the next pixel to the right from this one, and of the one below.
+    The light is the solution of a screened Poisson equation (Bhat et al. 2008, "Fourier Analysis of the 2D Screened
+    Poisson Equation for Gradient Domain Problems"); it is 0 around the hole.
+    """
+    wanted = np.zeros_like(picture)
+    for differences, (one, next_) in zip((steps[:, :-1, :3], steps[:-1, :, 3:]), NEIGHBOURS, strict=True):
+        missed = (differences - (picture[next_] - picture[one])) * (hole[one] | hole[next_])[..., None]
+        missed /= 1 + (np.abs(missed).max(axis=2, keepdims=True) / MAX_STEP) ** 2
+        wanted[next_] += missed
+        wanted[one] -= missed
+    height, width = hole.shape
+    margin = (0, -height % HALVED), (0, -width % HALVED)
+    wanted, hole = np.pad(wanted, (*margin, (0, 0))), np.pad(hole, margin, mode="edge")
+    light = np.zeros_like(wanted)
+    for _ in range(CYCLES):
+        light = _cycle(light, wanted, hole, LIGHT_REACH**-2)
+    return picture + light[:height, :width]
+
+
+def _cycle(light: np.ndarray, wanted: np.ndarray, hole: np.ndarray, screen: float) -> np.ndarray:
+    """Bring light (h, w, 3) nearer to the solution, by a V-cycle of the multigrid method (Briggs et al. 2000).
+
+    wanted: (h, w, 3), by how much a pixel must exceed its neighbours, all together.  screen: of its own light, what it
+    loses beside that.  Half as large, what is still missed is four times as much, as is the screen.
+    """
+    count = _neighbours(np.ones(hole.shape, np.float32)) + np.float32(screen)
+    light = _relaxed(light, wanted, hole, count)
+    if hole.shape[0] % 2 or hole.shape[1] % 2:
+        return light
+    half = hole.shape[1] // 2, hole.shape[0] // 2
+    missed = (wanted + _neighbours(light) - count[..., None] * light) * hole[..., None]
+    coarse_hole = resize(hole.astype(np.float32), half) > 0.999
+    if coarse_hole.any():
+        coarse = _cycle(np.zeros((*half[::-1], 3), np.float32), 4 * resize(missed, half), coarse_hole, 4 * screen)
+        light = light + cv2.resize(coarse, hole.shape[::-1]) * hole[..., None]
+    return _relaxed(light, wanted, hole, count)
+
+
+def _relaxed(light: np.ndarray, wanted: np.ndarray, hole: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """light after some damped steps of the Jacobi method; count: (h, w), what it is divided by."""
+    share = (hole / count)[..., None]
+    for _ in range(SWEEPS):
+        light = light + DAMPING * ((_neighbours(light) + wanted) * share - light)
+    return light
+
+
+def _neighbours(values: np.ndarray) -> np.ndarray:
+    """The sum of each pixel's four neighbours, of those within the picture."""
+    return cv2.filter2D(values, -1, CROSS, borderType=cv2.BORDER_CONSTANT)
 
 
 def random_offsets(hole: np.ndarray, usable: np.ndarray, seed: int) -> np.ndarray:
