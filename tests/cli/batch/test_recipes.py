@@ -58,7 +58,7 @@ WRONG = [
     ('job = "remove"\n[object]\nunlike = [[1, 2, 3, 4]]\n', 2, 2, "Nothing says which object is meant"),
     ('job = "remove"\n[object]\nbox = [1, 2, 3, 4]\nlike = [[1, 2, 3, 4]]\n', 4, 1, "'box' and 'like' were both"),
     ('job = "remove"\n[object]\nlike = []\n', 3, 1, "There is no example"),
-    ('job = "remove"\n[object]\nlike = [1, 2, 3, 4]\n', 3, 1, "'like' must be of the form [X0, Y0, X1, Y1]"),
+    ('job = "remove"\n[object]\nlike = [1, 2, 3, 4]\n', 3, 1, "'like' must be a list of [X0, Y0, X1, Y1]"),
     (f'job = "remove"\n[object]\nlike = {[[1, 1, 2, 2]] * 21}\n', 3, 1, "at most 20 boxes"),
     ('job = "remove"\n[object]\nlike = [[3, 1, 3, 2]]\n', 3, 1, "'like' is empty"),
     ('job = "remove"\n[object]\nlike = [[1, 1, 2, 2]]\nunlike = [[-1, 1, 2, 2]]\n', 4, 1, "outside the photo"),
