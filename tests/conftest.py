@@ -144,7 +144,7 @@ def busy(serving):
     wait_until(lambda: serving().hello().jobs_waiting == 1)
     yield done
     done.set()
-    thread.join(10)
+    thread.join()
 
 
 @pytest.fixture(scope="session")
