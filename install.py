@@ -28,7 +28,7 @@ import tempfile
 import time
 import venv
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,8 +51,10 @@ from inference_server.models import packages  # noqa: E402
 from inference_server.models.catalogue import STARTERS  # noqa: E402
 from inference_server.models.store import Store  # noqa: E402
 from inference_server.shared import paths  # noqa: E402
+from inference_server.shared.atomic import write_atomically  # noqa: E402
 from inference_server.shared.errors import ErrorCode, UserError, wrong_input  # noqa: E402
 from inference_server.shared.monitor import Monitor  # noqa: E402
+from tests import encoder_passes  # noqa: E402
 
 PHOTO_PACKAGE, PHOTO, ANOTHER_PHOTO = "scikit-image==0.26.0", "skimage/data/rocket.jpg", "skimage/data/astronaut.png"
 PHOTO_CLICK = "322,200"
@@ -259,23 +261,38 @@ def environment(folder: Path, extras: Sequence[str]) -> Path:
     Fast when it is there already.
     """
     wanted = declared(extras)
-    mark = hashlib.sha256(repr((wanted, sys.version, str(HERE))).encode())
-    stamp, python = folder / "installed", venv_python(folder)
-    if stamp.is_file() and stamp.read_text("utf-8") == mark.hexdigest():
-        return python
     size = "5 GB with CUDA, 1 GB without" if "full" in extras else "130 MB"
-    print(f"environment  {folder}, about {size} to download")
-    if not python.exists():
-        make_venv(folder)
-    pip(python, [*torch_packages(extras), *wanted])
+    return installed(folder, wanted, lambda: [*torch_packages(extras), *wanted], size)
+
+
+def installed(folder: Path, wanted: Sequence[str], arguments: Callable[[], list[str]], size: str) -> Path:
+    """The Python of the environment in `folder`, which runs from this checkout, with the packages that are wanted.
+
+    arguments: gives those of pip install, where it does not have them; size: of the download, as said then.
+    """
+    mark = hashlib.sha256(repr((wanted, sys.version)).encode()).hexdigest()
+    stamp, python = folder / "installed", venv_python(folder)
+    if not stamp.is_file() or stamp.read_text("utf-8") != mark:
+        print(f"environment  {folder}, about {size} to download")
+        stamp.unlink(missing_ok=True)
+        if not python.exists():
+            make_venv(folder)
+        pip(python, arguments())
+        stamp.write_text(mark, "utf-8")
     run_from_checkout(folder)
-    stamp.write_text(mark.hexdigest(), "utf-8")
     return python
 
 
 def run_from_checkout(folder: Path) -> None:
-    """Have the environment in `folder` import this checkout's packages."""
-    next((folder / "lib").glob("python3*/site-packages")).joinpath("checkout.pth").write_text(f"{HERE}\n", "utf-8")
+    """Have the environment in `folder` import this checkout's packages, and share encoder passes where tests ask so.
+
+    Other processes may start from it at this moment: the file is whole, and stays where it is right.
+    """
+    file = next((folder / "lib").glob("python3*/site-packages")) / "checkout.pth"
+    share = f"import os; {encoder_passes.FOLDER!r} in os.environ and __import__({encoder_passes.__name__!r})"
+    lines = f"{HERE}\n{share}\n".encode()
+    if not file.is_file() or file.read_bytes() != lines:
+        write_atomically(file, lines)
 
 
 def declared(extras: Sequence[str] = (), *, only: str = "") -> list[str]:
@@ -541,7 +558,13 @@ def side_by_side(lanes: Sequence[Lane]) -> int:
     """Run lanes at the same time, each line of what they say with the lane's name before it."""
     begun = time.monotonic()
     # With as many threads as there are cores in each lane, libraries would spend their time waiting for their own.
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1"}
+    passes = tempfile.TemporaryDirectory()
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "OPENCV_FOR_THREADS_NUM": "1",
+        encoder_passes.OF_RUN: passes.name,
+    }
     processes = [
         subprocess.Popen(
             lane_command(lane, []), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -563,6 +586,7 @@ def side_by_side(lanes: Sequence[Lane]) -> int:
     finally:
         for process in processes:
             process.terminate()
+        passes.cleanup()
 
 
 def lane_command(lane: Lane, chosen: Sequence[str]) -> list[str]:

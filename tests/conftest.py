@@ -19,7 +19,7 @@ from inference_server.shared.messages import EncodeImage, ImageRef
 from inference_server.shared.monitor import Monitor
 from inference_server.shared.relay_link import Relays
 
-from . import asking, property, stand_in_hub
+from . import asking, encoder_passes, property, stand_in_hub
 from .asking import CLICK as CLICK
 from .property import Effort
 from .servers import RELAY, SERVE, long_job, stopped, wait_until
@@ -144,7 +144,7 @@ def busy(serving):
     wait_until(lambda: serving().hello().jobs_waiting == 1)
     yield done
     done.set()
-    thread.join(10)
+    thread.join()
 
 
 @pytest.fixture(scope="session")
@@ -190,6 +190,20 @@ def encoded(engine: "Engine", photo: np.ndarray) -> ImageRef:
 def known(engine, photo) -> ImageRef:
     """The photograph, whose embedding the engine has."""
     return encoded(engine, photo)
+
+
+@pytest.fixture(scope="session")
+def encoder_passes_folder(tmp_path_factory) -> str:
+    """Where passes of the starter model's encoder are shared: with all lanes of a run, if this is one of them."""
+    return os.environ.get(encoder_passes.OF_RUN) or str(tmp_path_factory.mktemp("passes"))
+
+
+@pytest.fixture(scope="module")
+def shared_encoder_passes(encoder_passes_folder):
+    """The processes that a module's tests start share passes of the encoder (`encoder_passes`)."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(encoder_passes.FOLDER, encoder_passes_folder)
+        yield
 
 
 @pytest.fixture

@@ -71,14 +71,9 @@ def _environment() -> Path:
     project = tomllib.loads((HERE / "pyproject.toml").read_text("utf-8"))["project"]
     wanted = [*lowest(project["dependencies"]), *project["optional-dependencies"]["test"]]
     folder = install.cache() / f"venv-{sys.version_info[0]}.{sys.version_info[1]}-lowest"
-    stamp, python, mark = folder / "installed", install.venv_python(folder), repr((wanted, str(HERE)))
-    if not stamp.is_file() or stamp.read_text("utf-8") != mark:
-        print(f"environment  {folder}, about 150 MB to download")
-        install.make_venv(folder)
-        install.pip(python, ["--only-binary=:all:", "--no-binary=pyvips", *wanted])  # which is Python alone, as source
-        install.run_from_checkout(folder)
-        stamp.write_text(mark, "utf-8")
-    return python
+    # pyvips is Python alone, as source.
+    arguments = ["--only-binary=:all:", "--no-binary=pyvips", *wanted]
+    return install.installed(folder, wanted, lambda: arguments, "150 MB")
 
 
 def _with_older_python(arguments: Sequence[str]) -> int:

@@ -22,6 +22,7 @@ from .asking import AT_ROCKET, attach_mask, attach_pixels, image_ref
 SERVE = [sys.executable, "-m", "inference_server", "serve"]
 RELAY = [*SERVE[:-1], "relay"]
 both_ways = pytest.mark.parametrize("open_link", ["by its own socket", "through a relay"], indirect=True)
+PATIENCE = 120  # seconds for what takes a quiet machine a moment
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="Unix sockets and signals")
 
 
@@ -44,7 +45,8 @@ def let_packages_seem_installed(home: Path) -> None:
         (home / name / "__init__.py").write_text(contents.get(name, ""))
 
 
-def wait_until(happened, seconds: float = 30) -> None:
+def wait_until(happened, seconds: float = PATIENCE) -> None:
+    """Wait for what happened() says; the limit is for what never comes, whatever else the machine does."""
     limit = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < limit, "it did not happen"

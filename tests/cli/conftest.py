@@ -19,6 +19,11 @@ def run(home, capsys, encoded_once):
     return run
 
 
+@pytest.fixture(scope="module", autouse=True)
+def quick_commands(shared_encoder_passes) -> None:
+    """What the commands here encode in a process of their own, another has encoded."""
+
+
 @pytest.fixture(autouse=True)
 def interruptible():
     """A program that is started in the background may have been told to ignore interruptions."""

@@ -52,7 +52,7 @@ class Obedient:
         for one in self._clients:
             one.close()
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@
     python -m tests.faults.obedient                             such a worker
     python -m tests.faults.obedient bridge                      the bridge to one
 
-The order is the `model` of a `Locate`: one of the words below, and a number.
+The order is the `model` of a `Locate`: one of the words below, and a number, or the file that is waited for.
 """
 
 import contextlib
@@ -49,6 +49,9 @@ def obey(message: AnyRequest, frames: list[bytes], monitor: Monitor, send: Send)
         while time.monotonic() < end:
             monitor.report(BEGUN, "Working")
             time.sleep(0.01)
+    while word == "await" and not Path(argument).exists():
+        monitor.report(BEGUN, "Waiting")
+        time.sleep(0.01)
     if word == "answer":
         return _located(os.getpid()), [bytes(int(argument) << 20)]
     DEEDS.get(word, str)(argument)

@@ -17,7 +17,7 @@ from inference_server.shared.errors import ErrorCode, UserError
 from inference_server.shared.messages import Failure
 from inference_server.shared.monitor import Monitor
 
-from ..servers import needs_posix, raw_socket
+from ..servers import PATIENCE, needs_posix, raw_socket, wait_until
 from . import obedient
 from .strangers import GREETING, READY, enveloped, stranger
 
@@ -80,7 +80,7 @@ def test_connections_beyond_what_there_is_room_for_are_ended():
         port = router.bind_to_random_port("tcp://127.0.0.1")
         there = [socket.create_connection(("127.0.0.1", port)) for _ in range(6)]
         ended = 0
-        limit = time.monotonic() + 10
+        limit = time.monotonic() + PATIENCE
         while ended < 3 and time.monotonic() < limit:
             watched.take_events()
             time.sleep(0.02)
@@ -174,34 +174,34 @@ def test_a_client_gets_its_share_of_the_queue_and_no_more(server):
                 assert server.memory() < 250
     refused = [answer for answer in ends.values() if isinstance(answer, Failure)]
     assert {answer.code for answer in refused} == {ErrorCode.TOO_MUCH} and len(refused) >= 15
-    honest.join(10)
+    honest.join()
     assert codes
     connection.close(0)
     greedy.term()
 
 
 @needs_posix
-def test_clients_take_turns(server):
-    order: list[str] = []
+def test_clients_take_turns(server, tmp_path):
+    """Who comes last waits for one of a greedy client's requests: the next one would not end before it is served."""
+    watcher, first, later = server.connect(), tmp_path / "first", tmp_path / "later"
 
-    def ask(name: str, words: str) -> None:
-        server.do(words)
-        order.append(name)
+    def wait_for_waiting(count: int) -> None:
+        wait_until(lambda: watcher.hello().jobs_waiting == count)
 
-    busy = threading.Thread(target=ask, args=("first", "work 0.8"))
+    busy = threading.Thread(target=server.do, args=(f"await {first}",))
     busy.start()
-    time.sleep(0.3)
+    wait_for_waiting(1)
     context, greedy = raw_socket(endpoint.running().address)
-    for k in range(10):
-        greedy.send_multipart(wire.encode(str(k), obedient.order("work 0.2")))
-    time.sleep(0.2)
-    honest = threading.Thread(target=ask, args=("honest", "nothing"))
+    for k, words in enumerate(["nothing", *[f"await {later}"] * 9]):
+        greedy.send_multipart(wire.encode(str(k), obedient.order(words)))
+    wait_for_waiting(11)
+    honest = threading.Thread(target=server.do, args=("nothing",))
     honest.start()
-    honest.join(20)
-    answered = 0
-    while greedy.poll(0):
-        answered += not isinstance(wire.decode(greedy.recv_multipart())[1], messages.Progress)
-    assert order == ["first", "honest"] and answered <= 2, "it waited for more than one of the greedy client's"
+    wait_for_waiting(12)
+    first.touch()
+    honest.join(PATIENCE)
+    assert not honest.is_alive(), "it waits for more than one of the greedy client's"
+    later.touch()
     greedy.close()
     context.term()
     busy.join()
@@ -239,10 +239,8 @@ def test_a_key_that_is_forgotten_is_refused_from_the_next_message_on(reachable, 
     keys.forget("laptop")
     refused = answer(messages.Hello(client="laptop"))
     assert isinstance(refused, Failure) and refused.code == ErrorCode.NOT_ADMITTED
-    limit = time.monotonic() + 5
-    while own.hello().jobs_waiting and time.monotonic() < limit:
-        time.sleep(0.02)
-    assert own.hello().jobs_waiting == 0, "its job goes on"
+    wait_until(lambda: own.hello().jobs_waiting == 0)
+    assert "Locate refused: cancelled" in (small_home / "server.log").read_text(), "its job goes on"
     other.close()
     context.term()
 

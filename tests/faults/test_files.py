@@ -26,6 +26,7 @@ from inference_server.shared.network import NetworkError
 from ..cli import full_disk
 from ..servers import SERVE, needs_posix
 
+pytestmark = pytest.mark.usefixtures("shared_encoder_passes")
 DEEP = "[" * 100_000
 COMMAND = [sys.executable, "-m", "inference_server"]
 is_root = os.name == "posix" and os.getuid() == 0

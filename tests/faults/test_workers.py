@@ -55,7 +55,7 @@ def test_the_requests_of_others_go_on_when_a_process_dies(server):
     for thread in (first, *others):
         thread.start()
     for thread in (first, *others):
-        thread.join(20)
+        thread.join()
     assert len(done) == 3
 
 

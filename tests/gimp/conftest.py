@@ -25,6 +25,11 @@ IN_GIMP = [
 os.environ["LANGUAGE"] = "en"  # what the tests read of GIMP and of the plug-in, whatever the machine's is
 
 
+@pytest.fixture(scope="module", autouse=True)
+def quick_servers(shared_encoder_passes) -> None:
+    """What the servers here encode, another has encoded."""
+
+
 @pytest.fixture(scope="session")
 def shared_home(tmp_path_factory, models):
     """A private folder whose server serves all the tests here that do not mind."""

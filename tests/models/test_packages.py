@@ -17,7 +17,7 @@ from inference_server.shared.errors import ErrorCode, UserError
 from inference_server.shared.messages import FetchModel, ModelFetched
 from inference_server.shared.monitor import Monitor
 
-from ..servers import wait_until
+from ..servers import PATIENCE, wait_until
 
 NAME, WHEEL = "tiny_package", "tiny_package-1.0-py3-none-any.whl"
 SIZE = 200_000
@@ -121,9 +121,9 @@ def test_it_is_cancelled_while_a_package_comes_and_nothing_has_changed(target, t
 
     thread = threading.Thread(target=work)
     thread.start()
-    wait_until(lambda: hub.sent > SIZE // 2, 30)
+    wait_until(lambda: hub.sent > SIZE // 2)
     cancel.set()
-    thread.join(10)
+    thread.join(PATIENCE)
     assert not thread.is_alive() and [error.code for error in errors] == [ErrorCode.CANCELLED]
     assert not packages._going_on and not list(target.iterdir())
     hub.released.set()

