@@ -57,8 +57,12 @@ def test_an_actor_does_the_work_and_gives_it_up_when_cancelled(small_home):
     try:
         wait_until(lambda: endpoint.running() or server.poll() is not None, PATIENCE)
         with client.connect(SERVE) as connection:
-            assert works(connection)
             message, frames = long_job()
+            hasty = Monitor(on_progress=lambda share, said: None, is_cancelled=lambda: True)
+            with pytest.raises(UserError) as refused:
+                connection.request(message, frames, monitor=hasty)
+            assert refused.value.code == ErrorCode.CANCELLED
+            assert works(connection), "a cancel does not overtake its request"
             heard: list[str] = []
             monitor = Monitor(
                 on_progress=lambda share, said: heard.append(said),
@@ -69,7 +73,8 @@ def test_an_actor_does_the_work_and_gives_it_up_when_cancelled(small_home):
             assert refused.value.code == ErrorCode.CANCELLED
             assert works(connection)
         log = (small_home / "server.log").read_text()
-        assert "job=1 Inpaint done" in log and "job=2 Inpaint refused: cancelled" in log
+        assert "job=1 Inpaint done" not in log and "job=2 Inpaint done" in log
+        assert "job=3 Inpaint refused: cancelled" in log
     finally:
         wait_until(stopped, PATIENCE)
         server.wait(PATIENCE)
