@@ -54,7 +54,13 @@ class Actors:
 
     def better(self, seconds: float = 0) -> "RayHost | None":
         """As in `Bridge`; seconds: that are waited for it."""
-        if self._wanted is None or not self._wanted.is_there(seconds):
+        if self._wanted is None:
+            return None
+        try:
+            is_there = self._wanted.is_there(seconds)
+        except LookupError:
+            self._wanted, is_there = RayHost(self._ray, self._needs), False
+        if not is_there:
             return None
         wanted, self._wanted = self._wanted, None
         return wanted
@@ -71,8 +77,12 @@ class RayHost:
         self._told: Any = None  # what comes of the last message: the next one is made to wait for that
 
     def is_there(self, seconds: float) -> bool:
-        """Whether the actor has been placed, or has ended since; waits so many seconds for that."""
+        """Whether the actor has been placed; waits so many seconds for that.  Raises LookupError where it has ended."""
         done, _ = self._ray.wait([self._placed], timeout=seconds)
+        try:
+            self._ray.get(done)
+        except self._ray.exceptions.RayError as error:
+            raise LookupError from error
         return bool(done)
 
     def end(self) -> None:

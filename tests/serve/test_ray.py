@@ -4,11 +4,12 @@ import os
 import socket
 import subprocess
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from inference_server.__main__ import main
-from inference_server.serve import ray_cluster
+from inference_server.serve import ray_cluster, ray_worker
 from inference_server.shared import client, endpoint, paths
 from inference_server.shared.errors import ErrorCode, UserError
 from inference_server.shared.monitor import Monitor
@@ -48,6 +49,51 @@ def test_without_ray_it_is_said_what_to_install(small_home, monkeypatch, capsys)
 def test_options_that_do_not_go_together_are_refused(small_home, capsys, options, sentence):
     assert main(["serve", *options]) == 1
     assert sentence in capsys.readouterr().err and not small_home.exists()
+
+
+class Placed:
+    """An actor that is placed when a test says so.  made: all there have been."""
+
+    made: ClassVar["list[Placed]"] = []
+
+    def __init__(self, ray, needs):
+        self.needs, self.there, self.ended = needs, False, False
+        self.made.append(self)
+
+    def is_there(self, seconds):
+        if self.ended:
+            raise LookupError
+        return self.there
+
+
+@pytest.fixture
+def placed(monkeypatch):
+    monkeypatch.setattr(Placed, "made", [])
+    monkeypatch.setattr(ray_worker, "RayHost", Placed)
+    monkeypatch.setattr(ray_worker.ray_cluster, "connect", lambda address, workers: ("ray", None))
+    return Placed.made
+
+
+def test_a_lost_actor_has_a_stand_in_until_there_is_a_core_for_another(placed):
+    actors = ray_worker.Actors("there:6379", on_gpu=False)
+    first = actors.begin()
+    assert first.needs == {"num_cpus": 1} and actors.better() is None
+    for _ in range(2):  # the second one is lost, too
+        assert actors.begin().needs == {"num_cpus": 0} and actors.better() is None
+    (wanted,) = (each for each in placed[1:] if each.needs == {"num_cpus": 1})
+    wanted.ended = True  # with the next machine
+    assert actors.better() is None
+    placed[-1].there = True
+    assert actors.better() is placed[-1] and placed[-1].needs == {"num_cpus": 1} and actors.better() is None
+
+
+def test_a_core_that_is_there_is_taken_at_once_and_a_gpu_is_waited_for(placed, monkeypatch):
+    monkeypatch.setattr(Placed, "is_there", lambda self, seconds: seconds > 0)
+    actors = ray_worker.Actors("there:6379", on_gpu=False)
+    actors.begin()
+    assert actors.begin().needs == {"num_cpus": 1} and len(placed) == 2
+    actors = ray_worker.Actors("there:6379", on_gpu=True)
+    assert actors.begin().needs == actors.begin().needs == {"num_gpus": 1, "num_cpus": 0}
 
 
 @needs_posix
