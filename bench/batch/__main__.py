@@ -82,7 +82,7 @@ def main() -> int:
             _killed(setup, given.kills, random.Random(given.seed), whole.wall)
         if given.small:
             _memory(setup, given.small)
-    width = max(len(line.what) for line in setup.table)
+    width = max((len(line.what) for line in setup.table), default=0)
     print()
     for line in setup.table:
         print(f"{line.what:{width}}  {'kept      ' if line.kept else 'NOT KEPT  '}{line.found}")

@@ -213,12 +213,11 @@ class Selector:
 
     def _embedding(self, key: str, proxy: np.ndarray, monitor: Monitor) -> Embedding:
         """The one that an earlier process has kept, or a new one.  key: of the image."""
-        segmenter = self._load(monitor)
-        model = self._segmenter_name
-        name = kept_embeddings.name_for(key, model, self._store.digests(model))
-        found = self._kept and self._kept.find(name, segmenter)
-        if found:
-            return found
+        segmenter, model, name = self._load(monitor), self._segmenter_name, ""
+        if self._kept:
+            name = kept_embeddings.name_for(key, model, self._store.digests(model))
+            if found := self._kept.find(name, segmenter):
+                return found
         monitor.report(0.1, "Looking at the photo")
         embedding = segmenter.encode(proxy, monitor)
         if self._kept:

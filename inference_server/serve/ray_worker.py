@@ -17,7 +17,7 @@ from .bridge import Bridge
 from .channel import Tag
 from .performer import Performer, kept_megabytes
 
-TELL, HEAR = "tell", "hear"  # the actor's threads: what it is told keeps its order
+TELL, HEAR = "tell", "hear"  # the actor's threads
 PATIENCE = 5  # seconds that a request waits for an actor on a core of its own
 
 
@@ -54,7 +54,13 @@ class Actors:
 
     def better(self, seconds: float = 0) -> "RayHost | None":
         """As in `Bridge`; seconds: that are waited for it."""
-        if self._wanted is None or not self._wanted.is_there(seconds):
+        if self._wanted is None:
+            return None
+        try:
+            is_there = self._wanted.is_there(seconds)
+        except LookupError:
+            self._wanted, is_there = RayHost(self._ray, self._needs), False
+        if not is_there:
             return None
         wanted, self._wanted = self._wanted, None
         return wanted
@@ -68,10 +74,15 @@ class RayHost:
         self._ray = ray
         self._actor = ray.remote(concurrency_groups={TELL: 1, HEAR: 1}, **needs)(Actor).remote(kept_megabytes())
         self._placed = self._actor.__ray_ready__.remote()
+        self._told: Any = None  # what comes of the last message: the next one is made to wait for that
 
     def is_there(self, seconds: float) -> bool:
-        """Whether the actor has been placed, or has ended since; waits so many seconds for that."""
+        """Whether the actor has been placed; waits so many seconds for that.  Raises LookupError where it has ended."""
         done, _ = self._ray.wait([self._placed], timeout=seconds)
+        try:
+            self._ray.get(done)
+        except self._ray.exceptions.RayError as error:
+            raise LookupError from error
         return bool(done)
 
     def end(self) -> None:
@@ -82,7 +93,8 @@ class RayHost:
         """As `bridge.Host.tell`."""
         told = io.BytesIO()
         channel.write(told, tag, parts)
-        self._actor.tell.options(concurrency_group=TELL).remote(told.getvalue())
+        # A request's pixels take their way through the object store, and a cancel would overtake them.
+        self._told = self._actor.tell.options(concurrency_group=TELL).remote(told.getvalue(), self._told)
 
     def hear(self) -> Iterator[list[bytes]]:
         """As `bridge.Host.hear`."""
@@ -105,8 +117,8 @@ class Actor:
         process = worker_process.WorkerProcess(Performer(kept).perform, orders, said)
         threading.Thread(target=process.work, daemon=True).start()
 
-    def tell(self, message: bytes) -> None:
-        """Take a message of `channel`."""
+    def tell(self, message: bytes, _before: None) -> None:
+        """Take a message of `channel`, after what was told before."""
         self._orders.write(message)
         self._orders.flush()
 

@@ -4,11 +4,12 @@ import os
 import socket
 import subprocess
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from inference_server.__main__ import main
-from inference_server.serve import ray_cluster
+from inference_server.serve import ray_cluster, ray_worker
 from inference_server.shared import client, endpoint, paths
 from inference_server.shared.errors import ErrorCode, UserError
 from inference_server.shared.monitor import Monitor
@@ -50,6 +51,51 @@ def test_options_that_do_not_go_together_are_refused(small_home, capsys, options
     assert sentence in capsys.readouterr().err and not small_home.exists()
 
 
+class Placed:
+    """An actor that is placed when a test says so.  made: all there have been."""
+
+    made: ClassVar["list[Placed]"] = []
+
+    def __init__(self, ray, needs):
+        self.needs, self.there, self.ended = needs, False, False
+        self.made.append(self)
+
+    def is_there(self, seconds):
+        if self.ended:
+            raise LookupError
+        return self.there
+
+
+@pytest.fixture
+def placed(monkeypatch):
+    monkeypatch.setattr(Placed, "made", [])
+    monkeypatch.setattr(ray_worker, "RayHost", Placed)
+    monkeypatch.setattr(ray_worker.ray_cluster, "connect", lambda address, workers: ("ray", None))
+    return Placed.made
+
+
+def test_a_lost_actor_has_a_stand_in_until_there_is_a_core_for_another(placed):
+    actors = ray_worker.Actors("there:6379", on_gpu=False)
+    first = actors.begin()
+    assert first.needs == {"num_cpus": 1} and actors.better() is None
+    for _ in range(2):  # the second one is lost, too
+        assert actors.begin().needs == {"num_cpus": 0} and actors.better() is None
+    (wanted,) = (each for each in placed[1:] if each.needs == {"num_cpus": 1})
+    wanted.ended = True  # with the next machine
+    assert actors.better() is None
+    placed[-1].there = True
+    assert actors.better() is placed[-1] and placed[-1].needs == {"num_cpus": 1} and actors.better() is None
+
+
+def test_a_core_that_is_there_is_taken_at_once_and_a_gpu_is_waited_for(placed, monkeypatch):
+    monkeypatch.setattr(Placed, "is_there", lambda self, seconds: seconds > 0)
+    actors = ray_worker.Actors("there:6379", on_gpu=False)
+    actors.begin()
+    assert actors.begin().needs == {"num_cpus": 1} and len(placed) == 2
+    actors = ray_worker.Actors("there:6379", on_gpu=True)
+    assert actors.begin().needs == actors.begin().needs == {"num_gpus": 1, "num_cpus": 0}
+
+
 @needs_posix
 def test_an_actor_does_the_work_and_gives_it_up_when_cancelled(small_home):
     pytest.importorskip("ray")
@@ -57,8 +103,12 @@ def test_an_actor_does_the_work_and_gives_it_up_when_cancelled(small_home):
     try:
         wait_until(lambda: endpoint.running() or server.poll() is not None, PATIENCE)
         with client.connect(SERVE) as connection:
-            assert works(connection)
             message, frames = long_job()
+            hasty = Monitor(on_progress=lambda share, said: None, is_cancelled=lambda: True)
+            with pytest.raises(UserError) as refused:
+                connection.request(message, frames, monitor=hasty)
+            assert refused.value.code == ErrorCode.CANCELLED
+            assert works(connection), "a cancel does not overtake its request"
             heard: list[str] = []
             monitor = Monitor(
                 on_progress=lambda share, said: heard.append(said),
@@ -69,7 +119,8 @@ def test_an_actor_does_the_work_and_gives_it_up_when_cancelled(small_home):
             assert refused.value.code == ErrorCode.CANCELLED
             assert works(connection)
         log = (small_home / "server.log").read_text()
-        assert "job=1 Inpaint done" in log and "job=2 Inpaint refused: cancelled" in log
+        assert "job=1 Inpaint done" not in log and "job=2 Inpaint done" in log
+        assert "job=3 Inpaint refused: cancelled" in log
     finally:
         wait_until(stopped, PATIENCE)
         server.wait(PATIENCE)

@@ -95,7 +95,7 @@ def _run(settings: BatchSettings, known: _Known, planned: list[Planned], lock: i
     tally = _Tally(len(todo), quiet=settings.quiet)
     manifest = Manifest(settings.folder)
     if todo:
-        with manifest.open() as writer, tally:
+        with manifest.open() as writer, tally, _rays_words_left_out(settings):
             crew = _crew(settings, known, len(todo), lock)
             try:
                 writer.add(_heading(settings, known, len(planned), len(todo), crew.slots))
@@ -106,6 +106,16 @@ def _run(settings: BatchSettings, known: _Known, planned: list[Planned], lock: i
     if settings.sample:
         _write_sheet(settings, manifest.entries(), planned)
     return tally.conclude(planned)
+
+
+@contextlib.contextmanager
+def _rays_words_left_out(settings: BatchSettings) -> Iterator[None]:
+    """Within, Ray prints nothing: of a machine that is lost it would show a page of its innards, amid the progress."""
+    if settings.ray is None:
+        yield
+        return
+    with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
+        yield
 
 
 def _crew(settings: BatchSettings, known: _Known, photos: int, lock: int) -> Crew:
