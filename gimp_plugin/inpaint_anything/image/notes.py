@@ -174,9 +174,10 @@ def _prompt(noted: object) -> ObjectPrompt | None:
             labels=tuple(int(label) for label in noted["labels"]),
             box=box or None,
             text=str(noted.get("text", "")),
+            like=tuple((float(x0), float(y0), float(x1), float(y1)) for x0, y0, x1, y1 in noted.get("like", ())),
             scene=Scene(noted["scene"]) if noted.get("scene") else None,
             chosen=tuple(int(k) for k in noted.get("chosen", ())),
         )
     except (LookupError, TypeError, ValueError):
         return None
-    return prompt if prompt.points or prompt.box or prompt.text or prompt.scene else None
+    return prompt if prompt.points or prompt.box or prompt.text or prompt.like or prompt.scene else None
