@@ -1,6 +1,7 @@
 """What painting from a prompt costs: the presets beside the paper's setting, with full-size models of random weights.
 
     python bench/fill [sd15] [sdxl]         without a name: both where there is a GPU, and none where there is not
+    python bench/fill overhead              what Fill costs beyond bare diffusers, on the processor (`overhead`)
 
 The paper's setting (Yu et al. 2023, published code) is 32 bits, 50 steps, guidance 7.5, the pipeline as it comes.  Each
 is run whole, in turn in one process; on a processor the paper's is taken from its first steps, which are all alike.
@@ -25,6 +26,7 @@ sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "bench" / "fill")]
 import diffusers
 import full_size
 import numpy as np
+import overhead
 import torch
 from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
 
@@ -42,6 +44,10 @@ FAST = Sampling(PROMPT, 0, Quality.FAST)
 
 
 def main(names: list[str]) -> int:
+    if names == ["overhead"]:
+        print("Stable Diffusion 1.5 in its full size, 512 x 512, two steps")
+        with tempfile.TemporaryDirectory() as scratch:
+            return 0 if overhead.compare(full_size.build("sd15", Path(scratch))) else 1
     device = devices.best()
     if not names and device != "cuda":
         print("painting with full-size models: left out, there is no GPU; python bench/fill sd15 takes half an hour")

@@ -11,6 +11,7 @@ pytest.importorskip("diffusers", reason="diffusers is not installed (the extra `
 from inference_server import UserError  # noqa: E402
 from inference_server.fill.diffusion import families, memory, schedule  # noqa: E402
 from inference_server.fill.diffusion import painter as painter_module  # noqa: E402
+from inference_server.fill.diffusion.pace import Pace  # noqa: E402
 from inference_server.fill.diffusion.painter import Painter, Sampling  # noqa: E402
 from inference_server.fill.prompts import Prompt  # noqa: E402
 from inference_server.models import devices  # noqa: E402
@@ -442,6 +443,43 @@ def test_memory_that_runs_out_is_met_once_by_less_speed(small_models, holed, as_
     hook.remove()
     assert painter.slowed and painter._plan == 1 and steps[-1].done == steps[-1].steps == 10
     assert (painted == painter.paint(*holed, Sampling(TEDDY, 1, Quality.FAST))).all()
+
+
+def test_a_driver_that_swaps_instead_of_failing_is_noticed_by_its_pace(
+    small_models, holed, as_on_a_card, tmp_path, monkeypatch
+):
+    """A first picture at a second a step; in the next one, the card is full, and a step takes ten."""
+    as_on_a_card(64 << 30)
+    monkeypatch.setattr(memory, "is_swapping", lambda device, *, is_slow: is_slow)
+    painter = Painter(small_models / "sd15", "sd15", Store(tmp_path))
+    now, took = [0.0], [1.0]
+
+    def clock() -> float:
+        now[0] += took[0]
+        return now[0]
+
+    painter._pace = Pace(clock)
+    first = painter.paint(*holed, Sampling(TEDDY, 1, Quality.FAST))
+    assert painter._plan == 0 and not painter.slowed
+    took[0] = 10.0
+    second = painter.paint(*holed, Sampling(TEDDY, 1, Quality.FAST))
+    assert painter._plan == 1 and painter.slowed and second.shape == first.shape
+
+
+def test_only_a_full_card_of_windows_swaps(monkeypatch):
+    reserved = [0]
+    monkeypatch.setattr(devices, "total", lambda device: 8 << 30)
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda: reserved[0])
+    monkeypatch.setattr(devices, "free", lambda device: 100 << 20)
+    for platform, swaps in (("win32", True), ("linux", False)):
+        monkeypatch.setattr(memory.sys, "platform", platform)
+        assert memory.is_swapping("cuda", is_slow=True) == swaps and not memory.is_swapping("cuda", is_slow=False)
+        reserved[0] = 9 << 30
+        assert memory.is_swapping("cuda", is_slow=False) == swaps, "more is held than the card has"
+        reserved[0] = 0
+    monkeypatch.setattr(memory.sys, "platform", "win32")
+    monkeypatch.setattr(devices, "free", lambda device: 4 << 30)
+    assert not memory.is_swapping("cuda", is_slow=True) and not memory.is_swapping("cpu", is_slow=True)
 
 
 def test_memory_that_runs_out_while_it_is_laid_out_is_met_too(small_models, holed, as_on_a_card, tmp_path, monkeypatch):

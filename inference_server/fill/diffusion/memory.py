@@ -13,6 +13,7 @@ bitsandbytes), as far as that package is here.
 
 import gc
 import re
+import sys
 from typing import Any, NamedTuple
 
 import torch
@@ -35,6 +36,7 @@ LACKING = re.compile(
 )
 SPARE = 0.9  # of the free memory; the rest is the desktop's
 DRIVERS = 1 / 12  # of a card: what the driver and the desktop have of it, about
+FULL = 0.03  # of a card that is free where it is full
 FOUR_BITS = 0.29  # of 16: 4 bits a weight, a scale of 32 for each 64 of them, and what stays as it is
 
 
@@ -203,6 +205,17 @@ def is_lacking(error: BaseException) -> bool:
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and bool(LACKING.search(str(error)))
+
+
+def is_swapping(device: str, *, is_slow: bool) -> bool:
+    """Whether a card's driver uses the computer's memory instead of saying that there is no more, as Windows' do.
+
+    is_slow: whether a step took many times as long as others like it (`pace`).
+    """
+    if sys.platform != "win32" or device not in devices.CARDS:
+        return False
+    total = devices.total(device)
+    return getattr(torch, device).memory_reserved() > total or (is_slow and devices.free(device) < FULL * total)
 
 
 def empty(device: str) -> None:

@@ -23,6 +23,7 @@ from ..prompts import Prompt
 from ..windows import whole_cells
 from . import memory, pipelines, schedule, texts
 from .families import FAMILIES, Preset, few_steps
+from .pace import Pace
 from .preview import Preview
 from .schedule import Start
 from .texts import Text
@@ -70,6 +71,8 @@ class Painter:
         self._was_widened = False  # whether it had to be read again in 32 bits
         self._lacks_lora = False  # whether "fast" goes without its LoRA, which does not fit
         self._is_cut = False  # whether the last prompt was too long
+        self._pace = Pace()
+        self._may_slow = False  # whether a slower plan is left for the picture that is painted
         self._open(_precision(self.family.half, self.device))
         scale = self._pipeline.vae_scale_factor
         # Pixels a side that it is told of as hole or known.
@@ -183,19 +186,21 @@ class Painter:
             memory.empty(self.device)
             plan = self._fitting(hole.size)
 
-        def attempt(plan: int) -> np.ndarray | None:
+        def attempt(plan: int, *, is_last: bool) -> np.ndarray | None:
             if not sampling.refine:
                 self._preview.forget()
+            self._may_slow = not is_last
+            self._pace.begin((plan, hole.size, preset.guidance > 1))
             return self._attempt(plan, lambda: self._inputs(picture, hole, sampling, preset, on_step))
 
-        painted = attempt(plan)
+        painted = attempt(plan, is_last=plan + 1 == len(self._plans()))
         if painted is None:
             # Outside of the except clause: there, the frames that hold the tensors would still be alive.
             memory.empty(self.device)
             if plan + 1 == len(self._plans()):
                 raise memory.lacking()
             self.slowed = True
-            painted = attempt(plan + 1)
+            painted = attempt(plan + 1, is_last=True)
             if painted is None:
                 memory.empty(self.device)
                 raise memory.lacking()
@@ -216,6 +221,9 @@ class Painter:
 
         def after_step(pipeline: Any, k: int, _: Any, tensors: dict[str, Any]) -> dict[str, Any]:
             on_step(Step(k + 1, pipeline.num_timesteps, self._preview.show(tensors["latents"], width, height)))
+            is_slow = self._pace.is_slow()
+            if self._may_slow and memory.is_swapping(self.device, is_slow=is_slow):
+                raise MemoryError  # as it would be elsewhere
             return tensors
 
         inputs = {
