@@ -43,6 +43,8 @@ HAIR = 11  # mask cells that it may reach to each side
 GRID = 256  # cells along the window that a mask is refined in; of a ready mask as of a segmenter's
 LONGEST_HAIR = 60  # pixels
 SMOOTHING = 3  # pixels: radius of the filter after matting, which goes pixel by pixel
+LOOSE = 24  # of 255: through what is fainter nothing hangs together
+FADE = 2  # pixels beside a hair in which it fades
 HAZE = 0.02  # alpha below this, which comes of grain, becomes 0; the same at the other end
 
 TILE = 256  # pixels a side; only tiles with an edge in them are filtered
@@ -166,7 +168,7 @@ def refine_within(
         inner = np.rint(alpha[tile.seen_from(wide).slices] * 255).astype(np.uint8)
         np.copyto(found[tile.slices], inner, where=where[tile.slices])
     if matter is None:
-        np.copyto(found, _smoothed(rgb, found, monitor), where=where)
+        np.copyto(found, _attached(_smoothed(rgb, found, monitor), before), where=where)
     return result
 
 
@@ -310,8 +312,18 @@ def _softened(
         return np.rint(found * 255).astype(np.uint8)
 
     matted = _by_tiles(rgb[part], mask[part], reach, matte, monitor, side=side)
-    alpha[part] = _smoothed(rgb[part], matted, monitor) if matter is None else matted
+    alpha[part] = _attached(_smoothed(rgb[part], matted, monitor), mask[part]) if matter is None else matted
     return alpha
+
+
+def _attached(alpha: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """alpha (h, w) uint8 without what does not hang together with the object in the mask (h, w) uint8: hairs grow on
+    it, and what only has its colours does not."""
+    _count, labels = cv2.connectedComponents((alpha > LOOSE).astype(np.uint8))
+    held = np.bincount(labels[(mask > 127) & (alpha > 127)], minlength=labels.max() + 1) > 0
+    held[0] = False
+    near = cv2.dilate(held[labels].astype(np.uint8), np.ones((2 * FADE + 1,) * 2, np.uint8))
+    return np.where(near > 0, alpha, np.uint8(0))
 
 
 def _smoothed(rgb: np.ndarray, alpha: np.ndarray, monitor: Monitor) -> np.ndarray:
