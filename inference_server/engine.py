@@ -33,7 +33,7 @@ from .imaging.pixels import blend, lay_over, to_proxy
 from .imaging.strokes import drawn, with_strokes
 from .models.catalogue import DEPTH, MODELS
 from .models.store import Store
-from .remove import inpainters, removal
+from .remove import inpainters, outward, removal
 from .replace import backgrounds, composing, harmony
 from .replace.backgrounds import Background, Blur
 from .select import dust, edges, previews, segmenters, shadows
@@ -446,7 +446,10 @@ class Engine:
         if MODELS[name].family in diffusion.FAMILIES:
             pixels = self._painted_away(image, mask, alpha, name, seed, colour, monitor)
             return Patch(bounds, pixels, alpha[bounds.slices])
-        inpainter = inpainters.in_colour(self._inpainter_for(name, monitor), colour)
+        inpainter = self._inpainter_for(name, monitor)
+        if name == NO_MODEL and outward.continues(alpha > 0):
+            inpainter = inpainters.beyond_borders(inpainter)
+        inpainter = inpainters.in_colour(inpainter, colour)
         return Patch(
             bounds,
             removal.remove_object(image, mask, alpha, inpainter, seed=seed, monitor=monitor),

@@ -69,6 +69,27 @@ def test_a_sky_goes_on_without_an_edge(engine):
     assert np.abs(rows - sky.mean(axis=(1, 2))).max() < 3
 
 
+def test_an_object_that_the_border_cuts_off_does_not_come_up_again(engine):
+    """A figure at the left border of a street, and another further in: beside the photo there is only the street."""
+    random = np.random.default_rng(3)
+    image = np.empty((240, 320, 3), float)
+    image[:100], image[100:180], image[180:] = (150, 180, 220), (170, 160, 150), (90, 90, 95)
+    image += random.normal(scale=6, size=(240, 320, 1))
+    image[90:230, :30] = np.array((200, 40, 40)) + random.normal(scale=12, size=(140, 30, 1))
+    image[120:230, 200:225] = np.array((200, 40, 40)) + random.normal(scale=12, size=(110, 25, 1))
+    image = image.clip(0, 255).astype(np.uint8)
+    new = engine.expand(image, left=80)[:, :80].astype(int)
+    red = new[..., 0] - new[..., 1] > 60
+    assert red[:, :72].mean() < 0.002, "8 pixels at the border may be mixed"
+    sky, wall, street = (
+        (slice(5, 92), (150, 180, 220)),
+        (slice(115, 172), (170, 160, 150)),
+        (slice(188, 235), (90, 90, 95)),
+    )
+    for rows, colour in (sky, wall, street):
+        assert np.abs(np.median(new[rows, :72], axis=(0, 1)) - colour).max() < 10, "layers go on at their height"
+
+
 def test_from_a_prompt_a_model_paints_what_is_out_there(small_models, tmp_path):
     image, model = picture(100, 70), str(small_models / "sd15")
     engine = Engine(Store(tmp_path))

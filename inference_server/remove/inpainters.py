@@ -20,7 +20,7 @@ from ..shared.errors import wrong_input
 from ..shared.messages import Job
 from ..shared.monitor import UNWATCHED, Monitor
 from ..shared.text import tr
-from . import patchmatch
+from . import outward, patchmatch
 from .patchmatch import Filled
 
 SIDES = {
@@ -115,6 +115,19 @@ def in_colour(inpainter: Inpainter, colour: ColourSpace) -> Inpainter:
 
     others = tuple(in_srgb(fill) for fill in inpainter.others)
     return inpainter._replace(fill=in_srgb(inpainter.fill), others=others)
+
+
+def beyond_borders(inpainter: Inpainter) -> Inpainter:
+    """The inpainter for a photo on a larger canvas: what lies beside it is made of strips of it, with even seeds.
+
+    Its own way has the odd ones.  Neither is judged by the check, which is made for what an object has left.
+    """
+
+    def fill(rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray, seed: int, monitor: Monitor) -> Filled:
+        made = inpainter.fill if seed % 2 or not outward.continues(hole) else outward.fill
+        return made(rgb, hole, usable, seed, monitor)
+
+    return Inpainter(inpainter.side, fill)
 
 
 def _fill_calmly(rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray, seed: int, monitor: Monitor) -> Filled:

@@ -32,6 +32,7 @@ MANY = 12  # holes, from which on the small ones are healed as spots
 UNCLEAN = 0.15  # of a hole's rim: where the object has left more than this beside its mask, the last way is the first …
 SURELY_UNCLEAN = 0.25  # … but up to here the others are tried too, as the rim may be clean all the same
 DOUBT = 0.05  # by so much a later way must have a better score than the first, which is the better one on average
+BESIDE = 4  # times as wide as a hole that is as high as the image: what is seen on each side of it
 PART, THIN = (
     384,
     0.05,
@@ -125,8 +126,12 @@ def variations(
 
 
 def window(bounds: Window, hole: Window, width: int, height: int) -> Window:
-    """What of an image is needed to remove an object in `bounds`, whose mask has grown to `hole`."""
-    return windows.context_window(bounds, width, height).union(hole)
+    """What of an image is needed to remove an object in `bounds`, whose mask has grown to `hole`.
+
+    What is as high as the image, such as a canvas made wider, goes on as what lies beside it (`outward`): much of that.
+    """
+    beside = BESIDE * hole.width if hole.height == height else 0
+    return windows.context_window(bounds, width, height).union(hole.grown(beside, 0, width, height))
 
 
 # -- where the holes are -----------------------------------------------------------------------------------------------
