@@ -212,12 +212,10 @@ def is_swapping(device: str, *, is_slow: bool) -> bool:
 
     is_slow: whether a step took many times as long as others like it (`pace`).
     """
-    if sys.platform != "win32":
-        return False
-    if device not in devices.CARDS:
-        return False
-    total = devices.total(device)
-    return getattr(torch, device).memory_reserved() > total or (is_slow and devices.free(device) < FULL * total)
+    if sys.platform == "win32" and device in devices.CARDS:
+        total = devices.total(device)
+        return getattr(torch, device).memory_reserved() > total or (is_slow and devices.free(device) < FULL * total)
+    return False
 
 
 def empty(device: str) -> None:
