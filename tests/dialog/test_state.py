@@ -133,7 +133,7 @@ class Result:
     """As far as the dialog looks into one."""
 
     name: str
-    pixels: bytes | None = b"pixels"
+    alpha: bytes | None = b"alpha"
 
 
 OPTIONS, GROWN = MaskOptions(), MaskOptions(grow=40)

@@ -491,7 +491,7 @@ class AnyOrder(RuleBasedStateMachine):
             return
         taken = self.state.working and run == self.state.run
         name = f"{run}.{sum(each[0] == run for each in self.results)}"
-        result = Result(name, None if start.job is Job.SELECT else b"pixels")
+        result = Result(name, None if start.job is Job.SELECT else b"alpha")
         self.happens_to(run, events.ResultArrived(run, result))
         if taken:
             seed = start.seeds_used + sum(each[0] == run for each in self.results)
