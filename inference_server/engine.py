@@ -437,6 +437,7 @@ class Engine:
         _check_image(image)
         _check_mask(mask, image)
         _check_seed(seed)
+        monitor.check()
         mask, alpha = _mask_and_alpha(mask, options, strokes)
         bounds = windows.bounds(alpha)
         if bounds is None or not mask.any():

@@ -278,6 +278,7 @@ def fill_window(
     covered = resize(photo, picture.shape[1::-1]).astype(np.float32) / np.float32(white)
     left = rims.object_colours(picture, covered, reduced_hole, reduced_usable)
     unknown, free = reduced_hole | left, reduced_usable & ~left
+    monitor.check()
     changed = rims.changed_light(picture, unknown, free)
     ways, found = [inpainter.fill, *inpainter.others], list[Filling]()
     unclean = rims.share(changed | left, reduced_hole) if inpainter.needs_clean_rim else 0.0
@@ -290,7 +291,9 @@ def fill_window(
         part = monitor.part(1 - 0.5**k, 1 - 0.5 ** (k + 1))
         filled = ways[k % len(ways)](picture, unknown, free & ~changed, seed + k, part)
         pixels = detail.detailed(photo, hole, usable, white, filled, part)
+        part.check()
         its_check = _checked(photo, hole, usable, white, pixels)
+        part.check()
         passed |= its_check.passed
         found.append(Filling(pixels, its_check.score - (DOUBT if k else 0.0)))
     found = sorted(found, key=lambda filling: -filling.score)[:count]
