@@ -47,6 +47,7 @@ MEMORY = 256 << 20  # bytes that the images take which are remembered; one of th
 FEEDBACK_STEPS = 20
 ANSWERS_KEPT = FEEDBACK_STEPS + 4  # for each image, 1 MB each: those to one sequence of points must fit
 MUCH_LEFT = 0.2  # of a scene, that a click is thought to leave of it
+SAME_THING = 0.7  # IoU of two masks, from which they count as of one thing
 GRABCUT_SIDE = 640  # pixels on the long side of the picture that GrabCut works on
 
 
@@ -491,12 +492,17 @@ def _decode(segmenter: Segmenter, embedding: Embedding, prompt: ObjectPrompt, be
 
 
 def _completed(segmenter: Segmenter, embedding: Embedding, prompt: ObjectPrompt, answer: Answer) -> Answer:
-    """The answer to a single point with a more complete best mask: a second pass is given that mask and its box."""
-    logits = answer.logits.copy()
-    box = _box_around(logits[0], embedding)
-    if box is not None:
-        again, _ = segmenter.decode(embedding, np.array(prompt.points), np.array(prompt.labels), box, logits[0])
-        logits[0] = (logits[0] + again[0]) / 2
+    """The answer to a single point with a more complete best mask: a second pass is given that mask and its box.
+
+    Where the second pass makes another thing of it, the mask stays: a person sees it already.
+    """
+    first, box = answer.logits[0], _box_around(answer.logits[0], embedding)
+    if box is None:
+        return answer._replace(complete=True)
+    again, _ = segmenter.decode(embedding, np.array(prompt.points), np.array(prompt.labels), box, first)
+    both, (rows, columns) = (first + again[0]) / 2, embedding.full_grid
+    is_same = mask_ranking.overlap(both[:rows, :columns] > 0, first[:rows, :columns] > 0) >= SAME_THING
+    logits = np.concatenate([both[None], answer.logits[1:]]) if is_same else answer.logits
     return Answer(logits, answer.scores, complete=True)
 
 
