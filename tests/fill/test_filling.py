@@ -227,8 +227,8 @@ class Casting(Sized):
 
     cell, remarks = 2, ()
 
-    def __init__(self, cast):
-        super().__init__(64, 4)
+    def __init__(self, cast, side=64):
+        super().__init__(side, 4)
         self.cast = cast
 
     def count(self, quality, *, refine=False):
@@ -261,6 +261,28 @@ def test_no_model_s_colours_leave_a_step_at_the_rim_or_between_tiles(cast, place
     filled = photo.copy()
     filled[place.slices] = filling.fill(photo[seen], hole[seen], sampler, UNWATCHED)
     off = 255 * (filled - photo)
+    steps = [np.abs(np.diff(off, axis=axis)).max() for axis in (0, 1)]
+    assert max(steps) < 1, steps
+
+
+@pytest.mark.parametrize("cast", CASTS.values(), ids=CASTS)
+@pytest.mark.parametrize("place", [Window(0, 60, 120, 150), Window(250, 150, 150, 150)], ids=["border", "corner"])
+def test_nor_where_the_photo_ends_as_it_is_laid_over_it(cast, place):
+    """There the colours around the hole are known on one side alone; the feather takes what is left, of up to 1.5."""
+    pytest.importorskip("diffusers", reason="diffusers is not installed (the extra `full`)")
+    from inference_server.fill.prompts import Prompt
+
+    photo = np.full((300, 400, 3), (0.3, 0.45, 0.6), np.float32)
+    mask = np.zeros((300, 400), np.uint8)
+    mask[place.slices] = 255
+    grow = masks.default_grow(400, 300)
+    alpha = masks.grow_and_feather(mask, grow, masks.default_feather(grow))
+    bounds = windows.bounds(alpha > 0)
+    seen = window(place, bounds, 400, 300).slices
+    sampler = painting.Sampler(Casting(cast, 128), Prompt("the scene"), 1, Quality.FAST)
+    off = np.zeros((300, 400, 3), np.float32)
+    off[bounds.slices] = filling.fill(photo[seen], alpha[seen] > 0, sampler, UNWATCHED) - photo[bounds.slices]
+    off *= alpha[..., None]  # of 255 levels
     steps = [np.abs(np.diff(off, axis=axis)).max() for axis in (0, 1)]
     assert max(steps) < 1, steps
 

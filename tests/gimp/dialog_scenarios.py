@@ -225,3 +225,21 @@ def command_that_fails(photo):
             seen.append([opened.dialog.state.summary.split()[:2], opened.message])
     opened.close()
     return seen
+
+
+def prompt_hints(photo):
+    """What is said under a prompt to people of two languages, with and without something that counts as avoided."""
+    from inpaint_anything.dialog import prompt_hint
+    from inpaint_anything.job_settings import JobSettings
+
+    from inference_server.shared.messages import ExpandedPrompt, Job
+
+    settings = JobSettings(job=Job.FILL, prompt="ein Bär", negative="snow")
+    said = []
+    for languages in ([], ["de"]):
+        with patch.object(prompt_hint, "LANGUAGES", languages):
+            said += [
+                prompt_hint._as_text(ExpandedPrompt(prompt="a bear", negative=negative), settings).splitlines()
+                for negative in ("snow, blurry", "")
+            ]
+    return said

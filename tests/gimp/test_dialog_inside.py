@@ -45,6 +45,15 @@ def test_what_fails_before_it_is_asked_leaves_nothing_waiting(inside):
         assert "the image is gone" in message
 
 
+def test_it_is_said_that_models_want_english_and_that_nothing_is_avoided_without_guidance(inside):
+    told, counts = "The model is told: a bear", "But not: snow, blurry"
+    lost, english = "what should not be there does not count", "Models understand English best."
+    for said, second, last in zip(
+        inside("prompt_hints"), (counts, lost) * 2, (None, None, english, english), strict=True
+    ):
+        assert said[0] == told and second in said[1] and said[2:] == ([last] if last else [])
+
+
 def test_a_photo_is_expanded_in_a_small_dialog(inside, tmp_path):
     skip_without(["xwd"])
     seen = inside("expanded", picture=str(tmp_path / "expand"))
