@@ -253,6 +253,7 @@ class Engine:
         help_prompt: bool = True,
         quality: str = Quality.BALANCED,
         model: str = "",
+        reference: np.ndarray | None = None,
         grow: int | None = None,
         feather: int | None = None,
         include_shadow: bool = False,
@@ -265,7 +266,8 @@ class Engine:
         """The image with something else in the object's place, from a prompt: of the same shape and dtype.
 
         prompt, negative, help_prompt, quality, model: `messages.PaintOptions`; an empty prompt continues the
-        surroundings.  grow, feather, include_shadow: as in `remove`.  Every pixel outside the grown and feathered mask
+        surroundings.  reference: a picture (h, w, 3|4) of any size, sRGB, of what it is to look like, for a model that
+        takes one.  grow, feather, include_shadow: as in `remove`.  Every pixel outside the grown and feathered mask
         comes back bit for bit.  The same seed gives the same pixels on the same device.  preview gets the window as it
         forms, (h, w, 3) uint8, small.  Raises UserError.
         """
@@ -274,7 +276,9 @@ class Engine:
         paint = _paint_options(prompt, negative, help_prompt=help_prompt, quality=quality, model=model)
         options = MaskOptions(grow=grow, feather=feather)
         monitor, colour = _monitor(progress, cancelled, preview), ColourSpace(profile)
-        patch, _ = self.fill_patch(image, mask, paint, options, seed=seed, colour=colour, monitor=monitor)
+        patch, _ = self.fill_patch(
+            image, mask, paint, options, reference=reference, seed=seed, colour=colour, monitor=monitor
+        )
         return blend(image, patch.pixels, patch.alpha, patch.window)
 
     def replace(
@@ -464,6 +468,7 @@ class Engine:
         paint: PaintOptions,
         options: MaskOptions,
         *,
+        reference: np.ndarray | None = None,
         strokes: Sequence[Stroke] = (),
         seed: int = 0,
         colour: ColourSpace = SRGB,
@@ -471,7 +476,7 @@ class Engine:
     ) -> tuple[Patch, Prompt]:
         """`fill`, giving only the new pixels, the alpha to lay them over the image with, and what the model was given.
 
-        Options and strokes as in `remove_patch`.  Raises UserError.
+        Options and strokes as in `remove_patch`, reference as in `fill`.  Raises UserError.
         """
         _check_image(image)
         _check_mask(mask, image)
@@ -485,7 +490,7 @@ class Engine:
                 "Say in the prompt what to paint, or make the mask smaller.",
             )
         window = fill_windows.window(object_bounds, bounds, *_size(image))
-        sampler = self._sampler(Job.FILL, paint, colour.to_srgb(to_proxy(image)), seed, monitor)
+        sampler = self._sampler(Job.FILL, paint, colour.to_srgb(to_proxy(image)), seed, monitor, reference)
         shown = colour.to_srgb(image[window.slices])
         continued = None if paint.prompt.strip() else self._continued
         pixels = colour.from_srgb(filling.fill(shown, alpha[window.slices] > 0, sampler, monitor, continued))
@@ -499,6 +504,7 @@ class Engine:
         options: MaskOptions,
         *,
         match_light: float = 0.0,
+        reference: np.ndarray | None = None,
         seed: int = 0,
         colour: ColourSpace = SRGB,
         monitor: Monitor = UNWATCHED,
@@ -506,8 +512,8 @@ class Engine:
         """`replace`, giving the pixels around the object, the alpha to lay them over the image with, and what the model
         was given, if one was asked.
 
-        Of the options feather and include_shadow count.  match_light: as in `replace`; with it the object has new
-        pixels too.  Raises UserError.
+        Of the options feather and include_shadow count.  reference: as in `fill`.  match_light: as in `replace`; with
+        it the object has new pixels too.  Raises UserError.
         """
         _check_image(image)
         _check_mask(mask, image)
@@ -523,7 +529,7 @@ class Engine:
         prompt = Prompt("")
         if isinstance(background, PaintOptions):
             shown = colour.to_srgb(image)
-            behind, prompt = self._painted_background(shown, alpha < 255, background, seed, first)
+            behind, prompt = self._painted_background(shown, alpha < 255, background, seed, first, reference)
             behind = colour.from_srgb(behind)
         else:
             nearness = self._nearness(image, colour, first) if isinstance(background, Blur) else None
@@ -603,7 +609,13 @@ class Engine:
         return self._depth.nearness(colour.to_srgb(to_proxy(image)), monitor)
 
     def _painted_background(
-        self, image: np.ndarray, around: np.ndarray, paint: PaintOptions, seed: int, monitor: Monitor
+        self,
+        image: np.ndarray,
+        around: np.ndarray,
+        paint: PaintOptions,
+        seed: int,
+        monitor: Monitor,
+        reference: np.ndarray | None,
     ) -> tuple[np.ndarray, Prompt]:
         """The background (H, W, 3) painted where `around` (H, W) bool is true, and what the model was given."""
         if not paint.prompt.strip():
@@ -611,7 +623,7 @@ class Engine:
                 "Nothing says what should be around the object.",
                 "Write a prompt, or choose a photo, a colour or a blur for the background.",
             )
-        sampler = self._sampler(Job.REPLACE, paint, to_proxy(image), seed, monitor)
+        sampler = self._sampler(Job.REPLACE, paint, to_proxy(image), seed, monitor, reference)
         painted = filling.fill(image, around, sampler, monitor)
         background = image[..., :3].copy()
         bounds = windows.bounds(around)
@@ -619,10 +631,22 @@ class Engine:
         background[bounds.slices] = painted[..., :3]
         return background, sampler.prompt
 
-    def _sampler(self, job: Job, paint: PaintOptions, proxy: np.ndarray, seed: int, monitor: Monitor) -> Sampler:
+    def _sampler(
+        self,
+        job: Job,
+        paint: PaintOptions,
+        proxy: np.ndarray,
+        seed: int,
+        monitor: Monitor,
+        reference: np.ndarray | None = None,
+    ) -> Sampler:
         """What to paint with.  Other models leave the device where the painter needs their room."""
         _check_seed(seed)
-        prompt = self.expand_prompt(job, proxy, paint)
+        prompt, shown = self.expand_prompt(job, proxy, paint), None
+        if reference is not None:
+            _check_image(reference)
+            diffusion.demand_reference(self._store, job, paint.model)
+            shown = to_proxy(reference).astype(np.float32) / 255
         place = diffusion.place(self._store, paint.model)
         if self._painter is None or self._painter_place != place:
             self._painter = None  # two would hardly fit
@@ -636,7 +660,7 @@ class Engine:
             self._painter_place = place
         if not self._painter.has_room():
             self._release_others()
-        return Sampler(self._painter, prompt, seed, paint.quality)
+        return Sampler(self._painter, prompt, seed, paint.quality, shown)
 
     def _release_others(self) -> None:
         """Have all models but the painter leave the device."""

@@ -80,7 +80,8 @@ class PhotoSettings:
     photos: None is standard input.  everything: all that a text prompt names, not only the likeliest.  mask: the file
     of a ready mask, which takes the place of the prompt.  background: None where a model paints it, as `paint` says.
     match_light: how far the object's light is drawn to its, 0 to 1.  seeds: a result each.  quiet: only what goes wrong
-    is said.  margins: pixels that are added at the left, top, right and bottom; these are the mask then.
+    is said.  margins: pixels that are added at the left, top, right and bottom; these are the mask then.  reference: a
+    picture of what is to be painted.
     """
 
     job: Job
@@ -96,6 +97,7 @@ class PhotoSettings:
     seeds: tuple[int, ...]
     quiet: bool
     margins: tuple[int, int, int, int] | None = None
+    reference: Path | None = None
 
 
 # -- the parser -------------------------------------------------------------------------------------------------------
@@ -197,7 +199,7 @@ def _add_output(command: argparse.ArgumentParser, job: Job) -> None:
 def _add_mask(command: argparse.ArgumentParser, job: Job) -> None:
     """What is done to the mask; arguments that a command lacks have the value they would have if left out."""
     command.set_defaults(soft_edge=False, mask=None, shadow=False, grow=None, feather=None, seed=0, variations=1)
-    command.set_defaults(match_light=0.0)
+    command.set_defaults(match_light=0.0, reference=None)
     if job in (Job.SELECT, Job.REPLACE):
         command.add_argument("--soft-edge", action="store_true", help="soft values for hair and fur")
     command.add_argument("--mask", metavar="FILE", help="a ready mask instead of clicks, white = the object")
@@ -221,6 +223,8 @@ def _add_paint(command: argparse.ArgumentParser) -> None:
         help="how long the model may take; the file's is --output-quality",
     )
     command.add_argument("--model", default="", help="a name, or the path of one of yours (default: the best here)")
+    like_this = "a picture of what it is to look like, for models that take one (flux2-klein)"
+    command.add_argument("--reference", metavar="FILE", help=like_this)
     command.add_argument(
         "--variations",
         type=int,
@@ -279,6 +283,7 @@ def settings(given: argparse.Namespace) -> PhotoSettings:
         match_light=given.match_light,
         seeds=_seeds(given),
         quiet=given.quiet,
+        reference=Path(given.reference) if given.reference else None,
     )
 
 
@@ -299,6 +304,7 @@ def expand_settings(given: argparse.Namespace) -> PhotoSettings:
         seeds=_seeds(given),
         quiet=given.quiet,
         margins=(given.left, given.top, given.right, given.bottom),
+        reference=Path(given.reference) if given.reference else None,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial, reduce
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from ..imaging.canvas import enlarged
 from ..imaging.colour import ColourSpace
 from ..imaging.files import memory, reading, writing
 from ..imaging.files.photograph import Format, Photograph
-from ..imaging.pixels import lay_over
+from ..imaging.pixels import lay_over, to_proxy
 from ..replace.backgrounds import Background, Blur, Gradient
 from ..shared.errors import ErrorCode, UserError, wrong_input
 from ..shared.margins import Margins
@@ -202,9 +202,10 @@ def make(
         yield Made(target=opened.targets[0], write=write, prompt=Prompt(""))
         return
     behind = settings.paint if background is None else _in_colour(background, ColourSpace(photograph.profile))
+    shown = _Shown(behind, _reference(settings.reference))
     write = partial(_write, photograph, opened.format, settings.output.quality)
     for seed, target in zip(settings.seeds, opened.targets, strict=True):
-        patch, prompt = _patch(engine, settings, behind, photograph, mask, seed, monitor)
+        patch, prompt = _patch(engine, settings, shown, photograph, mask, seed, monitor)
         with _laid_over(photograph.pixels, patch, for_good=seed == settings.seeds[-1]):
             yield Made(target=target, write=write, prompt=prompt)
 
@@ -250,10 +251,17 @@ def _notes(
     return *photograph.notes, *writing.losses(format, result)
 
 
+class _Shown(NamedTuple):
+    """What is behind the object, or says how to paint it, and a picture of what is to be painted, if there is one."""
+
+    behind: Background | PaintOptions
+    reference: np.ndarray | None
+
+
 def _patch(
     engine: Engine,
     settings: PhotoSettings,
-    behind: Background | PaintOptions,
+    shown: _Shown,
     photograph: Photograph,
     mask: np.ndarray,
     seed: int,
@@ -262,15 +270,33 @@ def _patch(
     """New pixels, and what a model was given, if one was asked."""
     image, options, colour = photograph.pixels, settings.options, ColourSpace(photograph.profile)
     if settings.job == Job.FILL:
-        return engine.fill_patch(image, mask, settings.paint, options, seed=seed, colour=colour, monitor=monitor)
+        paint = settings.paint
+        return engine.fill_patch(
+            image, mask, paint, options, reference=shown.reference, seed=seed, colour=colour, monitor=monitor
+        )
     if settings.job == Job.REPLACE:
-        share = settings.match_light
         return engine.replace_patch(
-            image, mask, behind, options, match_light=share, seed=seed, colour=colour, monitor=monitor
+            image,
+            mask,
+            shown.behind,
+            options,
+            match_light=settings.match_light,
+            reference=shown.reference,
+            seed=seed,
+            colour=colour,
+            monitor=monitor,
         )
     model = settings.paint.model
     patch = engine.remove_patch(image, mask, options, model=model, seed=seed, colour=colour, monitor=monitor)
     return patch, Prompt("")
+
+
+def _reference(photo: Path | None) -> np.ndarray | None:
+    """The picture of what is to be painted, small and in sRGB, where there is one.  Raises UserError."""
+    if photo is None:
+        return None
+    photograph = _read(photo)
+    return ColourSpace(photograph.profile).to_srgb(to_proxy(photograph.pixels))
 
 
 def read_background(settings: BackgroundSettings) -> Photograph | Gradient | Blur:

@@ -23,12 +23,13 @@ MOST_OFF = 0.12  # of the range; a larger difference is not the autoencoder's
 
 
 class Sampler(NamedTuple):
-    """What is painted with: the model, the prompt, the seed and the quality."""
+    """What is painted with: the model, the prompt, the seed and the quality; reference: as in `painter.Sampling`."""
 
     painter: "Painter"
     prompt: "Prompt"
     seed: int
     quality: Quality
+    reference: np.ndarray | None = None
 
 
 class Scene(NamedTuple):
@@ -94,7 +95,7 @@ def paint(
     border = 0, region.size[1] - height, 0, region.size[0] - width
     framed = cv2.copyMakeBorder(region.picture, *border, cv2.BORDER_REFLECT).clip(0, 1)
     framed_hole = cv2.copyMakeBorder(region.hole.astype(np.uint8), *border, cv2.BORDER_REFLECT) > 0
-    sampling = Sampling(sampler.prompt, seed, sampler.quality, refine, is_prefilled)
+    sampling = Sampling(sampler.prompt, seed, sampler.quality, refine, is_prefilled, sampler.reference)
     painted = sampler.painter.paint(framed, framed_hole, sampling, on_step=on_step, check=check)
     return painted[:height, :width]
 

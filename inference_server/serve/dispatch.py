@@ -197,23 +197,48 @@ def _patch(
     engine: Engine, message: Inpaint, rgb: np.ndarray, meant: Meant, frames: Frames, seed: int, monitor: Monitor
 ) -> tuple[Patch, Prompt]:
     """One variation, and what a model was given, if one was asked."""
-    options, colour = _options(message), _colour_space(message, frames)
+    options, colour, reference = _options(message), _colour_space(message, frames), _reference(message, frames)
     if message.job == Job.REPLACE:
         background = message.paint if message.background is None else _background(message.background, frames)
-        share = message.match_light
         return engine.replace_patch(
-            rgb, meant.whole, background, options, match_light=share, seed=seed, colour=colour, monitor=monitor
+            rgb,
+            meant.whole,
+            background,
+            options,
+            match_light=message.match_light,
+            reference=reference,
+            seed=seed,
+            colour=colour,
+            monitor=monitor,
         )
     mask, by_hand = meant.found, meant.strokes
     if message.job == Job.FILL:
         return engine.fill_patch(
-            rgb, mask, message.paint, options, strokes=by_hand, seed=seed, colour=colour, monitor=monitor
+            rgb,
+            mask,
+            message.paint,
+            options,
+            reference=reference,
+            strokes=by_hand,
+            seed=seed,
+            colour=colour,
+            monitor=monitor,
         )
     model = message.paint.model
     patch = engine.remove_patch(
         rgb, mask, options, model=model, strokes=by_hand, seed=seed, colour=colour, monitor=monitor
     )
     return patch, Prompt("")
+
+
+def _reference(message: Inpaint, frames: Frames) -> np.ndarray | None:
+    """The picture (h, w, 3) uint8 that says what is to be painted, if there is one."""
+    given = message.reference
+    if given is None:
+        return None
+    if (given.channels, given.depth) != (3, Depth.UINT8) or max(given.width, given.height) > PROXY_SIDE:
+        raise ProtocolError("a reference is a small picture, RGB of 8 bits")
+    return _pixels(given, frames, whole(given.width, given.height))
 
 
 def _colour_space(message: Inpaint, frames: Frames) -> ColourSpace:

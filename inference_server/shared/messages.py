@@ -547,9 +547,9 @@ class Inpaint(Request[Inpainted]):
 
     pixels: the window's, RGB, RGBA, grey or grey and alpha, in the layer's own depth.  A target without a prompt has a
     `mask` of the window's size.  profile: the frame that holds the ICC profile of pixels and background, None where
-    they are sRGB.  paint: for FILL, and for a REPLACE without a background.  match_light: of a REPLACE, how far the
-    object's light is drawn to the new background's, 0 to 1.  variations: how many results, with this seed, the next,
-    and so on.
+    they are sRGB.  paint: for FILL, and for a REPLACE without a background; reference: a picture of what it is to look
+    like, RGB of 8 bits in sRGB, for models that take one.  match_light: of a REPLACE, how far the object's light is
+    drawn to the new background's, 0 to 1.  variations: how many results, with this seed, the next, and so on.
     """
 
     job: Job
@@ -560,6 +560,7 @@ class Inpaint(Request[Inpainted]):
     profile: int | None = None
     options: MaskOptions = MaskOptions()
     paint: PaintOptions = PaintOptions()
+    reference: Raster | None = None
     background: Background | None = None
     match_light: float = 0.0
     seed: int = 0

@@ -8,14 +8,21 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("diffusers", reason="diffusers is not installed (the extra `full`)")
 
-from inference_server.fill import filling, prompts  # noqa: E402
+from inference_server import Engine, UserError  # noqa: E402
+from inference_server.cli import parser  # noqa: E402
+from inference_server.fill import diffusion, filling, prompts  # noqa: E402
 from inference_server.fill.diffusion import families  # noqa: E402
 from inference_server.fill.diffusion.painter import Painter, Sampling  # noqa: E402
 from inference_server.fill.painting import Sampler  # noqa: E402
 from inference_server.fill.prompts import Prompt  # noqa: E402
+from inference_server.imaging.files import reading, writing  # noqa: E402
+from inference_server.imaging.files.photograph import Format, Photograph  # noqa: E402
 from inference_server.models.store import Store  # noqa: E402
-from inference_server.shared.messages import PaintOptions, Quality  # noqa: E402
+from inference_server.serve import dispatch  # noqa: E402
+from inference_server.shared.geometry import Window  # noqa: E402
+from inference_server.shared.messages import ImageRef, Inpaint, Job, PaintOptions, Quality, Target  # noqa: E402
 from inference_server.shared.monitor import UNWATCHED  # noqa: E402
+from inference_server.shared.wire import ProtocolError  # noqa: E402
 
 from .. import small_pipelines  # noqa: E402
 from ..small_models import picture  # noqa: E402
@@ -117,3 +124,74 @@ def test_words_are_left_as_they_are_and_an_empty_prompt_removes():
     own = prompts.expand(PaintOptions(prompt="turn the dog into a cat"), families.FLUX2, preset, grey)
     assert own.positive.startswith("turn the dog into a cat") and not own.negative
     assert prompts.expand(PaintOptions(), families.FLUX2, preset, grey).positive.startswith("Remove what is")
+
+
+# -- a picture as the prompt
+
+
+def a_hole() -> tuple[np.ndarray, np.ndarray]:
+    mask = np.zeros((80, 120), np.uint8)
+    mask[25:50, 40:80] = 255
+    return picture(120, 80), mask
+
+
+def test_a_picture_says_what_it_is_to_look_like(folder, tmp_path):
+    engine, (image, mask) = Engine(Store(tmp_path)), a_hole()
+    asked = {"prompt": "like this", "quality": "fast", "model": str(folder), "grow": 0, "feather": 0}
+    plain = engine.fill(image, mask, **asked)
+    red = engine.fill(image, mask, reference=np.full((40, 60, 3), (250, 10, 10), np.uint8), **asked)
+    blue = engine.fill(image, mask, reference=np.full((40, 60, 3), (10, 10, 250), np.uint16), **asked)
+    for one, other in ((plain, red), (red, blue)):
+        assert (one[mask > 0] != other[mask > 0]).any() and (one[mask == 0] == other[mask == 0]).all()
+
+
+def test_the_pipeline_gets_the_picture_small_and_whole(painter, holed, given):
+    like = np.random.default_rng(1).random((64, 32, 3)).astype(np.float32)
+    painter.paint(*holed, Sampling(TEDDY, 1, Quality.FAST, reference=like))
+    assert (given[0]["image_reference"][0].permute(1, 2, 0).numpy() == like).all()
+
+
+def test_a_model_that_is_told_by_words_alone_says_so_before_it_is_loaded(small_models, tmp_path, monkeypatch):
+    image, mask = a_hole()
+    monkeypatch.setattr(diffusion, "load", lambda *_: pytest.fail("it was loaded"))
+    with pytest.raises(UserError, match="by words alone") as caught:
+        Engine(Store(tmp_path)).fill(image, mask, "a cat", model=str(small_models / "sd15"), reference=image)
+    assert "flux2-klein" in str(caught.value.remedy)
+
+
+def test_on_the_command_line_it_is_a_file(folder, tmp_path, home):
+    image, mask = a_hole()
+    for name, pixels in (("photo", image), ("like", image[::-1, :50]), ("mask", mask[..., None].repeat(3, axis=2))):
+        file = tmp_path / f"{name}.png"
+        file.touch()
+        writing.write(file, Photograph(pixels=np.ascontiguousarray(pixels), format=Format.PNG), Format.PNG, None)
+    command = ["fill", "photo.png", "--mask", "mask.png", "--model", str(folder), "--prompt", "x", "-q", "-o"]
+    command = [str(tmp_path / part) if part.endswith(".png") else part for part in command]
+    for out, more in (("a", []), ("b", ["--reference", str(tmp_path / "like.png")])):
+        assert parser.main([*command, str(tmp_path / f"{out}.png"), "--quality", "fast", *more]) == 0
+    a, b = (reading.read(tmp_path / f"{out}.png").pixels for out in "ab")
+    assert (a != b).any()
+    assert parser.main([*command, str(tmp_path / "c.png"), "--reference", str(tmp_path / "none.png")]) == 1
+
+
+@pytest.mark.parametrize(
+    ("channels", "side", "says"), [(3, 8, None), (4, 8, "small picture"), (3, 1025, "small picture")]
+)
+def test_it_travels_as_a_small_picture(channels, side, says):
+    pixels = np.zeros((1, side, channels), np.uint8)
+    frames: list[bytes] = []
+    raster = dispatch._attach_pixels(pixels, frames)
+    size = {"width": 4, "height": 4}
+    message = Inpaint(
+        job=Job.FILL,
+        image=ImageRef(**size, key="x"),
+        target=Target(),
+        window=Window(0, 0, 4, 4),
+        pixels=raster,
+        reference=raster,
+    )
+    if says:
+        with pytest.raises(ProtocolError, match=says):
+            dispatch._reference(message, frames)
+    else:
+        assert np.array_equal(dispatch._reference(message, frames), pixels)

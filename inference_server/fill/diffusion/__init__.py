@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ...models import packages
 from ...models.catalogue import DIFFUSION_PACKAGES, MODELS, Model, ranked
 from ...models.store import Store
-from ...shared.errors import ErrorCode, UserError
+from ...shared.errors import ErrorCode, UserError, wrong_input
 from ...shared.messages import PAINTING_JOBS, Job, PaintOptions, Quality
 from ...shared.monitor import UNWATCHED, Monitor
 from ...shared.text import tr
@@ -62,6 +62,21 @@ def family(store: Store, job: Job, model: str = "") -> Family:
     """What is known of the family of the model that `model` names.  Raises UserError as `demand` does."""
     demand(store, job, model)
     return FAMILIES[_family_name(store, model)]
+
+
+def demand_reference(store: Store, job: Job, model: str = "") -> None:
+    """Raise the UserError for a model that is told in words alone what to paint, and not by a picture."""
+    found = family(store, job, model)
+    if not found.takes_reference:
+        others = ", ".join(entry.name for entry in MODELS.values() if _takes_reference(entry.family))
+        raise wrong_input(
+            tr("{model} is told by words alone what to paint, not by a picture.", model=found.title),
+            tr("Leave the picture out, or choose one of these models: {models}.", models=others),
+        )
+
+
+def _takes_reference(family: str) -> bool:
+    return family in FAMILIES and FAMILIES[family].takes_reference
 
 
 def preset(store: Store, job: Job, paint: PaintOptions) -> Preset:

@@ -69,6 +69,7 @@ class Family(NamedTuple):
     # Whether it changes a picture of which it sees all, the hole's content too.  What it made is not refined in tiles,
     # which it would leave as they are.
     edits: bool = False
+    takes_reference: bool = False  # whether a picture can say what it is to look like
 
 
 SD15 = Family(
@@ -125,6 +126,7 @@ FLUX2 = Family(
     share=31 / 32,  # padded, its pictures have less than the megapixel from which the pipeline would reduce them
     patch=2,
     edits=True,
+    takes_reference=True,
 )
 # Made of XL to remove what the mask covers (Li et al. 2025, "RORem: Training a Robust Object Remover with
 # Human-in-the-Loop").  Settings and words are those of its makers' code; they dilate masks by 20 of 512 pixels.

@@ -40,7 +40,8 @@ class Sampling(NamedTuple):
     """How a picture is painted.
 
     refine: what is in the hole is a first sketch, to be kept but for its detail; is_prefilled: it is how the
-    surroundings may go on, to be kept in its structure alone.
+    surroundings may go on, to be kept in its structure alone.  reference: a picture (h, w, 3) float32, 0 to 1, of what
+    it is to look like, where the family takes one.
     """
 
     prompt: Prompt
@@ -48,6 +49,7 @@ class Sampling(NamedTuple):
     quality: Quality
     refine: bool = False
     is_prefilled: bool = False
+    reference: np.ndarray | None = None
 
 
 class Step(NamedTuple):
@@ -228,7 +230,8 @@ class Painter:
 
         inputs = {
             **self._encoded(sampling.prompt, preset),
-            "image": torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None],
+            "image": _tensor(picture),
+            **({} if sampling.reference is None else {"image_reference": _tensor(sampling.reference)}),
             "mask_image": torch.from_numpy(cells.astype(np.float32))[None, None],
             "height": height,
             "width": width,
@@ -344,6 +347,11 @@ class Painter:
             if isinstance(network, torch.nn.Module):
                 for block in (b for part in network.modules() if isinstance(part, torch.nn.ModuleList) for b in part):
                     block.register_forward_pre_hook(lambda *_: self._check())
+
+
+def _tensor(picture: np.ndarray) -> torch.Tensor:
+    """picture (h, w, 3) as (1, 3, h, w)."""
+    return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None]
 
 
 def _precision(half: str, device: str) -> torch.dtype:
