@@ -12,9 +12,19 @@ import zmq
 
 from inference_server.models import packages
 from inference_server.models.catalogue import DIFFUSION_PACKAGES
-from inference_server.shared import client, endpoint, paths
+from inference_server.shared import client, endpoint, paths, wire
 from inference_server.shared.geometry import whole
-from inference_server.shared.messages import ImageRef, Inpaint, Inpainted, Job, Locate, Located, Target
+from inference_server.shared.messages import (
+    ImageRef,
+    Inpaint,
+    Inpainted,
+    Job,
+    Locate,
+    Located,
+    Message,
+    Progress,
+    Target,
+)
 from inference_server.shared.monitor import UNWATCHED, Monitor
 
 from .asking import AT_ROCKET, attach_mask, attach_pixels, image_ref
@@ -97,6 +107,15 @@ def raw_socket(address: str) -> tuple[zmq.Context, zmq.Socket]:
     connection.linger = 0
     connection.connect(address)
     return context, connection
+
+
+def answer_on(connection: "zmq.Socket[bytes]") -> tuple[str, Message]:
+    """The next message that is no word of progress, which a busy machine sends before any: (the request's id, it)."""
+    while connection.poll(1000 * PATIENCE):
+        request_id, answer, _ = wire.decode(connection.recv_multipart())
+        if not isinstance(answer, Progress):
+            return request_id, answer
+    raise AssertionError("no answer comes")
 
 
 def checkpoint(shapes: dict[str, list[int]]) -> bytes:

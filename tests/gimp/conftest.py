@@ -50,7 +50,21 @@ def stop_server(folder: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def gimp(shared_home, photo_file):
+def srgb_photo(photo_file, tmp_path_factory) -> str:
+    """The photograph without the profile in it, from which each process of GIMP searches its way to sRGB for a second.
+
+    What becomes of profiles a few tests ask, of several.
+    """
+    data, profile = photo_file.read_bytes(), b"ICC_PROFILE"
+    start = data.index(profile) - 4  # a segment: its marker, its length, and what it holds
+    length = 2 + int.from_bytes(data[start + 2 : start + 4], "big")
+    file = tmp_path_factory.mktemp("srgb") / "rocket.jpg"
+    file.write_bytes(data[:start] + data[start + length :])
+    return str(file)
+
+
+@pytest.fixture(scope="session")
+def gimp(shared_home, srgb_photo):
     """A function that runs one scenario in GIMP and gives what it saw.
 
     Scenarios that share the home and need no environment of their own share one GIMP; others that need the same one
@@ -60,7 +74,7 @@ def gimp(shared_home, photo_file):
 
     def run(scenario: str, home: Path = shared_home, environment=None, file: Path = SCENARIOS, **arguments):
         if scenario not in ("menus", "registered", "remove_from_files", "plug_ins_folder"):
-            arguments.setdefault("photo", str(photo_file))
+            arguments.setdefault("photo", srgb_photo)
         own = {paths.HOME_VARIABLE: str(home), **(environment or {})}
         is_shared = home == shared_home and not environment
         before = running.get(is_shared)

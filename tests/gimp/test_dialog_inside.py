@@ -20,13 +20,13 @@ SCENARIOS = Path(__file__).with_name("dialog_scenarios.py")
 
 
 @pytest.fixture(scope="module")
-def inside(shared_home, photo_file):
+def inside(shared_home, srgb_photo):
     """A function that runs one of the scenarios."""
     skip_without(["Xvfb"])
     with virtual_screen(WIDTH, HEIGHT) as display:
         environment = {"DISPLAY": display, "NO_AT_BRIDGE": "1", paths.HOME_VARIABLE: str(shared_home)}
         with RunningGimp(environment) as gimp:
-            yield lambda scenario, **more: gimp.run(SCENARIOS, scenario=scenario, photo=str(photo_file), **more)
+            yield lambda scenario, **more: gimp.run(SCENARIOS, scenario=scenario, photo=srgb_photo, **more)
 
 
 def test_gimp_is_asked_on_the_main_thread_alone_while_a_result_is_composed(inside):

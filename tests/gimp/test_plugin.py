@@ -115,8 +115,9 @@ def test_a_recipe_is_done_to_all_open_images_and_one_that_cannot_be_does_not_sto
     assert "line 3, column 1" in seen["said"] and all(len(layers) == 1 for layers in seen["layers"])
 
 
-def test_the_result_comes_as_a_group_above_the_untouched_layer(gimp):
-    seen = gimp("remove")
+def test_the_result_comes_as_a_group_above_the_untouched_layer(gimp, photo_file):
+    """Of a photo with a profile of its own."""
+    seen = gimp("remove", photo=str(photo_file))
     assert seen["answer"]["status"] == "success" and seen["answer"]["score"] > 0.5
     assert seen["unchanged"]
     group, photo = seen["layers"]

@@ -21,7 +21,18 @@ from inference_server.shared.geometry import Window
 from inference_server.shared.messages import Depth, ImageRef, Job, Locate, Raster, Segmented, Target
 from inference_server.shared.monitor import Monitor
 
-from ..servers import PATIENCE, SERVE, both_ways, locate, long_job, needs_posix, raw_socket, wait_until, works
+from ..servers import (
+    PATIENCE,
+    SERVE,
+    answer_on,
+    both_ways,
+    locate,
+    long_job,
+    needs_posix,
+    raw_socket,
+    wait_until,
+    works,
+)
 
 pytestmark = pytest.mark.usefixtures("shared_encoder_passes")
 REMOVING = "Removing the object"  # what is said of a job that has begun
@@ -205,8 +216,7 @@ def test_what_is_no_message_is_answered_with_a_failure_and_harms_nobody(serving,
     serving()
     context, connection = raw_socket(endpoint.running().address)
     connection.send_multipart(parts)
-    assert connection.poll(1000 * PATIENCE)
-    request_id, answer, _ = wire.decode(connection.recv_multipart())
+    request_id, answer = answer_on(connection)
     assert isinstance(answer, messages.Failure) and answer.code == ErrorCode.VERSION
     assert request_id == ("7" if b"99" in parts[0] else "")
     connection.close()
@@ -221,8 +231,7 @@ def test_a_request_with_any_id_is_answered_under_it(serving, request_id):
     context, connection = raw_socket(endpoint.running().address)
     for _ in range(2):  # the worker lives on
         connection.send_multipart(wire.encode(request_id, messages.RemoveModel(name="nothing")))
-        assert connection.poll(1000 * PATIENCE)
-        answered, answer, _ = wire.decode(connection.recv_multipart())
+        answered, answer = answer_on(connection)
         assert answered == request_id and answer.code == ErrorCode.WRONG_INPUT
     connection.close()
     context.term()

@@ -183,10 +183,19 @@ def _mask_layer(photo: PhotoLayer, result: JobResult) -> Gimp.Layer:
     grey = photo.image.get_base_type() == Gimp.ImageBaseType.GRAY
     kind = Gimp.ImageType.GRAY_IMAGE if grey else Gimp.ImageType.RGB_IMAGE
     layer = photo.new_layer(result.window, _("Mask"), kind)
-    _fill(layer, "Y' u8", result.mask)
+    # As the layer has them: from another format Babl would search its way for half a second.
+    _fill(layer, photo.opaque_format("u8"), result.mask if grey else _thrice(result.mask))
     layer.set_visible(False)
     notes.note_mask(layer, mask_digest(layer))
     return layer
+
+
+def _thrice(values: bytes) -> bytes:
+    """Each value three times: grey pixels as RGB has them."""
+    samples = bytearray(3 * len(values))
+    for channel in range(3):
+        samples[channel::3] = values
+    return bytes(samples)
 
 
 def _fill(drawable: Gimp.Drawable, pixel_format: str, pixels: bytes) -> None:

@@ -177,6 +177,10 @@ class PhotoLayer:
         model = ("Y'" if self.grey else "R'G'B'") + "A" * alpha
         return Babl.format_with_space(f"{model} {samples or _SAMPLES[self.depth]}", self.space)
 
+    def opaque_format(self, samples: str) -> str:
+        """The name of a format as `colour_format` gives it, without alpha."""
+        return Babl.get_name(self.colour_format(samples))
+
     @property
     def profile(self) -> bytes | None:
         """The ICC profile of `window_pixels`; None where they are sRGB."""

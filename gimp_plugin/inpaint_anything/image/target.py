@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import gi
 
+gi.require_version("Babl", "0.1")
 gi.require_version("Gegl", "0.4")
 gi.require_version("Gimp", "3.0")
-from gi.repository import Gegl, Gimp  # noqa: E402  gi wants the versions first
+from gi.repository import Babl, Gegl, Gimp  # noqa: E402  gi wants the versions first
 
 from inference_server.shared.errors import wrong_input  # noqa: E402
 from inference_server.shared.geometry import Box, Point, Window  # noqa: E402
@@ -107,7 +108,7 @@ def proxy_mask(photo: PhotoLayer, mask: Gimp.Drawable) -> bytes:
 def mask_digest(mask: Gimp.Layer) -> str:
     """A hash of a layer that holds a mask, which shows later whether somebody has painted on it."""
     whole = Window(0, 0, mask.get_width(), mask.get_height())
-    return hashlib.sha256(read_pixels(mask, whole, 1.0, _mask_format(mask))).hexdigest()
+    return hashlib.sha256(read_pixels(mask, whole, 1.0, "Y' u8")).hexdigest()
 
 
 def mask_bounds(photo: PhotoLayer, mask: Gimp.Layer) -> Window | None:
@@ -123,8 +124,10 @@ def _origin_in(mask: Gimp.Drawable, photo: PhotoLayer) -> tuple[int, int]:
 
 
 def _mask_format(mask: Gimp.Drawable) -> str:
-    """The Babl format a mask's values are read in: a layer's as they are painted, a channel's as they select."""
-    return "Y' u8" if isinstance(mask, Gimp.Layer) else "Y u8"
+    """The Babl format a mask's values are read in: a layer's as it has them, a channel's as they select."""
+    if not isinstance(mask, Gimp.Layer):
+        return "Y u8"
+    return Babl.get_name(Babl.format_with_space("Y' u8", Babl.format_get_space(mask.get_format())))
 
 
 # -- paths ------------------------------------------------------------------------------------------------------------
