@@ -33,7 +33,7 @@ NETWORK_SHARE = 0.8  # of the work is a network's own; the rest is the search fo
 
 
 Fill = Callable[[np.ndarray, np.ndarray, np.ndarray, int, Monitor], Filled]
-CALM = patchmatch.Terms(position=0.5, lit_between=False)  # for walls, and rims that are not clean
+CALM = patchmatch.Terms(position=0.5, upright=8.0, lit_between=False)  # for walls, and rims that are not clean
 
 
 class Network(Protocol):

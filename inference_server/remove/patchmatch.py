@@ -39,7 +39,6 @@ RADIUS = SIDE // 2
 COEFFICIENTS = (14, 5, 5)  # of a patch's colours: in lightness, red against blue, green against both
 COLOURS = sum(COEFFICIENTS)
 TEXTURE_WEIGHT = 6.0  # of the texture around a patch, against one colour coefficient
-UPRIGHT = 4.0  # how many times as much a distance up or down counts as one to the side
 POSITION_WEIGHT = 0.5  # of the distance across the whole picture, against the difference of black and white, at most
 SAMPLES, SAMPLED_AMONG = 300, 3000  # patches that say what is usual, and those they are compared with
 USE_COST = 0.3  # of the usual cost of a match: what a source costs more for each FREE_USES that it is used more often
@@ -71,12 +70,15 @@ NEIGHBOURS = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x]
 class Terms:
     """What decides among the patches, besides their similarity.
 
-    position: how many times the usual distance of similar patches the distance across the hole may count.  lit_between:
+    position: how many times the usual distance of similar patches the distance across the hole may count.  upright: how
+    many times as much it counts up or down as to the side: in most photos, what is beside a thing is on the same ground
+    or wall as what it hides, and as far away.  lit_between:
     whether the light is brought to that of the hole's rim between the rounds too, so that what is matched next has it;
     that follows a photo's light best, but where the rim is not clean the whole hole gets the colour of that.
     """
 
     position: float = 4.0
+    upright: float = 2.0
     lit_between: bool = True
 
 
@@ -206,6 +208,7 @@ class _Field:
     def __init__(self, level: _Level, random: np.random.Generator, terms: Terms, monitor: Monitor) -> None:
         """monitor: asked often whether to stop, as one round may take a second."""
         self._level, self._random, self._terms, self._monitor = level, random, terms, monitor
+        self._stretch = np.float32((terms.upright**0.5, terms.upright**-0.5))
         height, width = level.hole.shape
         self._grid = height - SIDE + 1, width - SIDE + 1
         self._row = self._grid[1] + 2 * PAD
@@ -267,7 +270,7 @@ class _Field:
 
     def _places(self, patches: np.ndarray) -> np.ndarray:
         """The positions (n, 2) float32 of patches, as they count."""
-        return np.stack(self._corners(patches), 1) * (STRETCH * np.float32(self._position_scale))
+        return np.stack(self._corners(patches), 1) * (self._stretch * np.float32(self._position_scale))
 
     def _candidates(self, comparisons: float) -> np.ndarray:
         """As many sources as all targets can be compared with, by so many comparisons: all, or some by chance."""
@@ -597,4 +600,3 @@ def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 BASIS = _cosine_basis()
-STRETCH = np.float32((UPRIGHT**0.5, UPRIGHT**-0.5))

@@ -12,8 +12,10 @@ MAX_ERROR = 3 / 255  # between a smooth surface and its averaged pixels, plus â€
 GRAIN_ERRORS, MAX_GRAIN = 5, 8 / 255  # â€¦ so many times what averaging leaves of the grain, which counts up to MAX_GRAIN
 SEAM_RADIUS = 16  # pixels that a faint seam is spread over
 FAINT = 6 / 255  # a step of twice this height is halved
-MAX_STEP = 0.2  # between neighbouring pixels that may be a difference in light; what differs much more is another thing
+STEP = 7  # pixels that the step between two copied pieces takes, as patches overlap
+MAX_STEP = 0.15  # that may be a difference in light; what differs much more is another thing
 LIGHT_REACH = 64.0  # pixels that a difference in light is spread over
+BUSY = 4 / 255  # differences between neighbouring pixels, on the whole, among which a seam is hardly seen
 CYCLES, SWEEPS, DAMPING = 3, 2, np.float32(0.8)  # of the multigrid method, which leave a few hundredths of the error
 HALVED = 32  # what a side is a multiple of, so that it can be halved five times
 NEIGHBOURS = (np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])
@@ -75,9 +77,13 @@ def joined(picture: np.ndarray, steps: np.ndarray, hole: np.ndarray) -> np.ndarr
     Poisson Equation for Gradient Domain Problems"); it is 0 around the hole.
     """
     wanted = np.zeros_like(picture)
-    for differences, (one, next_) in zip((steps[:, :-1, :3], steps[:-1, :, 3:]), NEIGHBOURS, strict=True):
+    calm = 1 / (1 + (cv2.GaussianBlur((steps**2).mean(axis=2), (0, 0), STEP) / BUSY**2) ** 2)
+    for axis, (one, next_) in enumerate(NEIGHBOURS):
+        differences = steps[one][..., 3 * axis : 3 * axis + 3]
         missed = (differences - (picture[next_] - picture[one])) * (hole[one] | hole[next_])[..., None]
-        missed /= 1 + (np.abs(missed).max(axis=2, keepdims=True) / MAX_STEP) ** 2
+        step = cv2.blur(missed, ((STEP, 1), (1, STEP))[axis]) * STEP
+        missed /= 1 + (np.abs(step).max(axis=2, keepdims=True) / MAX_STEP) ** 4
+        missed *= np.where(hole[one] & hole[next_], calm[one], 1)[..., None]
         wanted[next_] += missed
         wanted[one] -= missed
     height, width = hole.shape
