@@ -16,6 +16,8 @@ LEAST = 4.0  # levels of 255 by which a spot differs from its ground
 TIMES = 6.0  # the ground's own mean difference
 CALM = 2.5  # levels of 255: a ground that differs more from its own median is texture
 ROUND = 0.55  # share of its bounding circle that a spot fills
+DARKEST = 40  # levels of 255: dust takes light away, and a darker ground has little, but a JPEG's blocks
+BORDER = 3  # pixels: nearer to the border a corner that is darker looks like a spot
 
 
 def find(picture: np.ndarray) -> np.ndarray:
@@ -25,7 +27,7 @@ def find(picture: np.ndarray) -> np.ndarray:
     around = cv2.medianBlur(grey, 2 * LARGEST + 1).astype(np.float32)
     differs = np.abs(smooth - cv2.GaussianBlur(around, (0, 0), RIM))
     ground = cv2.blur(np.minimum(differs, 4 * CALM), (GROUND, GROUND))
-    seeds = (differs > np.maximum(TIMES * ground, LEAST)) & (ground < CALM)
+    seeds = (differs > np.maximum(TIMES * ground, LEAST)) & (ground < CALM) & (around >= DARKEST)
     count, labels, boxes, _ = cv2.connectedComponentsWithStats((differs > LEAST / 2).astype(np.uint8))
     seeded = np.zeros(count, bool)
     seeded[labels[seeds]] = True
@@ -33,4 +35,7 @@ def find(picture: np.ndarray) -> np.ndarray:
     width, height, area = (boxes[:, k] for k in (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT, cv2.CC_STAT_AREA))
     across = np.maximum(width, height)
     seeded &= (across <= LARGEST) & (across >= 3) & (area >= ROUND * np.pi / 4 * across**2)
+    left, top = boxes[:, cv2.CC_STAT_LEFT], boxes[:, cv2.CC_STAT_TOP]
+    seeded &= (np.minimum(left, top) >= BORDER) & (left + width <= grey.shape[1] - BORDER)
+    seeded &= top + height <= grey.shape[0] - BORDER
     return seeded[labels].astype(np.uint8) * np.uint8(255)

@@ -30,6 +30,8 @@ LONG, WHOLE = 0.25, 0.75  # of the long side, and the share of its length that i
 STEEP = 0.9  # sine of the angle from which a line is no wire, but a mast or the frame of a window
 BEND = 0.06  # of its length: the most it sags
 SKY_ROWS = 8  # at the top, that the sky reaches
+UPPER = 0.4  # of the height: where all of a column is of the sky's colour, what is below may be snow, water or a floor
+BEFORE_SKY = 0.8  # share of a wire's length that has sky on both sides: a horizon or the edge of a hull has not
 GREY, BLUE, LIGHT, COLOURLESS = 128, 4, 140, 14  # Lab, 0 to 255: a sky is blue, or light and without much colour
 MOST = 20  # wires
 
@@ -51,12 +53,12 @@ def find(picture: np.ndarray) -> list[np.ndarray]:
     found: list[np.ndarray] = []
     for thin in (cv2.MORPH_BLACKHAT, cv2.MORPH_TOPHAT):
         line = (cv2.morphologyEx(colours[..., 0], thin, kernel) >= LEAST) & sky
-        found += _wires(line, ground[..., 0].astype(np.float32)) if line.any() else []
+        found += _wires(line, ground[..., 0].astype(np.float32), sky) if line.any() else []
     return sorted(found, key=np.count_nonzero, reverse=True)[:MOST]
 
 
-def _wires(line: np.ndarray, ground: np.ndarray) -> list[np.ndarray]:
-    """The masks of the wires among thin lines (h, w) bool before a ground (h, w) float32."""
+def _wires(line: np.ndarray, ground: np.ndarray, sky: np.ndarray) -> list[np.ndarray]:
+    """The masks of the wires among thin lines (h, w) bool before a ground (h, w) float32 and a sky (h, w) bool."""
     side = max(line.shape)
     places = np.argwhere(line)
     taken = np.zeros_like(line)
@@ -65,7 +67,7 @@ def _wires(line: np.ndarray, ground: np.ndarray) -> list[np.ndarray]:
         if taken[tuple(seed.T)].mean() > 0.5:
             continue
         wire = _followed(places, seed, side)
-        if wire is not None:
+        if wire is not None and _is_before(sky, wire.path):
             mask = np.zeros(line.shape, np.uint8)
             mask[tuple(wire.places.T)] = 1
             cv2.polylines(mask, [np.rint(wire.path[:, ::-1]).astype(np.int32)], isClosed=False, color=1)
@@ -142,6 +144,18 @@ def _followed(places: np.ndarray, seed: np.ndarray, side: int) -> Wire | None:
     return Wire(places[inside], middle + np.column_stack([t, np.polyval(curve, t)]) @ axes.T)
 
 
+def _is_before(sky: np.ndarray, path: np.ndarray) -> bool:
+    """Whether a path (n, 2) of rows and columns has sky (h, w) bool on both sides."""
+    along = np.gradient(path, axis=0)
+    across = along[:, ::-1] * (-BESIDE, BESIDE) / np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-6)
+    both = np.ones(len(path), bool)
+    for beside in (path - across, path + across):
+        row, column = np.rint(beside).astype(int).T
+        inside = (row >= 0) & (row < sky.shape[0]) & (column >= 0) & (column < sky.shape[1])
+        both &= inside & sky[row.clip(0, sky.shape[0] - 1), column.clip(0, sky.shape[1] - 1)]
+    return bool(both.mean() >= BEFORE_SKY)
+
+
 def _seen(along: np.ndarray) -> int:
     """On how many pixels of its length there is something of a line, whose places along it are given."""
     return len(np.unique(np.floor(along)))
@@ -154,4 +168,8 @@ def _sky(ground: np.ndarray) -> np.ndarray:
     alike = ((GREY - yellow >= BLUE) | ((light >= LIGHT) & colourless)).astype(np.uint8)
     _, labels = cv2.connectedComponents(cv2.erode(alike, np.ones((5, 5), np.uint8)))
     from_top = np.isin(labels, np.unique(labels[:SKY_ROWS])) & (labels > 0)
-    return cv2.dilate(from_top.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    from_top[:SKY_ROWS] |= from_top[:SKY_ROWS].any(axis=0)
+    # What is below something else may be a hull or a road of the sky's colour.
+    above = np.logical_and.accumulate(from_top, axis=0)
+    above[round(UPPER * len(above)) :, above[-1]] = False
+    return cv2.dilate(above.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
