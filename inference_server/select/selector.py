@@ -46,8 +46,10 @@ if TYPE_CHECKING:  # brings torch with it
 MEMORY = 256 << 20  # bytes that the images take which are remembered; one of the starter's takes about 10 MB
 FEEDBACK_STEPS = 20
 ANSWERS_KEPT = FEEDBACK_STEPS + 4  # for each image, 1 MB each: those to one sequence of points must fit
-MUCH_LEFT = 0.2  # of a scene, that a click is thought to leave of it
+MUCH_LEFT = 0.2  # of a mask, that a click is thought to leave of it
 SAME_THING = 0.7  # IoU of two masks, from which they count as of one thing
+KEPT = 0.9  # of a mask, that a further point on the object leaves of it; .8 to .95 come to the same
+LEFT = 0.6  # of a mask, that a point at its edge leaves of it which is to be left out
 GRABCUT_SIDE = 640  # pixels on the long side of the picture that GrabCut works on
 
 
@@ -406,11 +408,9 @@ def _answer(segmenter: Segmenter, encoded: EncodedImage, prompt: ObjectPrompt, *
     before: np.ndarray | None = None
     for k in steps:
         part = prompts.first(prompt, k)
-        answer = encoded.answers.get(part) or _decode(segmenter, encoded.embedding, part, before)
+        answer = encoded.answers.get(part) or _next_answer(segmenter, encoded.embedding, part, before)
         if not answer.complete and (k < count or not quick):
             answer = _completed(segmenter, encoded.embedding, part, answer)
-        if k == count > 1:
-            answer = _covering(segmenter, encoded.embedding, part, answer)
         encoded.answers[part] = answer
         encoded.answers.move_to_end(part)
         while len(encoded.answers) > ANSWERS_KEPT:
@@ -474,6 +474,14 @@ def _wrong(mask: np.ndarray, cells: Sequence[mask_ranking.Cell], labels: Sequenc
     return sum((mask[at] > 0) != label for at, label in zip(cells, labels, strict=False))
 
 
+def _next_answer(segmenter: Segmenter, embedding: Embedding, prompt: ObjectPrompt, before: np.ndarray | None) -> Answer:
+    """The answer to a prompt (in pixels of the proxy), before it is completed; before: as in `_decode`."""
+    answer = _decode(segmenter, embedding, prompt, before)
+    if before is not None and prompt.points:
+        answer = _not_undone(segmenter, embedding, prompt, before, answer)
+    return _covering(segmenter, embedding, prompt, answer) if len(prompt.points) > 1 else answer
+
+
 def _decode(segmenter: Segmenter, embedding: Embedding, prompt: ObjectPrompt, before: np.ndarray | None) -> Answer:
     """The answer of one pass of the decoder; before: the mask of all points but the last."""
     points, labels = np.array(prompt.points, float).reshape(-1, 2), np.array(prompt.labels)
@@ -504,6 +512,31 @@ def _completed(segmenter: Segmenter, embedding: Embedding, prompt: ObjectPrompt,
     is_same = mask_ranking.overlap(both[:rows, :columns] > 0, first[:rows, :columns] > 0) >= SAME_THING
     logits = np.concatenate([both[None], answer.logits[1:]]) if is_same else answer.logits
     return Answer(logits, answer.scores, complete=True)
+
+
+def _not_undone(
+    segmenter: Segmenter, embedding: Embedding, prompt: ObjectPrompt, before: np.ndarray, answer: Answer
+) -> Answer:
+    """The answer to several points without the loss of what the mask had before the last one.
+
+    A point on the object takes nothing away.  One that is to be left out, at the edge of a good mask, too often makes
+    the segmenter give up most of it: then the smallest thing that the point means alone is taken away instead, or its
+    surroundings.  Deep inside the mask such a point says that the mask is wrong, and the answer is believed.
+    (bench/README.md)
+    """
+    best = answer.logits[0]
+    rows, columns = embedding.full_grid
+    *others, at = (mask_ranking.cell_at(_in_cells(point, embedding), best[:rows, :columns]) for point in prompt.points)
+    had = before[:rows, :columns] > 0
+    size, kept = int(np.count_nonzero(had)), int(np.count_nonzero(had & (best[:rows, :columns] > 0)))
+    if prompt.labels[-1] and kept < KEPT * size:
+        best = np.maximum(best, before)
+    elif not prompt.labels[-1] and kept < LEFT * size and mask_ranking.is_at_edge(before[:rows, :columns], at):
+        on_object = [cell for cell, label in zip(others, prompt.labels, strict=False) if label]
+        alone = _decode(segmenter, embedding, ObjectPrompt(points=(prompt.points[-1],), labels=(1,)), None).logits
+        gone = mask_ranking.meant_alone(alone, at, on_object, round((1 - MUCH_LEFT) * size))
+        best = np.minimum(before, -gone)
+    return answer._replace(logits=np.concatenate([best[None], answer.logits[1:]]))
 
 
 def _covering(segmenter: Segmenter, embedding: Embedding, prompt: ObjectPrompt, answer: Answer) -> Answer:

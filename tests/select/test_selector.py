@@ -19,17 +19,23 @@ def square(x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
 
 
 class Answering:
-    """A `Segmenter` that answers a box with one mask, and a point with another."""
+    """A `Segmenter` that answers a box with a mask of its own, several points with another, and a point by itself with
+    the last of those that have it."""
 
-    def __init__(self, to_point: np.ndarray, to_box: np.ndarray) -> None:
-        self._to_point, self._to_box = to_point, to_box
+    def __init__(self, *to_point: np.ndarray, to_box: np.ndarray, to_points: np.ndarray) -> None:
+        self._to_point, self._to_box, self._to_points = to_point, to_box, to_points
 
     def encode(self, image, monitor=None) -> Embedding:
         return Embedding(None, (CELLS, CELLS), (1.0, 1.0), 0)
 
     def decode(self, embedding, points, labels, box=None, previous=None):
-        mask = self._to_point if box is None else self._to_box
+        having = [mask for mask in self._to_point if mask[round(points[0][1] - 0.5), round(points[0][0] - 0.5)] > 0]
+        mask = self._to_box if box else self._to_points if len(points) > 1 else having[-1]
         return np.repeat(mask[None], 4, axis=0), np.full(4, 0.9, np.float32)
+
+
+def looked_at(segmenter: Answering) -> selector.EncodedImage:
+    return selector.EncodedImage(np.zeros((CELLS, CELLS, 3), np.uint8), segmenter.encode(None))
 
 
 @pytest.mark.parametrize(
@@ -43,9 +49,53 @@ class Answering:
 )
 def test_the_second_pass_never_makes_another_thing_of_the_mask_that_is_shown(second, stays):
     first = square(10, 10, 30, 30)
-    segmenter = Answering(first, 2 * square(*second))
-    encoded = selector.EncodedImage(np.zeros((CELLS, CELLS, 3), np.uint8), segmenter.encode(None))
+    segmenter = Answering(first, to_box=2 * square(*second), to_points=first)
+    encoded = looked_at(segmenter)
     quick = selector._answer(segmenter, encoded, CLICK, quick=True).logits[0]
     assert np.array_equal(quick, first)
     later = selector._answer(segmenter, encoded, CLICK, quick=False)
     assert later.complete and np.array_equal(later.logits[0] > 0, (first if stays else square(*second)) > 0)
+
+
+@pytest.mark.parametrize(
+    ("left", "wanted"),
+    [
+        ((10, 10, 30, 24), square(10, 10, 30, 24)),  # it is believed where much is left
+        ((10, 10, 14, 30), square(10, 10, 30, 28)),  # else what the point means alone is taken away
+        ((40, 40, 60, 60), square(10, 10, 30, 28)),
+    ],
+)
+def test_a_point_to_leave_out_at_the_edge_does_not_undo_the_mask(left, wanted):
+    first, edge = square(10, 10, 30, 30), square(10, 28, 30, 30)
+    segmenter = Answering(first, edge, to_box=first, to_points=square(*left))
+    prompt = ObjectPrompt(points=((20.0, 20.0), (20.5, 29.5)), labels=(1, 0))
+    answer = selector._answer(segmenter, looked_at(segmenter), prompt, quick=False)
+    assert np.array_equal(answer.logits[0] > 0, wanted > 0)
+
+
+def test_deep_inside_it_says_that_the_mask_is_wrong():
+    first, part = square(10, 10, 50, 50), square(12, 12, 20, 20)
+    segmenter = Answering(first, to_box=first, to_points=part)
+    prompt = ObjectPrompt(points=((15.0, 15.0), (35.0, 35.0)), labels=(1, 0))
+    answer = selector._answer(segmenter, looked_at(segmenter), prompt, quick=False)
+    assert np.array_equal(answer.logits[0] > 0, part > 0)
+
+
+def test_a_point_on_the_object_takes_nothing_away():
+    first, more = square(10, 10, 30, 30), square(26, 20, 44, 30)
+    segmenter = Answering(first, more, to_box=first, to_points=more)
+    prompt = ObjectPrompt(points=((20.0, 20.0), (40.0, 25.0)), labels=(1, 1))
+    answer = selector._answer(segmenter, looked_at(segmenter), prompt, quick=False)
+    assert np.array_equal(answer.logits[0] > 0, (first > 0) | (more > 0))
+
+
+def test_what_was_clicked_one_by_one_is_what_it_is_at_once():
+    first, far = square(10, 10, 30, 30), 10 * square(50, 50, 60, 60)
+    segmenter = Answering(first, far, to_box=first, to_points=square(12, 12, 30, 30))
+    points, labels = ((20.0, 20.0), (55.0, 55.0), (20.0, 25.0)), (1, 1, 1)
+    by_one = looked_at(segmenter)
+    for count in (1, 2, 3):
+        prompt = ObjectPrompt(points=points[:count], labels=labels[:count])
+        found = selector._answer(segmenter, by_one, prompt, quick=False)
+    at_once = selector._answer(segmenter, looked_at(segmenter), prompt, quick=False)
+    assert np.array_equal(found.logits, at_once.logits) and found.logits[0][55, 55] > 0
