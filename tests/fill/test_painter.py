@@ -471,13 +471,12 @@ def test_only_a_full_card_of_windows_swaps(monkeypatch):
     monkeypatch.setattr(devices, "total", lambda device: 8 << 30)
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda: reserved[0])
     monkeypatch.setattr(devices, "free", lambda device: 100 << 20)
-    for platform, swaps in (("win32", True), ("linux", False)):
-        monkeypatch.setattr(memory.sys, "platform", platform)
+    for system, swaps in (("Linux", False), ("Windows", True)):
+        monkeypatch.setattr(memory.platform, "system", lambda system=system: system)
         assert memory.is_swapping("cuda", is_slow=True) == swaps and not memory.is_swapping("cuda", is_slow=False)
         reserved[0] = 9 << 30
         assert memory.is_swapping("cuda", is_slow=False) == swaps, "more is held than the card has"
         reserved[0] = 0
-    monkeypatch.setattr(memory.sys, "platform", "win32")
     monkeypatch.setattr(devices, "free", lambda device: 4 << 30)
     assert not memory.is_swapping("cuda", is_slow=True) and not memory.is_swapping("cpu", is_slow=True)
 

@@ -12,8 +12,8 @@ bitsandbytes), as far as that package is here.
 """
 
 import gc
+import platform
 import re
-import sys
 from typing import Any, NamedTuple
 
 import torch
@@ -212,10 +212,10 @@ def is_swapping(device: str, *, is_slow: bool) -> bool:
 
     is_slow: whether a step took many times as long as others like it (`pace`).
     """
-    if sys.platform == "win32" and device in devices.CARDS:
-        total = devices.total(device)
-        return getattr(torch, device).memory_reserved() > total or (is_slow and devices.free(device) < FULL * total)
-    return False
+    if platform.system() != "Windows" or device not in devices.CARDS:
+        return False
+    total = devices.total(device)
+    return getattr(torch, device).memory_reserved() > total or (is_slow and devices.free(device) < FULL * total)
 
 
 def empty(device: str) -> None:
