@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 POLL_SECONDS = 0.05
-SLOWER, PATIENCE = 4, 120  # times as slow a machine may be as a quiet one, up to so many seconds
+SLOWER, PATIENCE = 10, 300  # times as slow a machine may be as a quiet one, up to so many seconds
 SHOTS = 30  # attempts at a picture: xwd gives up where a window comes or goes at that moment
 
 T = TypeVar("T")

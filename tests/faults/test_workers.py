@@ -76,10 +76,9 @@ def cancelling_once_begun() -> Monitor:
 
 
 def test_a_job_that_is_deaf_is_cancelled_before_it_ends_and_its_result_dropped(server):
-    begun = time.monotonic()
     with pytest.raises(UserError) as refused:
-        server.do("sleep 20", monitor=cancelling_once_begun())
-    assert refused.value.code == ErrorCode.CANCELLED and time.monotonic() - begun < 20
+        server.do("sleep 1000", monitor=cancelling_once_begun())
+    assert refused.value.code == ErrorCode.CANCELLED
     assert server.connect().hello().jobs_waiting == 0
     assert server.do("nothing") > 0  # and its answer is not the other's
 

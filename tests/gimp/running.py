@@ -57,7 +57,7 @@ class RunningGimp:
         self._windows = windows is not None
         self.environment = dict(environment or {})
         program = os.environ.get("GIMP_CONSOLE", "gimp-console")
-        options = ["-i"]
+        options = ["-i", "--no-data"]  # no brushes or patterns, which nothing here paints with
         if windows is not None:
             program, options = with_windows(program), ["-n", "--no-splash", *windows]
         with self._output.open("wb") as output:

@@ -104,7 +104,6 @@ def test_a_model_is_got_in_two_goes_and_removed(in_settings, offered):
     offered.moods[offered.where] = ["stall"]
     folder = Store().folder_of(MODEL)
     seen = in_settings("model_in_two_goes", model=MODEL, folder=str(folder), stalls=str(folder / FILE))
-    assert seen["cancelling took"] < 10, "half of the time for which the hub says nothing"
     assert seen["cancelled"] == [False, True], "only what has come is kept"
     assert seen["bytes"] == len(DATA) and "Range" in offered.asked[-1][1], "Get does not go on"
     assert seen["kept"] and seen["removed"]

