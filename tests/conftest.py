@@ -3,7 +3,9 @@
 import gc
 import os
 import shutil
+import sys
 import threading
+import traceback
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,6 +44,23 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.register_profile("few", deadline=None, max_examples=property.examples(250), derandomize=True)
     hypothesis.settings.register_profile("thorough", deadline=None)
     hypothesis.settings.load_profile("thorough" if property.effort is Effort.THOROUGH else "few")
+    fail_where_the_process_is_ended()
+
+
+def fail_where_the_process_is_ended() -> None:
+    """Have `os._exit` in this process say from where, and fail: it is what workers end themselves with, and where a
+    test left one to itself in here, all tests after it were left out, and the run passed."""
+    this_process, end = os.getpid(), os._exit
+
+    def say_and_end(status: int) -> None:
+        if os.getpid() != this_process:
+            end(status)
+        print("Something ends the process of the tests:", file=sys.__stderr__)
+        traceback.print_stack(file=sys.__stderr__)
+        sys.__stderr__.flush()
+        end(70)
+
+    os._exit = say_and_end
 
 
 def pytest_collection_finish() -> None:

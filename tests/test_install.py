@@ -142,3 +142,10 @@ def test_uninstalling_takes_everything_and_nothing_else(user, capsys):
 def test_wrong_use_is_told_in_a_sentence(user, arguments, says):
     done = subprocess.run([sys.executable, "install.py", *arguments], cwd=REPOSITORY, capture_output=True, text=True)
     assert done.returncode in (1, 2) and says in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_process_of_tests_that_is_ended_by_one_of_them_does_not_pass():
+    """A thread of a server's worker, whose server was gone, ended all tests after it with the status of success."""
+    ends = "from tests.conftest import fail_where_the_process_is_ended as guard; guard(); import os; os._exit(0)"
+    done = subprocess.run([sys.executable, "-c", ends], cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.returncode == 70 and "say_and_end" in done.stderr

@@ -43,12 +43,12 @@ def process(home, folder):
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_help_has_two_examples_and_the_exit_statuses(job, capsys):
+def test_help_has_examples_and_the_exit_statuses(job, capsys):
     with pytest.raises(SystemExit) as ended:
         main([job, "--help"])
     text = capsys.readouterr().out
     assert ended.value.code == 0
-    assert len(re.findall(rf"^    .*\b{job} .*-o ", text.partition("examples:")[2], re.MULTILINE)) == 2
+    assert len(re.findall(rf"^    .*\b{job} .*-o ", text.partition("examples:")[2], re.MULTILINE)) >= 2
     assert all(word in text for word in ("HEIC", "--overwrite", "--quiet", "0 done", "130 interrupted"))
 
 

@@ -109,9 +109,10 @@ class Shape:
 
 
 class Mask(str):
-    """The word for a mask, which is the larger the later it stands in `WORDS`, and looks like itself."""
+    """The word for a mask, which is the larger the later it stands in `WORDS`, looks like itself, and covers nothing."""
 
     __slots__ = ()
+    outlines = ()
 
     @property
     def area(self) -> int:
@@ -1332,6 +1333,7 @@ WORKED = {
         (CancelHover(), *STARTS),
     ),
     "nothing is meant": (EMPTY, ApplyPressed(), {"status": Hint.HOW_TO_POINT}, ()),
+    "what is meant is still being counted": (NAMING, PreviewPressed(), {}, ()),
     "taking away from nothing leaves nothing": (
         replace(EMPTY, annotation=Annotation(strokes=(ERASED,))),
         PreviewPressed(),

@@ -107,7 +107,7 @@ def answers_of(
     orders, to_bridge = (os.fdopen(end, mode) for end, mode in zip(os.pipe(), ("rb", "wb"), strict=True))
     from_bridge, answers = (os.fdopen(end, mode) for end, mode in zip(os.pipe(), ("rb", "wb"), strict=True))
     threading.Thread(target=Bridge(orders, answers, begin, better).work, daemon=True).start()
-    OPEN.append(to_bridge)  # a bridge whose server is gone ends its process, which is this one
+    OPEN.extend((to_bridge, from_bridge))  # a bridge whose server is gone ends its process, which is this one
     heard = []
     for number in range(requests):
         channel.write(to_bridge, Tag.REQUEST, [b"%d" % number, *wire.encode("1", obedient.order("nothing"))])
@@ -145,6 +145,7 @@ def test_a_better_host_takes_over_with_the_next_request():
     assert heard == [DONE, PICTURE, DONE]
     assert stand_in.ends.is_set() and not wanted.ends.is_set()
     assert len(stand_in.told) == len(wanted.told) == 1
+    wanted.end()
 
 
 def test_where_no_host_can_be_begun_it_is_said_why():

@@ -222,8 +222,14 @@ class DialogState:
 
     @property
     def can_apply(self) -> bool:
-        """Whether something is meant."""
-        return self.annotation.says_what_is_meant or self.uses_ready_mask
+        """Whether it is known what is meant."""
+        return (self.annotation.says_what_is_meant or self.uses_ready_mask) and not self.is_counting
+
+    @property
+    def is_counting(self) -> bool:
+        """Whether it is still being found out how many things there are of a kind that is meant."""
+        kind = self.naming
+        return kind is not None and self.waiting and any(each.kind == kind for each in self.annotation.objects)
 
     @property
     def can_snap(self) -> bool:

@@ -547,6 +547,8 @@ def _continue_pressed(state: DialogState, event: ContinuePressed) -> Step:
 
 def _work(state: DialogState, after: AfterRun) -> Step:
     """Start a job, or have the one that runs end otherwise."""
+    if state.is_counting:
+        return state, ()
     if not state.can_apply:
         return replace(state, status=Hint.HOW_TO_POINT), ()
     if state.working:
