@@ -109,7 +109,7 @@ class Shape:
 
 
 class Mask(str):
-    """The word for a mask, which is the larger the later it stands in `WORDS`, looks like itself, and covers nothing."""
+    """The word for a mask, which covers nothing, looks like itself, and is the larger the later it stands in `WORDS`."""
 
     __slots__ = ()
     outlines = ()

@@ -73,11 +73,12 @@ REPORTED = st.sampled_from(
 
 
 class Mask(NamedTuple):
-    """One of the masks of a query."""
+    """One of the masks of a query.  It covers nothing."""
 
     key: MaskQuery
     k: int
     area: int
+    outlines = ()
 
     def resembles(self, other: "Mask") -> bool:
         return (self.key, self.area) == (other.key, other.area)
