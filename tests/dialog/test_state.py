@@ -109,7 +109,7 @@ class Shape:
 
 
 class Mask(str):
-    """The word for a mask, which covers nothing, looks like itself, and is the larger the later it stands in `WORDS`."""
+    """The word for a mask, which covers nothing, looks like itself, and is the larger the later it is in `WORDS`."""
 
     __slots__ = ()
     outlines = ()
