@@ -195,7 +195,7 @@ def _coarse_to_fine(levels: list[_Level], seed: int, monitor: Monitor, terms: Te
                 field.count_uses(matches, costs)
         assert matches is not None
         offsets = field.offsets(matches)
-    assert offsets is not None
+    assert offsets is not None and matches is not None and costs is not None
     return Filled(picture if level.keep else field.joined(matches, costs), offsets)
 
 
@@ -213,7 +213,7 @@ class _Field:
     def __init__(self, level: _Level, random: np.random.Generator, terms: Terms, monitor: Monitor) -> None:
         """monitor: asked often whether to stop, as one round may take a second."""
         self._level, self._random, self._terms, self._monitor = level, random, terms, monitor
-        self._stretch = np.float32((terms.upright**0.5, terms.upright**-0.5))
+        self._stretch = np.array((terms.upright**0.5, terms.upright**-0.5), np.float32)
         height, width = level.hole.shape
         self._grid = height - SIDE + 1, width - SIDE + 1
         self._row = self._grid[1] + 2 * PAD
