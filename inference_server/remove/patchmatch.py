@@ -9,15 +9,20 @@ the match of every target, is found by exhaustive search where that is cheap, el
 - their colours, projected to a few coefficients (`_cosine_basis`);
 - the texture around them, which is filled in like a colour, so that grass does not become sky with a few blades
   (Newson et al. 2014, "Video Inpainting of Complex Scenes", section 3.3);
-- their position: nearby content is more likely to belong there, but counts no more than similar patches of this picture
-  differ.  On a calm wall nearness would else decide alone, and the hole be filled with its own rim, over and over.
+- their position: nearby content is more likely to belong there, at the same height above all, but counts no more than
+  similar patches of this picture differ.  On a calm wall nearness would else decide alone, and the hole be filled with
+  its own rim, over and over.
+
+The first matches, at the coarsest size, lead lines into the hole: it is filled layer by layer from its rim, by patches
+that are compared by what is known of them (Newson et al., section 3.5).
 
 What is copied often costs more (after the occurrence map of Kaspar et al. 2015, "Self Tuning Texture Optimization").
 Two more steps prevent a blurred result and a visible rim.  A match that continues its neighbours' matches costs less,
 so that coherent pieces are copied (a Potts model, by iterated conditional modes; Besag 1986, "On the Statistical
-Analysis of Dirty Pictures").  And the votes for the pixels just outside the hole are compared with the real pixels
-there: the difference is spread over the hole (Pérez et al. 2003, "Poisson Image Editing", section 2), except for
-differences too large to be of light, and, while there is more to be matched, next to pixels that are not usable.
+Analysis of Dirty Pictures").  And the light in the hole is brought to that of its rim.  In between, the votes for the
+pixels just outside the hole are compared with the real pixels there, and the difference is spread over the hole (Pérez
+et al. 2003, "Poisson Image Editing", section 2), except for differences too large to be of light, and next to pixels
+that are not usable.  At the end the differences between pixels are voted for too (`_Field.joined`).
 """
 
 from dataclasses import dataclass
@@ -190,7 +195,7 @@ def _coarse_to_fine(levels: list[_Level], seed: int, monitor: Monitor, terms: Te
                 field.count_uses(matches, costs)
         assert matches is not None
         offsets = field.offsets(matches)
-    assert offsets is not None
+    assert offsets is not None and matches is not None and costs is not None
     return Filled(picture if level.keep else field.joined(matches, costs), offsets)
 
 
@@ -208,7 +213,7 @@ class _Field:
     def __init__(self, level: _Level, random: np.random.Generator, terms: Terms, monitor: Monitor) -> None:
         """monitor: asked often whether to stop, as one round may take a second."""
         self._level, self._random, self._terms, self._monitor = level, random, terms, monitor
-        self._stretch = np.float32((terms.upright**0.5, terms.upright**-0.5))
+        self._stretch = np.array((terms.upright**0.5, terms.upright**-0.5), np.float32)
         height, width = level.hole.shape
         self._grid = height - SIDE + 1, width - SIDE + 1
         self._row = self._grid[1] + 2 * PAD

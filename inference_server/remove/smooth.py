@@ -18,8 +18,8 @@ LIGHT_REACH = 64.0  # pixels that a difference in light is spread over
 BUSY = 4 / 255  # differences between neighbouring pixels, on the whole, among which a seam is hardly seen
 CYCLES, SWEEPS, DAMPING = 3, 2, np.float32(0.8)  # of the multigrid method, which leave a few hundredths of the error
 HALVED = 32  # what a side is a multiple of, so that it can be halved five times
-NEIGHBOURS = (np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])
-CROSS = np.float32(((0, 1, 0), (1, 0, 1), (0, 1, 0)))
+NEIGHBOURS = (np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1, :], np.s_[1:, :])  # each pixel, and the next one: right, below
+CROSS = np.array(((0, 1, 0), (1, 0, 1), (0, 1, 0)), np.float32)
 GRAIN_SIDE = 16  # pixels of the squares of grain that are copied
 
 

@@ -320,3 +320,32 @@ def test_the_result_does_not_depend_on_how_the_array_lies_in_memory(engine, phot
 
 def test_a_window_counts_pixels():
     assert Window(3, 4, 5, 6).area == 30 and windows.bounds(np.zeros((4, 4), np.uint8)) is None
+
+
+def test_copied_pieces_are_joined_without_a_step():
+    y, x = np.mgrid[:90, :120].astype(np.float32)
+    truth = np.repeat((0.3 + 0.002 * x + 0.001 * y)[..., None], 3, axis=2)
+    hole = disc(truth.shape[:2], (60, 45), 30)
+    steps = np.zeros((*hole.shape, 6), np.float32)
+    steps[..., :3], steps[..., 3:] = 0.002, 0.001
+    two_pieces = truth + np.where(x < 60, 0.02, -0.02)[..., None].astype(np.float32) * hole[..., None]
+    joined = smooth.joined(two_pieces, steps, hole)
+    assert np.abs(joined - truth).max() < 0.006
+    assert np.array_equal(joined[~hole], two_pieces[~hole])
+
+
+def test_joining_leaves_the_edge_of_a_thing():
+    hole = disc((90, 120), (60, 45), 30)
+    wall = np.full((90, 120, 3), 0.8, np.float32)
+    wall[:, 50:70][hole[:, 50:70]] = 0.2
+    joined = smooth.joined(wall, np.zeros((90, 120, 6), np.float32), hole)
+    assert joined[45, 60].max() < 0.25 and joined[45, 80].min() > 0.75
+
+
+def test_what_is_beside_a_hole_is_copied_rather_than_what_is_above_or_below():
+    photo = np.random.default_rng(0).uniform(0, 1, (120, 120, 3)).astype(np.float32)
+    hole = np.zeros((120, 120), bool)
+    hole[40:80, 40:80] = True
+    offsets = np.abs(patchmatch.fill(photo, hole, ~hole, 0).offsets[hole])
+    up, aside = offsets.mean(axis=0)
+    assert aside > 2 * up, (up, aside)
