@@ -143,13 +143,14 @@ class Engine:
         return self._selector.all_objects(self._selector.encode(to_proxy(image), monitor), _size(image), monitor)
 
     def with_shadow(self, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """mask with the shadow of the object added, where one is found; a doubtful one is left out.  Raises UserError.
+        """mask with the object's shadow and mirror image, where they are found; doubtful ones are left out.
 
         Works on whichever part of a photo is given; it must show the object and its longer side again on each side.
+        Raises UserError.
         """
         _check_image(image)
         _check_mask(mask, image)
-        return mask | shadows.find(image, mask)
+        return shadows.with_shadow(image, mask)
 
     def find_spots(self, image: np.ndarray, *, profile: bytes | None = None) -> np.ndarray:
         """The mask (H, W) uint8, 0 or 255, of dust on the sensor and other small spots on an even ground (`dust`).
