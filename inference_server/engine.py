@@ -148,13 +148,14 @@ class Engine:
         return self._selector.all_objects(self._selector.encode(to_proxy(image), monitor), _size(image), monitor)
 
     def with_shadow(self, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """mask with the shadow of the object added, where one is found; a doubtful one is left out.  Raises UserError.
+        """mask with the object's shadow and mirror image, where they are found; doubtful ones are left out.
 
         Works on whichever part of a photo is given; it must show the object and its longer side again on each side.
+        Raises UserError.
         """
         _check_image(image)
         _check_mask(mask, image)
-        return mask | shadows.find(image, mask)
+        return shadows.with_shadow(image, mask)
 
     def soften_edge(self, image: np.ndarray, mask: np.ndarray, monitor: Monitor = UNWATCHED) -> np.ndarray:
         """Any mask with soft values along its edge where there is hair or fur; what is well inside or outside stays.

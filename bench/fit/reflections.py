@@ -41,11 +41,11 @@ def main() -> int:
             tried.append(Tried(score, mask_ranking.overlap(found, truth), without))
     for false in FALSE:
         least = float(np.quantile([one.without for one in tried], 1 - false))
-        found = np.mean([one.score > least and one.overlap >= FOUND for one in tried])
-        print(f"of {len(tried)} found {found:.2f} where {false:.0%} are false, with ALIKE = {least:.2f}")
-    found = np.mean([one.score > reflections.ALIKE and one.overlap >= FOUND for one in tried])
-    false = np.mean([one.without > reflections.ALIKE for one in tried])
-    print(f"as the product has it: found {found:.2f}, false {false:.3f}")
+        share = np.mean([one.score > least and one.overlap >= FOUND for one in tried])
+        print(f"of {len(tried)} found {share:.2f} where {false:.0%} are false, with ALIKE = {least:.2f}")
+    share = np.mean([one.score > reflections.ALIKE and one.overlap >= FOUND for one in tried])
+    wrong = np.mean([one.without > reflections.ALIKE for one in tried])
+    print(f"as the product has it: found {share:.2f}, false {wrong:.3f}")
     return 0
 
 

@@ -8,13 +8,15 @@
    lies beside it (Guo, Dai and Hoiem 2011, "Single-image shadow detection and removal using paired regions", section
    3); and it touches the object where that stands.  A logistic regression weighs this.
 3. It looks like the object, laid on the ground (`casts`), which is evidence on any ground.
-4. The likeliest piece is taken, and its edge refined in finer pixels by a guided filter (`edges.guided`).
+4. Where no piece is likely enough, the object's outline is laid on the ground, and moved, until the light falls evenly
+   all along it (`silhouettes`).
+5. The likeliest is taken, and its edge refined in finer pixels by a guided filter (`edges.guided`).
 
 The weights are fitted to the pieces around 250 objects pasted into photographs, with and without a shadow, and around
-67 objects of GrabCut and COCO, of which seven have one (bench/fit/shadows.py does the first part).  On 31 further pairs
-of composites, on any ground, 23 % of the shadows are found, with a mean IoU of .71, and in 3 % something is found where
-there is no shadow.  A shadow that is missed can be clicked on; one that is not there costs a piece of the photo, so
-doubtful pieces are left out.
+67 objects of GrabCut and COCO, of which seven have one (bench/fit/shadows.py does the first part).  On 82 pairs of
+composites, on any ground, 60 % of the shadows are found, with a mean IoU of .77, and in 2 % something is found where
+there is no shadow (bench/README.md).  A shadow that is missed can be clicked on; one that is not there costs a piece of
+the photo, so doubtful pieces are left out.
 """
 
 from collections.abc import Iterator
@@ -28,7 +30,7 @@ from ..imaging import windows
 from ..imaging.pixels import to_uint8
 from ..shared.geometry import Window, fit_within
 from ..shared.monitor import UNWATCHED, Monitor
-from . import casts, edges
+from . import casts, edges, reflections, silhouettes
 
 REACH = 1.0  # how far around the object is searched, in its longer sides
 LEAST_REACH = 16  # pixels
@@ -54,6 +56,7 @@ CLEAR = 0.4  # a shadow at least as dark as this certainly has an edge; in logar
 DEEPEST = 1.4  # what is darker than that is no shadow: the sky, or the room, lights it too; in logarithms
 BLUE = (-0.02, 0.25)  # by how much red may fall more than blue, in logarithms: skylight is blue
 LIKELY = 0.875  # the probability from which a piece is taken
+SURE = 0.6  # the odds of a laid outline, as a logarithm, from which it is taken
 TRIED = 3  # of the likeliest pieces, until one is still likely when it is trimmed
 HARDLY = -3.0  # the odds, as a logarithm, below which what is left of it, without its lighter rim, is something else
 
@@ -116,9 +119,12 @@ CERTAIN = 4.0  # odds, as a logarithm, from which the light alone is enough, and
 
 
 def with_shadow(pixels: np.ndarray, mask: np.ndarray, monitor: Monitor = UNWATCHED) -> np.ndarray:
-    """mask (h, w) uint8 with the shadow that `find` finds.  Raises UserError when cancelled."""
+    """mask (h, w) uint8 with the shadow that `find` finds, and with its mirror image (`reflections`).
+
+    Raises UserError when cancelled.
+    """
     monitor.report(0.0, "Looking for its shadow")
-    return mask | find(pixels, mask)
+    return mask | find(pixels, mask) | reflections.find(pixels, mask)
 
 
 def find(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -157,6 +163,17 @@ def _likeliest(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
     scene = _scene(pixels, mask)
     if scene.taken.all() or scene.taken[-1].any():  # the foot of an object that is cut off below is not in the picture
         return None
+    best = _piece(scene)
+    if best is None:
+        best = _laid(scene, pixels)
+    if best is None:
+        return None
+    near = cv2.dilate(best.astype(np.uint8), np.ones((4 * RIM + 3,) * 2, np.uint8)) > 0
+    return best | (near & scene.taken)
+
+
+def _piece(scene: Scene) -> np.ndarray | None:
+    """The dark piece (h, w) bool that is most likely the shadow; None where none is likely."""
     least, likely = float(np.log(LIKELY / (1 - LIKELY))), []
     for piece, bounds in _candidates(scene):
         plain, odds = _odds(scene, piece, bounds)
@@ -167,11 +184,16 @@ def _likeliest(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
         # What was trimmed may have been all that made it look like a shadow.
         left = windows.bounds(best)
         if left is not None and max(_odds(scene, best, left)) >= HARDLY:
-            break
-    else:
+            return best
+    return None
+
+
+def _laid(scene: Scene, pixels: np.ndarray) -> np.ndarray | None:
+    """The laid outline (h, w) bool that is surely the shadow's, led to where the light changes; None where none is."""
+    found = silhouettes.likeliest(silhouettes.around(pixels, scene.item, scene.taken)) if scene.item.any() else None
+    if found is None or found[1] <= SURE:
         return None
-    near = cv2.dilate(best.astype(np.uint8), np.ones((4 * RIM + 3,) * 2, np.uint8)) > 0
-    return best | (near & scene.taken)
+    return silhouettes.outlined(found[0], scene.light.mean(2), scene.taken)
 
 
 def _scene(pixels: np.ndarray, mask: np.ndarray) -> Scene:
