@@ -63,6 +63,18 @@ def test_what_is_no_wire_is_not_found(turned):
     assert not wires.find(image[::-1].copy() if turned else image)
 
 
+def test_a_line_below_what_hides_the_sky_is_no_wire_nor_is_a_horizon():
+    """A hull of the sky's colour with a stripe, below the dark deck; the same stripe before the open sky is a wire."""
+    image = sky()
+    image[80:120, :] = 30
+    cv2.line(image, (0, 160), (599, 170), (40, 40, 40), 2)
+    assert not wires.find(image)
+    horizon = sky()
+    horizon[150:] = (60, 90, 40)
+    cv2.line(horizon, (0, 150), (599, 150), (30, 30, 30), 2)
+    assert not wires.find(horizon)
+
+
 @settings(max_examples=20)
 @given(st.tuples(st.integers(1, 90), st.integers(1, 90)), st.integers(0, 2**32 - 1))
 def test_any_picture_has_wires_of_its_size_or_none(size, seed):

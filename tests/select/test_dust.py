@@ -34,6 +34,19 @@ def test_spots_in_a_noisy_sky_are_found_and_little_else(noise):
     assert len(strange) <= 2
 
 
+def test_neither_the_dark_nor_a_corner_has_spots():
+    """Blocks of a JPEG in the black, and a corner that a lens leaves darker."""
+    chance = np.random.default_rng(3)
+    picture = np.full((400, 600, 3), 12, np.uint8)
+    picture[:, :300] = 190
+    for y, x in chance.integers((20, 320), (380, 580), (12, 2)):
+        picture[y : y + 7, x : x + 7] = 22
+    cv2.circle(picture, (0, 399), 7, (160, 160, 160), -1)
+    assert not dust.find(picture).any()
+    cv2.circle(picture, (150, 200), 5, (160, 160, 160), -1)
+    assert dust.find(picture)[200, 150] == 255
+
+
 def test_texture_has_no_spots():
     chance = np.random.default_rng(2)
     texture = cv2.resize(chance.integers(0, 255, (80, 120, 3), np.uint8), (1200, 800), interpolation=cv2.INTER_CUBIC)
