@@ -46,10 +46,10 @@ if TYPE_CHECKING:  # brings torch with it
 MEMORY = 256 << 20  # bytes that the images take which are remembered; one of the starter's takes about 10 MB
 FEEDBACK_STEPS = 20
 ANSWERS_KEPT = FEEDBACK_STEPS + 4  # for each image, 1 MB each: those to one sequence of points must fit
-MUCH_LEFT = 0.2  # of a mask, that a click is thought to leave of it
+MUCH_LEFT = 0.2  # of a scene, that a click is thought to leave of it
 SAME_THING = 0.7  # IoU of two masks, from which they count as of one thing
 KEPT = 0.9  # of a mask, that a further point on the object leaves of it; .8 to .95 come to the same
-LEFT = 0.6  # of a mask, that a point at its edge leaves of it which is to be left out
+LEFT = 0.85  # of a mask, that a point at its edge leaves of it which is to be left out
 GRABCUT_SIDE = 640  # pixels on the long side of the picture that GrabCut works on
 
 
@@ -520,7 +520,7 @@ def _not_undone(
     """The answer to several points without the loss of what the mask had before the last one.
 
     A point on the object takes nothing away.  One that is to be left out, at the edge of a good mask, too often makes
-    the segmenter give up most of it: then the smallest thing that the point means alone is taken away instead, or its
+    the segmenter give up much of it: then the smallest thing that the point means alone is taken away instead, or its
     surroundings.  Deep inside the mask such a point says that the mask is wrong, and the answer is believed.
     (bench/README.md)
     """
@@ -534,7 +534,7 @@ def _not_undone(
     elif not prompt.labels[-1] and kept < LEFT * size and mask_ranking.is_at_edge(before[:rows, :columns], at):
         on_object = [cell for cell, label in zip(others, prompt.labels, strict=False) if label]
         alone = _decode(segmenter, embedding, ObjectPrompt(points=(prompt.points[-1],), labels=(1,)), None).logits
-        gone = mask_ranking.meant_alone(alone, at, on_object, round((1 - MUCH_LEFT) * size))
+        gone = mask_ranking.meant_alone(alone, at, on_object, round((1 - LEFT) * size))
         best = np.minimum(before, -gone)
     return answer._replace(logits=np.concatenate([best[None], answer.logits[1:]]))
 
