@@ -8,6 +8,7 @@ import math
 import os
 import sys
 import threading
+import zlib
 from pathlib import Path
 
 import gi
@@ -23,7 +24,7 @@ from inpaint_anything import arguments, expand_settings, job_settings  # noqa: E
 from inpaint_anything.image import background, last_settings, photo_layer, previous_job  # noqa: E402
 from inpaint_anything.image.layers import JobResult, ResultLayers  # noqa: E402
 from inpaint_anything.image.notes import PaintedWith  # noqa: E402
-from inpaint_anything.image.target import ObjectTarget  # noqa: E402
+from inpaint_anything.image.target import ObjectTarget, window_mask  # noqa: E402
 from inpaint_anything.job_settings import JobSettings, Source  # noqa: E402
 from scenarios import composite, draw_path, find, fingerprint, open_photo, pixels, state, tree  # noqa: E402
 
@@ -143,6 +144,20 @@ def composed_on_another_thread(photo, **preparation):
 
     seen = {name: [pixel(each, *at) for each in (before, composed[0].whole)] for name, at in AT.items()}
     return {**seen, "formats": [expected, there.pixel_format]}
+
+
+def mask_read_again(photo, **preparation):
+    """The 256 values of a mask, as they are read of the layer that holds it."""
+    image, layer = open_photo(photo, **preparation)
+    there, window = photo_layer.PhotoLayer.of(image, [layer], Source.LAYER), Window(100, 200, 16, 16)
+    group = do_job(there, "remove", window=window, mask=bytes(range(256)))
+    (held,) = (each for each in group.get_children() if each.get_name() == "Mask")
+    reading = window_mask(there, held, window)
+    try:
+        while True:
+            next(reading)
+    except StopIteration as read:
+        return list(zlib.decompress(read.value))
 
 
 def do_job(there, job, previous=None, seeds=(0,), window=SQUARE, mask=None, **settings):

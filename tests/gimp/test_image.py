@@ -149,6 +149,13 @@ def test_an_edited_group_is_named_anew_unless_the_person_has_named_it(gimp):
     assert names(before=BALL, edits=[CAT], former=["Mine", REMOVED])[0] == ["Mine", "Mine"]
 
 
+@pytest.mark.parametrize(
+    "preparation", [{}, {"grey": True}, {"adobe": True}, {"adobe": True, "precision": "u16"}], ids=str
+)
+def test_a_mask_is_read_of_its_layer_as_it_was_put_there(gimp, preparation):
+    assert gimp("mask_read_again", file=MODULES, **preparation) == list(range(256))
+
+
 @pytest.mark.parametrize("preparation", [{}, {"grey": True}, {"precision": "u16 linear", "alpha": True}], ids=str)
 def test_a_result_is_composed_where_gimp_does_not_answer(gimp, preparation):
     """That is done on a thread of its own, and GIMP answers its plug-in's main thread only."""
