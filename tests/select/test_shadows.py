@@ -164,13 +164,3 @@ def test_the_shadow_of_an_aeroplane(shared):
         assert found[y, x] == 255
     assert not found[:100].any()
     assert not found[280:].any()
-
-
-def test_a_shadow_on_tiles_of_many_colours_is_found():
-    """Where no level of brightness separates it, but the light falls by the same factor all along its outline."""
-    mask = standing()
-    light, truth = cast(mask, 0.5)
-    tiles = np.random.default_rng(1).uniform(60, 220, (10, 14, 3))
-    scene = cv2.resize(tiles, SIZE[::-1], interpolation=cv2.INTER_NEAREST)
-    assert overlap(shadows.find(taken(scene * light, mask), mask) > 0, truth) > 0.5
-    assert not shadows.find(taken(scene, mask), mask).any()
