@@ -319,8 +319,9 @@ def _softened(
 def _attached(alpha: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """alpha (h, w) uint8 without what does not hang together with the object in the mask (h, w) uint8: hairs grow on
     it, and what only has its colours does not."""
-    _count, labels = cv2.connectedComponents((alpha > LOOSE).astype(np.uint8))
-    held = np.bincount(labels[(mask > 127) & (alpha > 127)], minlength=labels.max() + 1) > 0
+    count, labels = cv2.connectedComponents((alpha > LOOSE).astype(np.uint8))
+    held = np.zeros(count, bool)
+    held[labels[(mask > 127) & (alpha > 127)]] = True
     held[0] = False
     near = cv2.dilate(held[labels].astype(np.uint8), np.ones((2 * FADE + 1,) * 2, np.uint8))
     return np.where(near > 0, alpha, np.uint8(0))
