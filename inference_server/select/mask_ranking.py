@@ -33,7 +33,7 @@ SAME = 0.8  # IoU from which on only one of two masks is offered; at .75 to .9 t
 
 STROKE_POINTS = 3
 
-EDGE = 0.25  # of a mask's greatest depth, up to which a point lies at its edge
+EDGE = 0.2  # of a mask's greatest depth, up to which a point lies at its edge
 
 DISC = 2  # cells: the radius of what a point means where no mask fits
 INSIDE, OUTSIDE = 1.0, -20.0  # logits in it and elsewhere
@@ -151,9 +151,11 @@ def depths(inside: np.ndarray) -> np.ndarray:
 
 
 def is_at_edge(mask: np.ndarray, at: Cell) -> bool:
-    """Whether a cell lies at the edge of a mask (h, w) of logits, beside how deep the mask is, or outside."""
-    depth = depths(rendering.fill_holes(mask, GAPS) > 0)
-    return bool(depth[at] + 1 < EDGE * (depth.max() + 1))
+    """Whether a cell lies near the edge of a mask (h, w) of logits, on either side, beside how deep the mask is."""
+    inside = rendering.fill_holes(mask, GAPS) > 0
+    depth = depths(inside)
+    distance = depth if inside[at] else cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 5)
+    return bool(distance[at] < EDGE * (depth.max() + 1))
 
 
 def overlap(a: np.ndarray, b: np.ndarray) -> float:

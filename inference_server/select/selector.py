@@ -49,7 +49,7 @@ ANSWERS_KEPT = FEEDBACK_STEPS + 4  # for each image, 1 MB each: those to one seq
 MUCH_LEFT = 0.2  # of a scene, that a click is thought to leave of it
 SAME_THING = 0.7  # IoU of two masks, from which they count as of one thing
 KEPT = 0.9  # of a mask, that a further point on the object leaves of it; .8 to .95 come to the same
-LEFT = 0.85  # of a mask, that a point at its edge leaves of it which is to be left out
+STEADY = 0.85  # of a mask, or of the next one, that a point at its edge leaves in both
 GRABCUT_SIDE = 640  # pixels on the long side of the picture that GrabCut works on
 
 
@@ -477,9 +477,11 @@ def _wrong(mask: np.ndarray, cells: Sequence[mask_ranking.Cell], labels: Sequenc
 def _next_answer(segmenter: Segmenter, embedding: Embedding, prompt: ObjectPrompt, before: np.ndarray | None) -> Answer:
     """The answer to a prompt (in pixels of the proxy), before it is completed; before: as in `_decode`."""
     answer = _decode(segmenter, embedding, prompt, before)
+    if len(prompt.points) > 1:
+        answer = _covering(segmenter, embedding, prompt, answer)
     if before is not None and prompt.points:
-        answer = _not_undone(segmenter, embedding, prompt, before, answer)
-    return _covering(segmenter, embedding, prompt, answer) if len(prompt.points) > 1 else answer
+        answer = _steadied(segmenter, embedding, prompt, before, answer)
+    return answer
 
 
 def _decode(segmenter: Segmenter, embedding: Embedding, prompt: ObjectPrompt, before: np.ndarray | None) -> Answer:
@@ -514,28 +516,31 @@ def _completed(segmenter: Segmenter, embedding: Embedding, prompt: ObjectPrompt,
     return Answer(logits, answer.scores, complete=True)
 
 
-def _not_undone(
+def _steadied(
     segmenter: Segmenter, embedding: Embedding, prompt: ObjectPrompt, before: np.ndarray, answer: Answer
 ) -> Answer:
-    """The answer to several points without the loss of what the mask had before the last one.
+    """The answer to several points where the last one does not upset a mask that was good; before: the mask before it.
 
-    A point on the object takes nothing away.  One that is to be left out, at the edge of a good mask, too often makes
-    the segmenter give up much of it: then the smallest thing that the point means alone is taken away instead, or its
-    surroundings.  Deep inside the mask such a point says that the mask is wrong, and the answer is believed.
-    (bench/README.md)
+    A person corrects a good mask at its edge, where the segmenter too often gives up most of it, or adds as much again.
+    There only the smallest thing that the point means alone is added or taken away, or its surroundings.  Far from the
+    edge a point says that the mask is wrong, and the answer is believed; but a point on the object takes nothing away.
+    (bench/README.md, "The next clicks")
     """
-    best = answer.logits[0]
+    best, label = answer.logits[0], prompt.labels[-1]
     rows, columns = embedding.full_grid
-    *others, at = (mask_ranking.cell_at(_in_cells(point, embedding), best[:rows, :columns]) for point in prompt.points)
-    had = before[:rows, :columns] > 0
-    size, kept = int(np.count_nonzero(had)), int(np.count_nonzero(had & (best[:rows, :columns] > 0)))
-    if prompt.labels[-1] and kept < KEPT * size:
-        best = np.maximum(best, before)
-    elif not prompt.labels[-1] and kept < LEFT * size and mask_ranking.is_at_edge(before[:rows, :columns], at):
-        on_object = [cell for cell, label in zip(others, prompt.labels, strict=False) if label]
+    had, has = before[:rows, :columns] > 0, best[:rows, :columns] > 0
+    size, now, kept = (int(np.count_nonzero(mask)) for mask in (had, has, had & has))
+    *others, at = (mask_ranking.cell_at(_in_cells(point, embedding), had) for point in prompt.points)
+    is_upset = kept < STEADY * (now if label else size)
+    if is_upset and mask_ranking.is_at_edge(before[:rows, :columns], at):
+        against = [cell for cell, its in zip(others, prompt.labels, strict=False) if its != label]
         alone = _decode(segmenter, embedding, ObjectPrompt(points=(prompt.points[-1],), labels=(1,)), None).logits
-        gone = mask_ranking.meant_alone(alone, at, on_object, round((1 - LEFT) * size))
-        best = np.minimum(before, -gone)
+        little = mask_ranking.meant_alone(alone, at, against, round((1 - STEADY) * size))
+        best = np.maximum(before, little) if label else np.minimum(before, -little)
+    elif label and kept < KEPT * size:
+        best = np.maximum(best, before)
+    else:
+        return answer
     return answer._replace(logits=np.concatenate([best[None], answer.logits[1:]]))
 
 

@@ -58,19 +58,21 @@ def test_the_second_pass_never_makes_another_thing_of_the_mask_that_is_shown(sec
 
 
 @pytest.mark.parametrize(
-    ("left", "wanted"),
+    ("label", "answer", "wanted"),
     [
-        ((10, 10, 30, 27), square(10, 10, 30, 27)),  # it is believed where much is left
-        ((10, 10, 14, 30), square(10, 10, 30, 28)),  # else what the point means alone is taken away
-        ((40, 40, 60, 60), square(10, 10, 30, 28)),
+        (0, (10, 10, 30, 28), square(10, 10, 30, 28)),  # it is believed where it changes little
+        (0, (10, 10, 14, 30), square(10, 10, 30, 29)),  # else what the point means alone is taken away
+        (0, (40, 40, 60, 60), square(10, 10, 30, 29)),
+        (1, (10, 10, 30, 32), square(10, 10, 30, 32)),
+        (1, (10, 10, 60, 60), square(10, 10, 30, 31)),  # or added
     ],
 )
-def test_a_point_to_leave_out_at_the_edge_does_not_undo_the_mask(left, wanted):
-    first, edge = square(10, 10, 30, 30), square(10, 28, 30, 30)
-    segmenter = Answering(first, edge, to_box=first, to_points=square(*left))
-    prompt = ObjectPrompt(points=((20.0, 20.0), (20.5, 29.5)), labels=(1, 0))
-    answer = selector._answer(segmenter, looked_at(segmenter), prompt, quick=False)
-    assert np.array_equal(answer.logits[0] > 0, wanted > 0)
+def test_a_point_at_its_edge_does_not_upset_a_mask(label, answer, wanted):
+    first, inner, outer = square(10, 10, 30, 30), square(10, 29, 30, 30), square(10, 30, 30, 31)
+    segmenter = Answering(first, inner, outer, to_box=first, to_points=square(*answer))
+    prompt = ObjectPrompt(points=((20.0, 20.0), (20.5, 30.5 if label else 29.5)), labels=(1, label))
+    found = selector._answer(segmenter, looked_at(segmenter), prompt, quick=False)
+    assert np.array_equal(found.logits[0] > 0, wanted > 0)
 
 
 def test_deep_inside_it_says_that_the_mask_is_wrong():

@@ -132,7 +132,7 @@ def test_pointing_around_for_long_forgets_no_point(fresh, passes):
     for k in range(40):
         prompt = ObjectPrompt(points=(CLICK, (5 + 9 * k, 300)), labels=(1, 0))
         ask(engine, preview_masks(Job.REMOVE, known, prompt, quick=True))
-    assert len(passes) == 40
+    assert 40 <= len(passes) < 50, "one each, and a second one where a point at the edge would upset the mask"
 
 
 def test_what_was_shown_is_there_at_once_with_another_growth(fresh, passes):
