@@ -562,8 +562,8 @@ def one_lane(lane: Lane, chosen: Sequence[str]) -> int:
 def side_by_side(lanes: Sequence[Lane]) -> int:
     """Run lanes at the same time, each line of what they say with the lane's name before it."""
     begun = time.monotonic()
-    # With as many threads as there are cores in each lane, libraries would spend their time waiting for their own.
     passes = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)  # a server may still be leaving
+    # With as many threads as there are cores in each lane, libraries would spend their time waiting for their own.
     environment = {
         **os.environ,
         "OMP_NUM_THREADS": "1",
