@@ -632,8 +632,9 @@ MODELS = {
             title=tr("FLUX.2 [klein] 4B, changes what it sees"),
             short="FLUX.2 klein",
             use=tr(
-                "Paints what you describe, or changes what is there as you say, in a few steps. For a graphics card "
-                "with 8 GB or more. No digest of its files is published: they are checked against the hub's list alone."
+                "Paints what you describe, or changes what is there as you say, in a few steps. 16 GB to download, for "
+                "a graphics card with 8 GB or more. No digest of its files is published: they are checked against the "
+                "hub's list alone."
             ),
             licence="Apache-2.0",
             memory=17 << 30,
