@@ -18,6 +18,8 @@ from . import Embedding
 from .pixels import IMAGENET_MEAN, IMAGENET_STD, padded
 from .pretrained import read
 
+LEVELS = "last", "early"  # layers of the encoder
+
 
 class SamHq:
     """A `Segmenter`."""
@@ -64,6 +66,15 @@ class SamHq:
         ).pred_masks
         masks, scores = self._seen.masks()
         return (masks + fine[0, 0]).cpu().numpy(), scores.cpu().numpy()
+
+    def to_arrays(self, features: tuple[torch.Tensor, torch.Tensor]) -> dict[str, np.ndarray]:
+        """As `Segmenter.to_arrays`."""
+        return {name: level.cpu().numpy() for name, level in zip(LEVELS, features, strict=True)}
+
+    def from_arrays(self, arrays: dict[str, np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
+        """As `Segmenter.from_arrays`."""
+        last, early = (self._tensor(arrays[name]) for name in LEVELS)
+        return last, early
 
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
         return torch.as_tensor(array, dtype=torch.float32, device=self._device)
