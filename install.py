@@ -530,7 +530,7 @@ IN_GIMP = "tests/gimp"
 # the last by far, on one core of two.
 YIELDING = 5
 # So that all lanes end at about the same time: one alone leaves a core idle.
-OF_JOBS = ("tests/cli", "tests/select", "tests/remove")
+OF_JOBS = ("tests/cli", "tests/select")
 OF_PAINTING = ("tests/fill", "tests/replace")
 OF_SERVING = ("tests/serve", "tests/faults", "tests/shared", "tests/models")
 LANES = {

@@ -164,9 +164,8 @@ def test_a_prompt_paints_the_background(painting, model, half_size):
     assert [name, visible, note["job"], note["seed"]] == ["Result 1 (seed 7)", True, "replace", 7]
 
 
-@pytest.mark.parametrize("layout", ["sdxl", "flux"])
-def test_models_of_the_other_layouts_paint_too(painting, small_models, layout, half_size):
-    settings = FAST | {"model": str(small_models / layout)}
+def test_a_model_of_another_layout_paints_too(painting, small_models, half_size):
+    settings = FAST | {"model": str(small_models / "flux")}
     for seen in each(painting, [{"job": job, "settings": settings} for job in ("fill", "replace")], **half_size):
         check(seen, KINDS[0][1], kept=500)
 
