@@ -16,9 +16,8 @@ import numpy as np
 import shadows as composites
 from labelled import photographs
 
-from inference_server.imaging import windows
 from inference_server.imaging.sampling import resize
-from inference_server.select import casts, shadows
+from inference_server.select import casts
 
 SHADOW, NONE = 0.5, 0.3  # as in shadows.py
 ROUNDS, SOME, HARD = 5, 20, 12  # times that negatives are added; so many at random at first, and so many each time
@@ -51,17 +50,9 @@ def main() -> int:
 
 
 def laid(composite: composites.Composite, fold: int) -> Laid:
-    bounds = windows.bounds(composite.mask)
-    assert bounds is not None
-    reach = shadows.reach(bounds)
-    near = bounds.grown(reach, reach, composite.mask.shape[1], composite.mask.shape[0]).slices
-    pixels, mask, shadow = (
-        shadows._reduced(np.ascontiguousarray(plane[near]), shadows.SIDE)
-        for plane in (composite.image, composite.mask, np.uint8(255) * composite.shadow)
-    )
-    scene = shadows._scene(pixels, mask)
+    _, scene, shadow = composites.as_seen(composite)
     shapes, contrast, comparable = casts.compared(scene.light, scene.item, scene.taken)
-    truth = resize((shadow > 127).astype(np.float32), shapes.shape[:0:-1]) > 0.5
+    truth = resize(shadow.astype(np.float32), shapes.shape[:0:-1]) > 0.5
     both = shapes[:, truth].sum(axis=1)
     overlaps = both / np.maximum(1, shapes.sum(axis=(1, 2)) + truth.sum() - both)
     return Laid(fold, bool(composite.shadow.any()), np.stack(contrast, 1)[comparable], overlaps[comparable])

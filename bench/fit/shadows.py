@@ -200,8 +200,9 @@ def shadow_of(mask: np.ndarray, place: Window, size: Size, rng: np.random.Genera
 # -- what the product considers in them
 
 
-def considered(composite: Composite, data_set: str, fold: int) -> Scene:
-    """Every piece that the product weighs as the object's shadow."""
+def as_seen(composite: Composite) -> tuple[np.ndarray, shadows.Scene, np.ndarray]:
+    """What the product sees of a composite: the pixels (h, w, 3) uint8 around the object, reduced, what it makes of
+    them, and where the shadow is in them, (h, w) bool."""
     bounds = windows.bounds(composite.mask)
     assert bounds is not None
     reach = shadows.reach(bounds)
@@ -210,8 +211,13 @@ def considered(composite: Composite, data_set: str, fold: int) -> Scene:
         shadows._reduced(np.ascontiguousarray(plane[window.slices]), shadows.SIDE)
         for plane in (composite.image, composite.mask, np.uint8(255) * composite.shadow)
     )
-    seen = shadows._scene(pixels, mask)
-    truth = (shadow > 127) & ~seen.taken
+    return pixels, shadows._scene(pixels, mask), shadow > 127
+
+
+def considered(composite: Composite, data_set: str, fold: int) -> Scene:
+    """Every piece that the product weighs as the object's shadow."""
+    _, seen, shadow = as_seen(composite)
+    truth = shadow & ~seen.taken
     evidence, overlaps, odds = [], [], []
     for piece, box in shadows._candidates(seen):
         found = shadows._evidence(seen, piece, box)

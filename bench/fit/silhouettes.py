@@ -17,8 +17,7 @@ import numpy as np
 import shadows as composites
 from labelled import photographs
 
-from inference_server.imaging import windows
-from inference_server.select import mask_ranking, shadows, silhouettes
+from inference_server.select import mask_ranking, silhouettes
 
 SHADOW, NONE = 0.5, 0.3  # IoU: as in shadows.py
 NEAR = 0.15  # IoU below the best of those moved, up to which another is as good
@@ -60,16 +59,8 @@ def main() -> int:
 
 
 def prepared(composite: composites.Composite, data_set: str) -> Seen:
-    bounds = windows.bounds(composite.mask)
-    assert bounds is not None
-    reach = shadows.reach(bounds)
-    near = bounds.grown(reach, reach, composite.mask.shape[1], composite.mask.shape[0]).slices
-    pixels, mask, shadow = (
-        shadows._reduced(np.ascontiguousarray(plane[near]), shadows.SIDE)
-        for plane in (composite.image, composite.mask, np.uint8(255) * composite.shadow)
-    )
-    scene = shadows._scene(pixels, mask)
-    return Seen(data_set, silhouettes.around(pixels, scene.item, scene.taken), (shadow > 127) & ~scene.taken)
+    pixels, scene, shadow = composites.as_seen(composite)
+    return Seen(data_set, silhouettes.around(pixels, scene.item, scene.taken), shadow & ~scene.taken)
 
 
 def laid_of(seen: Seen) -> Laid:
