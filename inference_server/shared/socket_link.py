@@ -2,6 +2,7 @@
 
 import struct
 import time
+import weakref
 from collections.abc import Sequence
 
 import zmq
@@ -30,14 +31,17 @@ class SocketLink:
         self.context = zmq.Context()
         self._socket = self.context.socket(zmq.DEALER)
         self._socket.linger = LINGER_MS
+        # Without these events a killed server would look like one that works for long.
+        self._events = self._socket.get_monitor_socket(sum(EVENTS))
+        # Not left to the collector of garbage: it may meet the context before its sockets, which that waits for.
+        self._end = weakref.finalize(self, _close, self.context, self._socket, self._events)
+        self._end.atexit = False
         self._socket.maxmsgsize = MAX_PART
         self._socket.connect_timeout = 3000
         self._socket.reconnect_ivl = -1  # a server that comes back has forgotten the request: better to say so
         if own:
             self._socket.curve_publickey, self._socket.curve_secretkey = own[0].encode(), own[1].encode()
             self._socket.curve_serverkey = server_key.encode()
-        # Without these events a killed server would look like one that works for long.
-        self._events = self._socket.get_monitor_socket(sum(EVENTS))
         self._socket.ipv6 = "[" in address
         self._socket.connect(address)
         self._unsent_since: float | None = None
@@ -68,11 +72,14 @@ class SocketLink:
 
     def close(self) -> None:
         """As in `Link`."""
-        if not self._socket.closed:
-            self._socket.disable_monitor()
-            self._events.close(0)
-            self._socket.close()
-            self.context.term()
+        self._end()
+
+
+def _close(context: "zmq.Context[zmq.Socket[bytes]]", connection: "zmq.Socket[bytes]", events: zmq.SyncSocket) -> None:
+    connection.disable_monitor()
+    events.close(0)
+    connection.close()
+    context.term()
 
 
 def monitor_event(parts: list[bytes]) -> tuple[int, int]:

@@ -9,7 +9,6 @@ import json
 import math
 import sys
 import threading
-import time
 import traceback
 from pathlib import Path
 
@@ -25,9 +24,10 @@ from gi.repository import Gdk, GLib, Gtk  # noqa: E402
 from inpaint_anything.covering import Covering  # noqa: E402
 from inpaint_anything.photo_view.behind import AnotherPhoto, Blurred, Colours  # noqa: E402
 from inpaint_anything.photo_view.painter import ScenePainter  # noqa: E402
-from inpaint_anything.photo_view.scene import MaskShape, PlacedClick, Placement, Scene  # noqa: E402
+from inpaint_anything.photo_view.scene import MaskShape, PlacedClick, Placement  # noqa: E402
 from inpaint_anything.photo_view.tool import MaskView, Tint, Tool  # noqa: E402
 from inpaint_anything.photo_view.view import View  # noqa: E402
+from inpaint_anything.photo_view.viewport import zoomed  # noqa: E402
 
 from inference_server.shared.geometry import Size, Window, proxy_size, whole  # noqa: E402
 from inference_server.shared.messages import Stroke  # noqa: E402
@@ -36,7 +36,6 @@ HEARD = (
     *("pointed", "boxed", "hovered", "left", "mark-moved", "mark-removed", "mark-chosen", "brush-resized"),
     *("behind-moved", "behind-scaled", "behind-fitted"),
 )
-FRAMES = 9  # that are timed; the least time is the one that nothing disturbed
 
 
 def write(**what: object) -> None:
@@ -306,31 +305,20 @@ class Program:
         names = ("crosshair", "ew-resize", "grab", "grabbing", "default")
         return [name for name in names if now == Gdk.Cursor.new_from_name(display, name)]
 
-    def do_draw_times(self) -> dict[str, float]:
-        """The least milliseconds of a processor for a frame when everything has moved, when nothing has, and for
-        nothing but the photo."""
-        view, painter = self.view, ScenePainter()
-        placement = Placement(view.viewport, view.get_scale_factor())
-        target = cairo.Context(cairo.ImageSurface(cairo.FORMAT_RGB24, *view.viewport.size))
-        bare = Scene(picture=view._scene.picture, proxy=view._scene.proxy)
-        return {
-            "moved": least_milliseconds(lambda: ScenePainter().draw(target, view._scene, placement, view)),
-            "still": least_milliseconds(lambda: painter.draw(target, view._scene, placement, view)),
-            "photo": least_milliseconds(lambda: ScenePainter().draw(target, bare, placement, view)),
-        }
+    def do_drawn_anew(self) -> list[list[str]]:
+        """The layers that are drawn for a first frame, for the same one again, and where everything has moved."""
+        painter, drawn = ScenePainter(), []
+        viewport, density = self.view.viewport, self.view.get_scale_factor()
+        target = cairo.Context(cairo.ImageSurface(cairo.FORMAT_RGB24, *viewport.size))
+        for moved in (viewport, viewport, zoomed(viewport, 1.5 * viewport.zoom, (9, 9))):
+            before = {**painter._layers}
+            painter.draw(target, self.view._scene, Placement(moved, density), self.view)
+            drawn.append(sorted(name for name, layer in painter._layers.items() if layer is not before.get(name)))
+        return drawn
 
 
 def stroke_values(stroke: Stroke) -> tuple[object, ...]:
     return [*stroke.path], stroke.adds, stroke.filled, stroke.refines
-
-
-def least_milliseconds(draw) -> float:
-    took = []
-    for _ in range(FRAMES):
-        begun = time.thread_time()
-        draw()
-        took.append((time.thread_time() - begun) * 1000)
-    return min(took)
 
 
 def main() -> None:
