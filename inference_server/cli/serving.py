@@ -140,8 +140,7 @@ def _on_ray(cluster: "Cluster", workers: int | None) -> "Sequence[Launch]":
     """How the processes are started whose work actors do: one on each GPU, or on each core."""
     from ..serve.worker import Launch
 
-    command = [sys.executable, "-m", "inference_server.serve.ray_worker", cluster.address]
-    if cluster.gpus:
-        command.append("gpu")
+    kind = "gpu" if cluster.gpus else "cpu"
+    command = [sys.executable, "-m", "inference_server.serve.ray_worker", cluster.address, kind, cluster.shelf]
     launch = Launch(command=command, device="ray", environment=cluster.environment)
     return [launch] * (workers or cluster.gpus or max(1, cluster.cpus))

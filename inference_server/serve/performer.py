@@ -4,6 +4,7 @@ import os
 from typing import TYPE_CHECKING
 
 from ..imaging.files import memory
+from ..models.store import Store
 from ..shared import messages
 from ..shared.messages import ExpandPrompt, FetchModel, ImportModel, Job, ListModels, Locate, RemoveModel
 from ..shared.monitor import Monitor
@@ -21,9 +22,10 @@ COPIES = 3  # of the pixels it is sent that a job holds at once, at least
 class Performer:
     """Does what requests ask.  A missing model is reported without waiting for the engine's libraries."""
 
-    def __init__(self, kept: int = 0) -> None:
-        """kept: megabytes of embeddings that may stay on disk for the processes after this one."""
-        self._kept = kept
+    def __init__(self, kept: int = 0, store: Store | None = None) -> None:
+        """kept: megabytes of embeddings that may stay on disk for the processes after this one.  store: where models
+        are, by default this user's."""
+        self._kept, self._store = kept, store or Store()
         self._engine: Engine | None = None
 
     def perform(self, message: messages.AnyRequest, frames: list[bytes], monitor: Monitor, send: Send) -> Answer:
@@ -34,9 +36,9 @@ class Performer:
 
                 return model_requests.perform(message, monitor, send)
             case Locate(paints=True):
-                _demand_painter(message.job, message.model)
+                self._demand_painter(message.job, message.model)
             case ExpandPrompt():
-                _demand_painter(message.job, message.paint.model)
+                self._demand_painter(message.job, message.paint.model)
         memory.require(COPIES * sum(map(len, frames)), "this part of the photo")
         from . import dispatch
 
@@ -47,21 +49,19 @@ class Performer:
         from ..engine import Engine
         from ..select.kept_embeddings import KeptEmbeddings
 
-        return Engine(kept=KeptEmbeddings(self._kept * MEGABYTE) if self._kept else None)
+        return Engine(self._store, kept=KeptEmbeddings(self._kept * MEGABYTE) if self._kept else None)
+
+    def _demand_painter(self, job: Job, model: str) -> None:
+        """Raise UserError if `job` paints and lacks a model.  Needs the standard library alone, and milliseconds."""
+        from ..fill import diffusion
+
+        diffusion.demand(self._store, job, model)
 
 
 def kept_megabytes() -> int:
     """What this process was told of embeddings to keep."""
     told = os.environ.get(KEPT_VARIABLE, "")
     return int(told) if told.isdecimal() else 0
-
-
-def _demand_painter(job: Job, model: str) -> None:
-    """Raise UserError if `job` paints and lacks a model.  Needs the standard library alone, and milliseconds."""
-    from ..fill import diffusion
-    from ..models.store import Store
-
-    diffusion.demand(Store(), job, model)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Ray's cluster: how it is reached, and what there is.  This is the only module that imports Ray.
+"""Ray's cluster: how it is reached, and what there is.  Beside `ray_shelf` no module imports Ray.
 
     python -m inference_server.serve.ray_cluster ADDRESS [WORKERS]     begins one, and keeps it while its input is open
 
@@ -11,13 +11,13 @@ import os
 import socket
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ..models import packages
 from ..shared.errors import ErrorCode, UserError, wrong_input
 from ..shared.text import tr
-from . import worker_process
+from . import ray_shelf, worker_process
 
 NICENESS = "RAY_worker_niceness"  # of actors; Ray's own choice is 15, and where others compute too, they starve
 AUTHENTICATION = "RAY_AUTH_MODE"  # which Ray sets in a process that begins a cluster
@@ -35,13 +35,15 @@ def demand() -> None:
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
     """address: where others reach it; environment: what they need to have in theirs for that; dashboard: where a person
-    sees what it does, "" for nowhere; cpus, gpus: how many there are."""
+    sees what it does, "" for nowhere; cpus, gpus: how many there are.  shelf: the name of that with this machine's
+    models, "" where no other machine can ask for them."""
 
     address: str
     environment: dict[str, str]
     dashboard: str
     cpus: int
     gpus: int
+    shelf: str = ""
 
 
 def connect(address: str, workers: int | None) -> tuple[Any, Cluster]:
@@ -105,7 +107,9 @@ def main(address: str, workers: str = "") -> None:
     """Say what there is, or why there is nothing, and keep it while somebody needs it."""
     needed, told = worker_process.pipes()
     try:
-        said: object = asdict(connect(address, int(workers) if workers else None)[1])
+        ray, cluster = connect(address, int(workers) if workers else None)
+        _shelf, name = ray_shelf.set_up(ray) if address else (None, "")  # which is there as long as that variable
+        said: object = asdict(replace(cluster, shelf=name))
     except UserError as error:
         said = error.sentence, error.remedy
     told.write(json.dumps(said).encode() + b"\n")

@@ -9,7 +9,8 @@ from typing import ClassVar
 import pytest
 
 from inference_server.__main__ import main
-from inference_server.serve import ray_cluster, ray_worker
+from inference_server.models.store import Store
+from inference_server.serve import ray_cluster, ray_shelf, ray_worker
 from inference_server.shared import client, endpoint, paths
 from inference_server.shared.errors import ErrorCode, UserError
 from inference_server.shared.monitor import Monitor
@@ -56,7 +57,7 @@ class Placed:
 
     made: ClassVar["list[Placed]"] = []
 
-    def __init__(self, ray, needs):
+    def __init__(self, ray, needs, shelf):
         self.needs, self.there, self.ended = needs, False, False
         self.made.append(self)
 
@@ -94,6 +95,51 @@ def test_a_core_that_is_there_is_taken_at_once_and_a_gpu_is_waited_for(placed, m
     assert actors.begin().needs == {"num_cpus": 1} and len(placed) == 2
     actors = ray_worker.Actors("there:6379", on_gpu=True)
     assert actors.begin().needs == actors.begin().needs == {"num_gpus": 1, "num_cpus": 0}
+
+
+OWN, WEIGHTS = "own/mine", bytes(range(256)) * (1 << 17)  # two pieces
+
+
+class Borrower:
+    """An actor of Ray's that takes the model of a person's own from a shelf, and counts what that takes."""
+
+    def __init__(self, shelf):
+        self._store = ray_shelf.borrowing(shelf)
+
+    def need(self):
+        """The node it runs on, where the model is then, and its bytes."""
+        import ray
+
+        place = self._store.need(OWN)["mine.safetensors"]
+        return ray.get_runtime_context().get_node_id(), str(place), place.read_bytes()
+
+
+@needs_posix
+def test_a_machine_that_lacks_a_model_takes_it_from_the_one_that_has_it(small_home, tmp_path):
+    """Two raylets, whose processes have private folders of their own, are two machines."""
+    ray = pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    given = tmp_path / "mine.safetensors"
+    given.write_bytes(WEIGHTS)
+    assert Store().import_own(given) == OWN
+    cluster, homes = Cluster(), [small_home, tmp_path / "other"]
+    try:
+        for home in homes:
+            cluster.add_node(num_cpus=1, env_vars={paths.HOME_VARIABLE: str(home)})
+        connected, _ = ray_cluster.connect(cluster.address, None)
+        shelf, name = ray_shelf.set_up(connected)
+        assert ray_shelf.named(connected, name)._actor_id == shelf._actor_id
+        borrowers = [ray.remote(num_cpus=1)(Borrower).remote(shelf) for _ in homes]
+        found = ray.get([borrower.need.remote() for borrower in borrowers], timeout=PATIENCE)
+        assert len({node for node, _, _ in found}) == 2
+        assert {place for _, place, _ in found} == {
+            str(home / "models" / "own--mine" / "mine.safetensors") for home in homes
+        }
+        assert all(content == WEIGHTS for *_, content in found)
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
 
 
 @needs_posix

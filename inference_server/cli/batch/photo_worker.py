@@ -13,6 +13,7 @@ import numpy as np
 
 from ...engine import Engine
 from ...imaging.files.photograph import Photograph
+from ...models.store import Store
 from ...replace.backgrounds import Blur, Gradient
 from ...shared.errors import UserError, wrong_input
 from ...shared.geometry import Box, Size
@@ -79,10 +80,10 @@ class PhotoWorker:
     one.  Each of these steps is done by one thread at a time, for which the `Engine` is made.
     """
 
-    def __init__(self, recipe: Recipe, folder: Path) -> None:
-        """folder: of the results."""
+    def __init__(self, recipe: Recipe, folder: Path, store: Store | None) -> None:
+        """folder: of the results.  store: as in `Engine`."""
         self._recipe, self._folder = recipe, folder
-        self._engine = Engine()
+        self._engine = Engine(store)
         self._reading, self._working, self._writing = (threading.Lock() for _ in range(STAGES))
 
     def do(self, task: Task) -> Entry:

@@ -8,7 +8,7 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
-from ...serve import ray_cluster
+from ...serve import ray_cluster, ray_shelf
 from .crew import Answered, Ended, Event, Ready
 from .manifest import of_json
 from .photo_worker import STAGES, Task
@@ -27,6 +27,7 @@ class RayCrew:
         self._start = start
         self._ray, cluster = ray_cluster.connect(address, workers)
         self.dashboard = cluster.dashboard
+        self._shelf = ray_shelf.set_up(self._ray)[0] if address else None
         gpus = cluster.gpus if on_gpus else 0
         needs = {"num_gpus": 1, "num_cpus": 0} if gpus else {"num_cpus": 1}
         # One thread more than there are steps: a worker is asked whether it is ready, too.
@@ -63,7 +64,7 @@ class RayCrew:
         self._ray.shutdown()
 
     def _begin(self, slot: int) -> Any:
-        actor = self._made.remote(self._start.to_json())
+        actor = self._made.remote(self._start.to_json(), self._shelf)
         self._pending[actor.ready.remote()] = slot
         return actor
 
@@ -78,8 +79,10 @@ class RayCrew:
 class _Actor:
     """What Ray makes a worker of."""
 
-    def __init__(self, start: str) -> None:
-        self._do: Callable[[str], str] = prepared(Start.of_json(start))
+    def __init__(self, start: str, shelf: Any) -> None:
+        """shelf: of models that this machine may lack, or None."""
+        store = None if shelf is None else ray_shelf.borrowing(shelf)
+        self._do: Callable[[str], str] = prepared(Start.of_json(start), store)
 
     def ready(self) -> str:
         """An answer, once this worker is there."""

@@ -14,7 +14,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from ...models.store import Store
 
 READY = "ready"  # what a worker says first, when it can be given photos
 
@@ -41,10 +44,10 @@ class Start:
         return cls(**json.loads(line))
 
 
-def prepared(start: Start) -> Callable[[str], str]:
+def prepared(start: Start, store: "Store | None" = None) -> Callable[[str], str]:
     """Load what a worker needs; returns what turns a task into the manifest's line, both as JSON.
 
-    Several threads may call it.  Raises UserError.
+    store: where models are, by default this user's.  Several threads may call it.  Raises UserError.
     """
     # Read when libraries are loaded.  One thread for each worker: several that share one photo wait for one another.
     os.environ.update(OMP_NUM_THREADS="1", VIPS_CONCURRENCY=str(start.threads))
@@ -55,7 +58,7 @@ def prepared(start: Start) -> Callable[[str], str]:
     from .photo_worker import PhotoWorker, Task
 
     cv2.setNumThreads(start.threads)
-    worker = PhotoWorker(recipes.parse(start.text, start.name, Path(start.base)), Path(start.folder))
+    worker = PhotoWorker(recipes.parse(start.text, start.name, Path(start.base)), Path(start.folder), store)
 
     def do(task: str) -> str:
         return json.dumps(manifest.as_dict(worker.do(Task.of_json(task))))

@@ -96,7 +96,7 @@ def place(store: Store, model: str) -> Path:
     if is_path(name):
         return Path(name)
     files = store.files(name) or ()
-    return store.folder_of(name) / files[0].name if len(files) == 1 else store.folder_of(name)
+    return store.place(name) / files[0].name if len(files) == 1 else store.place(name)
 
 
 def _family_name(store: Store, model: str) -> str:

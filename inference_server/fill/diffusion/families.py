@@ -190,7 +190,7 @@ def few_steps(family: Family, place: Path, store: Store) -> Preset | None:
     if few is None or store.missing(few.lora):
         return None
     (lora,) = store.files(few.lora) or ()
-    return few if lora_fits(store.folder_of(few.lora) / lora.name, place) else None
+    return few if lora_fits(store.place(few.lora) / lora.name, place) else None
 
 
 def lora_fits(lora: Path, place: Path) -> bool:

@@ -134,7 +134,7 @@ def _read_file(place: Path, family: str, dtype: torch.dtype, store: Store) -> An
     kind = getattr(diffusers, FAMILIES[family].pipelines[0])
     with tempfile.TemporaryDirectory() as scratch:
         settings = Path(scratch, "settings")
-        write_settings(place, family, store.folder_of(model), settings)
+        write_settings(place, family, store.place(model), settings)
         without = UNJUDGED if family == "sd15" else {}
         return kind.from_single_file(place, config=str(settings), dtype=dtype, local_files_only=True, **without)
 

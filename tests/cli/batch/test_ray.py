@@ -27,16 +27,16 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_one_module_imports_ray_and_only_when_it_is_asked_to():
+def test_two_modules_import_ray_and_only_when_they_are_asked_to():
     for file in (REPOSITORY / "inference_server").rglob("*.py"):
-        names = [
-            (alias.name, node.col_offset)
-            for node in ast.walk(ast.parse(file.read_text("utf-8")))
-            if isinstance(node, ast.Import)
-            for alias in node.names
-        ]
+        names = []
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                names += [(alias.name, node.col_offset) for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names.append((node.module or "", node.col_offset))
         found = [offset for name, offset in names if name.split(".")[0] == "ray"]
-        assert bool(found) == (file.name == "ray_cluster.py") and all(found), file
+        assert bool(found) == (file.name in ("ray_cluster.py", "ray_shelf.py")) and all(found), file
 
 
 def test_without_ray_it_is_said_what_to_install(run, folder, monkeypatch):
