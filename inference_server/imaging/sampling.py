@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from ..shared.geometry import Size, fit_within
+from .products import matmul
 
 COLUMNS = 1024  # of the tables given to cv2.remap, which may have at most 32767 rows and columns
 SMOOTHING_ROUNDS = 8  # at each size
@@ -80,9 +81,9 @@ def smoothed(values: np.ndarray, deviation: float) -> np.ndarray:
     """
     height, width, channels = values.shape
     down, across = _linear_weights(height, deviation), _linear_weights(width, deviation)
-    rows = _product(down, values.reshape(height, -1)).reshape(values.shape)
+    rows = matmul(down, values.reshape(height, -1)).reshape(values.shape)
     columns = np.ascontiguousarray(rows.transpose(1, 0, 2)).reshape(width, -1)
-    return np.ascontiguousarray(_product(across, columns).reshape(width, height, channels).transpose(1, 0, 2))
+    return np.ascontiguousarray(matmul(across, columns).reshape(width, height, channels).transpose(1, 0, 2))
 
 
 def _linear_weights(length: int, deviation: float) -> np.ndarray:
@@ -94,8 +95,3 @@ def _linear_weights(length: int, deviation: float) -> np.ndarray:
     if length < 2 or level.min() <= 0:  # a pixel has no slope
         return weight / moments[0]
     return (weight * (moments[2] - away * moments[1]) / level).astype(np.float32)
-
-
-def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """a @ b of float32 by OpenCV, which leaves other threads alone."""
-    return cv2.gemm(a, b, 1, np.zeros(0, np.float32), 0)

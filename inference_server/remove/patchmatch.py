@@ -34,6 +34,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from ..imaging import windows
+from ..imaging.products import matmul
 from ..imaging.sampling import distance_inside, extrapolate, resize
 from ..shared.monitor import UNWATCHED, Monitor
 from .smooth import joined, random_offsets, surface, without_seams
@@ -67,7 +68,6 @@ RING = 2  # pixels around the hole where votes are compared with the real pixels
 MAX_ERROR = 0.2  # between them that may be a difference in light; what differs much more is another thing
 PAD = SIDE - 1  # positions around the grid of patches, so that no step from one leads into another row
 BATCH = 20_000  # patches that are processed at once, to bound memory
-TILE, ALONE = (64, 128), 1 << 18  # rows and columns of a matrix product, and multiplications, that one thread does
 NEIGHBOURS = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x]
 
 
@@ -261,7 +261,7 @@ class _Field:
             wanted = self._in_full(self.targets[now], picture)
             share = np.tile(self._pixels(self.targets[now], known[..., None]), 3).astype(np.float32)
             share = np.hstack((share, np.repeat(share.mean(axis=1, keepdims=True), 2, axis=1)))
-            distances = _product(np.hstack((share, -2 * share * wanted)), compared)
+            distances = matmul(np.hstack((share, -2 * share * wanted)), compared)
             matches[now] = candidates[distances.argmin(axis=1)]
             voted = self._vote_with(matches, np.where(layers <= layer, self._weights, 0), self._channels)
             filled = hole & (self._distance <= layer) & voted.any(axis=2)
@@ -289,7 +289,7 @@ class _Field:
         result = np.empty((len(patches), COLOURS + 4), np.float32)
         for batch in (slice(k, k + BATCH) for k in range(0, len(patches), BATCH)):
             self._monitor.check()
-            result[batch, :COLOURS] = _product(self._pixels(patches[batch], picture), BASIS)
+            result[batch, :COLOURS] = matmul(self._pixels(patches[batch], picture), BASIS)
         rows, columns = self._corners(patches)
         result[:, COLOURS : COLOURS + 2] = texture[rows + RADIUS, columns + RADIUS] * (TEXTURE_WEIGHT * SIDE)
         result[:, COLOURS + 2 :] = self._places(patches)
@@ -334,7 +334,7 @@ class _Field:
         rows = max(1, BATCH**2 // 64 // len(candidates))
         for batch in (slice(k, k + rows) for k in range(0, len(wanted), rows)):
             self._monitor.check()
-            nearest = (squares - 2 * _product(wanted[batch], known.T)).argmin(axis=1)
+            nearest = (squares - 2 * matmul(wanted[batch], known.T)).argmin(axis=1)
             matches[batch] = candidates[nearest]
         return matches
 
@@ -521,7 +521,7 @@ class _Field:
         some, among = (self._random.choice(count, min(count, n), replace=False) for n in (SAMPLES, SAMPLED_AMONG))
         one, other = (self._source_descriptors[chosen, : COLOURS + 2] for chosen in (some, among))
         squares = [np.einsum("ij,ij->i", a, a) for a in (one, other)]
-        apart = squares[0][:, None] + squares[1] - 2 * _product(one, other.T)
+        apart = squares[0][:, None] + squares[1] - 2 * matmul(one, other.T)
         places = [np.stack(self._corners(self._sources[chosen])) for chosen in (some, among)]
         apart[(np.abs(places[0][:, :, None] - places[1][:, None]) < SIDE).all(axis=0)] = np.inf
         usual = float(np.median(apart.min(axis=1)))
@@ -580,28 +580,6 @@ def _cosine_basis() -> np.ndarray:
         for ky, kx in coarsest[:count]
     ]
     return np.ascontiguousarray(np.transpose(chosen), np.float32)
-
-
-def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The matrix product of a (m, k) and b (k, n), float32, whose last bits do not depend on the number of threads.
-
-    OpenBLAS, which NumPy's wheels have, divides a large product among its threads, and sums in another order at their
-    borders.  A product of at most ALONE multiplications it leaves to one thread; so this one is made of such tiles,
-    which are as large as they can be at these sizes.  More threads would cost more than they save here.
-    """
-    (m, k), n = a.shape, b.shape[1]
-    width = min(n, TILE[1])
-    height = max(1, min(TILE[0], ALONE // (k * width)))
-    product = np.empty((m, n), np.float32)
-    down, across = m - m % height, n - n % width
-    for rows, high in ((slice(0, down), height), (slice(down, m), m - down)):
-        for columns, wide in ((slice(0, across), width), (slice(across, n), n - across)):
-            if high and wide:
-                left = a[rows].reshape(-1, 1, high, k)
-                right = b[:, columns].reshape(k, -1, wide).transpose(1, 0, 2)
-                tiles = product[rows, columns].reshape(len(left), high, len(right), wide)
-                np.matmul(left, right, out=tiles.transpose(0, 2, 1, 3))
-    return product
 
 
 BASIS = _cosine_basis()

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from ..imaging import windows
+from ..imaging.products import matmul
 from ..imaging.sampling import resize
 from ..shared.geometry import fit_within
 
@@ -102,7 +103,7 @@ def _moments(light: np.ndarray, parts: np.ndarray) -> _Moments:
     """light: (h, w, 3); parts: (n, h, w) uint8."""
     flat, grey = parts.reshape(len(parts), -1).astype(np.float32), light.mean(axis=2).reshape(-1, 1)
     values = np.column_stack((light.reshape(-1, 3), grey, grey**2, np.ones_like(grey)))
-    sums = cv2.gemm(flat, values, 1, np.zeros(0, np.float32), 0)
+    sums = matmul(flat, values)
     means = sums[:, :5] / np.maximum(sums[:, 5:], 1)
     return _Moments(means[:, :3], np.maximum(means[:, 4] - means[:, 3] ** 2, 0), sums[:, 5])
 
