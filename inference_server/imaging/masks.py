@@ -10,8 +10,10 @@ import cv2
 import numpy as np
 
 from ..shared.errors import wrong_input
-from ..shared.geometry import Size, default_feather, default_grow
-from .windows import bounds
+from ..shared.geometry import Size, Window, default_feather, default_grow
+from .windows import bounds, pieces
+
+STEP = 16  # pixels: parts of a mask that are closer may be grown as one piece
 
 
 def suited(grow: int | None, feather: int | None, size: Size) -> tuple[int, int]:
@@ -44,18 +46,29 @@ def grow_and_feather(mask: np.ndarray, grow: int, feather: int, scale: float = 1
     object_bounds = bounds(mask)
     if object_bounds is None:
         return result
-    reach = math.ceil((grow + feather + 0.5) * scale + 0.5) if grow or feather else 0
-    near = object_bounds.grown(reach, reach, mask.shape[1], mask.shape[0]).slices
-    if not reach:
-        result[near] = mask[near]
+    if not (grow or feather):
+        result[object_bounds.slices] = mask[object_bounds.slices]
         return result
-    peak = int(mask[near].max())
-    if peak > 127:
-        result[near] = _grown(mask[near] > 127, grow, feather, scale)
-    else:
-        weaker = _grown(mask[near] > peak / 2, grow, feather, scale)
-        result[near] = np.rint(weaker * np.float32(peak / 255)).astype(np.uint8)
+    peak = int(mask[object_bounds.slices].max())
+    reach = math.ceil((grow + feather + 0.5) * scale + 0.5)
+    for place in _places(mask, object_bounds, reach):
+        near = place.slices
+        shape = mask[near] > (127 if peak > 127 else peak / 2)
+        if not shape.any():
+            continue
+        grown = _grown(shape, grow, feather, scale)
+        if peak <= 127:
+            grown = np.rint(grown * np.float32(peak / 255)).astype(np.uint8)
+        np.maximum(result[near], grown, out=result[near])
     return result
+
+
+def _places(mask: np.ndarray, object_bounds: Window, reach: int) -> list[Window]:
+    """Windows of mask (H, W) that hold all within `reach` pixels of its pieces: one, or where that is less, many."""
+    height, width = mask.shape
+    whole = object_bounds.grown(reach, reach, width, height)
+    apart = [piece.grown(reach, reach, width, height) for piece in pieces(mask, STEP)]
+    return apart if sum(place.area for place in apart) < whole.area / 2 else [whole]
 
 
 def _grown(shape: np.ndarray, grow: int, feather: int, scale: float) -> np.ndarray:

@@ -145,10 +145,10 @@ def find_holes(mask: np.ndarray, alpha: np.ndarray) -> list[Hole]:
     """
     height, width = alpha.shape
     step = max(1, -(-max(height, width) // OVERVIEW))
-    pieces = list(_pieces(alpha, step))
+    pieces = list(windows.pieces(alpha, step))
     while len(pieces) > MAX_HOLES:
         step *= 2
-        pieces = list(_pieces(alpha, step))
+        pieces = list(windows.pieces(alpha, step))
     waiting, found = [_hole(mask, alpha, piece) for piece in pieces], list[Hole]()
     small = [hole for hole in waiting if hole.is_spot]
     if len(small) > MANY:
@@ -162,24 +162,6 @@ def find_holes(mask: np.ndarray, alpha: np.ndarray) -> list[Hole]:
         else:
             waiting.append(_hole(mask, alpha, one.bounds.union(found.pop(same).bounds)))
     return [part for hole in found for part in _parts(alpha, hole)]
-
-
-def _pieces(alpha: np.ndarray, step: int) -> Iterator[Window]:
-    """Windows around the connected components of alpha (H, W), where those closer than `step` pixels may be one."""
-    height, width = alpha.shape
-    bounds = windows.bounds(alpha)
-    assert bounds is not None
-    (top, bottom), (left, right) = ((s.start // step, -(-s.stop // step)) for s in bounds.slices)
-    rows, columns = bottom - top, right - left
-    padded = np.zeros((rows * step, columns * step), np.uint8)
-    inside = alpha[top * step : bottom * step, left * step : right * step]
-    padded[: inside.shape[0], : inside.shape[1]] = inside
-    overview = np.zeros((-(-height // step), -(-width // step)), np.uint8)
-    bands = padded.reshape(rows, step, -1).max(axis=1)  # one axis at a time: both at once is six times slower
-    overview[top:bottom, left:right] = bands.reshape(rows, columns, step).max(axis=2)
-    _, _, stats, _ = cv2.connectedComponentsWithStats(np.minimum(overview, 1), connectivity=8)
-    for x, y, w, h, _ in stats[1:]:
-        yield Window(int(x) * step, int(y) * step, int(w) * step, int(h) * step).grown(0, 0, width, height)
 
 
 def _hole(mask: np.ndarray, alpha: np.ndarray, piece: Window) -> Hole:

@@ -40,6 +40,38 @@ def test_nothing_to_grow_and_nothing_to_feather_leaves_soft_values_alone(mask):
     assert (masks.grow_and_feather(mask, 0, 0) == mask).all()
 
 
+SPECKS = st.lists(
+    st.tuples(st.integers(0, 239), st.integers(0, 179), st.integers(1, 6), st.sampled_from([60, 90, 200, 255])),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(SPECKS, st.integers(0, 6), st.integers(0, 6), st.sampled_from([1, 0.4]))
+def test_specks_far_apart_grow_as_they_would_in_one_piece(specks, grow, feather, scale):
+    mask = np.zeros((180, 240), np.uint8)
+    for x, y, side, value in specks:
+        mask[y : y + side, x : x + side] = value
+    alpha = masks.grow_and_feather(mask, grow, feather, scale)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(masks, "STEP", 1000)
+        assert (alpha == masks.grow_and_feather(mask, grow, feather, scale)).all()
+
+
+def test_specks_far_apart_cost_their_surroundings_and_no_whole_picture(monkeypatch):
+    mask = np.zeros((1000, 1500), np.uint8)
+    mask[[20, 480, 980], [1490, 700, 30]] = 255
+    grown, areas = masks._grown, []
+
+    def counted(shape, *rest):
+        areas.append(shape.size)
+        return grown(shape, *rest)
+
+    monkeypatch.setattr(masks, "_grown", counted)
+    assert (masks.grow_and_feather(mask, 5, 3) > 0).sum() > 3 * 11**2
+    assert sum(areas) < 0.01 * mask.size
+
+
 def test_the_edge_falls_evenly():
     mask = np.zeros((1, 20), np.uint8)
     mask[0, 0] = 255

@@ -1,5 +1,6 @@
 """Windows: the bounds of a mask, and the context a job needs around an object."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,3 +67,15 @@ def test_bounds_hold_every_pixel_and_no_empty_border(mask):
     inside = mask[found.slices]
     assert inside.sum() == mask.sum()
     assert inside[0].any() and inside[-1].any() and inside[:, 0].any() and inside[:, -1].any()
+
+
+@given(hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=12)), st.integers(1, 5))
+def test_pieces_hold_every_pixel_and_are_tight_where_no_pixels_are_joined(mask, step):
+    found = list(windows.pieces(mask.astype(np.uint8), step))
+    left = mask.copy()
+    for piece in found:
+        assert piece.inside(mask.shape[1], mask.shape[0]) and mask[piece.slices].any()
+        left[piece.slices] = False
+        if step == 1:
+            assert windows.bounds(mask[piece.slices]) == (0, 0, piece.width, piece.height)
+    assert not left.any()
