@@ -307,17 +307,26 @@ class Program:
         return [name for name in names if now == Gdk.Cursor.new_from_name(display, name)]
 
     def do_draw_times(self) -> dict[str, float]:
-        """The least milliseconds of a processor for a frame when everything has moved, when nothing has, and for
-        nothing but the photo."""
-        view, painter = self.view, ScenePainter()
-        placement = Placement(view.viewport, view.get_scale_factor())
-        target = cairo.Context(cairo.ImageSurface(cairo.FORMAT_RGB24, *view.viewport.size))
-        bare = Scene(picture=view._scene.picture, proxy=view._scene.proxy)
+        """The least milliseconds of a processor for a frame when everything has moved, and for nothing but the photo."""
+        bare = Scene(picture=self.view._scene.picture, proxy=self.view._scene.proxy)
         return {
-            "moved": least_milliseconds(lambda: ScenePainter().draw(target, view._scene, placement, view)),
-            "still": least_milliseconds(lambda: painter.draw(target, view._scene, placement, view)),
-            "photo": least_milliseconds(lambda: ScenePainter().draw(target, bare, placement, view)),
+            "moved": least_milliseconds(lambda: self.frame(ScenePainter(), self.view._scene)),
+            "photo": least_milliseconds(lambda: self.frame(ScenePainter(), bare)),
         }
+
+    def do_drawn_anew(self) -> dict[str, bool]:
+        """The layers of a frame, and whether each is drawn anew for the next one though nothing has moved."""
+        painter = ScenePainter()
+        self.frame(painter, self.view._scene)
+        before = painter._layers
+        self.frame(painter, self.view._scene)
+        return {name: layer.surface is not before[name].surface for name, layer in painter._layers.items()}
+
+    def frame(self, painter: ScenePainter, scene: Scene) -> None:
+        """Draw one, of the view's size."""
+        placement = Placement(self.view.viewport, self.view.get_scale_factor())
+        target = cairo.Context(cairo.ImageSurface(cairo.FORMAT_RGB24, *self.view.viewport.size))
+        painter.draw(target, scene, placement, self.view)
 
 
 def stroke_values(stroke: Stroke) -> tuple[object, ...]:
