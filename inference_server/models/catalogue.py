@@ -44,6 +44,18 @@ class File:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Help:
+    """Packages that a model needs less memory with, which come with it where there is a GPU for them.
+
+    least_gpu_memory, weights: as in `Model`, with their help.
+    """
+
+    packages: tuple[str, ...]
+    least_gpu_memory: int
+    weights: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Model:
     """What is known of a model.
 
@@ -53,7 +65,7 @@ class Model:
     which is made for removing where that is the job.
     accelerates: for a LoRA, the family it makes faster; such a model does nothing alone.
     memory: bytes it needs to run, about.  packages: what it imports beyond the packages that are always installed.
-    helped_by: packages that it needs less memory with, which come with it where there is a GPU for them.
+    help: what makes it smaller, where anything does.
     uses_device: whether it runs on the GPU where there is one.
     rank: its place among the models of its job, 1 being the best; None for one that is used only when it is named.
     weights: bytes of the computer's memory that its weights take, where `files` does not say it.
@@ -76,7 +88,7 @@ class Model:
     family: str = ""
     accelerates: str = ""
     packages: tuple[str, ...] = ()
-    helped_by: tuple[str, ...] = ()
+    help: Help | None = None
     uses_device: bool = True
     rank: int | None = None
     weights: int = 0
@@ -92,12 +104,14 @@ class Model:
         """Whether it is one network of transformers, not a pipeline of diffusers."""
         return self.job == Job.SELECT
 
-    def suits(self, gpu_memory: int, memory: int = 0, seconds: float | None = None) -> bool:
+    def suits(self, gpu_memory: int, memory: int = 0, seconds: float | None = None, *, helped: bool = False) -> bool:
         """Whether it is worth its time on a GPU with so many bytes of memory, or without a GPU where that is 0.
 
         memory: bytes of the computer's, which must hold it; 0 where that is not known, or is seen to elsewhere.
-        seconds: that it takes on this machine, where that was measured (`speeds`).
+        seconds: that it takes on this machine, where that was measured (`speeds`).  helped: whether it has its `help`.
         """
+        if helped and self.help and gpu_memory >= self.help.least_gpu_memory:
+            return not memory or self.help.weights <= memory
         if memory and (self.weights or sum(file.size for file in self.files)) > memory:
             return False
         if seconds is not None and self.job == Job.SELECT:
@@ -614,15 +628,16 @@ MODELS = {
             job=Job.FILL,
             title=tr("FLUX.1 Fill [dev]"),
             short="FLUX.1 Fill",
-            use=tr("Paints what you describe, the most faithfully. For a graphics card with 20 GB or more."),
+            use=tr("Paints what you describe, the most faithfully. For a graphics card with 12 GB or more."),
             licence="FLUX.1 [dev] Non-Commercial",
             memory=36 << 30,
             weights=33_700_000_000,  # in 16 bits: 23.8 GB of the transformer, 9.5 of T5
             family="flux",
             packages=DIFFUSION_PACKAGES,
-            helped_by=(FOUR_BITS_PACKAGE,),
+            # From where `fill/diffusion/memory.py` moves no layers: tests/fill/test_painter.py holds them to that.
+            help=Help(packages=(FOUR_BITS_PACKAGE,), least_gpu_memory=11_200_000_000, weights=10_300_000_000),
             rank=1,
-            least_gpu_memory=20 << 30,
+            least_gpu_memory=17_000_000_000,
             licence_page="https://huggingface.co/black-forest-labs/FLUX.1-Fill-dev",
             hub="black-forest-labs/FLUX.1-Fill-dev@358293da0354175698b67ec8299acf928313a78a",
         ),
@@ -641,8 +656,9 @@ MODELS = {
             weights=15_970_000_000,  # in 16 bits: 7.75 GB of the transformer, 8.05 of the language model
             family="flux2",
             packages=DIFFUSION_PACKAGES,
+            help=Help(packages=(FOUR_BITS_PACKAGE,), least_gpu_memory=5_400_000_000, weights=4_800_000_000),
             # No rank: its weights were never run with this program.
-            least_gpu_memory=8 << 30,
+            least_gpu_memory=12_300_000_000,
             hub="black-forest-labs/FLUX.2-klein-4B@e7b7dc27f91deacad38e78976d1f2b499d76a294",
         ),
         Model(
@@ -716,18 +732,23 @@ def ranked(job: Job) -> list[Model]:
 
 
 def advised(
-    gpu_memory: int, installed: Collection[str] = (), memory: int = 0, seconds: Mapping[str, float] = UNMEASURED
+    gpu_memory: int,
+    installed: Collection[str] = (),
+    memory: int = 0,
+    seconds: Mapping[str, float] = UNMEASURED,
+    *,
+    helped: bool = False,
 ) -> tuple[str, ...]:
     """The models that suit a machine best: one for each job, and what makes the one that paints faster.
 
     gpu_memory, memory: bytes, as in `Model.suits`.  installed: names of the models that are here; models whose licence
-    must be accepted by hand are advised only if they are.  seconds: that models take here, by name (`speeds`).  Where
-    nothing suits, it is what needs least.
+    must be accepted by hand are advised only if they are.  seconds: that models take here, by name (`speeds`).
+    helped: whether what helps a model comes with it.  Where nothing suits, it is what needs least.
     """
     best = []
     for job in (Job.SELECT, Job.REMOVE, Job.FILL):
         free = [model for model in ranked(job) if model.name in installed or not model.licence_page]
-        suiting = (model for model in free if model.suits(gpu_memory, memory, seconds.get(model.name)))
+        suiting = (model for model in free if model.suits(gpu_memory, memory, seconds.get(model.name), helped=helped))
         best.append(next(suiting, free[-1]))
     families = {model.family for model in best}
     accelerators = [model for model in MODELS.values() if model.accelerates in families]
@@ -735,19 +756,28 @@ def advised(
 
 
 def used(
-    gpu_memory: int, usable: Collection[str], memory: int = 0, seconds: Mapping[str, float] = UNMEASURED
+    gpu_memory: int,
+    usable: Collection[str],
+    memory: int = 0,
+    seconds: Mapping[str, float] = UNMEASURED,
+    *,
+    helped: Collection[str] = (),
 ) -> tuple[str, ...]:
     """The models that do the jobs now where none is named: at most one for each job, none where nothing can do it.
 
     gpu_memory, memory, seconds: as in `advised`.  usable: names of the models that are here with the packages they
-    need.  The best that suits the machine is used, else, of those that find objects, the starter alone, and of others
-    the one that needs least, as the rooms choose it.
+    need; helped: of those that have their help here, too.  The best that suits the machine is used, else, of those that
+    find objects, the starter alone, and of others the one that needs least, as the rooms choose it.
     """
     found = []
     for job in (Job.SELECT, Job.REMOVE, Job.FILL):
         here = [model for model in ranked(job) if model.name in usable]
         others = [model for model in here if model.starter or job != Job.SELECT]
-        suiting = (model for model in here if model.suits(gpu_memory, memory, seconds.get(model.name)))
+        suiting = (
+            model
+            for model in here
+            if model.suits(gpu_memory, memory, seconds.get(model.name), helped=model.name in helped)
+        )
         found += [model.name for model in (*suiting, *others[-1:])][:1]
     return tuple(found)
 

@@ -100,8 +100,13 @@ def describe(store: Store, device: Device | None) -> tuple[ModelInfo, ...]:
     usable = [model.name for model in models if model.name in installed and not packages.missing(model.packages)]
     seconds = {} if device is None else speeds.read(store.folder, device.gpu_memory)
     memory = _processor().memory
-    advised = () if device is None else catalogue.advised(device.gpu_memory, installed, memory, seconds)
-    used = () if device is None else catalogue.used(device.gpu_memory, usable, memory, seconds)
+    helped = [model.name for model in models if model.help and not packages.missing(model.help.packages)]
+    advised: tuple[str, ...] = ()
+    used: tuple[str, ...] = ()
+    if device is not None:
+        comes = bool(packages.gpu_maker())
+        advised = catalogue.advised(device.gpu_memory, installed, memory, seconds, helped=comes)
+        used = catalogue.used(device.gpu_memory, usable, memory, seconds, helped=helped)
     return tuple(
         _info(
             store,

@@ -65,7 +65,7 @@ def _after_packages(store: Store, name: str, monitor: Monitor) -> Monitor:
     """Install the packages that a model lacks; the monitor for what is left of the work.  Raises UserError."""
     model = store.known(name)
     lacking = packages.missing(model.packages)
-    helpful = packages.missing(model.helped_by) if packages.gpu_maker() else []
+    helpful = packages.missing(model.help.packages) if model.help and packages.gpu_maker() else []
     if not lacking and not helpful:
         return monitor
     size, missing = packages.download_size([*lacking, *helpful]), sum(file.size for file in store.missing(name))

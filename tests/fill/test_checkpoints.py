@@ -17,6 +17,8 @@ from inference_server.models.catalogue import DIFFUSION_PACKAGES, MODELS  # noqa
 from inference_server.models.store import Store  # noqa: E402
 from inference_server.shared.messages import Quality  # noqa: E402
 
+from .. import small_pipelines  # noqa: E402
+
 PAGE = Path(__file__).parents[2] / "docs" / "diffusion.md"
 BETAS = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012, "num_train_timesteps": 1000}
 SPACED = {**BETAS, "steps_offset": 1, "timestep_spacing": "leading"}
@@ -28,6 +30,10 @@ PUBLISHED = {
     "sdxl-inpainting": ("sdxl", XL),
     "flux1-fill": ("flux", {"_class_name": "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting": True, **SHIFTED}),
     "rorem": ("sdxl", XL),
+    "flux2-klein": (
+        "flux2",
+        {"_class_name": "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting": True, **SHIFTED},
+    ),
 }
 KARRAS = "DPM-Solver++ with Karras' noise levels"
 
@@ -57,7 +63,10 @@ def checkpoint(request, small_models, tmp_path_factory):
     """A checkpoint's lines of the page, and a painter of its layout that is read from files with its configuration."""
     kind, published = PUBLISHED[request.param]
     folder = tmp_path_factory.mktemp("checkpoints") / request.param
-    shutil.copytree(small_models / kind, folder)
+    if kind == "flux2":
+        small_pipelines.flux2(folder)
+    else:
+        shutil.copytree(small_models / kind, folder)
     (folder / "scheduler" / "scheduler_config.json").write_text(json.dumps(published))
     told = TABLE[request.param]
     upcast = "`force_upcast` true" in told["autoencoder"][0]
@@ -107,9 +116,8 @@ def test_what_the_network_predicts_is_what_is_published(checkpoint):
 def test_the_autoencoder_computes_as_its_files_say(checkpoint):
     told, painter, _, upcast = checkpoint
     assert painter._pipeline.vae.config.force_upcast == upcast
-    assert told["autoencoder"][1] == (
-        "in the precision of the rest" if painter.family is families.FLUX else "as it says: in 16 bits"
-    )
+    as_the_rest = painter.family in (families.FLUX, families.FLUX2)
+    assert told["autoencoder"][1] == ("in the precision of the rest" if as_the_rest else "as it says: in 16 bits")
 
 
 def test_steps_and_guidance_are_those_of_the_page(checkpoint):
@@ -136,7 +144,7 @@ def test_it_begins_at_the_noise_of_the_page(checkpoint):
 def test_the_mask_is_that_of_the_page(checkpoint):
     told, painter, *_ = checkpoint
     by_pixels = told["the mask"][1].startswith("each pixel")
-    assert painter.cell == (1 if by_pixels else painter._pipeline.vae_scale_factor)
+    assert painter.cell == (1 if by_pixels else painter.family.patch * painter._pipeline.vae_scale_factor)
     assert by_pixels or "grown to whole cells first" in told["the mask"][1]
 
 

@@ -15,6 +15,7 @@ from inference_server.fill.diffusion.pace import Pace  # noqa: E402
 from inference_server.fill.diffusion.painter import Painter, Sampling  # noqa: E402
 from inference_server.fill.prompts import Prompt  # noqa: E402
 from inference_server.models import devices  # noqa: E402
+from inference_server.models.catalogue import MODELS  # noqa: E402
 from inference_server.models.store import Store  # noqa: E402
 from inference_server.shared.errors import cancelled_error  # noqa: E402
 from inference_server.shared.messages import Quality  # noqa: E402
@@ -273,13 +274,17 @@ PUBLISHED = {
 PAGE = Path(__file__).parents[2] / "docs" / "diffusion.md"
 
 
-def planned(kind: str, size: int) -> tuple[memory.Plan, int, bool]:
-    """The plan for a card of so many GiB, the bytes that are expected, and whether weights are read in 4 bits."""
+def planned(kind: str, size: float, *, may: bool = True) -> tuple[memory.Plan, int, bool]:
+    """The plan for a card of so many GiB, the bytes that are expected, and whether weights are read in 4 bits.
+
+    may: whether there is what reads them so.
+    """
     held, pixels, casts = PUBLISHED[kind], 512**2 if kind == "sd15" else 1024**2, families.FAMILIES[kind].casts
-    four = casts and memory.wants_four_bits(held, size << 30, None, pixels)
+    card = round(size * (1 << 30))
+    four = may and casts and memory.wants_four_bits(held, card, None, pixels)
     held = held.in_four_bits if four else held
     plans = memory.possible("cuda", casts=casts, in_four_bits=four)
-    free = round((size << 30) * (1 - memory.DRIVERS))
+    free = round(card * (1 - memory.DRIVERS))
     plan = plans[memory.choose(plans, free, held, pixels)]
     assert memory.need(plan, held, pixels) < free * memory.SPARE
     return plan, memory.need(plan, held, pixels), four
@@ -296,6 +301,21 @@ def test_each_model_has_a_plan_for_each_card_as_the_page_says(size):
     """Each fits, and none of the published models is moved layer by layer without need."""
     row = f"| {size} GiB | " + " | ".join(words(*planned(kind, size)) for kind in PUBLISHED) + " |"
     assert row in PAGE.read_text("utf-8").splitlines(), row
+
+
+@pytest.mark.parametrize(("kind", "name"), [("flux", "flux1-fill"), ("flux2", "flux2-klein")])
+def test_a_large_model_suits_the_cards_on_which_no_layers_are_moved(kind, name):
+    """With what helps it, and without: what is preferred and advised is what the plans say."""
+    model = MODELS[name]
+    for tenths in range(40, 500):
+        size = tenths * (1 << 30) / 10
+        moved = {four: planned(kind, size / (1 << 30), may=four)[0].offload == "group" for four in (True, False)}
+        assert model.suits(round(size), helped=True) != moved[True], size
+        assert model.suits(round(size)) != moved[False], size
+    assert model.help
+    held = PUBLISHED[kind]
+    assert model.weights == pytest.approx(held.all, rel=0.01)
+    assert model.help.weights == pytest.approx(held.in_four_bits.all, rel=0.02)
 
 
 def test_four_bits_are_taken_where_they_spare_something():

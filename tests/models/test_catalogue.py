@@ -103,8 +103,8 @@ def test_the_best_segmenter_that_suits_the_device_is_chosen_whatever_else_is_ins
         (6 * GB, "flux1-fill sdxl-inpainting sd15-inpainting", "sd15-inpainting"),
         (7 * GB - 1, "flux1-fill sdxl-inpainting sd15-inpainting", "sd15-inpainting"),
         (7 * GB, "flux1-fill sdxl-inpainting sd15-inpainting", "sdxl-inpainting"),
-        (20 * GB - 1, "flux1-fill sdxl-inpainting sd15-inpainting", "sdxl-inpainting"),
-        (20 * GB, "flux1-fill sdxl-inpainting sd15-inpainting", "flux1-fill"),
+        (15 * GB, "flux1-fill sdxl-inpainting sd15-inpainting", "sdxl-inpainting"),
+        (16 * GB, "flux1-fill sdxl-inpainting sd15-inpainting", "flux1-fill"),
         (80 * GB, "sd15-inpainting", "sd15-inpainting"),
         (80 * GB, "sdxl-inpainting sd15-inpainting", "sdxl-inpainting"),
         (0, "flux1-fill sdxl-inpainting", "sdxl-inpainting"),
@@ -116,9 +116,44 @@ def test_the_best_segmenter_that_suits_the_device_is_chosen_whatever_else_is_ins
 def test_the_best_painter_the_gpu_has_the_memory_for_is_chosen(installed, monkeypatch, gpu_memory, names, chosen):
     devices = pytest.importorskip("inference_server.models.devices", reason="torch is not installed")
     monkeypatch.setattr(devices, "total", lambda device: gpu_memory)
+    monkeypatch.setattr(devices, "computer_memory", lambda: 64 * GB)
     store = installed(*names.split(), "lcm-lora-sd15", "lcm-lora-sdxl", "flux1-turbo")
     assert diffusion.place(store, "") == store.folder / chosen
     assert catalogue.used(gpu_memory, names.split()) == (chosen,), "the overview would say another"
+
+
+@pytest.mark.parametrize(
+    ("gpu_memory", "memory", "with_help", "without"),
+    [
+        (6, 64, "sd15-inpainting", "sd15-inpainting"),
+        (8, 64, "sdxl-inpainting", "sdxl-inpainting"),
+        (10, 64, "sdxl-inpainting", "sdxl-inpainting"),
+        (12, 64, "flux1-fill", "sdxl-inpainting"),
+        (12, 16, "flux1-fill", "sdxl-inpainting"),
+        (12, 8, "sdxl-inpainting", "sdxl-inpainting"),
+        (16, 64, "flux1-fill", "flux1-fill"),
+        (24, 64, "flux1-fill", "flux1-fill"),
+        (24, 24, "flux1-fill", "sdxl-inpainting"),
+        (48, 64, "flux1-fill", "flux1-fill"),
+        (0, 64, "sd15-inpainting", "sd15-inpainting"),
+    ],
+)
+def test_where_weights_are_read_in_four_bits_that_counts(
+    installed, monkeypatch, gpu_memory, memory, with_help, without
+):
+    """Gigabytes.  What is used, what the overview says of it, and what is advised where the package would come."""
+    devices = pytest.importorskip("inference_server.models.devices", reason="torch is not installed")
+    from inference_server.fill.diffusion import memory as plans
+
+    names = ("flux1-fill", "sdxl-inpainting", "sd15-inpainting")
+    store = installed(*names)
+    monkeypatch.setattr(devices, "total", lambda device: gpu_memory * GB)
+    monkeypatch.setattr(devices, "computer_memory", lambda: memory * GB)
+    for helped, expected in ((names, with_help), ((), without)):
+        monkeypatch.setattr(plans, "can_read_four_bits", lambda device, helped=helped: bool(helped))
+        assert diffusion.place(store, "") == store.folder / expected
+        assert catalogue.used(gpu_memory * GB, names, memory * GB, helped=helped) == (expected,)
+        assert expected in catalogue.advised(gpu_memory * GB, names, memory * GB, helped=bool(helped))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from inference_server.models import catalogue, overview, packages, speeds
-from inference_server.models.catalogue import MODELS
+from inference_server.models.catalogue import FOUR_BITS_PACKAGE, MODELS
 from inference_server.models.overview import Device
 from inference_server.models.store import Store
 from inference_server.select import segmenters
@@ -157,8 +157,15 @@ def test_the_device_is_known_without_importing_torch():
 
 def test_the_computer_s_own_memory_counts_beside_the_card_s(home, monkeypatch):
     monkeypatch.setattr(Store, "missing", lambda self, name: [])
-    monkeypatch.setattr(packages, "missing", lambda names: [])
-    for memory, expected in ((64 * GB, "flux1-fill"), (16 * GB, "sdxl-inpainting")):
-        monkeypatch.setattr(overview, "_processor", lambda memory=memory: Device("", memory, memory))
+    for memory, lacking, expected in (
+        (64, FOUR_BITS_PACKAGE, "flux1-fill"),
+        (16, FOUR_BITS_PACKAGE, "sdxl-inpainting"),
+        (16, "", "flux1-fill"),
+        (8, "", "sdxl-inpainting"),
+    ):
+        monkeypatch.setattr(packages, "missing", lambda names, lacking=lacking: [n for n in names if n == lacking])
+        monkeypatch.setattr(packages, "gpu_maker", lambda lacking=lacking: "" if lacking else "nvidia")
+        monkeypatch.setattr(overview, "_processor", lambda memory=memory: Device("", memory * GB, memory * GB))
         models = described(Store(), LARGE)
         assert [name for name, model in models.items() if model.used and model.job == Job.FILL] == [expected]
+        assert models[expected].advised, "where the package comes with it, or is not to be had"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...models import packages
-from ...models.catalogue import DIFFUSION_PACKAGES, MODELS, Model, ranked
+from ...models.catalogue import DIFFUSION_PACKAGES, MODELS, ranked, used
 from ...models.store import Store
 from ...shared.errors import ErrorCode, UserError, wrong_input
 from ...shared.messages import PAINTING_JOBS, Job, PaintOptions, Quality
@@ -111,15 +111,12 @@ def _best(store: Store) -> str:
     All the memory counts: how much is free changes when a model is loaded, and the answer should not.
     """
     from ...models import devices
+    from . import memory
 
-    def is_held(model: Model) -> bool:
-        # What lies beside the networks' own folders is the same once more, for other programs.
-        files = [file for file in store.files(model.name) or () if "/" in file.name]
-        weights = (file.size for file in files if file.name.endswith(".safetensors"))
-        return sum(weights) <= devices.computer_memory()
-
-    models, gpu_memory = store.installed(Job.FILL), devices.total(devices.best())
-    return next((model for model in models if model.suits(gpu_memory) and is_held(model)), models[-1]).name
+    here, device = [model.name for model in store.installed(Job.FILL)], devices.best()
+    helped = here if memory.can_read_four_bits(device) else ()
+    (best,) = used(devices.total(device), here, devices.computer_memory(), helped=helped)
+    return best
 
 
 def is_path(model: str) -> bool:
