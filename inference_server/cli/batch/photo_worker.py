@@ -69,6 +69,7 @@ def settings_for(recipe: Recipe, task: Task, folder: Path) -> PhotoSettings:
         match_light=recipe.match_light,
         seeds=(recipe.seed,),
         quiet=True,
+        reference=recipe.reference,
     )
 
 
