@@ -292,6 +292,7 @@ class Engine:
         help_prompt: bool = True,
         quality: str = Quality.BALANCED,
         model: str = "",
+        reference: np.ndarray | None = None,
         backdrop: Background | None = None,
         match_light: float = 0.0,
         feather: int = 0,
@@ -318,7 +319,15 @@ class Engine:
         background = paint if backdrop is None else backdrop
         monitor, colour = _monitor(progress, cancelled, preview), ColourSpace(profile)
         patch, _ = self.replace_patch(
-            image, mask, background, options, match_light=match_light, seed=seed, colour=colour, monitor=monitor
+            image,
+            mask,
+            background,
+            options,
+            match_light=match_light,
+            reference=reference,
+            seed=seed,
+            colour=colour,
+            monitor=monitor,
         )
         return blend(image, patch.pixels, patch.alpha, patch.window)
 
@@ -485,7 +494,7 @@ class Engine:
         object_bounds, bounds = windows.bounds(mask), windows.bounds(alpha)
         if object_bounds is None or bounds is None:
             raise wrong_input("The mask is empty: there is nothing to fill.", "Click on an object.")
-        if not paint.prompt.strip() and (alpha > 0).all():
+        if not paint.prompt.strip() and reference is None and (alpha > 0).all():
             raise wrong_input(
                 "The mask covers everything: there is nothing to go on from.",
                 "Say in the prompt what to paint, or make the mask smaller.",
@@ -493,7 +502,7 @@ class Engine:
         window = fill_windows.window(object_bounds, bounds, *_size(image))
         sampler = self._sampler(Job.FILL, paint, colour.to_srgb(to_proxy(image)), seed, monitor, reference)
         shown = colour.to_srgb(image[window.slices])
-        continued = None if paint.prompt.strip() else self._continued
+        continued = None if paint.prompt.strip() or reference is not None else self._continued
         pixels = colour.from_srgb(filling.fill(shown, alpha[window.slices] > 0, sampler, monitor, continued))
         return Patch(bounds, pixels, alpha[bounds.slices]), sampler.prompt
 
@@ -546,10 +555,17 @@ class Engine:
         lay_over(lit, pixels, shown, whole(*_size(image)))
         return Patch(whole(*_size(image)), lit, np.full_like(shown, 255)), prompt
 
-    def expand_prompt(self, job: Job, proxy: np.ndarray, paint: PaintOptions) -> Prompt:
-        """What a model would be given for these options and an image's proxy (h, w, 3) uint8.  Raises UserError."""
+    def expand_prompt(self, job: Job, proxy: np.ndarray, paint: PaintOptions, *, has_reference: bool = False) -> Prompt:
+        """What a model would be given for these options and an image's proxy (h, w, 3) uint8.
+
+        has_reference: whether it would be shown a picture, too.  Raises UserError.
+        """
         family, preset = diffusion.family(self._store, job, paint.model), diffusion.preset(self._store, job, paint)
-        return prompts.expand(paint, family, preset, proxy)
+        return prompts.expand(paint, family, preset, proxy, has_reference=has_reference)
+
+    def takes_reference(self, job: Job, model: str = "") -> bool:
+        """Whether a picture can say what the model for a job is to paint.  Raises UserError where there is none."""
+        return diffusion.takes_reference(self._store, job, model)
 
     def demand(self, job: Job, model: str = "") -> None:
         """Raise UserError if there is no model for `job`, before anything is sent or computed for it."""
@@ -619,7 +635,7 @@ class Engine:
         reference: np.ndarray | None,
     ) -> tuple[np.ndarray, Prompt]:
         """The background (H, W, 3) painted where `around` (H, W) bool is true, and what the model was given."""
-        if not paint.prompt.strip():
+        if not paint.prompt.strip() and reference is None:
             raise wrong_input(
                 "Nothing says what should be around the object.",
                 "Write a prompt, or choose a photo, a colour or a blur for the background.",
@@ -643,7 +659,8 @@ class Engine:
     ) -> Sampler:
         """What to paint with.  Other models leave the device where the painter needs their room."""
         _check_seed(seed)
-        prompt, shown = self.expand_prompt(job, proxy, paint), None
+        prompt = self.expand_prompt(job, proxy, paint, has_reference=reference is not None)
+        shown = None
         if reference is not None:
             _check_image(reference)
             diffusion.demand_reference(self._store, job, paint.model)

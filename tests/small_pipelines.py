@@ -344,6 +344,56 @@ def _lora_layers(network) -> dict:
     return {name: tensor.normal_(std=0.3) for name, tensor in get_peft_model_state_dict(network).items()}
 
 
+def ip_adapter(folder: Path, bases: dict[str, Path]) -> Path:
+    """An IP-Adapter of the kind "plus", with its encoder: for each of the pipelines a file of this name."""
+    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+
+    width = 80  # one head of attention, as wide as ViT-H's
+    config = CLIPVisionConfig(
+        hidden_size=width,
+        intermediate_size=37,
+        num_hidden_layers=3,
+        num_attention_heads=1,
+        patch_size=56,
+        projection_dim=8,
+    )
+    config.hidden_act = "gelu"
+    encoder = folder / "image_encoder"
+    randomise(CLIPVisionModelWithProjection(config), 11).save_pretrained(encoder)
+    (encoder / "config.json").unlink()  # the shapes say it
+    for name, base in bases.items():
+        _ip_adapter(base, folder / name, width)
+    return folder
+
+
+def _ip_adapter(base: Path, file: Path, width: int) -> None:
+    """Its layers for a pipeline, named as its makers do."""
+    import torch
+    from diffusers import UNet2DConditionModel
+    from safetensors.torch import save_file
+
+    unet, inner = UNet2DConditionModel.from_pretrained(base / "unet"), 64
+    shapes = {"latents": (1, 4, inner), "proj_in.weight": (inner, width), "proj_in.bias": (inner,)}
+    wide = unet.config.cross_attention_dim
+    shapes |= {"proj_out.weight": (wide, inner), "proj_out.bias": (wide,)}
+    norms = ["norm_out"]
+    for layer in (f"layers.{k}" for k in range(4)):
+        norms += [f"{layer}.0.norm1", f"{layer}.0.norm2", f"{layer}.1.0"]
+        shapes |= {f"{layer}.0.{name}.weight": (inner, inner) for name in ("to_q", "to_out")}
+        shapes |= {f"{layer}.0.to_kv.weight": (2 * inner, inner)}
+        shapes |= {f"{layer}.1.1.weight": (4 * inner, inner), f"{layer}.1.3.weight": (inner, 4 * inner)}
+    shapes |= {
+        f"{norm}.{part}": (wide if norm == "norm_out" else inner,) for norm in norms for part in ("weight", "bias")
+    }
+    shapes = {f"image_proj.{name}": shape for name, shape in shapes.items()}
+    crossing = [name for name in unet.attn_processors if name.endswith("attn2.processor")]
+    for k, name in enumerate(crossing):
+        layer = unet.get_submodule(name.removesuffix(".processor"))
+        shapes |= {f"ip_adapter.{2 * k + 1}.to_{part}_ip.weight": tuple(layer.to_k.weight.shape) for part in "kv"}
+    torch.manual_seed(12)
+    save_file({name: torch.randn(shape) * 0.3 for name, shape in shapes.items()}, file)
+
+
 def pipeline_with_true_encoder():
     """A pipeline whose encoder keeps the colours, as a trained one does: two channels mixed of them, and their sum."""
     from types import SimpleNamespace

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inference_server.cli.batch import for_gimp, recipes
+from inference_server.cli.batch import fingerprints, for_gimp, recipes
 from inference_server.cli.photo_arguments import BackgroundSettings
 from inference_server.shared.errors import UserError
 from inference_server.shared.messages import Job, MaskOptions, ObjectPrompt, PaintOptions, Quality, Scene
@@ -80,6 +80,22 @@ def test_the_background_is_kept(tmp_path):
         ({"blur": 0.5}, BackgroundSettings(blur=0.5)),
     ):
         assert read(saved(Job.REPLACE, background=given), tmp_path).background == expected
+
+
+@pytest.mark.parametrize("job", [Job.FILL, Job.REPLACE])
+def test_the_picture_of_what_is_to_be_painted_is_kept(tmp_path, job):
+    chair = tmp_path / "chair.jpg"
+    recipe = saved(job, paint=PaintOptions(), reference=str(chair))
+    with pytest.raises(UserError, match="There is no file"):
+        read(recipe, tmp_path)
+    chair.touch()
+    found = read(recipe, tmp_path)
+    assert found.reference == chair and found.is_painted and found.background is None
+    assert told(recipe, tmp_path)["settings"]["reference"] == chair.as_uri()
+    assert fingerprints.of(found, {}) == fingerprints.of(read(recipe, tmp_path), {})
+    before = fingerprints.of(found, {})
+    chair.write_text("another picture")
+    assert fingerprints.of(found, {}) != before, "another picture gives other results"
 
 
 @pytest.mark.parametrize(

@@ -164,6 +164,11 @@ _QUALITY = _choice("quality", _("_Quality"), _("How long it may take"), options=
 _MODEL = _string("model", _("_Model"), _("A model's name, or the path of one of your own; empty: the best installed"))
 _PAINTING = (
     _PROMPT,
+    _file(
+        "reference",
+        _("Like a picture"),
+        _("A picture of what is to be painted, for models that can be shown one, beside the prompt or in its place"),
+    ),
     _NEGATIVE,
     _boolean(
         "help-prompt", _("_Improve the prompt"), _("Add words that help; the model is told what is shown"), default=True

@@ -83,6 +83,7 @@ class JobSettings:
     soft_edge: bool = False
     include_shadow: bool = False
     prompt: str = ""
+    reference: Gio.File | None = None
     negative: str = ""
     help_prompt: bool = True
     quality: Quality = Quality.BALANCED
@@ -107,6 +108,11 @@ class JobSettings:
     def paints(self) -> bool:
         """Whether a diffusion model is to paint."""
         return self.job == Job.FILL or (self.job == Job.REPLACE and self.background == BackgroundKind.PROMPT)
+
+    @property
+    def says_what_to_paint(self) -> bool:
+        """Whether the person has said it, in words or by a picture."""
+        return bool(self.prompt.strip() or self.reference)
 
     @property
     def covering(self) -> Covering:

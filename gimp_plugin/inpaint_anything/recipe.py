@@ -22,7 +22,8 @@ class Recipe:
 
     prompts: as in `ObjectTarget`.  has_more: whether something else said what is meant, too: strokes, a selection.
     paint: of REMOVE the model alone counts; None of a job that no model does.  background: as a recipe's table has it,
-    empty where a model paints it.  match_light: as in `messages.Inpaint`.
+    empty where a model paints it.  match_light: as in `messages.Inpaint`.  reference: the path of a picture of what is
+    to be painted, "" for none.
     """
 
     job: Job
@@ -34,6 +35,7 @@ class Recipe:
     seed: int
     background: Mapping[str, Value]
     match_light: float
+    reference: str = ""
 
     def text(self) -> str:
         """The recipe's file.  Raises UserError where no recipe can say what was meant."""
@@ -95,6 +97,7 @@ class Recipe:
         if paint and self.job in (Job.FILL, Job.REPLACE):
             table |= {"prompt": paint.prompt, "negative": paint.negative, "help_prompt": paint.help_prompt}
             table["quality"] = paint.quality.value
+            table |= {"reference": self.reference} if self.reference else {}
         return table
 
 

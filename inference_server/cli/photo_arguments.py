@@ -223,7 +223,7 @@ def _add_paint(command: argparse.ArgumentParser) -> None:
         help="how long the model may take; the file's is --output-quality",
     )
     command.add_argument("--model", default="", help="a name, or the path of one of yours (default: the best here)")
-    like_this = "a picture of what it is to look like, for models that take one (flux2-klein)"
+    like_this = "a picture of what it is to look like, for models that take one (flux2-klein, or any with ip-adapter)"
     command.add_argument("--reference", metavar="FILE", help=like_this)
     command.add_argument(
         "--variations",
@@ -362,7 +362,7 @@ def _has_background(given: argparse.Namespace) -> bool:
 
 def _background(given: argparse.Namespace) -> BackgroundSettings | None:
     """What comes behind the object, unless a model paints it.  Raises UserError unless exactly one thing does."""
-    sources = [given.prompt, given.background_photo, given.colour, given.blur is not None]
+    sources = [given.prompt or given.reference, given.background_photo, given.colour, given.blur is not None]
     if sum(map(bool, sources)) != 1:
         what = "Nothing says" if not any(sources) else "Several things say"
         remedy = "Give one of --prompt, --background-photo, --colour and --blur."

@@ -23,19 +23,24 @@ class Prompt(NamedTuple):
     negative: str = ""
 
 
-def expand(paint: PaintOptions, family: Family, preset: Preset, proxy: np.ndarray) -> Prompt:
+def expand(
+    paint: PaintOptions, family: Family, preset: Preset, proxy: np.ndarray, *, has_reference: bool = False
+) -> Prompt:
     """The prompt a model is given for a person's `paint.prompt` and `paint.negative`.
 
     preset: of the family; without guidance nothing that is to be avoided counts, and nothing is said of it.  proxy:
     (h, w, 3) uint8, a small version of the image.  Without `paint.help_prompt` it has the person's words alone.
-    A long prompt is left as it is; an empty one asks that the surroundings go on.
+    A long prompt is left as it is; an empty one asks that the surroundings go on or, where the model is shown a picture
+    (has_reference), for what that shows.
     """
     own = paint.prompt.strip()
     avoids = bool(family.avoid) and preset.guidance > 1
     if not paint.help_prompt:
         return Prompt(own, paint.negative.strip() if avoids else "")
     described = describe_light(proxy)
-    if not own:
+    if not own and has_reference:
+        text = ", ".join((family.like, *described))
+    elif not own:
         own = ", ".join((family.goes_on, *described))
         text = f"{family.before}{own}"
     elif len(own.split()) > LONG:

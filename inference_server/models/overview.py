@@ -127,7 +127,7 @@ def _info(store: Store, model: Model, *, installed: bool, advised: bool, used: b
         name=model.name,
         title=model.title,
         use=Translatable.of(model.use),
-        job=None if model.accelerates else model.job,
+        job=None if model.accelerates or model.helps else model.job,
         licence=model.licence,
         size=sum(file.size for file in files),
         memory=0 if model.accelerates else model.memory,

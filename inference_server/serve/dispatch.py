@@ -85,8 +85,12 @@ def perform(engine: Engine, message: messages.AnyRequest, frames: Frames, monito
             return _segment(engine, message, frames, monitor)
         case ExpandPrompt():
             encoded = _encoded(engine, message.image, frames, monitor)
-            prompt = engine.expand_prompt(message.job, encoded.proxy, message.paint)
-            return ExpandedPrompt(prompt=prompt.positive, negative=prompt.negative), []
+            prompt = engine.expand_prompt(
+                message.job, encoded.proxy, message.paint, has_reference=message.has_reference
+            )
+            takes_reference = engine.takes_reference(message.job, message.paint.model)
+            answer = ExpandedPrompt(prompt=prompt.positive, negative=prompt.negative, takes_reference=takes_reference)
+            return answer, []
         case Inpaint():
             return _inpaint(engine, message, frames, monitor, send)
     raise ProtocolError(f"{type(message).__name__} is not about an image")

@@ -31,7 +31,7 @@ from .geometry import Box, Point, Window
 from .strenum import StrEnum
 from .text import Translatable
 
-VERSION = 11
+VERSION = 12
 MAX_PIXELS = 1 << 30
 MAX_VARIATIONS = 16
 MAX_OBJECTS = 64  # of a target
@@ -393,10 +393,11 @@ class Segmented:
 
 @dataclass(frozen=True, kw_only=True)
 class ExpandedPrompt:
-    """What a model would be given."""
+    """What a model would be given.  takes_reference: whether a picture can say, too, what it is to paint."""
 
     prompt: str
     negative: str
+    takes_reference: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -534,11 +535,15 @@ class Segment(Request[Segmented]):
 
 @dataclass(frozen=True, kw_only=True)
 class ExpandPrompt(Request[ExpandedPrompt]):
-    """The prompt that a model would be given for these options and this image."""
+    """The prompt that a model would be given for these options and this image.
+
+    has_reference: whether it would be shown a picture, too.
+    """
 
     job: Job
     image: ImageRef
     paint: PaintOptions
+    has_reference: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

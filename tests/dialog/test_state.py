@@ -68,10 +68,14 @@ from inpaint_anything.dialog.events import (
     PreviewArrived,
     PreviewPressed,
     ProgressArrived,
+    PromptExpanded,
     ProposalsArrived,
     ProposalsFailed,
     ReadBehind,
+    ReadReference,
     Redo,
+    Reference,
+    ReferenceRead,
     RemoveCurrent,
     ReopenPhoto,
     RequestEncoding,
@@ -95,7 +99,16 @@ from inpaint_anything.dialog.events import (
     Undo,
     UpdatePromptHint,
 )
-from inpaint_anything.dialog.state import KNOWN, AfterRun, Attempt, DialogState, Hint, Phase, Progress
+from inpaint_anything.dialog.state import (
+    KNOWN,
+    AfterRun,
+    Attempt,
+    DialogState,
+    Hint,
+    Phase,
+    Progress,
+    ReferenceNote,
+)
 from inpaint_anything.dialog.update import MOST_STEPS, update
 from inpaint_anything.photo_view.behind import AnotherPhoto, Blurred, Colours
 from inpaint_anything.photo_view.tool import MaskView, Tint, Tool
@@ -1253,6 +1266,99 @@ BEHIND = {
         (*asks(FIRST), UpdatePromptHint()),
     ),
 }
+CHAIR, STOOL = "file:///chair.jpg", "file:///stool.jpg"
+FILLING = replace(POINTING, job=Job.FILL, known=((query(FIRST, Job.FILL), FINAL),))
+LIKE_CHAIR = replace(FILLING, reference=Reference(CHAIR, "chair"), takes_reference=True)
+REFERENCES = {
+    "a picture is chosen of what is to be painted": (
+        FILLING,
+        SettingChanged("reference", OPTIONS, None, CHAIR),
+        {"reference": Reference(CHAIR), "revision": 4},
+        (ReadReference(CHAIR), UpdatePromptHint()),
+    ),
+    "another one": (
+        LIKE_CHAIR,
+        SettingChanged("reference", OPTIONS, None, STOOL),
+        {"reference": Reference(STOOL), "revision": 4},
+        (ReadReference(STOOL), UpdatePromptHint()),
+    ),
+    "the same, which may be there again": (
+        replace(LIKE_CHAIR, reference=Reference(CHAIR, is_gone=True)),
+        SettingChanged("reference", OPTIONS, None, CHAIR),
+        {"reference": Reference(CHAIR), "revision": 4},
+        (ReadReference(CHAIR), UpdatePromptHint()),
+    ),
+    "it is left out": (
+        LIKE_CHAIR,
+        SettingChanged("reference", OPTIONS),
+        {"reference": None, "revision": 4},
+        (UpdatePromptHint(),),
+    ),
+    "another setting leaves it as it is": (
+        LIKE_CHAIR,
+        SettingChanged("seed", OPTIONS, None, CHAIR),
+        {"revision": 4},
+        (),
+    ),
+    "it is read": (
+        replace(LIKE_CHAIR, reference=Reference(CHAIR)),
+        ReferenceRead(Reference(CHAIR, "chair")),
+        {"reference": Reference(CHAIR, "chair")},
+        (),
+    ),
+    "one is read that is chosen no longer": (LIKE_CHAIR, ReferenceRead(Reference(STOOL, "stool")), {}, ()),
+    "another job, with its own": (
+        replace(LIKE_CHAIR, known=((query(FIRST, Job.REPLACE), FINAL),)),
+        JobChanged(Job.REPLACE, OPTIONS, None, STOOL),
+        {"job": Job.REPLACE, "reference": Reference(STOOL), "revision": 4},
+        (UpdatePromptHint(), ReadReference(STOOL)),
+    ),
+    "another job, with the same": (
+        replace(LIKE_CHAIR, known=((query(FIRST, Job.REPLACE), FINAL),)),
+        JobChanged(Job.REPLACE, OPTIONS, None, CHAIR),
+        {"job": Job.REPLACE, "revision": 4},
+        (UpdatePromptHint(),),
+    ),
+    "another job, which has none": (
+        LIKE_CHAIR,
+        JobChanged(Job.REMOVE, OPTIONS),
+        {"job": Job.REMOVE, "reference": None, **asked(FIRST), "revision": 4},
+        (*asks(FIRST), UpdatePromptHint()),
+    ),
+    "opened with one": (
+        replace(EMPTY, job=Job.FILL, reference=Reference(CHAIR)),
+        Opened(),
+        {},
+        (UpdatePromptHint(), RequestEncoding(), ReadReference(CHAIR)),
+    ),
+    "the model is told by words alone": (
+        LIKE_CHAIR,
+        PromptExpanded(takes_reference=False),
+        {"takes_reference": False},
+        (),
+    ),
+    "no model can be asked": (LIKE_CHAIR, PromptExpanded(takes_reference=None), {"takes_reference": None}, ()),
+}
+
+
+@pytest.mark.parametrize(
+    ("reference", "takes", "offered", "note"),
+    [
+        (None, None, False, None),
+        (None, False, False, None),
+        (None, True, True, None),
+        (Reference(CHAIR), None, True, None),
+        (Reference(CHAIR), True, True, None),
+        (Reference(CHAIR), False, True, ReferenceNote.NOT_TAKEN),
+        (Reference(CHAIR, is_gone=True), True, True, ReferenceNote.GONE),
+        (Reference(CHAIR, is_gone=True), False, True, ReferenceNote.GONE),
+    ],
+)
+def test_a_picture_is_offered_where_a_model_takes_one_and_said_where_it_cannot_be_used(reference, takes, offered, note):
+    state = replace(FILLING, reference=reference, takes_reference=takes)
+    assert (state.offers_reference, state.reference_note) == (offered, note)
+
+
 NEW_PHOTO = (UpdatePromptHint(), RequestEncoding())
 FORGOTTEN = {
     "annotation": NOTHING,
@@ -1727,6 +1833,7 @@ TABLES = (
     CHOSEN,
     SETTINGS,
     BEHIND,
+    REFERENCES,
     PHOTO,
     WORKED,
     CAME,
@@ -1752,6 +1859,8 @@ EVERYWHERE = {
     ComposingFailed(7, FAULT): ({}, ()),
     ResultComposed(7, 0, "picture"): ({}, ()),
     BehindRead(PhotoBehind("file:///nobody-asks.jpg")): ({}, ()),
+    ReferenceRead(Reference("file:///nobody-asks.jpg")): ({}, ()),
+    PromptExpanded(takes_reference=True): ({"takes_reference": True}, ()),
     Inserted(): ({"phase": Phase.CLOSED}, (Close(),)),
 }
 MARKS = (

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_server.fill.diffusion.families import FAMILIES, FLUX, SD15, SDXL
+from inference_server.fill.diffusion.families import FAMILIES, FLUX, FLUX2, SD15, SDXL
 from inference_server.fill.prompts import LONG, Prompt, describe_light, expand
 from inference_server.shared.messages import PaintOptions, Quality
 
@@ -55,6 +55,16 @@ def test_a_long_prompt_is_left_alone():
 def test_an_empty_prompt_asks_for_the_surroundings_to_go_on():
     assert "the same place" in expanded("  ", "", True, SD15, DAY).positive
     assert expanded("", "", False, SD15, DAY).positive == ""
+
+
+def test_an_empty_prompt_beside_a_picture_asks_for_what_that_shows():
+    for family in (SD15, SDXL, FLUX2):
+        told = expand(PaintOptions(), family, family.presets[Quality.BALANCED], DAY, has_reference=True)
+        assert told.positive.startswith(family.like) and family.goes_on not in told.positive
+        words = PaintOptions(prompt="a chair")
+        assert expand(words, family, family.presets[Quality.BALANCED], DAY, has_reference=True) == expand(
+            words, family, family.presets[Quality.BALANCED], DAY
+        )
 
 
 @pytest.mark.parametrize(

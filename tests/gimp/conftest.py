@@ -109,6 +109,13 @@ def model(tmp_path_factory) -> str:
     return str(small_pipelines.sd15(tmp_path_factory.mktemp("small") / "sd15"))
 
 
+@pytest.fixture(scope="session")
+def klein(tmp_path_factory) -> Path:
+    """The folder of a small model that can be shown a picture of what it is to paint."""
+    pytest.importorskip("diffusers", reason="painting from a prompt needs the full packages")
+    return small_pipelines.flux2(tmp_path_factory.mktemp("klein") / "flux2-klein")
+
+
 @pytest.fixture(scope="module")
 def window_home(tmp_path_factory, models):
     """The private folder of the server that a module's GIMPs with windows share."""

@@ -243,3 +243,59 @@ def prompt_hints(photo):
                 for negative in ("snow, blurry", "")
             ]
     return said
+
+
+def like_a_picture(photo, taking, words, like, gone, picture):
+    """What the row says in which a picture of what is to be painted is chosen.
+
+    taking, words: models that can be shown one, and that cannot; like, gone: files, the second of which is not there;
+    picture: a file for what it looks like.
+    """
+    from inpaint_anything import job_settings
+
+    from inference_server.shared.messages import Job
+
+    opened, seen = Opened(photo, "fill"), {}
+    dialog = opened.dialog
+    config, row = dialog._configs[Job.FILL], dialog.window.panels[Job.FILL]._reference
+
+    def known(takes):
+        opened.until(lambda: dialog.state.takes_reference is takes)
+        return [row._shown.get_visible(), row._note.get_text()]
+
+    def chosen(path):
+        config.set_property("reference", Gio.File.new_for_path(path))
+        opened.until(lambda: dialog.state.reference and dialog.state.reference.address.endswith(Path(path).name))
+
+    opened.click()
+    config.set_property("model", words)
+    seen["words"] = known(False)
+    config.set_property("model", taking)
+    seen["taking"] = known(True)
+    chosen(like)
+    opened.until(lambda: dialog.state.reference.picture)
+    seen["told"] = told(opened, "What the reference image shows")
+    drawn = []
+    handler = dialog.window.get_frame_clock().connect("after-paint", lambda _clock: drawn.append(True))
+    dialog.window.queue_draw()
+    opened.until(lambda: drawn)
+    dialog.window.get_frame_clock().disconnect(handler)
+    subprocess.run(["xwd", "-root", "-silent", "-out", picture], check=True)
+    config.set_property("model", words)
+    seen["words, and a picture"] = known(False)
+    row._remove.clicked()
+    opened.until(lambda: dialog.state.reference is None)
+    seen["left out"] = [row._shown.get_visible(), row._chooser.get_file() is None]
+    noted = job_settings.to_json(dialog._settings(Job.FILL)) | {"reference": Path(gone).as_uri()}
+    job_settings.write(job_settings.from_json(Job.FILL, noted), config)
+    opened.until(lambda: dialog.state.reference and dialog.state.reference.is_gone)
+    seen["gone"] = [row._shown.get_visible(), row._note.get_text()]
+    opened.close()
+    return seen
+
+
+def told(opened, words):
+    """What is said that a model is told, once these words are in it."""
+    label = opened.dialog.window.panels[opened.dialog.state.job].prompt_hint
+    opened.until(lambda: words in label.get_text())
+    return label.get_text()

@@ -39,7 +39,8 @@ def each(scenario_of_each, variants, photo):
 
 def ready(settings):
     """Settings as GIMP takes them: with files and colours instead of strings."""
-    kinds = {"photo": Gio.File.new_for_path, "colour": Gegl.Color.new, "second-colour": Gegl.Color.new}
+    kinds = {"photo": Gio.File.new_for_path, "colour": Gegl.Color.new}
+    kinds |= {"reference": kinds["photo"], "second-colour": kinds["colour"]}
     return {name: kinds.get(name, lambda same: same)(value) for name, value in (settings or {}).items()}
 
 

@@ -168,6 +168,7 @@ def do_job(there, job, previous=None, seeds=(0,), window=SQUARE, mask=None, **se
     kinds = {
         "background": job_settings.BackgroundKind,
         "photo": job_settings.Gio.File.new_for_path,
+        "reference": job_settings.Gio.File.new_for_path,
         "result_as": job_settings.SelectionTarget,
     }
     made = JobSettings(job=Job(job), **{name: kinds.get(name, str)(value) for name, value in settings.items()})

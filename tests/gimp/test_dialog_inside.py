@@ -72,3 +72,15 @@ def test_a_click_is_saved_as_a_recipe_and_a_stroke_is_refused(inside, tmp_path):
     assert np.allclose(recipe.pointing.prompt_in((640, 427)).points, [(322, 200)], atol=0.01)
     assert "no strokes" in seen["message"] and seen["recipe after it"] == seen["recipe"]
     assert not seen["before anything is marked"]
+
+
+def test_a_picture_of_what_is_to_be_painted_is_chosen_seen_and_left_out(inside, srgb_photo, klein, model, tmp_path):
+    skip_without(["xwd"])
+    models = {"taking": str(klein), "words": model}
+    gone = tmp_path / "gone.png"
+    seen = inside("like_a_picture", **models, like=srgb_photo, gone=str(gone), picture=str(tmp_path / "like"))
+    screen.keep(picture_of((tmp_path / "like").read_bytes()), "like")
+    assert seen["words"] == [False, ""] and seen["taking"] == [True, ""]
+    assert "told by words alone" in seen["words, and a picture"][1] and seen["words, and a picture"][0]
+    assert seen["left out"] == [False, True]
+    assert seen["gone"] == [True, f"The picture {gone} is no longer there."]

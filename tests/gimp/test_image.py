@@ -107,6 +107,7 @@ NAMES = [
         {"job": "fill", "prompt": "a red ball", "seeds": [7, 8]},
         ["Fill: a red ball", "Result 1 (seed 7)", "Result 2 (seed 8)", "Mask"],
     ),
+    ({"job": "fill", "reference": "/nowhere/chair.png"}, ["Fill: chair.png", "Result 1 (seed 0)", "Mask"]),
     ({"job": "fill", "prompt": " "}, ["Fill: the surroundings", "Result 1 (seed 0)", "Mask"]),
     (
         {"job": "fill", "prompt": "an old, weathered wooden bench\nunder a tree"},

@@ -170,6 +170,15 @@ def test_a_model_of_another_layout_paints_too(painting, small_models, half_size)
         check(seen, KINDS[0][1], kept=500)
 
 
+def test_a_picture_alone_says_what_is_painted(painting, klein, sky, half_size):
+    """And the note has it, so that it can be made again."""
+    settings = {"model": str(klein), "reference": sky, "quality": "fast"}
+    seen = painting("paint", job="fill", settings=settings, **half_size)
+    check(seen, KINDS[0][1], kept=500)
+    assert seen["results"][0][1]["prompt"].startswith("What the reference image shows")
+    assert seen["group"]["settings"]["reference"] == Path(sky).as_uri() and seen["group"]["name"] == "Fill: sky.png"
+
+
 def test_the_seed_decides_and_each_variation_says_its_own(painting, model, half_size):
     several = FAST | {"model": model, "variations": 3, "negative": "dogs"}
     variants = [{"job": "fill", "settings": settings} for settings in (several, several | {"seed": 8, "variations": 1})]

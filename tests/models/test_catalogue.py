@@ -19,7 +19,7 @@ FAMILY_FILES = {Job.SELECT: "select/segmenters", Job.REMOVE: "remove", Job.REPLA
 def test_every_entry_is_complete():
     for name, model in MODELS.items():
         assert model.name == name and model.job in Job and model.licence and model.memory and model.title
-        assert model.family or model.accelerates
+        assert model.family or model.accelerates or model.helps
         assert not model.hub or hub.REPOSITORY.fullmatch(model.hub)
         for file in model.files:
             assert (
@@ -35,6 +35,10 @@ def test_what_an_entry_says_of_families_is_so():
             assert model.job == Job.FILL and model.rank is None
             few_steps = diffusion.FAMILIES[model.accelerates].few_steps
             assert few_steps and few_steps.lora == model.name
+        elif model.helps:
+            files, families = {file.name for file in model.files}, map(diffusion.FAMILIES.get, model.helps)
+            assert model.job == Job.FILL and model.rank is None
+            assert all(family and family.adapter in files for family in families)
         elif model.job == Job.FILL or model.family == "rorem":
             assert model.family in diffusion.FAMILIES
         else:
@@ -52,11 +56,11 @@ def test_the_starters_need_nothing_and_suit_every_machine():
 def test_no_two_models_of_a_job_have_the_same_rank(job):
     assert [model.rank for model in ranked(job)] == list(range(1, len(ranked(job)) + 1))
     unranked = {model.name for model in MODELS.values() if model.job == job and model.rank is None}
-    accelerators = {model.name for model in MODELS.values() if model.accelerates}
+    additions = {model.name for model in MODELS.values() if model.accelerates or model.helps}
     by_name_alone = {
         Job.SELECT: {"sam3", catalogue.MATTING},
         Job.REMOVE: {"migan", "rorem"},
-        Job.FILL: {"flux2-klein", *accelerators},
+        Job.FILL: {"flux2-klein", *additions},
     }
     assert unranked == by_name_alone[job]
 

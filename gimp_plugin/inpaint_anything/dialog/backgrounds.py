@@ -1,5 +1,6 @@
 """What comes behind an object, as the dialog shows it before a server is asked."""
 
+import cairo
 import gi
 
 gi.require_version("Babl", "0.1")
@@ -7,15 +8,16 @@ gi.require_version("GdkPixbuf", "2.0")
 gi.require_version("Gegl", "0.4")
 from gi.repository import Babl, GdkPixbuf, Gegl, Gio, GLib  # noqa: E402  gi wants the versions first
 
-from inference_server.shared.errors import wrong_input  # noqa: E402
+from inference_server.shared.errors import UserError, wrong_input  # noqa: E402
 from inference_server.shared.messages import Job  # noqa: E402
 
 from ..image.photo_layer import PhotoLayer  # noqa: E402
 from ..job_settings import BackgroundKind, JobSettings  # noqa: E402
 from ..photo_view.behind import AnotherPhoto, Behind, Blurred, Colours  # noqa: E402
-from .events import PhotoBehind  # noqa: E402
+from .events import PhotoBehind, Reference  # noqa: E402
 from .pictures import rgb_surface  # noqa: E402
 
+SMALL = 64  # pixels on the long side of a picture of what is to be painted
 SIDE = 1280  # pixels on the long side of a photo that comes behind: about what a screen shows of it
 WHITE = 0xFFFFFF
 
@@ -42,9 +44,23 @@ def photo_behind(address: str) -> PhotoBehind:
 
     Raises UserError where it is of a kind that only GIMP can read, or no photo.
     """
+    picture = _picture(address, SIDE)
+    return PhotoBehind(address, (picture.get_width(), picture.get_height()), picture)
+
+
+def reference_at(address: str) -> Reference:
+    """The picture of what is to be painted, small, without one where only GIMP can read it.  For any thread."""
+    try:
+        return Reference(address, _picture(address, SMALL))
+    except UserError:
+        return Reference(address, is_gone=not Gio.File.new_for_uri(address).query_exists())
+
+
+def _picture(address: str, side: int) -> cairo.ImageSurface:
+    """What a file shows, upright, with so many pixels on its long side.  Raises UserError as `photo_behind` does."""
     path = Gio.File.new_for_uri(address).get_path()
     try:
-        read = GdkPixbuf.Pixbuf.new_from_file_at_scale(path or "", SIDE, SIDE, True)  # noqa: FBT003  its proportions
+        read = GdkPixbuf.Pixbuf.new_from_file_at_scale(path or "", side, side, True)  # noqa: FBT003  its proportions
     except GLib.Error:
         read = None
     upright = read.apply_embedded_orientation() if read else None
@@ -56,7 +72,7 @@ def photo_behind(address: str) -> PhotoBehind:
         assert upright is not None  # unless memory is short
     pixels, stride = bytes(upright.read_pixel_bytes().get_data() or b""), upright.get_rowstride()
     rgb = b"".join(pixels[y * stride : y * stride + 3 * width] for y in range(height))
-    return PhotoBehind(address, size, rgb_surface(rgb, size))
+    return rgb_surface(rgb, size)
 
 
 def _seen(photo: PhotoLayer, colour: Gegl.Color | None) -> tuple[float, float, float]:

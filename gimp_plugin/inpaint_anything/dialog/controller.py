@@ -40,7 +40,7 @@ from ..settings.offers import used
 from ..widgets import confirmed
 from . import events, recipe_files
 from .annotation import Annotation, ClickHistory
-from .backgrounds import behind_of, photo_behind
+from .backgrounds import behind_of, photo_behind, reference_at
 from .panels import Panel
 from .pictures import (
     ComposedResult,
@@ -137,13 +137,14 @@ class Dialog:
         self.window = self._make_window()
         if is_edit:
             self._fix_what_is_edited()
-        self._prompt_hint = PromptHint(self._worker, self.window, lambda: self._photo)
+        self._prompt_hint = PromptHint(self._worker, self.window, lambda: self._photo, self.dispatch)
         self._events: deque[events.Event] = deque()
         self._dispatching = False
         self.state = DialogState(
             job=job,
             options=job_settings.read(job, self._configs[job]).mask_options,
             behind=self._behind(job),
+            reference=events.Reference(address) if (address := self._reference(job)) else None,
             has_ready_mask=self._ready is not None,
             annotation=_annotation(target),
             given=_annotation(target),
@@ -292,7 +293,8 @@ class Dialog:
 
     def _job_toggled(self, button: Gtk.RadioButton, job: Job) -> None:
         if button.get_active():
-            self.dispatch(events.JobChanged(job, self._settings(job).mask_options, self._behind(job)))
+            options = self._settings(job).mask_options
+            self.dispatch(events.JobChanged(job, options, self._behind(job), self._reference(job)))
             self._show_what_works()
 
     def _setting_changed(self, job: Job, name: str) -> None:
@@ -306,7 +308,8 @@ class Dialog:
             self._source = source
             for config in self._configs.values():
                 config.set_property("source", source.value)
-        self.dispatch(events.SettingChanged(name, self._settings(job).mask_options, self._behind(job)))
+        options = self._settings(job).mask_options
+        self.dispatch(events.SettingChanged(name, options, self._behind(job), self._reference(job)))
         if name in ("background", "quality", "model"):
             self._show_what_works()
 
@@ -353,6 +356,11 @@ class Dialog:
 
     def _behind(self, job: Job) -> Behind | None:
         return behind_of(self._photo, self._settings(job))
+
+    def _reference(self, job: Job) -> str:
+        """The address of the picture of what is to be painted; "" for none."""
+        file = self._settings(job).reference
+        return file.get_uri() if file else ""
 
     # -- from events to commands ----------------------------------------------------------------------------------
 
@@ -468,6 +476,10 @@ class Dialog:
             failed,
         )
 
+    def _read_reference(self, command: events.ReadReference) -> None:
+        address = command.address
+        self._tasks.run(lambda: reference_at(address), lambda reference: self.dispatch(events.ReferenceRead(reference)))
+
     def _keep_covering(self, command: events.KeepCovering) -> None:
         config = self._configs[Job.REPLACE]
         with config.freeze_notify():  # both at once
@@ -572,6 +584,7 @@ class Dialog:
         events.RequestHover: _request_hover,
         events.CancelHover: lambda self, _command: self._worker.cancel(HOVER),
         events.ReadBehind: _read_behind,
+        events.ReadReference: _read_reference,
         events.KeepCovering: _keep_covering,
         events.UpdatePromptHint: lambda self, _command: self._update_prompt_hint(),
         events.StartRun: _start_run,

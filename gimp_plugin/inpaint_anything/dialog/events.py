@@ -59,6 +59,16 @@ class PhotoBehind:
     picture: "cairo.ImageSurface | None" = None
 
 
+@dataclass(frozen=True)
+class Reference:
+    """The picture of what is to be painted.  address: its URI; picture: small, None until it is read, and for one that
+    GIMP alone can read; is_gone: whether there is no such file."""
+
+    address: str
+    picture: "cairo.ImageSurface | None" = None
+    is_gone: bool = False
+
+
 # -- events: what the person does -------------------------------------------------------------------------------------
 
 
@@ -227,20 +237,23 @@ class NextChoice:
 
 @dataclass(frozen=True)
 class JobChanged:
-    """Another job is to be done; options, behind: what its settings say of the mask and of what comes behind."""
+    """Another job is to be done; options, behind, reference: what its settings say of the mask, of what comes behind,
+    and the address of the picture of what is to be painted, "" for none."""
 
     job: Job
     options: MaskOptions
     behind: Behind | None = None
+    reference: str = ""
 
 
 @dataclass(frozen=True)
 class SettingChanged:
-    """A setting of the job has changed; options, behind: as in `JobChanged`, now."""
+    """A setting of the job has changed; options, behind, reference: as in `JobChanged`, now."""
 
     name: str
     options: MaskOptions
     behind: Behind | None = None
+    reference: str = ""
 
 
 @dataclass(frozen=True)
@@ -378,6 +391,21 @@ class BehindRead:
 
 
 @dataclass(frozen=True)
+class ReferenceRead:
+    """The picture of what is to be painted is read, or has been looked for."""
+
+    reference: Reference
+
+
+@dataclass(frozen=True)
+class PromptExpanded:
+    """It is known what a model would be given; takes_reference: whether it can be shown a picture, None where no model
+    can be asked."""
+
+    takes_reference: bool | None
+
+
+@dataclass(frozen=True)
 class ProgressArrived:
     """How a request goes that is not part of a job."""
 
@@ -482,6 +510,13 @@ class CancelHover:
 @dataclass(frozen=True)
 class ReadBehind:
     """Read a photo that comes behind, to be shown: BehindRead follows."""
+
+    address: str
+
+
+@dataclass(frozen=True)
+class ReadReference:
+    """Read the picture of what is to be painted, to be shown small: ReferenceRead follows."""
 
     address: str
 
@@ -608,6 +643,8 @@ Event = (
     | ProposalsFailed
     | HoverArrived
     | BehindRead
+    | ReferenceRead
+    | PromptExpanded
     | ProgressArrived
     | Failed
     | RunProgressed
@@ -625,6 +662,7 @@ Command = (
     | RequestHover
     | CancelHover
     | ReadBehind
+    | ReadReference
     | KeepCovering
     | UpdatePromptHint
     | StartRun

@@ -16,6 +16,8 @@ from .. import arguments, job_settings  # noqa: E402
 from ..covering import Covering  # noqa: E402
 from ..i18n import _  # noqa: E402
 from ..widgets import label as wrapped  # noqa: E402
+from .reference_row import REFERENCE, ReferenceRow  # noqa: E402
+from .state import DialogState  # noqa: E402
 
 BIND = GObject.BindingFlags.BIDIRECTIONAL | GObject.BindingFlags.SYNC_CREATE
 CHOICES = {
@@ -54,6 +56,7 @@ class Panel(Gtk.Box):
         self._config, self._enter = config, enter
         self._rows: dict[str, tuple[Gtk.Widget, ...]] = {}
         self.prompt_hint: Gtk.Label | None = None
+        self._reference: ReferenceRow | None = None
         self._models: Gtk.ComboBoxText | None = None
         for name in arguments.names(job):
             setting = config.find_property(name)
@@ -71,6 +74,11 @@ class Panel(Gtk.Box):
             self._models.remove_all()
             for name in models:
                 self._models.append_text(name)
+
+    def show_reference(self, state: DialogState) -> None:
+        """Show the picture of what is to be painted, where the job can have one."""
+        if self._reference:
+            self._reference.show_state(state)
 
     def fix(self, name: str) -> None:
         """Show a setting that cannot be changed now."""
@@ -92,6 +100,12 @@ class Panel(Gtk.Box):
 
     def _add(self, setting: GObject.ParamSpec) -> None:
         name, label = setting.name, setting.nick
+        if name == REFERENCE:
+            self._reference = ReferenceRow(self._config, self._file_button(name))
+            self._reference.set_visible(True)
+            self._grid(name).attach(self._reference, 0, len(self._rows), 2, 1)
+            self._rows[name] = (self._reference,)
+            return
         if setting.value_type == GObject.TYPE_BOOLEAN:
             row: Gtk.Widget = Gtk.CheckButton.new_with_mnemonic(label)
             self._config.bind_property(name, row, "active", BIND)
@@ -175,7 +189,7 @@ class Panel(Gtk.Box):
         placing.pack_start(fit, expand=False, fill=False, padding=0)
         return placing
 
-    def _file_button(self, name: str) -> Gtk.Widget:
+    def _file_button(self, name: str) -> Gtk.FileChooserButton:
         config = self._config
         field = Gtk.FileChooserButton(title=_("Choose a photo"), action=Gtk.FileChooserAction.OPEN, width_chars=16)
         pictures = Gtk.FileFilter()

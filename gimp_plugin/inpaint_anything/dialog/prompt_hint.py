@@ -13,6 +13,8 @@ from ..image.photo_layer import PhotoLayer
 from ..job_settings import JobSettings
 from ..requests.job_steps import expand_request
 from ..requests.worker import RequestWorker
+from .events import PromptExpanded
+from .toolbar import Dispatch
 from .window import Window
 
 DELAY_MS = 300  # after the last key: whoever goes on typing would not read the answer
@@ -22,9 +24,11 @@ SLOT = "prompt-hint"
 class PromptHint:
     """Asks the server for the expanded prompt and shows it in the job's panel."""
 
-    def __init__(self, worker: RequestWorker, window: Window, photo: Callable[[], PhotoLayer]) -> None:
-        """photo: gives the one that is shown."""
-        self._worker, self._window, self._photo = worker, window, photo
+    def __init__(
+        self, worker: RequestWorker, window: Window, photo: Callable[[], PhotoLayer], dispatch: Dispatch
+    ) -> None:
+        """photo: gives the one that is shown.  dispatch: called with what is learned of the model."""
+        self._worker, self._window, self._photo, self._dispatch = worker, window, photo, dispatch
         self._timer = 0
 
     def update_soon(self, read_settings: Callable[[], JobSettings]) -> None:
@@ -48,8 +52,10 @@ class PromptHint:
 
         def answered(expanded: ExpandedPrompt, _frames: list[bytes]) -> None:
             label.set_text(_as_text(expanded, settings))
+            self._dispatch(PromptExpanded(expanded.takes_reference))
 
         def failed(error: UserError) -> None:
+            self._dispatch(PromptExpanded(None))
             if error.code != ErrorCode.NO_MODEL:
                 label.set_text(in_words(error))
             else:  # where a model is offered, that says it, and what to do, better than the command for a terminal
@@ -60,7 +66,7 @@ class PromptHint:
 
 
 def _as_text(expanded: ExpandedPrompt, settings: JobSettings) -> str:
-    if settings.job == Job.REPLACE and not settings.prompt.strip():
+    if settings.job == Job.REPLACE and not settings.says_what_to_paint:
         return _("Write in the prompt what should be around the object.")
     lines: list[str] = [tr(_("The model is told: {prompt}"), prompt=expanded.prompt)]
     if expanded.negative:

@@ -69,6 +69,7 @@ def _recipe(size: Size, target: ObjectTarget, settings: JobSettings) -> Recipe:
         seed=settings.seed,
         background=_background(settings) if settings.job == Job.REPLACE else {},
         match_light=settings.light_matched,
+        reference=_path_of(settings.reference) if settings.paints and settings.reference else "",
     )
 
 
@@ -79,11 +80,16 @@ def _background(settings: JobSettings) -> Mapping[str, Value]:
         case BackgroundKind.PROMPT:
             return {}
         case BackgroundKind.PHOTO:
-            path = settings.photo.get_path() if settings.photo else None
-            if path is None:
-                raise wrong_input("A recipe needs a photo of this computer.", "Choose one as the background.")
-            return {"photo": path}
+            return {"photo": _path_of(settings.photo)}
         case BackgroundKind.BLUR:
             return {"blur": settings.blur / 100}
     names = ("colour", "second_colour") if settings.background == BackgroundKind.GRADIENT else ("colour",)
     return {"colours": [str(colours[name]) for name in names]}
+
+
+def _path_of(file: Gio.File | None) -> str:
+    """Raises UserError where it is not on this computer."""
+    path = file.get_path() if file else None
+    if path is None:
+        raise wrong_input("A recipe needs a photo of this computer.", "Choose one as the background.")
+    return path

@@ -22,7 +22,7 @@ from inference_server.shared.messages import Job, MaskOptions, ObjectPrompt, Sce
 from ..photo_view.behind import AnotherPhoto, Behind
 from ..photo_view.tool import FIRST_TINT, MaskView, Tint, Tool
 from .annotation import Annotation, Name
-from .events import MaskQuery, PhotoBehind, Preview
+from .events import MaskQuery, PhotoBehind, Preview, Reference
 
 if TYPE_CHECKING:  # what is only passed on here; these modules need GIMP
     import cairo
@@ -71,6 +71,13 @@ class Hint(Enum):
     PLACE = "place"
 
 
+class ReferenceNote(Enum):
+    """Why the picture of what is to be painted cannot be used."""
+
+    GONE = "gone"
+    NOT_TAKEN = "not-taken"  # the model is told by words alone
+
+
 class AfterRun(Enum):
     """What is done with the results when a job has ended."""
 
@@ -114,7 +121,8 @@ class DialogState:
     annotation: what is marked; given: what the image came with; past, future: what it was, the latest last, and what
     was taken back.  tool, brush, mask_view, tint: what the pointer does, the brush's radius in pixels of the photo, how
     the mask is shown, and in which colour.  behind: what is to come behind the object, None where that cannot be shown
-    without a server; photo_behind: the photo that was read last for it.
+    without a server; photo_behind: the photo that was read last for it.  reference: the picture of what is to be
+    painted, None where there is none; takes_reference: whether the model can be shown one, None where that is unknown.
 
     proposals: the masks that are shown for the object at hand, the best first; asked: the query that was asked last;
     waiting: whether it is still being answered.  known: final proposals by the key of their query, the latest last;
@@ -148,6 +156,8 @@ class DialogState:
     tint: Tint = FIRST_TINT
     behind: Behind | None = None
     photo_behind: PhotoBehind | None = None
+    reference: Reference | None = None
+    takes_reference: bool | None = None
     phase: Phase = Phase.POINTING
     encoded: bool = False
     models_requested: bool = False
@@ -256,6 +266,20 @@ class DialogState:
     def mask_views(self) -> list[MaskView]:
         """The ways there are to show the mask."""
         return [view for view in MaskView if view is not MaskView.BEHIND or self.behind]
+
+    @property
+    def offers_reference(self) -> bool:
+        """Whether a picture of what is to be painted can be chosen, or one that is chosen be left out."""
+        return bool(self.takes_reference or self.reference)
+
+    @property
+    def reference_note(self) -> ReferenceNote | None:
+        """Why the picture that is chosen cannot be used; None where it can, or there is none."""
+        if self.reference is None:
+            return None
+        if self.reference.is_gone:
+            return ReferenceNote.GONE
+        return ReferenceNote.NOT_TAKEN if self.takes_reference is False else None
 
     @property
     def can_mark(self) -> bool:

@@ -66,10 +66,14 @@ from .events import (
     PreviewArrived,
     PreviewPressed,
     ProgressArrived,
+    PromptExpanded,
     ProposalsArrived,
     ProposalsFailed,
     ReadBehind,
+    ReadReference,
     Redo,
+    Reference,
+    ReferenceRead,
     RemoveCurrent,
     ReopenPhoto,
     RequestEncoding,
@@ -97,7 +101,7 @@ from .state import KNOWN, AfterRun, Attempt, DialogState, Hint, Phase, Progress
 
 MOST_STEPS = 500  # that can be taken back
 # Those that change what a model is given.
-HINT_SETTINGS = ("prompt", "negative", "help-prompt", "quality", "model", "background")
+HINT_SETTINGS = ("prompt", "reference", "negative", "help-prompt", "quality", "model", "background")
 
 BEHIND_SETTINGS = (  # those that change what comes behind
     *("background", "colour", "second-colour", "blur"),
@@ -350,14 +354,37 @@ def _placed(state: DialogState, place: Callable[[Covering, Size], Covering]) -> 
     return replace(state, behind=behind, mask_view=MaskView.BEHIND), (KeepCovering(covering),)
 
 
+# -- what is to be painted --------------------------------------------------------------------------------------------
+
+
+def _with_reference(state: DialogState, address: str, *, again: bool = False) -> Step:
+    """With another picture of what is to be painted, "" for none.  again: whether the same one is read once more."""
+    if not address:
+        return replace(state, reference=None), ()
+    if state.reference and state.reference.address == address and not again:
+        return state, ()
+    return replace(state, reference=Reference(address)), (ReadReference(address),)
+
+
+def _reference_read(state: DialogState, event: ReferenceRead) -> Step:
+    if state.reference is None or event.reference.address != state.reference.address:
+        return state, ()
+    return replace(state, reference=event.reference), ()
+
+
+def _prompt_expanded(state: DialogState, event: PromptExpanded) -> Step:
+    return replace(state, takes_reference=event.takes_reference), ()
+
+
 # -- job, settings, photo ---------------------------------------------------------------------------------------------
 
 
 def _opened(state: DialogState, event: Opened) -> Step:
     state, behind = _with_behind(state, state.behind, by_person=False)
+    state, reference = _with_reference(state, state.reference.address if state.reference else "", again=True)
     state, masks = _with_masks(state)
     state, models = _with_models(state)
-    return state, (*masks, UpdatePromptHint(), *models, RequestEncoding(), *behind)
+    return state, (*masks, UpdatePromptHint(), *models, RequestEncoding(), *behind, *reference)
 
 
 def _photo_changed(state: DialogState, event: PhotoChanged) -> Step:
@@ -379,9 +406,10 @@ def _job_changed(state: DialogState, event: JobChanged) -> Step:
     if event.job == state.job or state.working:
         return state, ()
     state, behind = _with_behind(_pointing(state), event.behind, by_person=False)
+    state, reference = _with_reference(state, event.reference)
     state, changed = _decided(replace(state, job=event.job, options=event.options, applied=False))
     state, models = _with_models(state)
-    return state, (*changed, UpdatePromptHint(), *models, *behind)
+    return state, (*changed, UpdatePromptHint(), *models, *behind, *reference)
 
 
 def _setting_changed(state: DialogState, event: SettingChanged) -> Step:
@@ -389,9 +417,10 @@ def _setting_changed(state: DialogState, event: SettingChanged) -> Step:
         return state, (ReopenPhoto(),)
     by_person = event.name in BEHIND_SETTINGS and not state.working
     state, behind = _with_behind(state, event.behind, by_person=by_person)
+    state, reference = _with_reference(state, event.reference, again=event.name == "reference")
     state, changed = _decided(replace(state, options=event.options, seeds_from=state.run + 1))
     hint = (UpdatePromptHint(),) if event.name in HINT_SETTINGS else ()
-    return state, (*behind, *changed, *hint)
+    return state, (*behind, *reference, *changed, *hint)
 
 
 def _with_models(state: DialogState) -> Step:
@@ -753,6 +782,8 @@ _TRANSITIONS: dict[type, Callable[[DialogState, Any], Step]] = {
     HoverLeft: _hover_left,
     HoverArrived: _hover_arrived,
     BehindRead: _behind_read,
+    ReferenceRead: _reference_read,
+    PromptExpanded: _prompt_expanded,
     BehindMoved: _behind_moved,
     BehindScaled: _behind_scaled,
     BehindFlipped: _behind_flipped,

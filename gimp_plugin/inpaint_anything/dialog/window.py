@@ -224,8 +224,8 @@ class Window(GimpUi.Dialog):
         if state is None:
             return GLib.SOURCE_REMOVE
         changed = _changes(before, state)
-        if changed("job"):
-            self._draw_job(state.job)
+        if changed("job", "reference", "takes_reference"):
+            self._draw_job(state)
         if changed("run"):
             self._started, self._ends = time.monotonic(), math.inf
         if changed("phase", "annotation", "past", "future", "attempts", "run", *TOOLS):
@@ -248,10 +248,11 @@ class Window(GimpUi.Dialog):
         self._objects.show_state(state)
         self._side_row.set_visible_child(self._remove_result if state.shows_results else self._objects)
 
-    def _draw_job(self, job: Job) -> None:
+    def _draw_job(self, state: DialogState) -> None:
         for name, panel in self.panels.items():
-            panel.set_visible(name == job)
-        self._preview.set_visible(job != Job.SELECT)
+            panel.set_visible(name == state.job)
+        self.panels[state.job].show_reference(state)
+        self._preview.set_visible(state.job != Job.SELECT)
 
     def _draw_photo(self, state: DialogState, changed: Callable[..., bool]) -> None:
         if changed("tool", "brush"):

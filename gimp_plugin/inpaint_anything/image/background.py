@@ -1,4 +1,7 @@
-"""What comes behind an object whose background is replaced, as a request holds it."""
+"""Pictures from files, as a request holds them: what comes behind an object, and what something is to look like."""
+
+import contextlib
+from collections.abc import Iterator
 
 import gi
 
@@ -10,7 +13,7 @@ from gi.repository import Babl, Gegl, Gimp, Gio, GLib  # noqa: E402  gi wants th
 from inference_server.shared import wire  # noqa: E402
 from inference_server.shared.errors import UserError, wrong_input  # noqa: E402
 from inference_server.shared.geometry import Size, Window, scaled_size  # noqa: E402
-from inference_server.shared.messages import Background, Raster  # noqa: E402
+from inference_server.shared.messages import Background, Depth, Raster  # noqa: E402
 from inference_server.shared.text import tr  # noqa: E402
 
 from ..covering import Covering  # noqa: E402
@@ -37,12 +40,47 @@ def read_background(photo: PhotoLayer, settings: JobSettings, frames: list[bytes
     return None
 
 
+def read_reference(settings: JobSettings, frames: list[bytes]) -> Raster | None:
+    """The picture of what is to be painted, small and in sRGB, with its pixels appended to `frames`; None where none is
+    chosen.  Raises UserError for one that cannot be read."""
+    if settings.reference is None:
+        return None
+    with _opened(settings.reference) as image:
+        if image.get_base_type() != Gimp.ImageBaseType.RGB:
+            image.convert_rgb()
+        _lay_over_white(image)
+        with PhotoLayer.canvas(image) as picture:
+            width, height, rgb = picture.proxy
+    return wire.attach(frames, width, height, 3, Depth.UINT8, rgb)
+
+
+def _lay_over_white(image: Gimp.Image) -> None:
+    """Have white where an RGB image is transparent."""
+    size = image.get_width(), image.get_height()
+    white = Gimp.Layer.new(image, "", *size, Gimp.ImageType.RGB_IMAGE, 100, Gimp.LayerMode.NORMAL)
+    white.fill(Gimp.FillType.WHITE)
+    image.insert_layer(white, None, len(image.get_layers()))
+
+
 def _picture(photo: PhotoLayer, settings: JobSettings, frames: list[bytes]) -> Raster:
-    """What a file shows, as GIMP opens it, in the photo's own colours and depth: only the part that is seen as it is
-    placed, and no larger than the photo."""
-    file = settings.photo
-    if file is None:
+    """What a file shows, in the photo's own colours and depth: only the part that is seen as it is placed, and no
+    larger than the photo."""
+    if settings.photo is None:
         raise wrong_input("There is no photo to put behind the object.", "Choose its file.")
+    with _opened(settings.photo) as image:
+        if settings.covering.flipped:
+            image.flip(Gimp.OrientationType.HORIZONTAL)
+        # Not merged: GIMP would say in its status bar that it merges layers, and go on saying so.
+        layer, alpha = shown_without(image, None), not is_opaque(image, visible_layers(image))
+        part, scale = _seen_part(photo, settings.covering, (layer.get_width(), layer.get_height()))
+        pixels = read_pixels(layer, part, scale, Babl.get_name(photo.colour_format(alpha=alpha)))
+        layer.delete()
+        return wire.attach(frames, part.width, part.height, (1 if photo.grey else 3) + alpha, photo.depth, pixels)
+
+
+@contextlib.contextmanager
+def _opened(file: Gio.File) -> Iterator[Gimp.Image]:
+    """A picture as GIMP opens it, upright; something of it is seen.  Raises UserError where it cannot be read."""
     try:
         image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, file)
     except GLib.Error:
@@ -51,17 +89,9 @@ def _picture(photo: PhotoLayer, settings: JobSettings, frames: list[bytes]) -> R
         raise _unreadable(file)
     try:
         image.policy_rotate(False)  # noqa: FBT003  nobody is asked: as a photo is held, unless GIMP is set to keep it so
-        seen = visible_layers(image)
-        if not seen:
+        if not visible_layers(image):
             raise _unreadable(file)
-        if settings.covering.flipped:
-            image.flip(Gimp.OrientationType.HORIZONTAL)
-        # Not merged: GIMP would say in its status bar that it merges layers, and go on saying so.
-        layer, alpha = shown_without(image, None), not is_opaque(image, seen)
-        part, scale = _seen_part(photo, settings.covering, (layer.get_width(), layer.get_height()))
-        pixels = read_pixels(layer, part, scale, Babl.get_name(photo.colour_format(alpha=alpha)))
-        layer.delete()
-        return wire.attach(frames, part.width, part.height, (1 if photo.grey else 3) + alpha, photo.depth, pixels)
+        yield image
     finally:
         image.delete()
 
@@ -78,6 +108,8 @@ def _seen_part(photo: PhotoLayer, covering: Covering, size: Size) -> tuple[Windo
 
 def _unreadable(file: Gio.File) -> UserError:
     sentence = tr("{file} is not a picture that GIMP can open.", file=file.get_parse_name())
+    if not file.query_exists():
+        sentence = tr("The picture {file} is no longer there.", file=file.get_parse_name())
     return wrong_input(sentence, "Choose another photo.")
 
 

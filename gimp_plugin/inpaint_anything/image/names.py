@@ -3,7 +3,7 @@
 import itertools
 from pathlib import Path
 
-from gi.repository import Gimp
+from gi.repository import Gimp, Gio
 
 from inference_server.shared.messages import Job
 from inference_server.shared.text import tr
@@ -22,8 +22,8 @@ def title(settings: JobSettings) -> str:
             return _("Selected: object")
         case Job.REMOVE:
             return _("Removed: object")
-        case Job.FILL if settings.prompt.strip():
-            return tr(_("Fill: {prompt}"), prompt=shortened(settings.prompt))
+        case Job.FILL if settings.says_what_to_paint:
+            return tr(_("Fill: {prompt}"), prompt=_what(settings))
         case Job.FILL:
             return _("Fill: the surroundings")
     return _background(settings)
@@ -32,14 +32,25 @@ def title(settings: JobSettings) -> str:
 def _background(settings: JobSettings) -> str:
     match settings.background:
         case BackgroundKind.PHOTO if settings.photo:
-            return tr(_("Background: {prompt}"), prompt=shortened(Path(settings.photo.get_parse_name()).name))
+            return tr(_("Background: {prompt}"), prompt=_called(settings.photo))
         case BackgroundKind.COLOUR:
             return _("Background: a colour")
         case BackgroundKind.GRADIENT:
             return _("Background: two colours")
         case BackgroundKind.BLUR:
             return _("Background: out of focus")
-    return tr(_("Background: {prompt}"), prompt=shortened(settings.prompt))
+    return tr(_("Background: {prompt}"), prompt=_what(settings))
+
+
+def _what(settings: JobSettings) -> str:
+    """What is painted: as it was written or, where nothing was, what the picture of it is called."""
+    if settings.reference and not settings.prompt.strip():
+        return _called(settings.reference)
+    return shortened(settings.prompt)
+
+
+def _called(file: Gio.File) -> str:
+    return shortened(Path(file.get_parse_name()).name)
 
 
 def title_of_expansion(settings: ExpandSettings) -> str:

@@ -7,7 +7,7 @@ their own while a window stays alive.
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from gi.repository import Gimp
 
@@ -38,7 +38,7 @@ from inference_server.shared.messages import (
 from inference_server.shared.wire import attach, extract
 
 from ..i18n import _
-from ..image.background import read_background
+from ..image.background import read_background, read_reference
 from ..image.layers import JobResult
 from ..image.notes import PaintedWith
 from ..image.photo_layer import PhotoLayer, Proxy
@@ -60,6 +60,15 @@ Answer = tuple[Any, list[bytes]]  # a request's result and its frames
 Steps = Generator[PhotoRequest[Any] | None, Answer | None, None]
 
 
+class Pictures(NamedTuple):
+    """Those of files that a job is done with, their pixels in `frames`: what comes behind, None for nothing or what a
+    model paints, and what that is to look like, None where words alone say it."""
+
+    background: Background | None
+    reference: Raster | None
+    frames: list[bytes]
+
+
 @dataclass(frozen=True, kw_only=True)
 class PhotoJob:
     """A job to be done on one object of a photo."""
@@ -76,8 +85,7 @@ class PhotoJob:
         """
         if self.settings.paints:
             yield from _asked(self._check_model())
-        background_frames: list[bytes] = []
-        background = self._background(background_frames)
+        pictures = self._pictures()
         located, _frames = yield from _asked(self._locate())
         pixels = yield from self.photo.window_pixels(located.window)
         mask = None
@@ -94,7 +102,7 @@ class PhotoJob:
                 )
             )
             return
-        inpaint = self._inpaint(located.window, pixels, mask, background, background_frames)
+        inpaint = self._inpaint(located.window, pixels, mask, pictures)
         arrived(self._result(*(yield from _asked(inpaint))))
 
     def partial_result(self, message: object, frames: list[bytes]) -> JobResult | None:
@@ -114,17 +122,17 @@ class PhotoJob:
         )
         return PhotoRequest(message=message)
 
-    def _background(self, frames: list[bytes]) -> Background | None:
-        """What comes behind, its pixels in `frames`; None for nothing or what a model paints.  Raises UserError."""
-        if self.settings.job != Job.REPLACE:
-            return None
-        background = read_background(self.photo, self.settings, frames)
-        if background is None and not self.settings.prompt.strip():
+    def _pictures(self) -> Pictures:
+        """The pictures that the job is done with.  Raises UserError."""
+        settings, frames = self.settings, list[bytes]()
+        replaces = settings.job == Job.REPLACE
+        background = read_background(self.photo, settings, frames) if replaces else None
+        if replaces and settings.paints and not settings.says_what_to_paint:
             raise wrong_input(
                 "Nothing says what should be around the object.",
                 "Write a prompt, or choose another background.",
             )
-        return background
+        return Pictures(background, read_reference(settings, frames) if settings.paints else None, frames)
 
     def _locate(self) -> PhotoRequest[Located]:
         frames: list[bytes] = []
@@ -152,15 +160,10 @@ class PhotoJob:
         return PhotoRequest(message=message, frames=frames, proxy=self._proxy())
 
     def _inpaint(
-        self,
-        window: Window,
-        pixels: bytes,
-        mask: bytes | None,
-        background: Background | None,
-        background_frames: list[bytes],
+        self, window: Window, pixels: bytes, mask: bytes | None, pictures: Pictures
     ) -> PhotoRequest[Inpainted]:
         """mask: of the window, packed, where it is taken as it is."""
-        settings, frames = self.settings, [*background_frames]
+        settings, frames = self.settings, [*pictures.frames]
         raster = self._attach_pixels(frames, window, pixels)
         target = Target(prompts=self.target.prompts, strokes=self.target.strokes)
         if mask is not None:
@@ -177,7 +180,8 @@ class PhotoJob:
             profile=None if profile is None else len(frames) - 1,
             options=_mask_options(self.target, settings),
             paint=settings.paint_options,
-            background=background,
+            reference=pictures.reference,
+            background=pictures.background,
             match_light=settings.light_matched,
             seed=settings.seed,
             variations=settings.variations if settings.paints else 1,
@@ -253,7 +257,12 @@ def preview_request(
 
 def expand_request(photo: PhotoLayer, settings: JobSettings) -> PhotoRequest[ExpandedPrompt]:
     """The prompt that a model would be given."""
-    message = ExpandPrompt(job=settings.job, image=photo.ref, paint=settings.paint_options)
+    message = ExpandPrompt(
+        job=settings.job,
+        image=photo.ref,
+        paint=settings.paint_options,
+        has_reference=settings.reference is not None,
+    )
     return PhotoRequest(message=message, proxy=photo.proxy)
 
 

@@ -30,7 +30,7 @@ GROUPS = {
     Job.REMOVE: _("Removing objects"),
     Job.FILL: _("Filling and replacing"),
     Job.REPLACE: _("Backgrounds out of focus"),
-    None: _("Helpers, which make a model faster"),
+    None: _("Helpers, which make a model faster or show it a picture"),
 }
 BUTTON_WIDTH = 96
 

@@ -60,11 +60,13 @@ def of(recipe: Recipe, digests: dict[str, str]) -> str:
         recipe,
         pointing=replace(pointing, mask=None, masks=None),
         background=background and replace(background, photo=None),
+        reference=None,
     )
     read = {
         "mask": manifest.content(pointing.mask),
         "has masks": pointing.masks is not None,
         "background": manifest.content(background.photo if background else None),
+        "reference": manifest.content(recipe.reference),
     }
     return _short({"version": __version__, "recipe": asdict(meaning), "models": digests, **read})
 

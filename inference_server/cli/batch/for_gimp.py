@@ -38,7 +38,8 @@ def _settings(recipe: Recipe) -> dict[str, object]:
     if recipe.job == Job.REPLACE:
         settings["match_light"] = round(100 * recipe.match_light)
     if recipe.is_painted:
-        return settings | asdict(paint) | {"background": "prompt"}
+        shown = {"reference": recipe.reference.absolute().as_uri()} if recipe.reference else {}
+        return settings | asdict(paint) | shown | {"background": "prompt"}
     if recipe.job == Job.REMOVE:
         if paint.model not in METHODS:
             raise _not_in_gimp(f"removes with {paint.model}")

@@ -70,6 +70,7 @@ def settings_for(recipe: Recipe, task: Task, folder: Path) -> PhotoSettings:
         match_light=recipe.match_light,
         seeds=(recipe.seed,),
         quiet=True,
+        reference=recipe.reference,
     )
 
 

@@ -46,8 +46,8 @@ PAINT = ("prompt", "negative", "help_prompt", "quality", "model")
 SETTINGS = {
     Job.SELECT: ("soft_edge", "shadow"),
     Job.REMOVE: ("grow", "feather", "shadow", "seed", "model"),
-    Job.FILL: ("grow", "feather", "shadow", "seed", *PAINT),
-    Job.REPLACE: ("soft_edge", "feather", "shadow", "seed", "match_light", *PAINT),
+    Job.FILL: ("grow", "feather", "shadow", "seed", "reference", *PAINT),
+    Job.REPLACE: ("soft_edge", "feather", "shadow", "seed", "match_light", "reference", *PAINT),
 }
 
 
@@ -128,7 +128,7 @@ class Recipe:
     """What is to be done to each photo.
 
     background: of REPLACE; None where a model paints it.  match_light: how far the object's light is drawn to its, 0 to
-    1.  paint.model: of REMOVE too.
+    1.  paint.model: of REMOVE too.  reference: the file of a picture of what is to be painted.
     """
 
     job: Job
@@ -139,6 +139,7 @@ class Recipe:
     match_light: float
     seed: int
     output: RecipeOutput
+    reference: Path | None = None
 
     @property
     def is_painted(self) -> bool:
@@ -186,6 +187,7 @@ def _recipe(table: Table, folder: Path) -> Recipe:
         match_light=settings.number("match_light", 0, 1) or 0.0,
         seed=settings.whole("seed", 0, MOST_SEED) or 0,
         output=_output(table.table("output"), job),
+        reference=_path(settings, "reference", folder, is_folder=False),
     )
 
 
@@ -306,7 +308,7 @@ def _background(table: Table, settings: Table, job: Job, folder: Path) -> Backgr
         return None
     table.demand_known(("photo", "colours", "blur"), "a background")
     given = [key for key in table if key in ("photo", "colours", "blur")]
-    if len(given) + bool(settings.text("prompt")) != 1:
+    if len(given) + bool(settings.text("prompt") or "reference" in settings) != 1:
         what = "Several things say" if given else "Nothing says"
         remedy = "Give one of settings.prompt, background.photo, background.colours and background.blur."
         raise table.fault(given[-1] if given else "", f"{what} what should be around the object.", remedy)

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...models import packages
-from ...models.catalogue import DIFFUSION_PACKAGES, MODELS, ranked, used
+from ...models.catalogue import DIFFUSION_PACKAGES, IP_ADAPTER, MODELS, Model, ranked, used
 from ...models.store import Store
+from ...shared.command_lines import command
 from ...shared.errors import ErrorCode, UserError, wrong_input
 from ...shared.messages import PAINTING_JOBS, Job, PaintOptions, Quality
 from ...shared.monitor import UNWATCHED, Monitor
 from ...shared.text import tr
-from .families import FAMILIES, Family, Preset, family_of, few_steps
+from .families import FAMILIES, Family, Preset, adapter, family_of, few_steps
 
 if TYPE_CHECKING:
     from .painter import Painter
@@ -66,17 +67,29 @@ def family(store: Store, job: Job, model: str = "") -> Family:
 
 def demand_reference(store: Store, job: Job, model: str = "") -> None:
     """Raise the UserError for a model that is told in words alone what to paint, and not by a picture."""
+    if takes_reference(store, job, model):
+        return
     found = family(store, job, model)
-    if not found.takes_reference:
-        others = ", ".join(entry.name for entry in MODELS.values() if _takes_reference(entry.family))
-        raise wrong_input(
-            tr("{model} is told by words alone what to paint, not by a picture.", model=found.title),
-            tr("Leave the picture out, or choose one of these models: {models}.", models=others),
+    others = ", ".join(
+        entry.name for entry in MODELS.values() if entry.family in FAMILIES and FAMILIES[entry.family].takes_reference
+    )
+    if found.adapter and store.missing(IP_ADAPTER):
+        fetch = command(f"models fetch {IP_ADAPTER}")
+        remedy = tr(
+            "Leave the picture out, choose one of these models: {models}, or run: {command}",
+            models=others,
+            command=fetch,
         )
+    else:
+        remedy = tr("Leave the picture out, or choose one of these models: {models}.", models=others)
+    raise wrong_input(tr("{model} is told by words alone what to paint, not by a picture.", model=found.title), remedy)
 
 
-def _takes_reference(family: str) -> bool:
-    return family in FAMILIES and FAMILIES[family].takes_reference
+def takes_reference(store: Store, job: Job, model: str = "") -> bool:
+    """Whether the model that `model` names can be shown a picture of what it is to paint.  Raises UserError as `demand`
+    does."""
+    found = family(store, job, model)
+    return found.takes_reference or adapter(found, place(store, model), store) is not None
 
 
 def preset(store: Store, job: Job, paint: PaintOptions) -> Preset:

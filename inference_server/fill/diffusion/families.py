@@ -11,6 +11,7 @@ from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
+from ...models.catalogue import IP_ADAPTER
 from ...models.hub import INDEX
 from ...models.store import Store
 from ...shared.errors import ErrorCode, UserError, wrong_input
@@ -48,7 +49,8 @@ class Preset(NamedTuple):
 
 class Family(NamedTuple):
     """before, after: words that help a short prompt; avoid: what a picture should not have, where that can be said;
-    goes_on: what an empty prompt asks for: to go on as the surroundings do.
+    goes_on: what an empty prompt asks for: to go on as the surroundings do; like: the same where a picture says what it
+    is to look like.
     """
 
     title: str
@@ -59,6 +61,7 @@ class Family(NamedTuple):
     after: str = ""
     avoid: str = ""
     goes_on: str = "the same place, nothing else"
+    like: str = "a detailed photo"
     needs_picture: bool = False  # whether it fails where it begins with noise alone, and nothing of the hole's picture
     encoder: Encoder = Encoder.UNKNOWN
     casts: bool = False  # whether its denoising network's weights bear 8 bits, where memory is short
@@ -70,6 +73,7 @@ class Family(NamedTuple):
     # which it would leave as they are.
     edits: bool = False
     takes_reference: bool = False  # whether a picture can say what it is to look like
+    adapter: str = ""  # the file of the catalogue's IP_ADAPTER with which one can
 
 
 SD15 = Family(
@@ -81,6 +85,7 @@ SD15 = Family(
         Quality.BEST: Preset(40, 7.5, "dpm"),
     },
     few_steps=Preset(4, 1.0, "lcm", "lcm-lora-sd15"),
+    adapter="ip-adapter-plus_sd15.safetensors",
     before="a photo of ",
     after=", natural light, sharp focus, detailed",
     avoid="blurry, low quality, deformed, cartoon, drawing, frame, border, text, watermark",
@@ -95,6 +100,7 @@ SDXL = Family(
         Quality.BEST: Preset(40, 7.0, "dpm"),
     },
     few_steps=Preset(5, 1.0, "lcm", "lcm-lora-sdxl"),
+    adapter="ip-adapter-plus_sdxl_vit-h.safetensors",
     before="a photo of ",
     after=", natural light, detailed",
     avoid="blurry, deformed, cartoon, frame, text, watermark",
@@ -120,6 +126,7 @@ FLUX2 = Family(
     pipelines=("Flux2KleinInpaintPipeline", "Flux2KleinPipeline"),
     presets={Quality.FAST: Preset(4, 1.0), Quality.BALANCED: Preset(6, 1.0), Quality.BEST: Preset(8, 1.0)},
     goes_on="Remove what is in the middle, with its shadow, and continue the background",
+    like="What the reference image shows",
     half="bfloat16",
     encoder=Encoder.CHAT,
     casts=True,
@@ -150,6 +157,7 @@ OTHER = Family(
 )
 FAMILIES = {"sd15": SD15, "sdxl": SDXL, "flux": FLUX, "flux2": FLUX2, "rorem": ROREM, "other": OTHER}
 TEXT = "attn2.to_k.weight"  # the end of the name of a tensor that text embeddings are multiplied with
+ADAPTER_OF_TEXT = re.compile(r"^ip_adapter\.\d+\.to_k_ip\.weight$")  # (channels, their length)
 LORA_OF_TEXT = re.compile(r"attn2[._](processor\.)?to_[kv][._]lora(_A|_down|\.down)\.")  # (rank, their length)
 # What identifies the family of a single file: a tensor that only it has.
 LANDMARKS = {
@@ -193,13 +201,28 @@ def few_steps(family: Family, place: Path, store: Store) -> Preset | None:
     return few if lora_fits(store.place(few.lora) / lora.name, place) else None
 
 
+def adapter(family: Family, place: Path, store: Store) -> Path | None:
+    """The IP-Adapter with which the model at a place can be shown a picture, where it is installed and fits."""
+    if not family.adapter or store.missing(IP_ADAPTER):
+        return None
+    file = store.folder_of(IP_ADAPTER) / family.adapter
+    made_for = next((shape[1] for name, shape in shapes(file).items() if ADAPTER_OF_TEXT.search(name)), None)
+    return file if _is_as_wide(place, made_for) else None
+
+
 def lora_fits(lora: Path, place: Path) -> bool:
     """Whether a LoRA, a .safetensors file, is made for models as wide as the one at a place.
 
     Of one family there are several, such as Stable Diffusion 1.5 and 2, whose text embeddings differ in length.  Where
     either does not say how long they are, it fits.
     """
-    made_for = next((shape[1] for name, shape in shapes(lora).items() if LORA_OF_TEXT.search(name)), None)
+    return _is_as_wide(
+        place, next((shape[1] for name, shape in shapes(lora).items() if LORA_OF_TEXT.search(name)), None)
+    )
+
+
+def _is_as_wide(place: Path, made_for: int | None) -> bool:
+    """Whether the text embeddings of the model at a place have the length that something is made for."""
     try:
         is_folder = place.is_dir()
         width = (

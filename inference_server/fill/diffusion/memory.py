@@ -59,6 +59,7 @@ CASTING = (
     *(Plan(way, tiled=True, cast=True) for way in ("model", "group", "sequential")),
 )
 READ_IN_FOUR = (*WHOLE, Plan("model", tiled=True))  # moving layers of such weights has not been tried on any card
+ADAPTED = "ip_image_proj"  # what a network's configuration says of its texts once an IP-Adapter lies in it
 GROUPED = ("group_offloading", "layer_execution_tracker", "lazy_prefetch_group_offloading")  # diffusers' hooks
 
 
@@ -191,13 +192,19 @@ def _set_tiles(pipeline: Any, plan: Plan, device: str) -> None:
         vae.tile_latent_min_size = vae.tile_sample_min_size // pipeline.vae_scale_factor
     if hasattr(vae, "enable_tiling"):
         (vae.enable_tiling if plan.tiled else vae.disable_tiling)()
-    if device not in devices.CARDS:  # whose attention never holds the whole matrix
+    # Cards' attention never holds the whole matrix; that of an adapter cannot be done in parts.
+    if device not in devices.CARDS and not has_adapter(denoiser(pipeline)):
         (pipeline.enable_attention_slicing if plan.tiled else pipeline.disable_attention_slicing)()
 
 
 def is_cast(network: torch.nn.Module) -> bool:
     """Whether a network's weights are in 8 bits."""
     return any(p.dtype == EIGHT_BITS for p in network.parameters())
+
+
+def has_adapter(network: Any) -> bool:
+    """Whether an IP-Adapter lies in a network."""
+    return getattr(network.config, "encoder_hid_dim_type", None) == ADAPTED
 
 
 def is_lacking(error: BaseException) -> bool:

@@ -4,6 +4,7 @@ Method: latent diffusion (Rombach et al. 2022), conditioned on the picture aroun
 the pipelines of `diffusers`.  This file decides about steps, seeds, memory and cancelling; they decide about pixels.
 """
 
+import hashlib
 import inspect
 from collections.abc import Callable
 from pathlib import Path
@@ -15,13 +16,14 @@ import torch
 
 from ...imaging.files import memory as computer
 from ...models import devices
+from ...models.catalogue import IP_ADAPTER
 from ...models.store import Store
 from ...shared.errors import ErrorCode, UserError
 from ...shared.messages import Quality
 from ...shared.text import Translatable, tr
 from ..prompts import Prompt
 from ..windows import whole_cells
-from . import memory, pipelines, schedule, texts
+from . import adapters, memory, pipelines, schedule, texts
 from .families import FAMILIES, Preset, few_steps
 from .pace import Pace
 from .preview import Preview
@@ -102,6 +104,7 @@ class Painter:
         self._plan: int | None = None
         self._texts: dict[tuple[Prompt, bool], Text] = {}
         self._starts: dict[tuple[Preset, bool, bool, int], Start] = {}
+        self._picture: tuple[object, list[torch.Tensor]] = None, []  # the last one, by what it is, as an adapter has it
         self._check_between_blocks()
 
     def _wants_four_bits(self, dtype: torch.dtype) -> bool:
@@ -183,6 +186,7 @@ class Painter:
     ) -> np.ndarray:
         """The picture, by a slower plan where memory runs out once."""
         preset = self._prepare(sampling.quality)
+        self._show(sampling.reference, preset)
         plan = self._plan
         if plan is None:
             memory.empty(self.device)
@@ -231,7 +235,7 @@ class Painter:
         inputs = {
             **self._encoded(sampling.prompt, preset),
             "image": _tensor(picture),
-            **({} if sampling.reference is None else {"image_reference": _tensor(sampling.reference)}),
+            **self._shown(sampling.reference),
             "mask_image": torch.from_numpy(cells.astype(np.float32))[None, None],
             "height": height,
             "width": width,
@@ -274,6 +278,31 @@ class Painter:
         device = self._pipeline._execution_device
         inputs = self._texts[key].inputs
         return {name: each.to(device) if isinstance(each, torch.Tensor) else each for name, each in inputs.items()}
+
+    def _show(self, picture: np.ndarray | None, preset: Preset) -> None:
+        """Have the pipeline ready to be shown a picture (h, w, 3) float32, or none.  Raises UserError."""
+        if not self.family.adapter:
+            return
+        if memory.has_adapter(self._network) != (picture is not None):
+            memory.take_off(self._pipeline)  # what moves layers would not know of those that come
+            self._plan = None
+            if picture is None:
+                self._pipeline.unload_ip_adapter()
+            else:
+                adapters.load(self._pipeline, self._store.need(IP_ADAPTER)[self.family.adapter])
+        key = picture is not None and (hashlib.sha256(picture.tobytes()).digest(), preset.guidance > 1)
+        if picture is not None and self._picture[0] != key:
+            encoder = self._store.need(IP_ADAPTER)[adapters.ENCODER]
+            self._picture = key, adapters.encode(self._pipeline, encoder, picture, guided=preset.guidance > 1)
+
+    def _shown(self, picture: np.ndarray | None) -> dict[str, Any]:
+        """A picture (h, w, 3) float32 as the pipeline takes it, after `_show`."""
+        if picture is None:
+            return {}
+        if not self.family.adapter:
+            return {"image_reference": _tensor(picture)}
+        device = self._pipeline._execution_device
+        return {"ip_adapter_image_embeds": [each.to(device, self._dtype) for each in self._picture[1]]}
 
     def _attempt(self, plan: int, inputs: Callable[[], dict[str, Any]]) -> np.ndarray | None:
         """The picture painted by a plan, or None where memory ran out."""

@@ -176,17 +176,20 @@ def _same_decoder(place: Path, installed: Path) -> bool:
 
 
 def _require_memory(place: Path, dtype: torch.dtype, *, in_four_bits: bool) -> None:
-    """Raise UserError where the model's weights are more than the memory that can be had without harm."""
-    needed, free = weight(place, dtype), memory.available()
-    if in_four_bits:
-        needed = weights(place, dtype).in_four_bits.all
+    """Raise UserError where the computer's memory does not hold the model's weights."""
+    demand_memory(place.name, weights(place, dtype).in_four_bits.all if in_four_bits else weight(place, dtype))
+
+
+def demand_memory(model: str, needed: int) -> None:
+    """Raise UserError where a model needs more bytes of the computer's memory than can be had without harm."""
+    free = memory.available()
     if free is not None and needed > free:
         sizes = {"needed": f"{needed / 1e9:.1f}", "free": f"{free / 1e9:.1f}"}
         raise UserError(
             ErrorCode.NO_MEMORY,
             tr(
                 "{model} takes {needed} GB of this computer's memory, and {free} GB are free.",
-                model=place.name,
+                model=model,
                 **sizes,
             ),
             "Close other programs, or choose a smaller model, such as sd15-inpainting.",
