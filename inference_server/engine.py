@@ -23,7 +23,6 @@ import numpy as np
 
 from .fill import diffusion, filling, prompts
 from .fill import windows as fill_windows
-from .fill.diffusion.families import DILATION, REMOVING
 from .fill.painting import Sampler
 from .fill.prompts import Prompt
 from .imaging import masks, windows
@@ -86,7 +85,7 @@ class Engine:
         self._inpainter_name = ""
         self._depth: DepthNetwork | None = None
         self._painter: Painter | None = None
-        self._painter_place = Path()
+        self._painter_key = (Path(), "")  # which model is loaded, and what is laid over it
         self._selector = Selector(self._store, self._make_room, kept)
 
     # -- finding the object ---------------------------------------------------------------------------------------
@@ -415,8 +414,11 @@ class Engine:
         question = previews.Question(job=job, size=size, options=options, quick=quick)
         return previews.of_mask(self._selector, mask, encode, question, monitor)
 
-    def window_for(self, job: Job, bounds: Window, size: Size, options: MaskOptions) -> Window:
-        """The window of an image of this (width, height) that a job needs for an object with these bounds."""
+    def window_for(self, job: Job, bounds: Window, size: Size, options: MaskOptions, model: str = "") -> Window:
+        """The window of an image of this (width, height) that a job needs for an object with these bounds.
+
+        model: that is to do it, as in `remove_patch`.
+        """
         refined = edges.window_for(bounds, size)  # holds the exact mask too
         reach = shadows.reach(bounds)
         with_shadow = refined.grown(reach, reach, *size) if options.include_shadow else bounds
@@ -426,6 +428,9 @@ class Engine:
             return whole(*size)
         margin = (options.grow or 0) + (options.feather or 0)
         hole = with_shadow.grown(margin, margin, *size)
+        painting = diffusion.removing_family(model) if job == Job.REMOVE else None
+        if painting:
+            return fill_windows.window(bounds, hole, *size, painting.window)
         return (fill_windows.window if job == Job.FILL else removal.window)(bounds, hole, *size)
 
     # -- patches: only the new pixels -----------------------------------------------------------------------------
@@ -458,7 +463,7 @@ class Engine:
             raise wrong_input("The mask is empty: there is nothing to remove.", "Click on an object.")
         monitor.check()
         name = inpainters.demand(self._store, model) if model else inpainters.choose(self._store)
-        if MODELS[name].family in diffusion.FAMILIES:
+        if diffusion.removing_family(name):
             pixels = self._painted_away(image, mask, alpha, name, seed, colour, monitor)
             return Patch(bounds, pixels, alpha[bounds.slices])
         inpainter = self._inpainter_for(name, monitor)
@@ -588,11 +593,12 @@ class Engine:
             raise removal.nothing_left_error()
         object_bounds, bounds = windows.bounds(mask), windows.bounds(alpha)
         assert object_bounds is not None and bounds is not None
-        window = fill_windows.window(object_bounds, bounds, *_size(image))
-        paint = PaintOptions(prompt=REMOVING, help_prompt=False, model=model)
+        family = diffusion.family(self._store, Job.REMOVE, model)
+        window = fill_windows.window(object_bounds, bounds, *_size(image), family.window)
+        paint = PaintOptions(prompt=family.goes_on, help_prompt=False, model=model)
         sampler = self._sampler(Job.REMOVE, paint, to_proxy(image), seed, monitor)
         there = mask[window.slices] > 0
-        hole = fill_windows.dilated(there, sampler.painter.side, DILATION) | (alpha[window.slices] > 0)
+        hole = fill_windows.dilated(there, sampler.painter.side, family.dilation) | (alpha[window.slices] > 0)
         painted = windows.bounds(hole)
         assert painted is not None
         pixels = filling.fill(colour.to_srgb(image[window.slices]), hole, sampler, monitor)
@@ -665,8 +671,8 @@ class Engine:
             _check_image(reference)
             diffusion.demand_reference(self._store, job, paint.model)
             shown = to_proxy(reference).astype(np.float32) / 255
-        place = diffusion.place(self._store, paint.model)
-        if self._painter is None or self._painter_place != place:
+        key = diffusion.place(self._store, paint.model), diffusion.laid_over(paint.model)
+        if self._painter is None or self._painter_key != key:
             self._painter = None  # two would hardly fit
             try:
                 self._painter = diffusion.load(self._store, job, paint.model, monitor)
@@ -675,7 +681,7 @@ class Engine:
                     raise
                 self._release_others()
                 self._painter = diffusion.load(self._store, job, paint.model, monitor)
-            self._painter_place = place
+            self._painter_key = key
         if not self._painter.has_room():
             self._release_others()
         return Sampler(self._painter, prompt, seed, paint.quality, shown)

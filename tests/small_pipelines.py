@@ -63,16 +63,32 @@ def sdxl(folder: Path, **saving) -> Path:
 
 def flux(folder: Path, **saving) -> Path:
     """FLUX.1 Fill."""
+    from diffusers import FluxFillPipeline
+
+    # 4 channels, packed by 2 x 2, twice over, and 8 x 8 mask pixels packed by 2 x 2; the small VAE halves only once.
+    FluxFillPipeline(**_flux_parts(folder, 4 * 4 * 2 + 4 * 4)).save_pretrained(folder, **saving)
+    return folder
+
+
+def kontext(folder: Path, **saving) -> Path:
+    """FLUX.1 Kontext, in the layout of its makers, who name the pipeline that changes a whole picture."""
+    from diffusers import FluxKontextPipeline
+
+    FluxKontextPipeline(**_flux_parts(folder, 4 * 4)).save_pretrained(folder, **saving)
+    return folder
+
+
+def _flux_parts(folder: Path, read: int) -> dict:
+    """The components of a FLUX.1 whose transformer reads so many channels of each token."""
     import torch
-    from diffusers import FlowMatchEulerDiscreteScheduler, FluxFillPipeline, FluxTransformer2DModel
+    from diffusers import FlowMatchEulerDiscreteScheduler, FluxTransformer2DModel
     from transformers import T5Config, T5EncoderModel
 
     torch.manual_seed(0)
     channels = 4
-    # 4 channels, packed by 2 x 2, twice over, and 8 x 8 mask pixels packed by 2 x 2; the small VAE halves only once.
     transformer = FluxTransformer2DModel(
         patch_size=1,
-        in_channels=4 * channels * 2 + 4 * 4,
+        in_channels=read,
         out_channels=4 * channels,
         num_layers=1,
         num_single_layers=1,
@@ -86,9 +102,9 @@ def flux(folder: Path, **saving) -> Path:
     text = T5EncoderModel(
         T5Config(vocab_size=WORDS, d_model=32, d_kv=8, d_ff=37, num_layers=1, num_heads=4, decoder_start_token_id=0)
     )
-    FluxFillPipeline(
-        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
-        vae=_vae(
+    return {
+        "scheduler": FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+        "vae": _vae(
             latent_channels=channels,
             use_quant_conv=False,
             use_post_quant_conv=False,
@@ -96,13 +112,12 @@ def flux(folder: Path, **saving) -> Path:
             scaling_factor=1.5,
             sample_size=32,
         ),
-        text_encoder=_clip(32),
-        tokenizer=clip_tokenizer(folder),
-        text_encoder_2=randomise(text, 4),
-        tokenizer_2=_t5_tokenizer(),
-        transformer=randomise(transformer, 5),
-    ).save_pretrained(folder, **saving)
-    return folder
+        "text_encoder": _clip(32),
+        "tokenizer": clip_tokenizer(folder),
+        "text_encoder_2": randomise(text, 4),
+        "tokenizer_2": _t5_tokenizer(),
+        "transformer": randomise(transformer, 5),
+    }
 
 
 def flux2(folder: Path, **saving) -> Path:
@@ -162,15 +177,73 @@ def flux2(folder: Path, **saving) -> Path:
     return folder
 
 
+def qwen_edit(folder: Path, **saving) -> Path:
+    """Qwen-Image-Edit, in the layout of its makers, who name the pipeline that changes a whole picture."""
+    import diffusers
+    import torch
+    from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration, Qwen2VLProcessor
+    from transformers.models.qwen2_vl import Qwen2VLImageProcessor, Qwen2VLVideoProcessor
+
+    torch.manual_seed(0)
+    channels, width, tokenizer = 4, 16, _chat_tokenizer()
+    small = {"hidden_size": width, "intermediate_size": 16}
+    ids = {name: tokenizer.convert_tokens_to_ids(f"<|{token}|>") for name, token in VISION.items()}
+    text = {**small, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 2, "vocab_size": WORDS}
+    rope = {"mrope_section": [1, 1, 2], "rope_type": "default", "rope_theta": 1e6}
+    encoder = Qwen2_5_VLForConditionalGeneration(
+        Qwen2_5_VLConfig(
+            text_config={**text, "rope_parameters": rope},
+            vision_config={**small, "depth": 2, "num_heads": 2, "out_hidden_size": width},
+            **ids,
+        )
+    )
+    vae = diffusers.AutoencoderKLQwenImage(
+        base_dim=8,
+        z_dim=channels,
+        dim_mult=[1, 1, 1, 1],
+        num_res_blocks=1,
+        latents_mean=[0.1, -0.2, 0.0, 0.3],
+        latents_std=[1.5, 0.8, 1.0, 1.2],
+    )
+    transformer = diffusers.QwenImageTransformer2DModel(
+        in_channels=4 * channels,
+        out_channels=channels,
+        num_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=width,
+        axes_dims_rope=(8, 4, 4),
+    )
+    diffusers.QwenImageEditPipeline(
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True, shift_terminal=0.02),
+        vae=randomise(vae, 7),
+        text_encoder=randomise(encoder, 8),
+        tokenizer=tokenizer,
+        processor=Qwen2VLProcessor(Qwen2VLImageProcessor(), tokenizer, Qwen2VLVideoProcessor()),
+        transformer=randomise(transformer, 9),
+    ).save_pretrained(folder, **saving)
+    return folder
+
+
+# What a language model that sees pictures calls the tokens about them.
+VISION = {
+    "vision_start_token_id": "vision_start",
+    "vision_end_token_id": "vision_end",
+    "image_token_id": "image_pad",
+    "video_token_id": "video_pad",
+}
+
+
 def _chat_tokenizer():
     from transformers import Qwen2TokenizerFast
 
-    ends = ["<|im_start|>", "<|im_end|>", "<|endoftext|>"]
+    ends = ["<|im_start|>", "<|im_end|>", "<|endoftext|>", *(f"<|{token}|>" for token in VISION.values())]
     letters = [*(chr(c) for c in range(33, 127)), "Ġ", "Ċ"]
     made = Qwen2TokenizerFast(
         vocab={word: k for k, word in enumerate([*ends, *letters])},
         merges=[],
         pad_token="<|endoftext|>",
+        extra_special_tokens=ends[3:],
     )
     made.chat_template = "{% for m in messages %}{{ m['content'] }}{% endfor %}"
     return made
@@ -324,15 +397,32 @@ def _old_vae_name(name: str) -> str:
 
 
 def lora(base: Path, folder: Path) -> Path:
-    """A LoRA for the `sd15` or the `flux` in `base`, as one file in `folder`."""
-    from diffusers import FluxFillPipeline, FluxTransformer2DModel, StableDiffusionInpaintPipeline, UNet2DConditionModel
+    """A LoRA for the `sd15`, the `flux` or the `flux2` in `base`, as one file in `folder`."""
+    import diffusers
 
     if (base / "unet").is_dir():
-        layers = _lora_layers(UNet2DConditionModel.from_pretrained(base / "unet"))
-        StableDiffusionInpaintPipeline.save_lora_weights(folder, unet_lora_layers=layers)
+        layers = _lora_layers(diffusers.UNet2DConditionModel.from_pretrained(base / "unet"))
+        diffusers.StableDiffusionInpaintPipeline.save_lora_weights(folder, unet_lora_layers=layers)
     else:
-        layers = _lora_layers(FluxTransformer2DModel.from_pretrained(base / "transformer"))
-        FluxFillPipeline.save_lora_weights(folder, transformer_lora_layers=layers)
+        kind = json.loads((base / "transformer" / "config.json").read_text())["_class_name"]
+        layers = _lora_layers(getattr(diffusers, kind).from_pretrained(base / "transformer"))
+        pipeline = {
+            "FluxTransformer2DModel": diffusers.FluxFillPipeline,
+            "Flux2Transformer2DModel": diffusers.Flux2KleinPipeline,
+        }[kind]
+        pipeline.save_lora_weights(folder, transformer_lora_layers=layers)
+    return folder
+
+
+def erasing(base: Path, folder: Path) -> Path:
+    """A LoRA that removes for the `flux2` in `base`, and its prompt, encoded."""
+    import torch
+    from safetensors.torch import save_file
+
+    lora(base, folder)
+    width = json.loads((base / "transformer" / "config.json").read_text())["joint_attention_dim"]
+    embedded = torch.randn((1, 7, width), generator=torch.Generator().manual_seed(3)).bfloat16()
+    save_file({"prompt_embeds": embedded}, folder / "prompt_embeds.safetensors")
     return folder
 
 

@@ -62,6 +62,7 @@ METHODS = {
     "lama": (_("Better: LaMa"), _("Invents what must be behind; see Settings")),
     "migan": (_("Quick: MI-GAN"), _("Invents it too, and is small; see Settings")),
     "rorem": (_("Painted: RORem"), _("For a graphics card; see Settings")),
+    "erase": (_("Painted: FLUX.2"), _("With its shadow and reflection; for a graphics card; see Settings")),
 }
 PAINTED_BY = {
     "copies": (_("Without a model"), _("The photo's own texture goes on: sky, grass, water, walls")),

@@ -45,6 +45,7 @@ class Method(StrEnum):
     LAMA = "lama"
     MIGAN = "migan"
     ROREM = "rorem"
+    ERASE = "erase"
 
 
 MODELS = {  # as the catalogue names them
@@ -53,6 +54,7 @@ MODELS = {  # as the catalogue names them
     Method.LAMA: "big-lama",
     Method.MIGAN: "migan",
     Method.ROREM: "rorem",
+    Method.ERASE: "flux2-erase",
 }
 
 

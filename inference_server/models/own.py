@@ -19,7 +19,7 @@ def listed(given: Path, monitor: Monitor = UNWATCHED) -> str | None:
     one of several of a model, and OSError.
     """
     if given.is_dir():
-        return next((model.name for model in MODELS.values() if _holds(given, model)), None)
+        return next((model.name for model in MODELS.values() if _holds(given, model, monitor)), None)
     for model in MODELS.values():
         if any(matches(given, file, monitor) for file in model.files):
             if len(model.files) > 1 or model.hub:
@@ -29,10 +29,9 @@ def listed(given: Path, monitor: Monitor = UNWATCHED) -> str | None:
     return None
 
 
-def _holds(folder: Path, model: Model) -> bool:
-    """Whether a folder has all the files of a model that are certain, by their names and sizes."""
-    paths = [(folder / file.name, file.size) for file in model.files]
-    return bool(paths) and all(path.is_file() and path.stat().st_size == size for path, size in paths)
+def _holds(folder: Path, model: Model, monitor: Monitor) -> bool:
+    """Whether a folder has all the files of a model that are certain, by their names, sizes and content."""
+    return bool(model.files) and all(matches(folder / file.name, file, monitor) for file in model.files)
 
 
 def name_for(given: Path) -> str:

@@ -90,7 +90,12 @@ class Store:
         return {file.name: file.digest for file in self.files(name) or ()}
 
     def missing(self, name: str) -> list[File]:
-        """The files of a model that do not exist."""
+        """The files that do not exist of a model and of the one that it is laid over (`Model.base`)."""
+        base = self.known(name).base
+        return [*self._lacking(name), *(self.missing(base) if base else ())]
+
+    def _lacking(self, name: str) -> list[File]:
+        """The model's own files that do not exist."""
         folder, files = self.folder_of(name), self.files(name)
         return [UNLISTED] if files is None else [file for file in files if not (folder / file.name).exists()]
 
@@ -117,7 +122,7 @@ class Store:
 
     def verify(self, name: str, monitor: Monitor = UNWATCHED, *, again: bool = True) -> None:
         """Raise the UserError that names a file of the model that is missing or damaged (see `damaged`)."""
-        missing, damaged = self.missing(name), self.damaged(name, monitor, again=again)
+        missing, damaged = self._lacking(name), self.damaged(name, monitor, again=again)
         if missing or damaged:
             file = self.folder_of(name) / [*missing, *damaged][0].name
             sentence = tr("The model file {file} is damaged.", file=file)
@@ -139,7 +144,8 @@ class Store:
             )
 
     def need(self, name: str, monitor: Monitor = UNWATCHED) -> dict[str, Path]:
-        """The paths of a model's files by name, for loading, after a check of those that have changed.
+        """The paths of a model's own files by name, for loading, after a check of those that have changed, and of those
+        of the model that it is laid over.
 
         A starter that is not installed is fetched: it is small, and nothing works without it.  Raises UserError where
         another model is missing, or a file is damaged.
@@ -149,6 +155,8 @@ class Store:
             if not model.starter:
                 self.demand(name, model.job)
             self.fetch(name, monitor)
+        if base := self.known(name).base:
+            self.need(base, monitor)
         folder = self.place(name, monitor)
         self.verify(name, monitor, again=False)
         return {file.name: folder / file.name for file in self.files(name) or ()}
@@ -160,16 +168,20 @@ class Store:
     # -- fetching -------------------------------------------------------------------------------------------------
 
     def fetch(self, name: str, monitor: Monitor = UNWATCHED) -> None:
-        """Download the files of a model that are missing or damaged.  Raises UserError; files that were there stay.
+        """Download the files of a model that are missing or damaged, and first those of the one that it is laid over.
 
         The share that is reported is of the bytes of all these files.  What has arrived of an unfinished file is kept,
-        and the next fetch resumes there.
+        and the next fetch resumes there.  Raises UserError; files that were there stay.
         """
         model = self.known(name)
+        if model.base:
+            own, its = sum(file.size for file in model.files), MODELS[model.base].weights
+            self.fetch(model.base, monitor.part(0, its / max(1, its + own)))
+            monitor = monitor.part(its / max(1, its + own), 1)
         with self._locked(name, monitor):
-            if model.hub and self.missing(name):
+            if model.hub and self._lacking(name):
                 self._fetch_list(model, monitor)
-            files = [*self.missing(name), *self.damaged(name, monitor, again=False)]
+            files = [*self._lacking(name), *self.damaged(name, monitor, again=False)]
             if files and model.licence_page and not model.hub:
                 sentence = tr("{model} is given only to those who accept its licence.", model=name)
                 raise UserError(ErrorCode.NO_MODEL, sentence, licence_remedy(model))
@@ -312,8 +324,15 @@ class Store:
         return sources
 
     def remove(self, name: str, monitor: Monitor = UNWATCHED) -> None:
-        """Delete a model's files, unfinished ones too: all of them or none.  Raises UserError."""
+        """Delete a model's files, unfinished ones too: all of them or none.  Raises UserError, also where another model
+        that is here is laid over it."""
         folder = self.folder_of(name)
+        above = [model for model in MODELS.values() if model.base == self.known(name).name]
+        if other := next((model for model in above if not self._lacking(model.name)), None):
+            raise wrong_input(
+                tr("{model} is needed by {other}.", model=self.known(name).short or name, other=other.short),
+                tr("Remove {other} first.", other=other.short),
+            )
         with self._locked(name, monitor):
             if not folder.exists():
                 raise wrong_input(tr("There is nothing here of {model}.", model=name))

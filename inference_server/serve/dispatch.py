@@ -142,7 +142,7 @@ def _locate(engine: Engine, message: Locate, frames: Frames, monitor: Monitor) -
     bounds = reduce(Window.union, parts)
     if not bounds.inside(*size):
         raise ProtocolError("the object is outside the image")
-    window = engine.window_for(message.job, bounds, size, message.options)
+    window = engine.window_for(message.job, bounds, size, message.options, message.model)
     return Located(bounds=bounds, window=window, score=score)
 
 

@@ -506,8 +506,8 @@ class PreviewMasks(Request[MaskProposals]):
 class Locate(Request[Located]):
     """Where the object is, and which window of the image `job` needs.
 
-    paints: whether a diffusion model will be asked, and `model` which, as in `PaintOptions`: one that is missing is
-    reported at once.
+    paints: whether a diffusion model will be asked to paint, one that is missing being reported at once; `model`:
+    which, as in `PaintOptions`, or which removes.
     """
 
     job: Job

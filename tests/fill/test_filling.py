@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inference_server.fill import filling, painting, tiles
+from inference_server.fill.diffusion import families
 from inference_server.fill.windows import LEAST_WINDOW, LONGEST, MOST_ASPECT, canvas, whole_cells, window
 from inference_server.imaging import masks, pixels, windows
 from inference_server.shared.geometry import Window
@@ -64,6 +65,16 @@ def test_the_canvas_keeps_the_aspect_and_suits_the_model(given, model):
     assert abs(min(content) - min(width, height) * scale) <= 1, "to the pixel"
 
 
+@given(objects(), st.sampled_from((families.KONTEXT_SIZES, families.QWEN_SIZES)))
+def test_the_canvas_of_a_model_of_certain_sizes_is_one_of_them(given, sizes):
+    width, height, _ = given
+    content, size = canvas(width, height, 1024, 16, sizes)
+    assert size in sizes and all(1 <= length <= padded for length, padded in zip(content, size, strict=True))
+    assert abs(min(content) - min(width, height) * max(content) / max(width, height)) <= 1, "to the pixel"
+    if 1 / 2 <= width / height <= 2:
+        assert min(content[0] / size[0], content[1] / size[1]) > 0.92, "little is padded"
+
+
 @given(st.integers(1, 40), st.integers(1, 40), st.sampled_from((1, 2, 8)), st.integers(0, 99))
 def test_a_cell_is_in_the_hole_if_any_of_it_is(width, height, side, seed):
     hole = np.random.default_rng(seed).random((height, width)) < 0.03
@@ -78,7 +89,7 @@ def test_a_cell_is_in_the_hole_if_any_of_it_is(width, height, side, seed):
 class Sized:
     """All that tiles are cut by."""
 
-    edits = False
+    edits, sizes = False, ()
 
     def __init__(self, side: int, multiple: int):
         self.side, self.multiple = side, multiple
@@ -227,9 +238,9 @@ class Casting(Sized):
 
     cell, remarks = 2, ()
 
-    def __init__(self, cast, side=64):
+    def __init__(self, cast, side=64, *, edits=False):
         super().__init__(side, 4)
-        self.cast = cast
+        self.cast, self.edits = cast, edits
 
     def count(self, quality, *, refine=False):
         return 1
@@ -249,7 +260,8 @@ CASTS = {  # over a whole picture, and over each tile anew
 
 @pytest.mark.parametrize("cast", CASTS.values(), ids=CASTS)
 @pytest.mark.parametrize("place", [Window(120, 90, 30, 24), Window(60, 50, 240, 170)], ids=["small", "in tiles"])
-def test_no_model_s_colours_leave_a_step_at_the_rim_or_between_tiles(cast, place):
+@pytest.mark.parametrize("edits", [False, True], ids=["fills", "edits"])
+def test_no_model_s_colours_leave_a_step_at_the_rim_or_between_tiles(cast, place, edits):
     pytest.importorskip("diffusers", reason="diffusers is not installed (the extra `full`)")
     from inference_server.fill.prompts import Prompt
 
@@ -257,7 +269,7 @@ def test_no_model_s_colours_leave_a_step_at_the_rim_or_between_tiles(cast, place
     hole = np.zeros((300, 400), bool)
     hole[place.slices] = True
     seen = window(place, place, 400, 300).slices
-    sampler = painting.Sampler(Casting(cast), Prompt("the scene"), 1, Quality.FAST)
+    sampler = painting.Sampler(Casting(cast, edits=edits), Prompt("the scene"), 1, Quality.FAST)
     filled = photo.copy()
     filled[place.slices] = filling.fill(photo[seen], hole[seen], sampler, UNWATCHED)
     off = 255 * (filled - photo)

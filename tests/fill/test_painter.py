@@ -270,6 +270,8 @@ PUBLISHED = {
     "sdxl": memory.Weights(6_938_041_649, 5_135_178_560, 1_389_382_884, 5_135_178_560),
     "flux": memory.Weights(33_900_000_000, 23_800_000_000, 9_520_000_000, 23_800_000_000),
     "flux2": memory.Weights(15_970_000_000, 8_050_000_000, 8_050_000_000, 7_750_000_000),
+    "flux2_erase": memory.Weights(8_111_934_102, 7_943_813_224, 168_120_878, 7_943_813_224),
+    "qwen_edit": memory.Weights(57_700_000_000, 40_860_000_000, 16_580_000_000, 40_860_000_000),
 }
 PAGE = Path(__file__).parents[2] / "docs" / "diffusion.md"
 
@@ -303,7 +305,16 @@ def test_each_model_has_a_plan_for_each_card_as_the_page_says(size):
     assert row in PAGE.read_text("utf-8").splitlines(), row
 
 
-@pytest.mark.parametrize(("kind", "name"), [("flux", "flux1-fill"), ("flux2", "flux2-klein")])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("flux", "flux1-fill"),
+        ("flux", "flux1-kontext"),
+        ("flux2", "flux2-klein"),
+        ("flux2_erase", "flux2-erase"),
+        ("qwen_edit", "qwen-image-edit"),
+    ],
+)
 def test_a_large_model_suits_the_cards_on_which_no_layers_are_moved(kind, name):
     """With what helps it, and without: what is preferred and advised is what the plans say."""
     model = MODELS[name]

@@ -39,10 +39,11 @@ def test_what_an_entry_says_of_families_is_so():
             files, families = {file.name for file in model.files}, map(diffusion.FAMILIES.get, model.helps)
             assert model.job == Job.FILL and model.rank is None
             assert all(family and family.adapter in files for family in families)
-        elif model.job == Job.FILL or model.family == "rorem":
+        elif model.job == Job.FILL or model.family in ("rorem", "flux2_erase"):
             assert model.family in diffusion.FAMILIES
         else:
             assert (server / FAMILY_FILES[model.job] / f"{model.family}.py").is_file()
+        assert not model.base or MODELS[model.base].weights, "its share of a download is counted by it"
         assert model.uses_device == ("torch" in model.packages), "only torch reaches a device"
 
 
@@ -59,8 +60,8 @@ def test_no_two_models_of_a_job_have_the_same_rank(job):
     additions = {model.name for model in MODELS.values() if model.accelerates or model.helps}
     by_name_alone = {
         Job.SELECT: {"sam3", catalogue.MATTING},
-        Job.REMOVE: {"migan", "rorem"},
-        Job.FILL: {"flux2-klein", *additions},
+        Job.REMOVE: {"migan", "rorem", "flux2-erase"},
+        Job.FILL: {"flux2-klein", "flux1-kontext", "qwen-image-edit", *additions},
     }
     assert unranked == by_name_alone[job]
 

@@ -125,6 +125,26 @@ def test_a_model_that_is_no_starter_is_not_fetched_behind_the_persons_back(offer
     assert Host.asked == []
 
 
+def test_a_model_comes_with_the_one_that_it_is_laid_over(offer, host, monkeypatch):
+    kept = offer(f"{host}/good")
+    monkeypatch.setitem(catalogue.MODELS, "small", replace(catalogue.MODELS["small"], weights=3 * len(DATA)))
+    above = replace(catalogue.MODELS["small"], name="above", short="Above", base="small", weights=0)
+    monkeypatch.setitem(catalogue.MODELS, "above", above)
+    heard = []
+    kept.fetch("above", Monitor(on_progress=lambda share, _: heard.append(share)))
+    assert heard == sorted(heard) and heard[-1] == 1 and 0.75 in heard
+    assert not kept.missing("above") and weights(kept) == DATA and set(kept.need("above")) == {"weights.bin"}
+    with pytest.raises(UserError, match=r"small is needed by Above\. Remove Above first"):
+        kept.remove("small")
+    (kept.folder / "small" / "weights.bin").write_bytes(DATA[::-1])
+    with pytest.raises(UserError, match=r"small.weights.bin is damaged"):
+        kept.need("above")
+    (kept.folder / "small" / "weights.bin").unlink()
+    assert kept.missing("above") == list(catalogue.MODELS["small"].files)
+    kept.remove("above")
+    kept.remove("small")
+
+
 def test_a_starter_is_fetched_when_it_is_needed(offer, host, monkeypatch):
     kept = offer(f"{host}/good")
     monkeypatch.setitem(catalogue.MODELS, "small", replace(catalogue.MODELS["small"], starter=True))
@@ -262,6 +282,8 @@ def test_files_of_the_catalogue_are_recognised_wherever_they_lie(offer, tmp_path
     assert own.listed(tmp_path / "weights.pt") is None and own.listed(tmp_path) == "pair"
     with pytest.raises(UserError, match=r"decoder.onnx is one of several files of Small. Choose the folder"):
         own.listed(tmp_path / "decoder.onnx")
+    (tmp_path / "encoder.onnx").write_bytes(b"not it, as")  # another model's, of the same size, is none of it
+    assert own.listed(tmp_path) is None
     (tmp_path / "encoder.onnx").unlink()
     assert own.listed(tmp_path) is None
 

@@ -142,7 +142,7 @@ class PhotoJob:
             target=self._target(frames),
             options=self.settings.mask_options,
             paints=self.settings.paints,
-            model=self.settings.model,
+            model=self.settings.paint_options.model,
         )
         return PhotoRequest(message=message, frames=frames, proxy=self._proxy())
 

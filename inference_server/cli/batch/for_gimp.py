@@ -11,7 +11,14 @@ from . import recipes
 from .recipes import Recipe
 
 # Which model removes, and how GIMP's settings call it.
-METHODS = {"": "best", "patchmatch": "copies", "big-lama": "lama", "migan": "migan", "rorem": "rorem"}
+METHODS = {
+    "": "best",
+    "patchmatch": "copies",
+    "big-lama": "lama",
+    "migan": "migan",
+    "rorem": "rorem",
+    "flux2-erase": "erase",
+}
 AUTOMATIC = -1  # pixels, there
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...models import packages
-from ...models.catalogue import DIFFUSION_PACKAGES, IP_ADAPTER, MODELS, Model, ranked, used
+from ...models.catalogue import DIFFUSION_PACKAGES, IP_ADAPTER, MODELS, ranked, used
 from ...models.store import Store
 from ...shared.command_lines import command
 from ...shared.errors import ErrorCode, UserError, wrong_input
@@ -35,7 +35,7 @@ def demand(store: Store, job: Job, model: str = "") -> None:
             store.demand(ranked(Job.FILL)[-1].name, job)  # the one that needs least
     elif not is_path(model):
         store.demand(model, job)
-    lacking = packages.missing(DIFFUSION_PACKAGES)
+    lacking = packages.missing(MODELS[model].packages if model in MODELS else DIFFUSION_PACKAGES)
     if lacking:
         raise UserError(
             ErrorCode.NO_MODEL,
@@ -56,7 +56,7 @@ def load(store: Store, job: Job, model: str = "", monitor: Monitor = UNWATCHED) 
     monitor.report(0.0, tr("Loading the model that paints"))
     from .painter import Painter
 
-    return Painter(place(store, model), _family_name(store, model), store)
+    return Painter(place(store, model), _family_name(store, model), store, lora=laid_over(model))
 
 
 def family(store: Store, job: Job, model: str = "") -> Family:
@@ -104,12 +104,27 @@ def chosen(store: Store, model: str) -> str:
 
 
 def place(store: Store, model: str) -> Path:
-    """The path of the model that `model` names, as in `demand`, which must have found it: a folder or a file."""
+    """The path of the model that `model` names, as in `demand`, which must have found it: a folder or a file.
+
+    Of a LoRA that makes another model of one it is that one's.
+    """
     name = chosen(store, model)
     if is_path(name):
         return Path(name)
+    name = MODELS[name].base or name if name in MODELS else name
     files = store.files(name) or ()
     return store.place(name) / files[0].name if len(files) == 1 else store.place(name)
+
+
+def removing_family(model: str) -> Family | None:
+    """The family of the model of the catalogue of this name, where it is a diffusion model made for removing."""
+    known = MODELS.get(model)
+    return FAMILIES.get(known.family) if known and known.job == Job.REMOVE else None
+
+
+def laid_over(model: str) -> str:
+    """`model` where it is the name of a LoRA that makes another model of one, else ""."""
+    return model if model in MODELS and MODELS[model].base else ""
 
 
 def _family_name(store: Store, model: str) -> str:

@@ -5,6 +5,7 @@ Steps and guidance are what each family's makers publish.  The few-step presets 
 """
 
 import json
+import math
 import re
 import struct
 from enum import Enum
@@ -15,6 +16,7 @@ from ...models.catalogue import IP_ADAPTER
 from ...models.hub import INDEX
 from ...models.store import Store
 from ...shared.errors import ErrorCode, UserError, wrong_input
+from ...shared.geometry import Size
 from ...shared.messages import Quality
 from ...shared.text import tr
 
@@ -25,12 +27,14 @@ class Encoder(Enum):
     """How a family reads a prompt.
 
     CLIP: in chunks of 77 tokens, which may follow each other; T5: at once, up to 512 tokens, and CLIP beside it; CHAT:
-    as what a person says to a language model, up to 512 tokens; UNKNOWN: the pipeline is given the words.
+    as what a person says to a language model, up to 512 tokens; READY: not at all, its one prompt comes encoded with
+    its weights; UNKNOWN: the pipeline is given the words.
     """
 
     CLIP = "clip"
     T5 = "t5"
     CHAT = "chat"
+    READY = "ready"
     UNKNOWN = "unknown"
 
 
@@ -49,12 +53,13 @@ class Preset(NamedTuple):
 
 class Family(NamedTuple):
     """before, after: words that help a short prompt; avoid: what a picture should not have, where that can be said;
-    goes_on: what an empty prompt asks for: to go on as the surroundings do; like: the same where a picture says what it
-    is to look like.
+    goes_on: what an empty prompt asks for: to go on as the surroundings do; what a model that removes is always told.
+    like: the same where a picture says what it is to look like.
     """
 
     title: str
-    pipelines: tuple[str, ...]  # the classes of diffusers that a model_index.json may name
+    # The classes of diffusers that a model_index.json may name; the first one paints into a hole.
+    pipelines: tuple[str, ...]
     presets: dict[Quality, Preset]
     few_steps: Preset | None = None  # what "fast" is with a LoRA made for few steps
     before: str = ""
@@ -74,6 +79,33 @@ class Family(NamedTuple):
     edits: bool = False
     takes_reference: bool = False  # whether a picture can say what it is to look like
     adapter: str = ""  # the file of the catalogue's IP_ADAPTER with which one can
+    # Whether it is shown the mask as a second picture, white on black, and makes all of the picture anew.
+    takes_mask_as_picture: bool = False
+    ready_prompt: str = ""  # the file beside a LoRA that has its one prompt, encoded
+    dilation: float = 0.0  # of the model's side: how much wider than the object the mask is that it was trained with
+    sizes: tuple[Size, ...] = ()  # of the pictures that it was trained with, where it takes no others
+    guided_by: str = "guidance_scale"  # what its pipeline calls a preset's guidance
+    takes_bytes: bool = False  # whether its pipeline takes pictures of 8 bits alone
+    window: int = 512  # pixels of the image that it sees at least, along each axis
+
+
+CONTINUE = "Remove what is in the middle, with its shadow, and continue the background"
+# What Kontext's pipeline brings every picture to, as its makers advise; the portraits, and the landscapes.
+_UPRIGHT = ((672, 1568), (688, 1504), (720, 1456), (752, 1392), (800, 1328), (832, 1248), (880, 1184), (944, 1104))
+KONTEXT_SIZES: tuple[Size, ...] = (*_UPRIGHT, (1024, 1024), *((height, width) for width, height in _UPRIGHT))
+
+
+def nearest_area(aspect: float, side: int = 1024, step: int = 32) -> Size:
+    """What Qwen-Image-Edit's pipeline brings a picture to: of about side x side pixels, in whole steps."""
+    width = math.sqrt(side * side * aspect)
+    return round(width / step) * step, round(width / aspect / step) * step
+
+
+_LENGTHS = range(512, 2049, 32)
+# Those that it leaves as they are.
+QWEN_SIZES: tuple[Size, ...] = tuple(
+    (width, height) for width in _LENGTHS for height in _LENGTHS if nearest_area(width / height) == (width, height)
+)
 
 
 SD15 = Family(
@@ -125,7 +157,7 @@ FLUX2 = Family(
     title="FLUX.2 [klein]",
     pipelines=("Flux2KleinInpaintPipeline", "Flux2KleinPipeline"),
     presets={Quality.FAST: Preset(4, 1.0), Quality.BALANCED: Preset(6, 1.0), Quality.BEST: Preset(8, 1.0)},
-    goes_on="Remove what is in the middle, with its shadow, and continue the background",
+    goes_on=CONTINUE,
     like="What the reference image shows",
     half="bfloat16",
     encoder=Encoder.CHAT,
@@ -141,12 +173,60 @@ ROREM = Family(
     title="RORem",
     pipelines=(),  # its files name XL's
     presets={Quality.FAST: Preset(15, 1.0), Quality.BALANCED: Preset(25, 1.0), Quality.BEST: Preset(50, 1.0)},
+    goes_on="4K, high quality, masterpiece, Highly detailed, Sharp focus, Professional, photorealistic, realistic",
     needs_picture=True,
     encoder=Encoder.CLIP,
     share=0.5,
+    dilation=20 / 512,
 )
-REMOVING = "4K, high quality, masterpiece, Highly detailed, Sharp focus, Professional, photorealistic, realistic"
-DILATION = 20 / 512  # of the model's side: how much wider than the object the mask is
+# FLUX.2 [klein] with a LoRA that removes what a second picture, the mask, shows in white.  Settings, sizes and the
+# words, which come encoded, are those of its makers' card; their program grows masks by 2 % of the picture.
+FLUX2_ERASE = Family(
+    title="erase-v1",
+    pipelines=(),  # its base's files name FLUX.2's
+    presets=dict.fromkeys(Quality, Preset(4, 1.0)),
+    goes_on="Remove the object under the white area of the mask (second image), including its shadow and reflection, "
+    "and fill that area naturally with the surrounding background.",
+    half="bfloat16",
+    encoder=Encoder.READY,
+    casts=True,
+    share=31 / 32,
+    patch=2,
+    edits=True,
+    takes_mask_as_picture=True,
+    ready_prompt="prompt_embeds.safetensors",
+    dilation=0.04,
+    window=992,
+)
+# A FLUX.1 that changes a picture as it is told (Labs et al. 2025, "FLUX.1 Kontext: Flow Matching for In-Context Image
+# Generation and Editing in Latent Space"): beside the noise it sees the picture, or the reference in its place.
+KONTEXT = Family(
+    title="FLUX.1 Kontext",
+    pipelines=("FluxKontextInpaintPipeline", "FluxKontextPipeline"),
+    presets={Quality.FAST: Preset(14, 2.5), Quality.BALANCED: Preset(28, 2.5), Quality.BEST: Preset(50, 2.5)},
+    goes_on=CONTINUE,
+    half="bfloat16",
+    encoder=Encoder.T5,
+    casts=True,
+    edits=True,
+    takes_reference=True,
+    sizes=KONTEXT_SIZES,
+)
+# The language model that reads the instruction sees the picture too (Wu et al. 2025, "Qwen-Image Technical Report",
+# section 2.2), so that it is encoded anew for each.
+QWEN_EDIT = Family(
+    title="Qwen-Image-Edit",
+    pipelines=("QwenImageEditInpaintPipeline", "QwenImageEditPipeline"),
+    presets={Quality.FAST: Preset(15, 4.0), Quality.BALANCED: Preset(30, 4.0), Quality.BEST: Preset(50, 4.0)},
+    avoid=" ",  # what a person names, and nothing besides
+    goes_on=CONTINUE,
+    half="bfloat16",
+    casts=True,
+    edits=True,
+    sizes=QWEN_SIZES,
+    guided_by="true_cfg_scale",
+    takes_bytes=True,
+)
 # Whatever else diffusers can inpaint with: its own scheduler, and words that suit any model.
 OTHER = Family(
     title="a model of your own",
@@ -155,7 +235,17 @@ OTHER = Family(
     before="a photo of ",
     half="bfloat16",
 )
-FAMILIES = {"sd15": SD15, "sdxl": SDXL, "flux": FLUX, "flux2": FLUX2, "rorem": ROREM, "other": OTHER}
+FAMILIES = {
+    "sd15": SD15,
+    "sdxl": SDXL,
+    "flux": FLUX,
+    "flux2": FLUX2,
+    "rorem": ROREM,
+    "flux2_erase": FLUX2_ERASE,
+    "kontext": KONTEXT,
+    "qwen_edit": QWEN_EDIT,
+    "other": OTHER,
+}
 TEXT = "attn2.to_k.weight"  # the end of the name of a tensor that text embeddings are multiplied with
 ADAPTER_OF_TEXT = re.compile(r"^ip_adapter\.\d+\.to_k_ip\.weight$")  # (channels, their length)
 LORA_OF_TEXT = re.compile(r"attn2[._](processor\.)?to_[kv][._]lora(_A|_down|\.down)\.")  # (rank, their length)

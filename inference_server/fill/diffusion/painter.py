@@ -12,9 +12,11 @@ from typing import Any, NamedTuple
 
 import diffusers
 import numpy as np
+import PIL.Image
 import torch
 
 from ...imaging.files import memory as computer
+from ...imaging.pixels import to_uint8
 from ...models import devices
 from ...models.catalogue import IP_ADAPTER
 from ...models.store import Store
@@ -65,11 +67,14 @@ class Step(NamedTuple):
 class Painter:
     """A pipeline, laid out so that it fits the device.  Not to be shared between threads."""
 
-    def __init__(self, place: Path, family: str, store: Store, device: str | None = None) -> None:
-        """Raises UserError where there is no model of the family at the place."""
+    def __init__(self, place: Path, family: str, store: Store, device: str | None = None, lora: str = "") -> None:
+        """lora: the name in the catalogue of the one that makes the model at the place one of the family.
+
+        Raises UserError where there is no model of the family at the place.
+        """
         self.family = FAMILIES[family]
         self.device = device or devices.best()
-        self._place, self._family_name, self._store = place, family, store
+        self._place, self._family_name, self._store, self._lora = place, family, store, lora
         self._check: Callable[[], None] = lambda: None
         self.slowed = False  # whether memory ran out, and a slower plan that takes less is used since
         self._was_widened = False  # whether it had to be read again in 32 bits
@@ -81,7 +86,7 @@ class Painter:
         scale = self._pipeline.vae_scale_factor
         # Pixels a side that it is told of as hole or known.
         self.cell = 1 if self.family.masks_pixels else scale * self.family.patch
-        self.edits = self.family.edits
+        self.edits, self.sizes = self.family.edits, self.family.sizes
         network = self._network
         said = (getattr(self._pipeline, "default_sample_size", None) or network.config.sample_size) * scale
         self.side = round(said * self.family.share)
@@ -99,6 +104,7 @@ class Painter:
             self._place, self._family_name, dtype, self._store, in_four_bits=self._in_four_bits
         )
         self._scheduler = self._pipeline.scheduler
+        self._ready = self._lay_over() if self._lora else None
         self._has_lora = False  # whether the LoRA for few steps is loaded
         self._preview = Preview(self._pipeline)
         self._plan: int | None = None
@@ -107,11 +113,20 @@ class Painter:
         self._picture: tuple[object, list[torch.Tensor]] = None, []  # the last one, by what it is, as an adapter has it
         self._check_between_blocks()
 
+    def _lay_over(self) -> Text | None:
+        """Lay the LoRA that makes the family over the pipeline; its one prompt, where it comes encoded with it."""
+        files = self._store.need(self._lora)
+        prompt = files.pop(self.family.ready_prompt, None)
+        (weights,) = files.values()
+        self._pipeline.load_lora_weights(weights.parent, weight_name=weights.name, adapter_name="family")
+        return texts.ready(prompt, self._dtype) if prompt else None
+
     def _wants_four_bits(self, dtype: torch.dtype) -> bool:
         """Whether the pipeline is to be read in 4 bits, for want of memory."""
         if not (self.family.casts and self._place.is_dir() and memory.can_read_four_bits(self.device)):
             return False
-        held, card = pipelines.weights(self._place, dtype), devices.total(self.device)
+        held = pipelines.weights(self._place, dtype, pipelines.left_out(self._family_name))
+        card = devices.total(self.device)
         return memory.wants_four_bits(held, card, computer.available(), SIDE**2)
 
     @property
@@ -223,7 +238,9 @@ class Painter:
         """What the pipeline is called with."""
         height, width = hole.shape
         start = self._start(sampling, preset, height, width)
-        cells = whole_cells(hole, self.cell)
+        shown, told = sampling.reference, whole_cells(hole, self.cell)
+        if self.family.takes_mask_as_picture:
+            shown, told = np.repeat(hole[..., None], 3, axis=2).astype(np.float32), np.ones_like(hole)
 
         def after_step(pipeline: Any, k: int, _: Any, tensors: dict[str, Any]) -> dict[str, Any]:
             on_step(Step(k + 1, pipeline.num_timesteps, self._preview.show(tensors["latents"], width, height)))
@@ -234,15 +251,15 @@ class Painter:
 
         inputs = {
             **self._encoded(sampling.prompt, preset),
-            "image": _tensor(picture),
-            **self._shown(sampling.reference),
-            "mask_image": torch.from_numpy(cells.astype(np.float32))[None, None],
+            "image": PIL.Image.fromarray(to_uint8(picture)) if self.family.takes_bytes else _tensor(picture),
+            **self._shown(shown),
+            "mask_image": torch.from_numpy(told.astype(np.float32))[None, None],
             "height": height,
             "width": width,
             "strength": start.strength,
             "num_inference_steps": start.total,
             **({"timesteps": list(start.timesteps)} if start.timesteps else {}),
-            "guidance_scale": preset.guidance,
+            self.family.guided_by: preset.guidance,
             # On the CPU, so that a seed means the same noise on every device.
             "generator": torch.Generator("cpu").manual_seed(sampling.seed),
             "output_type": "pt",
@@ -273,7 +290,9 @@ class Painter:
         key = prompt, preset.guidance > 1
         if key not in self._texts:
             self._texts.clear()
-            self._texts[key] = texts.encode(self._pipeline, self.family.encoder, prompt, guided=preset.guidance > 1)
+            self._texts[key] = self._ready or texts.encode(
+                self._pipeline, self.family.encoder, prompt, guided=preset.guidance > 1
+            )
         self._is_cut = self._texts[key].is_cut
         device = self._pipeline._execution_device
         inputs = self._texts[key].inputs

@@ -63,9 +63,11 @@ def read(place: Path, family: str, dtype: torch.dtype, store: Store, *, in_four_
     compute in `dtype`.
     """
     try:
-        _require_memory(place, dtype, in_four_bits=in_four_bits)
+        _require_memory(place, family, dtype, in_four_bits=in_four_bits)
+        without = left_out(family)
         if place.is_dir():
-            pipeline = _read_folder(place, dtype, **(_four_bits(place, dtype) if in_four_bits else {}))
+            more = dict.fromkeys(without) | (_four_bits(place, dtype, without) if in_four_bits else {})
+            pipeline = _read_folder(place, dtype, **more)
         else:
             pipeline = _read_file(place, family, dtype, store)
     except UserError:
@@ -82,8 +84,11 @@ def read(place: Path, family: str, dtype: torch.dtype, store: Store, *, in_four_
     pipeline.set_progress_bar_config(disable=True)
     for network in pipeline.components.values():
         if isinstance(network, torch.nn.Module):
-            # Channels last in memory: convolutions take less than half the time on a processor, and less on a GPU too.
-            network.eval().requires_grad_(requires_grad=False).to(memory_format=torch.channels_last)
+            network.eval().requires_grad_(requires_grad=False)
+            for part in network.modules():
+                if isinstance(part, torch.nn.Conv2d):
+                    # Channels last in memory: they take less than half the time on a processor, and less on a GPU too.
+                    part.to(memory_format=torch.channels_last)
     return pipeline
 
 
@@ -101,11 +106,16 @@ def _read_folder(place: Path, dtype: torch.dtype, **more: Any) -> Any:
     )
 
 
-def _four_bits(place: Path, dtype: torch.dtype) -> dict[str, Any]:
+def left_out(family: str) -> tuple[str, ...]:
+    """The parts of a folder that a family does without: what encodes a prompt, where it comes encoded."""
+    return ("text_encoder", "tokenizer") if FAMILIES[family].ready_prompt else ()
+
+
+def _four_bits(place: Path, dtype: torch.dtype, without: tuple[str, ...]) -> dict[str, Any]:
     """What has the transformer and the largest text encoder of a folder read in 4 bits; they come onto the card."""
     told = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_compute_dtype": dtype}
     mapping: dict[str, Any] = {DENOISER: diffusers.BitsAndBytesConfig(**told)}
-    sizes = _sizes(place, dtype)
+    sizes = _sizes(place, dtype, without)
     if encoders := [part for part in sizes if part.startswith("text_encoder")]:
         mapping[max(encoders, key=lambda part: sizes[part])] = transformers.BitsAndBytesConfig(**told)
     return {"quantization_config": diffusers.PipelineQuantizationConfig(quant_mapping=mapping)}
@@ -113,8 +123,8 @@ def _four_bits(place: Path, dtype: torch.dtype) -> dict[str, Any]:
 
 def _kind(name: Any) -> Any:
     """The class of diffusers that paints into a hole with what a folder says is a pipeline of the class `name`."""
-    if name in FAMILIES["flux2"].pipelines:  # which diffusers does not know to be one kind
-        return getattr(diffusers, FAMILIES["flux2"].pipelines[0])
+    if family := next((family for family in FAMILIES.values() if name in family.pipelines), None):
+        return getattr(diffusers, family.pipelines[0])
     ready = isinstance(name, str) and name.endswith(("InpaintPipeline", "FillPipeline"))
     return diffusers.DiffusionPipeline if ready else diffusers.AutoPipelineForInpainting
 
@@ -175,9 +185,11 @@ def _same_decoder(place: Path, installed: Path) -> bool:
         return torch.equal(one.get_tensor(name).half(), other.get_tensor(DECODER).half())
 
 
-def _require_memory(place: Path, dtype: torch.dtype, *, in_four_bits: bool) -> None:
+def _require_memory(place: Path, family: str, dtype: torch.dtype, *, in_four_bits: bool) -> None:
     """Raise UserError where the computer's memory does not hold the model's weights."""
-    demand_memory(place.name, weights(place, dtype).in_four_bits.all if in_four_bits else weight(place, dtype))
+    without = left_out(family)
+    four_bits = weights(place, dtype, without).in_four_bits.all if in_four_bits else 0
+    demand_memory(place.name, four_bits or weight(place, dtype, without))
 
 
 def demand_memory(model: str, needed: int) -> None:
@@ -196,24 +208,27 @@ def demand_memory(model: str, needed: int) -> None:
         )
 
 
-def weight(place: Path, dtype: torch.dtype) -> int:
-    """Bytes that the weights of a model take in this precision, by their files' headers."""
-    return sum(_sizes(place, dtype).values())
+def weight(place: Path, dtype: torch.dtype, without: tuple[str, ...] = ()) -> int:
+    """Bytes that the weights of a model take in this precision, by their files' headers.
+
+    without: names of the folders that are not read.
+    """
+    return sum(_sizes(place, dtype, without).values())
 
 
-def weights(place: Path, dtype: torch.dtype) -> Weights:
+def weights(place: Path, dtype: torch.dtype, without: tuple[str, ...] = ()) -> Weights:
     """The same by network, of a folder with a transformer."""
-    sizes = _sizes(place, dtype)
+    sizes = _sizes(place, dtype, without)
     others = max((size for part, size in sizes.items() if part != DENOISER), default=0)
     return Weights(sum(sizes.values()), max(sizes.values()), others, sizes.get(DENOISER, 0))
 
 
-def _sizes(place: Path, dtype: torch.dtype) -> dict[str, int]:
+def _sizes(place: Path, dtype: torch.dtype, without: tuple[str, ...]) -> dict[str, int]:
     """Bytes by the name of the folder that a file lies in."""
     files = [place]
     if place.is_dir():
         # What lies beside the networks' own folders is the same once more, for other programs.
-        files = [file for file in place.glob("*/*.safetensors") if file.is_file()]
+        files = [file for file in place.glob("*/*.safetensors") if file.is_file() and file.parent.name not in without]
         halved = {file.parent for file in files if HALF in file.name}
         files = [file for file in files if HALF in file.name or file.parent not in halved]
     sizes: dict[str, int] = {}

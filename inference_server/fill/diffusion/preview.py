@@ -21,8 +21,8 @@ class Preview:
 
         def watched(x: torch.Tensor, *arguments: Any, **keywords: Any) -> Any:
             encoded = encode(x, *arguments, **keywords)
-            if self._map is None and x.ndim == 4:
-                self._fit(x, encoded[0].mode())
+            if self._map is None:
+                self._fit(_still(x), _still(encoded[0].mode()))
             return encoded
 
         pipeline.vae.encode = watched
@@ -43,8 +43,12 @@ class Preview:
             latents = guesses[-1]
         if latents.ndim == 3:  # packed, as FLUX has it
             latents = self._unpacked(latents, width, height)
+        latents = _still(latents)[:1].float().cpu()
         factor, shift = (getattr(vae.config, name, None) for name in ("scaling_factor", "shift_factor"))
-        unscaled = latents[:1].float().cpu() / (factor or 1) + (shift or 0)
+        unscaled = latents / (factor or 1) + (shift or 0)
+        if getattr(vae.config, "latents_mean", None):  # of each channel, as Qwen-Image has it
+            mean, deviation = (torch.tensor(vae.config[f"latents_{each}"])[:, None, None] for each in ("mean", "std"))
+            unscaled = unscaled * deviation + mean
         return (_with_one(unscaled) @ self._map).clamp(0, 1).numpy()
 
     def _unpacked(self, latents: torch.Tensor, width: int, height: int) -> torch.Tensor:
@@ -69,6 +73,11 @@ class Preview:
         terms = terms.reshape(len(colours), -1)
         ridge = terms.T @ terms + 1e-3 * len(colours) * torch.eye(terms.shape[1])  # for a picture of one colour
         self._map = torch.linalg.solve(ridge, terms.T @ colours)
+
+
+def _still(pictures: torch.Tensor) -> torch.Tensor:
+    """(n, C, H, W) of these, or of the first frames of films (n, C, frames, H, W)."""
+    return pictures if pictures.ndim == 4 else pictures[:, :, 0]
 
 
 def _with_one(latents: torch.Tensor) -> torch.Tensor:

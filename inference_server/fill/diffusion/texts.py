@@ -1,8 +1,10 @@
 """What a prompt is for a pipeline: encoded once, however many tiles are painted, and none of it left out unsaid."""
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from safetensors.torch import load_file
 
 from ..prompts import Prompt
 from .families import Encoder
@@ -21,7 +23,8 @@ class Text(NamedTuple):
 def encode(pipeline: Any, encoder: Encoder, prompt: Prompt, *, guided: bool) -> Text:
     """A prompt for a pipeline, on the processor.  guided: whether what is to be avoided counts."""
     if encoder is Encoder.UNKNOWN:
-        return Text({"prompt": prompt.positive, "negative_prompt": prompt.negative})
+        # Qwen-Image-Edit's makers have a blank where there is nothing to avoid.
+        return Text({"prompt": prompt.positive, "negative_prompt": prompt.negative or " "})
     if encoder is Encoder.T5:
         return _encode_t5(pipeline, prompt.positive)
     if encoder is Encoder.CHAT:
@@ -43,6 +46,11 @@ def encode(pipeline: Any, encoder: Encoder, prompt: Prompt, *, guided: bool) -> 
         for parts in sides.values()
     )
     return Text(inputs, is_cut)
+
+
+def ready(file: Path, dtype: torch.dtype) -> Text:
+    """The one prompt of a model that comes encoded with its weights, a .safetensors file."""
+    return Text({"prompt_embeds": load_file(file)["prompt_embeds"].to(dtype)})
 
 
 def chunks(tokenizer: Any, text: str) -> list[str]:
