@@ -307,7 +307,7 @@ class Program:
         return [name for name in names if now == Gdk.Cursor.new_from_name(display, name)]
 
     def do_draw_times(self) -> dict[str, float]:
-        """The least milliseconds of a processor for a frame when everything has moved, and for nothing but the photo."""
+        """The least milliseconds of a processor for a frame when everything has moved, and for the photo alone."""
         bare = Scene(picture=self.view._scene.picture, proxy=self.view._scene.proxy)
         return {
             "moved": least_milliseconds(lambda: self.frame(ScenePainter(), self.view._scene)),
