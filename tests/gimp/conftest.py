@@ -16,6 +16,7 @@ from .running import RunningGimp
 from .window import PROGRAMS, Log, Window, WindowedGimp
 
 SCENARIOS = Path(__file__).with_name("scenarios.py")
+BARE = ("--no-data", "--no-fonts")  # what these tests do not paint with takes a quarter of GIMP's start
 IN_GIMP = [
     pytest.mark.gimp,
     pytest.mark.skipif("GIMP_CONSOLE" not in os.environ, reason="needs a GIMP 3: run python3 install.py test"),
@@ -155,7 +156,7 @@ def window(kept_gimps, window_home, photo, tmp_path, monkeypatch):
     def open_window(prepare: str, last: dict[str, dict[str, object]] | None = None, **arguments) -> Window:
         gimps = own if arguments else kept_gimps
         if not gimps:
-            gimps.append(WindowedGimp(tmp_path, window_home, **arguments))
+            gimps.append(WindowedGimp(tmp_path, window_home, **{"options": BARE, **arguments}))
         opened.append(gimps[0].open(file, prepare, last or {}))
         return opened[-1]
 

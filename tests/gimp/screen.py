@@ -9,6 +9,7 @@ import numpy as np
 SHOTS = Path(__file__).resolve().parents[2] / "screenshots"  # for people to look at
 FEWEST = 25  # points that a photo must share with the screen to be found there
 SHIFT = 0.3  # pixels of the photo by which it may seem to have moved where it has not
+_places: list[np.ndarray] = []  # where photos were found, of which dialogs open at a few
 
 
 def keep(picture: np.ndarray, name: str) -> None:
@@ -19,7 +20,18 @@ def keep(picture: np.ndarray, name: str) -> None:
 
 
 def where(photo: np.ndarray, screen: np.ndarray) -> np.ndarray:
-    """The affine map (2, 3) from the photo's pixels to the screen's; both RGB.  Raises LookupError."""
+    """The affine map (2, 3) from the photo's pixels to the screen's; both RGB.  Raises LookupError.
+
+    Searching takes half a second of the processor, fifty times as long as to see that it lies where one lay before.
+    """
+    for place in _places:
+        if lies_at(photo, screen, place):
+            return place
+    _places.append(_found(photo, screen))
+    return _places[-1]
+
+
+def _found(photo: np.ndarray, screen: np.ndarray) -> np.ndarray:
     finder = cv2.SIFT_create(4000)
     (points, what), (there, seen_there) = (finder.detectAndCompute(picture, None) for picture in (photo, screen))
     pairs = cv2.BFMatcher().knnMatch(what, seen_there, k=2)

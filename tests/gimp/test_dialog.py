@@ -348,7 +348,7 @@ def test_large_photos_and_layers_beside_the_canvas(window, prepared, clicked):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_it_looks_like_gimp_in_its_themes(window, theme, clicked):
-    gimp = window("plain", theme=theme)
+    gimp = window("plain") if theme == "dark" else window("plain", theme=theme)
     dialog = gimp.open("fill" if theme == "dark" else "select")
     clicked(dialog)
     picture = dialog.keep(theme)

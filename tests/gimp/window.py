@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -401,12 +402,17 @@ def as_downloaded(profile: Path) -> None:
     (plug_in / "wheel" / "inference_server-1-py3-none-any.whl").write_text("a wheel")
 
 
+@cache
+def _version() -> str:
+    """GIMP's, as in 3.0.4."""
+    gimp = with_windows(os.environ["GIMP_CONSOLE"])
+    return subprocess.run([gimp, "--version"], capture_output=True, text=True).stdout.split()[-1]
+
+
 def _profile(profile: Path, theme: str, language: str, shortcuts: Mapping[str, str]) -> Path:
     """A copy of the profile $GIMP3_DIRECTORY, with these shortcuts and without what GIMP shows at its first start."""
     shutil.copytree(os.environ["GIMP3_DIRECTORY"], profile, dirs_exist_ok=True)
-    gimp = with_windows(os.environ["GIMP_CONSOLE"])
-    version = subprocess.run([gimp, "--version"], capture_output=True, text=True).stdout.split()[-1]
-    settings = {"config-version": f'"{version}"', "show-welcome-dialog": "no", "check-updates": "no"}
+    settings = {"config-version": f'"{_version()}"', "show-welcome-dialog": "no", "check-updates": "no"}
     settings |= {"theme-color-scheme": theme, "language": f'"{language}"'}
     settings |= {"image-title-format": '"%f, %l layers"'}  # in any language
     settings |= {"prev-language": f'"{language}"'}  # as if it had asked its plug-ins in it, or it would ask them all
