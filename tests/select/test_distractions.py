@@ -75,6 +75,40 @@ def test_a_line_below_what_hides_the_sky_is_no_wire_nor_is_a_horizon():
     assert not wires.find(horizon)
 
 
+def tiles(image: np.ndarray) -> np.ndarray:
+    image[:] = (205, 208, 210)
+    image[40::80] = image[41::80] = 90
+    image[:, 30::80] = image[:, 31::80] = 90
+    return image
+
+
+def beam(image: np.ndarray) -> np.ndarray:
+    return cv2.line(image, (0, 60), (599, 80), (60, 60, 60), 6, cv2.LINE_AA)
+
+
+def floating(image: np.ndarray) -> np.ndarray:
+    return cv2.line(image, (200, 120), (400, 130), (60, 60, 60), 2, cv2.LINE_AA)
+
+
+def cloud(image: np.ndarray) -> np.ndarray:
+    """The lower edges of clouds, which are dark and soft."""
+    x, y = np.meshgrid(np.arange(600), np.arange(400))
+    dark = np.exp(-(((y - 100 - x / 20 + 2 * np.sin(x / 9)) / 6) ** 2)) + np.exp(-(((y - 104) / 12) ** 2))
+    return (image - 25 * dark[..., None]).clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("draw", [tiles, beam, floating, cloud], ids=lambda draw: draw.__name__)
+def test_what_is_thin_before_a_skys_colour_but_no_wire_is_not_found(draw):
+    assert not wires.find(draw(sky()))
+
+
+def test_a_wire_is_found_once_though_sharpening_has_left_light_beside_it():
+    image = sky()
+    for off, shade, thickness in ((0, 70, 2), (4, 225, 1)):
+        cv2.line(image, (0, 60 + off), (599, 100 + off), (shade, shade, shade), thickness, cv2.LINE_AA)
+    assert len(wires.find(image)) == 1
+
+
 @settings(max_examples=20)
 @given(st.tuples(st.integers(1, 90), st.integers(1, 90)), st.integers(0, 2**32 - 1))
 def test_any_picture_has_wires_of_its_size_or_none(size, seed):

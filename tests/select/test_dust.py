@@ -47,6 +47,21 @@ def test_neither_the_dark_nor_a_corner_has_spots():
     assert dust.find(picture)[200, 150] == 255
 
 
+@pytest.mark.parametrize(
+    ("axes", "colour", "found"),
+    [
+        ((5, 5), (150, 160, 170), True),
+        ((5, 5), (215, 225, 235), False),  # snow
+        ((5, 5), (185, 160, 140), False),  # paint
+        ((9, 3), (150, 160, 170), False),  # a bird
+    ],
+)
+def test_dust_is_dark_grey_and_round(axes, colour, found):
+    picture = np.full((300, 400, 3), (180, 190, 200), np.uint8)
+    cv2.ellipse(picture, (200, 150), axes, 0, 0, 360, colour, cv2.FILLED, cv2.LINE_AA)
+    assert dust.find(cv2.GaussianBlur(picture, (0, 0), 1.5))[150, 200] == 255 * found
+
+
 def test_texture_has_no_spots():
     chance = np.random.default_rng(2)
     texture = cv2.resize(chance.integers(0, 255, (80, 120, 3), np.uint8), (1200, 800), interpolation=cv2.INTER_CUBIC)
