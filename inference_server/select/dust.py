@@ -22,6 +22,7 @@ CALM = 2.5  # levels of 255: a ground that differs more from its own median is t
 ROUND = 0.7  # share of its bounding circle that a spot fills
 GREY = 0.02, 0.3  # share of the light by which the colours may differ in what is taken away, and of what is
 DARKEST = 40  # levels of 255: dust takes light away, and a darker ground has little, but a JPEG's blocks
+MOST_OF_GROUND = 0.8  # share of its surroundings, which differ less from their median than a spot does
 AWAY = 3  # pixels from a spot, where its surroundings begin
 BORDER = 3  # pixels: nearer to the border a corner that is darker looks like a spot
 
@@ -45,14 +46,18 @@ def find(picture: np.ndarray) -> np.ndarray:
     seeded &= (np.minimum(left, top) >= BORDER) & (left + width <= grey.shape[1] - BORDER)
     seeded &= top + height <= grey.shape[0] - BORDER
     for k in np.flatnonzero(seeded):
-        seeded[k] = _is_grey(picture, labels, k, Window(*boxes[k, :4].tolist()))
+        seeded[k] = _is_dust(picture, labels, int(k), Window(*boxes[k, :4].tolist()))
     return seeded[labels].astype(np.uint8) * np.uint8(255)
 
 
-def _is_grey(picture: np.ndarray, labels: np.ndarray, k: int, bounds: Window) -> bool:
-    """Whether the spot that is k in labels (h, w) takes as much of each colour of its surroundings away."""
+def _is_dust(picture: np.ndarray, labels: np.ndarray, k: int, bounds: Window) -> bool:
+    """Whether the spot that is k in labels (h, w) takes as much of each colour of its surroundings away, and much more
+    than these differ among themselves."""
     near = bounds.grown(2 * AWAY, 2 * AWAY, picture.shape[1], picture.shape[0]).slices
-    inside, colours = labels[near] == k, picture[near].astype(np.float32)
+    inside, colours = labels[near] == k, cv2.GaussianBlur(picture[near], (0, 0), 1.0).astype(np.float32)
     apart = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 5) > AWAY
-    left = colours[inside].mean(axis=0) / np.maximum(np.median(colours[apart], axis=0), 1)
-    return bool(np.ptp(left) <= GREY[0] + GREY[1] * max(1 - float(left.mean()), 0))
+    ground = np.median(colours[apart], axis=0)
+    left = colours[inside].mean(axis=0) / np.maximum(ground, 1)
+    dark = float((ground - colours[inside]).mean())
+    uneven = float(np.quantile(np.abs(colours[apart] - ground).mean(axis=1), MOST_OF_GROUND))
+    return bool(np.ptp(left) <= GREY[0] + GREY[1] * max(1 - float(left.mean()), 0)) and dark >= uneven

@@ -90,11 +90,11 @@ def find(picture: np.ndarray) -> list[np.ndarray]:
     for thin, sign in ((cv2.MORPH_BLACKHAT, -1), (cv2.MORPH_TOPHAT, 1)):
         line = (cv2.morphologyEx(colours[..., 0], thin, kernel) >= LEAST) & sky
         wires += _wires(line, photo, sign) if line.any() else []
-    taken, found = np.zeros(sky.shape, np.uint8), list[np.ndarray]()
+    taken, found = np.zeros(sky.shape, bool), list[np.ndarray]()
     for wire in sorted(wires, key=lambda wire: -wire.strength * len(wire.path)):
         if _at(taken, wire.path).mean() <= 0.5:
             found.append(wire.drawn(sky.shape))
-            taken |= cv2.dilate(found[-1].astype(np.uint8), np.ones((HALO, HALO), np.uint8))
+            taken |= cv2.dilate(found[-1].astype(np.uint8), np.ones((HALO, HALO), np.uint8)) > 0
     return sorted(found, key=np.count_nonzero, reverse=True)[:MOST]
 
 
@@ -229,10 +229,10 @@ def _is_crossed(path: np.ndarray, pieces: list[np.ndarray], photo: Photo) -> boo
     crossed = set()
     for piece in pieces:
         middle, own = piece.mean(axis=0), piece[-1] - piece[0]
-        off = np.linalg.norm(path - middle, axis=1)
+        off = np.hypot(*(path - middle).T)
         is_across = abs(own[0] * along[1] - own[1] * along[0]) >= ACROSS * np.linalg.norm(own)
         if is_across and off.min() <= AWAY * photo.side:
-            crossed.add(int(off.argmin() / (APART * photo.side)))
+            crossed.add(int(np.argmin(off) / (APART * photo.side)))
     return len(crossed) >= CROSSED
 
 

@@ -104,8 +104,8 @@ def test_what_is_thin_before_a_skys_colour_but_no_wire_is_not_found(draw):
 
 def test_a_wire_is_found_once_though_sharpening_has_left_light_beside_it():
     image = sky()
-    for off, shade in ((0, 70), (4, 225)):
-        cv2.line(image, (0, 60 + off), (599, 100 + off), (shade, shade, shade), 2, cv2.LINE_AA)
+    for off, shade, thickness in ((0, 70, 2), (4, 225, 1)):
+        cv2.line(image, (0, 60 + off), (599, 100 + off), (shade, shade, shade), thickness, cv2.LINE_AA)
     assert len(wires.find(image)) == 1
 
 
