@@ -2,7 +2,8 @@
 
 A scene goes on sideways much as it is: sky beside sky, ground beside ground.  So each row goes on with pixels of the
 same row, in strips as high as the photo, which are joined as in image quilting (Efros and Freeman 2001, "Image Quilting
-for Texture Synthesis and Transfer", section 2.1): where they overlap, along the path on which they differ least.
+for Texture Synthesis and Transfer", section 2.1): where they overlap, along the path on which they differ least.  At the
+border it is the photo's mirror image that they overlap, for a few pixels: so what the border cuts off comes to its end.
 
 A strip is taken where it fits the border, and where nothing stands out: what differs from the rest of its rows is
 likely to be an object, and of that there should not be two.  Where an object is cut off by the border, its rows have no
@@ -103,7 +104,11 @@ def _continued(picture: np.ndarray, usable: np.ndarray, count: int, monitor: Mon
         return np.repeat(picture[:, -1:], count, axis=1)
     photo = _Photo(picture, np.maximum(_outstanding(picture), 1 - usable))
     longest = min(count, max(overlap, int(width * STRIP)), width - overlap)
-    wide, taken = picture, list[Strip]()
+    taken = [_best(photo, picture[:, -overlap:], longest, [])]
+    begin, length = taken[0]
+    # A path within the photo would not be seen, but the border itself.
+    wide = np.concatenate((picture, picture[:, : -overlap - 1 : -1]), axis=1)
+    wide = _joined(wide, picture[:, begin : begin + max(length, overlap)], photo.says(overlap))
     while wide.shape[1] < width + count:
         monitor.check()
         taken.append(_best(photo, wide[:, -overlap:], longest, taken))
