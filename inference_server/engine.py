@@ -547,7 +547,7 @@ class Engine:
             behind, prompt = self._painted_background(shown, alpha < 255, background, seed, first, reference)
             behind = colour.from_srgb(behind)
         else:
-            nearness = self._nearness(image, colour, first) if isinstance(background, Blur) else None
+            nearness = self.nearness(colour.to_srgb(to_proxy(image)), first) if isinstance(background, Blur) else None
             behind = backgrounds.render(image, alpha, background, first, nearness)
         cast = options.include_shadow and not isinstance(background, Blur)  # a blur still shows the shadow
         shadow = shadows.find(image, alpha) if cast else None
@@ -571,6 +571,19 @@ class Engine:
     def takes_reference(self, job: Job, model: str = "") -> bool:
         """Whether a picture can say what the model for a job is to paint.  Raises UserError where there is none."""
         return diffusion.takes_reference(self._store, job, model)
+
+    def nearness(self, proxy: np.ndarray, monitor: Monitor = UNWATCHED) -> np.ndarray | None:
+        """How near each part of an image is (`depth.DepthNetwork.nearness`), None where no network is here for it.
+
+        proxy: (h, w, 3) uint8, sRGB.  Raises UserError.
+        """
+        if self._depth is None:
+            if not segmenters.can_load(self._store, DEPTH):
+                return None
+            from .replace import depth
+
+            self._depth = depth.load(self._store.need(DEPTH, monitor))
+        return self._depth.nearness(proxy, monitor)
 
     def demand(self, job: Job, model: str = "") -> None:
         """Raise UserError if there is no model for `job`, before anything is sent or computed for it."""
@@ -620,16 +633,6 @@ class Engine:
         (found,) = removal.fill_window(picture, hole, ~hole, inpainter, 0, monitor, count=1)
         result[hole] = found.pixels
         return result
-
-    def _nearness(self, image: np.ndarray, colour: ColourSpace, monitor: Monitor) -> np.ndarray | None:
-        """How near each part of the image is (`depth.DepthNetwork.nearness`), None where no network is here for it."""
-        if self._depth is None:
-            if not segmenters.can_load(self._store, DEPTH):
-                return None
-            from .replace import depth
-
-            self._depth = depth.load(self._store.need(DEPTH, monitor))
-        return self._depth.nearness(colour.to_srgb(to_proxy(image)), monitor)
 
     def _painted_background(
         self,

@@ -17,15 +17,17 @@ from ..engine import Engine, Patch
 from ..fill.prompts import Prompt
 from ..imaging import masks, strokes, windows
 from ..imaging.colour import SRGB, ColourSpace
-from ..imaging.pixels import from_rgb, to_rgb
+from ..imaging.pixels import from_rgb, to_rgb, to_uint8
+from ..imaging.sampling import resize
 from ..replace import backgrounds
 from ..select.previews import Proposal
 from ..select.prompts import checked
 from ..select.selector import EncodedImage, Mask
 from ..shared import messages
 from ..shared.errors import ErrorCode, UserError, wrong_input
-from ..shared.geometry import PROXY_SIDE, Size, Window, proxy_size, whole
+from ..shared.geometry import PROXY_SIDE, Size, Window, fit_within, proxy_size, whole
 from ..shared.messages import (
+    AskDepth,
     Depth,
     Encoded,
     EncodeImage,
@@ -40,6 +42,7 @@ from ..shared.messages import (
     MaskOptions,
     MaskProposal,
     MaskProposals,
+    MeasuredDepth,
     Preview,
     PreviewMasks,
     Raster,
@@ -54,6 +57,7 @@ from ..shared.wire import ProtocolError, attach, extract
 from .worker_process import Answer, Send
 
 MAX_PROFILE = 16 << 20  # bytes; printers' are the largest, with a few megabytes
+DEPTH_SIDE = 256  # pixels on the long side of how near everything is: what is shown by it is blurred
 PREVIEW_SECONDS = 0.2  # between two previews, at least: nobody sees more
 
 Frames = Sequence[bytes]
@@ -91,6 +95,8 @@ def perform(engine: Engine, message: messages.AnyRequest, frames: Frames, monito
             takes_reference = engine.takes_reference(message.job, message.paint.model)
             answer = ExpandedPrompt(prompt=prompt.positive, negative=prompt.negative, takes_reference=takes_reference)
             return answer, []
+        case AskDepth():
+            return _measured_depth(engine, message, frames, monitor)
         case Inpaint():
             return _inpaint(engine, message, frames, monitor, send)
     raise ProtocolError(f"{type(message).__name__} is not about an image")
@@ -195,6 +201,18 @@ def _inpaint(engine: Engine, message: Inpaint, frames: Frames, monitor: Monitor,
         if more:
             send(result, packed)
     return result, packed
+
+
+def _measured_depth(engine: Engine, message: AskDepth, frames: Frames, monitor: Monitor) -> Answer:
+    found = engine.nearness(_encoded(engine, message.image, frames, monitor).proxy, monitor)
+    if found is None:
+        return MeasuredDepth(), []
+    height, width = found.shape
+    small = resize(found, fit_within(width, height, DEPTH_SIDE))
+    lowest, highest = float(small.min()), float(small.max())
+    nearness = to_uint8((small - lowest) / max(highest - lowest, 1e-6))
+    packed: list[bytes] = []
+    return MeasuredDepth(nearness=_attach_pixels(nearness[..., None], packed)), packed
 
 
 def _patch(

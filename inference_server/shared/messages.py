@@ -10,6 +10,7 @@ result or one `Failure`, all with the request's id.  Where several results come,
     Locate       -> Located          where the object is, and which window of the image a job needs
     Segment      -> Segmented        the object's mask at full resolution
     ExpandPrompt -> ExpandedPrompt   the prompt a model would be given
+    AskDepth     -> MeasuredDepth    how near each part of the photo is, to show a blur with
     Inpaint      -> Inpainted        new pixels
     ListModels   -> ModelList        the device and the models
     FetchModel   -> ModelFetched     download a model, and install the packages it lacks
@@ -401,6 +402,14 @@ class ExpandedPrompt:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MeasuredDepth:
+    """nearness: uint8 of one channel, small, of all of the image: 1/depth, from 0 for the farthest to 255 for the
+    nearest; None where no model is here that measures it."""
+
+    nearness: Raster | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Inpainted:
     """New pixels for `window`, a part of the window sent, with `alpha` (uint8) to show them through.
 
@@ -452,6 +461,7 @@ Result = (
     | Located
     | Segmented
     | ExpandedPrompt
+    | MeasuredDepth
     | Inpainted
     | ModelList
     | ModelFetched
@@ -544,6 +554,13 @@ class ExpandPrompt(Request[ExpandedPrompt]):
     image: ImageRef
     paint: PaintOptions
     has_reference: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskDepth(Request[MeasuredDepth]):
+    """How near each part of an image is, by which its background is put out of focus."""
+
+    image: ImageRef
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -648,6 +665,7 @@ AnyRequest = (
     | Locate
     | Segment
     | ExpandPrompt
+    | AskDepth
     | Inpaint
     | ListModels
     | FetchModel

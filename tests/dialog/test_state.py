@@ -40,6 +40,7 @@ from inpaint_anything.dialog.events import (
     ComposingFailed,
     ConfirmClose,
     ContinuePressed,
+    DepthMeasured,
     Encoded,
     EscapePressed,
     Event,
@@ -78,6 +79,7 @@ from inpaint_anything.dialog.events import (
     ReferenceRead,
     RemoveCurrent,
     ReopenPhoto,
+    RequestDepth,
     RequestEncoding,
     RequestHover,
     RequestModels,
@@ -110,7 +112,7 @@ from inpaint_anything.dialog.state import (
     ReferenceNote,
 )
 from inpaint_anything.dialog.update import MOST_STEPS, update
-from inpaint_anything.photo_view.behind import AnotherPhoto, Blurred, Colours
+from inpaint_anything.photo_view.behind import AnotherPhoto, Blurred, Colours, Nearness
 from inpaint_anything.photo_view.tool import MaskView, Tint, Tool
 
 
@@ -1101,7 +1103,16 @@ SIZE = (600, 400)
 SKY = AnotherPhoto("file:///sky.jpg", Covering())
 LARGER = AnotherPhoto("file:///sky.jpg", Covering(scale=2.0))
 READ, UNREAD = PhotoBehind(SKY.address, SIZE, "sky"), PhotoBehind(SKY.address)
-REPLACING = replace(POINTING, job=Job.REPLACE, known=((query(FIRST, Job.REPLACE), FINAL),), behind=SOFT)
+NEAR = Nearness((2, 1), b"\x00\xff")
+REPLACING = replace(
+    POINTING,
+    job=Job.REPLACE,
+    known=((query(FIRST, Job.REPLACE), FINAL),),
+    behind=SOFT,
+    nearness=NEAR,
+    depth_requested=True,
+)
+FIRST_BLUR = replace(REPLACING, nearness=None, depth_requested=False)
 REPLACED = replace(REPLACING, phase=Phase.SHOWING_RESULTS, attempts=(replace(A, job=Job.REPLACE),), run=1)
 PLACING = replace(REPLACING, behind=LARGER, photo_behind=READ, mask_view=MaskView.BEHIND, tool=Tool.PLACE, hovered=None)
 
@@ -1124,6 +1135,37 @@ BEHIND = {
         SettingChanged("blur", OPTIONS, Blurred(0.7)),
         {"behind": Blurred(0.7), "mask_view": MaskView.BEHIND, "revision": 4},
         (),
+    ),
+    "of the first blur it is asked how deep the photo is": (
+        replace(FIRST_BLUR, behind=BLUE),
+        SettingChanged("background", OPTIONS, SOFT),
+        {"behind": SOFT, "mask_view": MaskView.BEHIND, "depth_requested": True, "revision": 4},
+        (RequestDepth(), UpdatePromptHint()),
+    ),
+    "but not before there is an embedding, which comes first": (
+        replace(FIRST_BLUR, encoded=False, behind=BLUE),
+        SettingChanged("background", OPTIONS, SOFT),
+        {"behind": SOFT, "mask_view": MaskView.BEHIND, "revision": 4},
+        (UpdatePromptHint(),),
+    ),
+    "then it is": (
+        replace(FIRST_BLUR, encoded=False),
+        Encoded(),
+        {"encoded": True, "depth_requested": True},
+        (RequestDepth(),),
+    ),
+    "it is measured": (
+        replace(REPLACING, nearness=None),
+        DepthMeasured(NEAR),
+        {"nearness": NEAR},
+        (),
+    ),
+    "nothing measures it": (REPLACING, DepthMeasured(None), {"nearness": None}, ()),
+    "a model may have come that does": (
+        replace(REPLACING, known=(), asked=query(FIRST, Job.REPLACE), waiting=True),
+        ModelsChanged(),
+        {},
+        (*asks(FIRST, Job.REPLACE), UpdatePromptHint(), RequestDepth()),
     ),
     "another colour, and nothing is marked": (
         replace(EMPTY, job=Job.REPLACE),
@@ -1414,6 +1456,12 @@ PHOTO = {
         PhotoChanged(NOTHING, False, False),
         {**FORGOTTEN, "preview": None},
         (CancelRun(), *NEW_PHOTO),
+    ),
+    "other layers, of which it is not known how deep they are": (
+        REPLACING,
+        PhotoChanged(NOTHING, False, False),
+        {**FORGOTTEN, "nearness": None, "depth_requested": False},
+        NEW_PHOTO,
     ),
     "other layers while a job stops": (STOPPING, PhotoChanged(NOTHING, False, False), FORGOTTEN, NEW_PHOTO),
 }
@@ -1859,6 +1907,7 @@ EVERYWHERE = {
     ComposingFailed(7, FAULT): ({}, ()),
     ResultComposed(7, 0, "picture"): ({}, ()),
     BehindRead(PhotoBehind("file:///nobody-asks.jpg")): ({}, ()),
+    DepthMeasured(NEAR): ({"nearness": NEAR}, ()),
     ReferenceRead(Reference("file:///nobody-asks.jpg")): ({}, ()),
     PromptExpanded(takes_reference=True): ({"takes_reference": True}, ()),
     Inserted(): ({"phase": Phase.CLOSED}, (Close(),)),

@@ -294,6 +294,34 @@ def like_a_picture(photo, taking, words, like, gone, picture):
     return seen
 
 
+def measured_blur(photo):
+    """What is asked about a blur's depth, and what becomes of the answers of a server with and without a model."""
+    from inference_server.shared.messages import AskDepth, Job, MeasuredDepth
+    from inference_server.shared.wire import Depth, attach
+
+    asked, opened = [], Opened(photo)
+    dialog, ask = opened.dialog, opened.dialog._worker.ask
+
+    def recorded(request, answered, failed, **more):
+        if isinstance(request.message, AskDepth):
+            asked.append((request, answered))
+        return ask(request, answered, failed, **more)
+
+    with patch.object(dialog._worker, "ask", recorded):
+        opened.until(lambda: dialog.state.encoded)
+        dialog._configs[Job.REPLACE].set_property("background", "blur")
+        dialog.window.jobs[Job.REPLACE].set_active(True)
+        dialog._configs[Job.REPLACE].set_property("blur", 70)
+    ((request, answered),), frames = asked, []
+    seen = {"proxy": request.proxy == dialog._photo.proxy}
+    answered(MeasuredDepth(nearness=attach(frames, 2, 1, 1, Depth.UINT8, b"\x00\xff")), frames)
+    seen["measured"] = [*dialog.state.nearness.size, dialog.state.nearness.values.hex()]
+    answered(MeasuredDepth(), [])
+    seen["no model"] = dialog.state.nearness
+    opened.close()
+    return seen
+
+
 def told(opened, words):
     """What is said that a model is told, once these words are in it."""
     label = opened.dialog.window.panels[opened.dialog.state.job].prompt_hint

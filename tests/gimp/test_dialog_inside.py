@@ -84,3 +84,7 @@ def test_a_picture_of_what_is_to_be_painted_is_chosen_seen_and_left_out(inside, 
     assert "told by words alone" in seen["words, and a picture"][1] and seen["words, and a picture"][0]
     assert seen["left out"] == [False, True]
     assert seen["gone"] == [True, f"The picture {gone} is no longer there."]
+
+
+def test_of_a_blur_it_is_asked_once_how_deep_the_photo_is(inside):
+    assert inside("measured_blur") == {"proxy": True, "measured": [2, 1, "00ff"], "no model": None}

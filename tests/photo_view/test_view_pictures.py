@@ -435,6 +435,22 @@ def test_a_blur_keeps_the_object_and_the_ground_it_stands_on_and_none_of_the_obj
     assert (window.screen() == before)[100:].all(), "no blur changes the photo"
 
 
+def test_where_depth_was_measured_a_blur_follows_it(view):
+    """The object is on the left, which is as near as it is; the photo's blue begins on the right."""
+    window = view()
+    before, state = window.screen(), window.state()
+    places = (735, 120), (735, 880)
+    for left, right, is_blurred in ((200, 0, True), (0, 200, True), (200, 200, False)):
+        window.do("behind", "measured blur", 1.0, left, right)
+        window.do("discs", [[250, 600, 150]], [], "behind", True)
+        screen = window.screen()
+        for at in places:
+            same = (on_photo(screen, state, *at) == on_photo(before, state, *at)).all()
+            assert same != is_blurred, (left, right, at)
+        assert (on_photo(screen, state, 100, 200) == on_photo(before, state, 100, 200)).all(), "as near as the object"
+        assert (on_photo(screen, state, 250, 600) == on_photo(before, state, 250, 600)).all(), "the object"
+
+
 def test_what_was_behind_the_object_is_filled_with_what_is_around_it(view):
     window = view()
     state = window.state()

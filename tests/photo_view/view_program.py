@@ -22,7 +22,7 @@ gi.require_version("Gdk", "3.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, GLib, Gtk  # noqa: E402
 from inpaint_anything.covering import Covering  # noqa: E402
-from inpaint_anything.photo_view.behind import AnotherPhoto, Blurred, Colours  # noqa: E402
+from inpaint_anything.photo_view.behind import AnotherPhoto, Blurred, Colours, Nearness  # noqa: E402
 from inpaint_anything.photo_view.painter import ScenePainter  # noqa: E402
 from inpaint_anything.photo_view.scene import MaskShape, PlacedClick, Placement  # noqa: E402
 from inpaint_anything.photo_view.tool import MaskView, Tint, Tool  # noqa: E402
@@ -192,12 +192,15 @@ class Program:
         self.do_mask([self.disc(*disc, 200, 0) for disc in discs], strokes, view, keeps)
 
     def do_behind(self, kind: str, *values: object) -> None:
-        """What comes behind: two colours, a blur's strength, or a photo, red on its left and yellow on its right, by
-        the values of its covering."""
+        """What comes behind: two colours, a blur's strength, a blur and how near the photo's left and right parts are,
+        0 to 255, or a photo, red on its left and yellow on its right, by the values of its covering."""
         if kind == "colours":
             self.view.show_behind(Colours(*map(tuple, values)))
         elif kind == "blur":
             self.view.show_behind(Blurred(*values))
+        elif kind == "measured blur":
+            strength, left, right = values
+            self.view.show_behind(Blurred(strength), None, Nearness((60, 40), bytes([left] * 20 + [right] * 40) * 40))
         else:
             picture = cairo.ImageSurface(cairo.FORMAT_RGB24, 300, 200)
             cr = cairo.Context(picture)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from inference_server.shared import messages
 from inference_server.shared.errors import ErrorCode, UserError
 from inference_server.shared.geometry import Window, whole
 from inference_server.shared.messages import (
+    AskDepth,
     Background,
     Depth,
     Encoded,
@@ -25,6 +27,7 @@ from inference_server.shared.messages import (
     Job,
     Locate,
     MaskOptions,
+    MeasuredDepth,
     ObjectPrompt,
     PaintOptions,
     Raster,
@@ -441,6 +444,26 @@ def segment(window: Window, target: Target = ROCKET) -> Segment:
 def test_requests_that_contradict_themselves_are_refused(engine, message):
     with pytest.raises(ProtocolError):
         result_of(engine, message, [*FRAME, b"\xff" * 300 + bytes(300)])
+
+
+def test_how_near_everything_is_comes_small_and_from_0_to_255(engine, described, monkeypatch):
+    image, frames = described
+    seen = []
+
+    def nearness(rgb: np.ndarray, _monitor: object) -> np.ndarray:
+        seen.append(rgb.shape)
+        return np.linspace(-3, 5, 518 * 777, dtype=np.float32).reshape(518, 777)
+
+    message = AskDepth(image=image)
+    monkeypatch.setattr(engine, "_depth", SimpleNamespace(nearness=nearness))
+    found, answered = result_of(engine, message, frames)
+    values = as_array(found.nearness, answered)
+    assert (
+        values.shape == (171, 256) and (values.min(), values.max()) == (0, 255) and (np.diff(values[:, 5]) >= 0).all()
+    )
+    assert seen == [(image.proxy.height, image.proxy.width, 3)]
+    monkeypatch.setattr(engine, "_depth", None)
+    assert result_of(engine, message, frames) == (MeasuredDepth(), [])
 
 
 def test_a_proxy_under_another_images_key_is_refused(engine, described):

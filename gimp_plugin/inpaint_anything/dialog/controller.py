@@ -15,8 +15,18 @@ import gi
 
 from inference_server.shared.errors import UserError, cancelled_error, wrong_input
 from inference_server.shared.geometry import Window as PhotoWindow
-from inference_server.shared.messages import Encoded, Job, ListModels, MaskProposals, ModelInfo, ModelList, Raster
+from inference_server.shared.messages import (
+    Encoded,
+    Job,
+    ListModels,
+    MaskProposals,
+    MeasuredDepth,
+    ModelInfo,
+    ModelList,
+    Raster,
+)
 from inference_server.shared.text import tr
+from inference_server.shared.wire import extract
 
 from .. import help, job_settings
 from ..i18n import _, time_taken, translated
@@ -25,7 +35,7 @@ from ..image.layers import JobResult
 from ..image.photo_layer import PhotoLayer
 from ..image.target import ObjectTarget
 from ..job_settings import BackgroundKind, JobSettings, Source
-from ..photo_view.behind import Behind
+from ..photo_view.behind import Behind, Nearness
 from ..photo_view.picture import Detail
 from ..photo_view.scene import MaskShape
 from ..photo_view.tool import FIRST_TINT, Tint, first_radius
@@ -33,7 +43,7 @@ from ..photo_view.view import View
 from ..requests import connection
 from ..requests.background import BackgroundTasks, internal_error
 from ..requests.job_run import JobRun
-from ..requests.job_steps import PhotoJob, encode_request, preview_request
+from ..requests.job_steps import PhotoJob, depth_request, encode_request, preview_request
 from ..requests.worker import RequestWorker
 from ..settings.model_offer import ModelOffer
 from ..settings.offers import used
@@ -73,7 +83,7 @@ KEYS: dict[str, events.Event] = {  # over the photo
     "h": events.BehindFlipped(),
 }
 NEEDS_PHOTO = events.RequestProposals | events.StartRun | events.Insert
-PROPOSALS, HOVER = "proposals", "hover"  # slots of the worker: the newest question for each counts
+PROPOSALS, HOVER, DEPTH = "proposals", "hover", "depth"  # slots of the worker: the newest question for each counts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,6 +209,7 @@ class Dialog:
 
     def _show_photo(self, photo: PhotoLayer) -> None:
         """Show a photo in the place of the former one."""
+        self._worker.cancel(DEPTH)  # it is the former one's
         self._photo.release()
         self._photo, self._proxy = photo, proxy_picture(photo)
         self.view.show_photo(photo.width, photo.height, self._proxy, self._detail())
@@ -476,6 +487,17 @@ class Dialog:
             failed,
         )
 
+    def _request_depth(self, _command: events.RequestDepth) -> None:
+        def answered(found: MeasuredDepth, frames: list[bytes]) -> None:
+            raster = found.nearness
+            nearness = Nearness((raster.width, raster.height), extract(raster, frames)) if raster else None
+            self.dispatch(events.DepthMeasured(nearness))
+
+        def failed(_error: UserError) -> None:
+            """It is shown without, as where no model is there."""
+
+        self._worker.ask(depth_request(self._photo), answered, failed, slot=DEPTH)
+
     def _read_reference(self, command: events.ReadReference) -> None:
         address = command.address
         self._tasks.run(lambda: reference_at(address), lambda reference: self.dispatch(events.ReferenceRead(reference)))
@@ -584,6 +606,7 @@ class Dialog:
         events.RequestHover: _request_hover,
         events.CancelHover: lambda self, _command: self._worker.cancel(HOVER),
         events.ReadBehind: _read_behind,
+        events.RequestDepth: _request_depth,
         events.ReadReference: _read_reference,
         events.KeepCovering: _keep_covering,
         events.UpdatePromptHint: lambda self, _command: self._update_prompt_hint(),

@@ -11,7 +11,7 @@ from inference_server.shared.geometry import Box, Size, Window
 from inference_server.shared.messages import Job, MaskOptions, ObjectPrompt, Scene, Stroke
 
 from ..covering import Covering
-from ..photo_view.behind import Behind
+from ..photo_view.behind import Behind, Nearness
 from ..photo_view.tool import Tint, Tool
 from .annotation import Annotation, trimmed
 
@@ -391,6 +391,13 @@ class BehindRead:
 
 
 @dataclass(frozen=True)
+class DepthMeasured:
+    """How near each part of the photo is, None where no model is there that measures it."""
+
+    nearness: Nearness | None
+
+
+@dataclass(frozen=True)
 class ReferenceRead:
     """The picture of what is to be painted is read, or has been looked for."""
 
@@ -512,6 +519,11 @@ class ReadBehind:
     """Read a photo that comes behind, to be shown: BehindRead follows."""
 
     address: str
+
+
+@dataclass(frozen=True)
+class RequestDepth:
+    """Ask how near each part of the photo is: DepthMeasured may follow."""
 
 
 @dataclass(frozen=True)
@@ -643,6 +655,7 @@ Event = (
     | ProposalsFailed
     | HoverArrived
     | BehindRead
+    | DepthMeasured
     | ReferenceRead
     | PromptExpanded
     | ProgressArrived
@@ -662,6 +675,7 @@ Command = (
     | RequestHover
     | CancelHover
     | ReadBehind
+    | RequestDepth
     | ReadReference
     | KeepCovering
     | UpdatePromptHint

@@ -15,7 +15,7 @@ from .events import Reference  # noqa: E402
 from .state import DialogState, ReferenceNote  # noqa: E402
 
 REFERENCE = "reference"  # the setting
-NOTE_CHARS = 34
+NOTE_CHARS, FILE_CHARS = 34, 10
 
 
 class ReferenceRow(Gtk.Box):
@@ -31,7 +31,7 @@ class ReferenceRow(Gtk.Box):
         self._remove = icon_button("edit-clear-symbolic", _("Leave the picture out"), self._clear)
         self._note = label(no_show_all=True, max_width_chars=NOTE_CHARS)
         title = Gtk.Label(label=setting.nick, xalign=0, mnemonic_widget=chooser)
-        chooser.set_tooltip_text(setting.blurb)
+        chooser.set_properties(tooltip_text=setting.blurb, width_chars=FILE_CHARS)  # the picture needs the rest
         field = row(self._picture, chooser)
         field.pack_end(self._remove, expand=False, fill=False, padding=0)
         self._shown = column(row(title, field, spacing=12), self._note)

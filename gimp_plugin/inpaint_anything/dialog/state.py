@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from inference_server.shared.errors import ErrorCode, UserError
 from inference_server.shared.messages import Job, MaskOptions, ObjectPrompt, Scene
 
-from ..photo_view.behind import AnotherPhoto, Behind
+from ..photo_view.behind import AnotherPhoto, Behind, Nearness
 from ..photo_view.tool import FIRST_TINT, MaskView, Tint, Tool
 from .annotation import Annotation, Name
 from .events import MaskQuery, PhotoBehind, Preview, Reference
@@ -121,8 +121,10 @@ class DialogState:
     annotation: what is marked; given: what the image came with; past, future: what it was, the latest last, and what
     was taken back.  tool, brush, mask_view, tint: what the pointer does, the brush's radius in pixels of the photo, how
     the mask is shown, and in which colour.  behind: what is to come behind the object, None where that cannot be shown
-    without a server; photo_behind: the photo that was read last for it.  reference: the picture of what is to be
-    painted, None where there is none; takes_reference: whether the model can be shown one, None where that is unknown.
+    without a server; photo_behind: the photo that was read last for it; nearness: of the photo, by which a blur is
+    shown, None until it is measured, and where nothing measures it; depth_requested: whether that was asked for.
+    reference: the picture of what is to be painted, None where there is none; takes_reference: whether the model can be
+    shown one, None where that is unknown.
 
     proposals: the masks that are shown for the object at hand, the best first; asked: the query that was asked last;
     waiting: whether it is still being answered.  known: final proposals by the key of their query, the latest last;
@@ -156,6 +158,8 @@ class DialogState:
     tint: Tint = FIRST_TINT
     behind: Behind | None = None
     photo_behind: PhotoBehind | None = None
+    nearness: Nearness | None = None
+    depth_requested: bool = False
     reference: Reference | None = None
     takes_reference: bool | None = None
     phase: Phase = Phase.POINTING

@@ -13,7 +13,7 @@ from inference_server.shared.geometry import Size
 from inference_server.shared.messages import PAINTING_JOBS, Scene
 
 from ..covering import Covering
-from ..photo_view.behind import AnotherPhoto, Behind
+from ..photo_view.behind import AnotherPhoto, Behind, Blurred
 from ..photo_view.tool import MaskView, Tool
 from .annotation import Annotation, Click, ClickHistory, Name
 from .events import (
@@ -39,6 +39,7 @@ from .events import (
     ComposingFailed,
     ConfirmClose,
     ContinuePressed,
+    DepthMeasured,
     Encoded,
     EscapePressed,
     Event,
@@ -76,6 +77,7 @@ from .events import (
     ReferenceRead,
     RemoveCurrent,
     ReopenPhoto,
+    RequestDepth,
     RequestEncoding,
     RequestHover,
     RequestModels,
@@ -303,11 +305,23 @@ def _with_behind(state: DialogState, behind: Behind | None, *, by_person: bool) 
     if behind is not None and by_person and state.can_apply:
         state = replace(_pointing(state), mask_view=MaskView.BEHIND)
     if not isinstance(behind, AnotherPhoto):
-        return _without_placing(state), ()
+        return _with_depth(_without_placing(state))
     if state.photo_behind is None or state.photo_behind.address != behind.address:
         state = replace(_without_placing(state), photo_behind=PhotoBehind(behind.address))
         return state, (ReadBehind(behind.address),)
     return (state if same else _placing(state)), ()
+
+
+def _with_depth(state: DialogState) -> Step:
+    """With the depth of the photo asked for, once, where a blur is shown by it; after the embedding, which comes
+    first."""
+    if state.depth_requested or not state.encoded or not isinstance(state.behind, Blurred):
+        return state, ()
+    return replace(state, depth_requested=True), (RequestDepth(),)
+
+
+def _depth_measured(state: DialogState, event: DepthMeasured) -> Step:
+    return replace(state, nearness=event.nearness), ()
 
 
 def _behind_read(state: DialogState, event: BehindRead) -> Step:
@@ -397,6 +411,7 @@ def _photo_changed(state: DialogState, event: PhotoChanged) -> Step:
     state = replace(state, annotation=event.annotation, given=state.given if by_person else event.annotation)
     state = replace(state, past=(), future=(), encoded=False, known=(), failed=(), tool=Tool.INCLUDE)
     state = replace(state, has_ready_mask=event.has_ready_mask, applied=event.applied)
+    state = replace(state, nearness=None, depth_requested=False)
     state = replace(state, asked=None, waiting=False, proposals=(), choices=(), revision=state.revision + 1)
     state, masks = _with_masks(state)
     return state, (*stop, *hovered, *cancel, *masks, UpdatePromptHint(), RequestEncoding())
@@ -433,7 +448,8 @@ def _with_models(state: DialogState) -> Step:
 
 def _models_changed(state: DialogState, event: ModelsChanged) -> Step:
     state, masks = _with_masks(replace(state, known=(), failed=(), asked=None))
-    return state, (*masks, UpdatePromptHint())
+    state, depth = _with_depth(replace(state, depth_requested=False))
+    return state, (*masks, UpdatePromptHint(), *depth)
 
 
 # -- masks ------------------------------------------------------------------------------------------------------------
@@ -726,7 +742,9 @@ def _inserted(state: DialogState, event: Inserted) -> Step:
 
 
 def _encoded(state: DialogState, event: Encoded) -> Step:
-    return _with_models(_cleared(replace(state, encoded=True)))
+    state, models = _with_models(_cleared(replace(state, encoded=True)))
+    state, depth = _with_depth(state)
+    return state, (*models, *depth)
 
 
 def _progress_arrived(state: DialogState, event: ProgressArrived) -> Step:
@@ -782,6 +800,7 @@ _TRANSITIONS: dict[type, Callable[[DialogState, Any], Step]] = {
     HoverLeft: _hover_left,
     HoverArrived: _hover_arrived,
     BehindRead: _behind_read,
+    DepthMeasured: _depth_measured,
     ReferenceRead: _reference_read,
     PromptExpanded: _prompt_expanded,
     BehindMoved: _behind_moved,

@@ -270,8 +270,8 @@ class Window(GimpUi.Dialog):
                 keeps=state.job == Job.REPLACE,
                 at_hand=bool(state.query and state.proposals),
             )
-        if changed("behind", "photo_behind"):
-            self.view.show_behind(state.behind if state.shows_behind else None, state.picture_behind)
+        if changed("behind", "photo_behind", "nearness"):
+            self.view.show_behind(state.behind if state.shows_behind else None, state.picture_behind, state.nearness)
         if changed("hover"):
             self.view.show_hover(state.hover)
         if changed("preview"):

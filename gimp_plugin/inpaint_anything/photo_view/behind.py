@@ -5,6 +5,8 @@ Pure; knows no GTK.  How it is drawn is in `backdrop`.
 
 from dataclasses import dataclass
 
+from inference_server.shared.geometry import Size
+
 from ..covering import Covering
 
 
@@ -21,6 +23,15 @@ class Blurred:
     """The photo itself, out of focus.  strength: 0 to 1."""
 
     strength: float
+
+
+@dataclass(frozen=True)
+class Nearness:
+    """How near each part of the photo is.  size: of a small picture of all of it; values: its rows, a byte a pixel, 255
+    for what is nearest, as 1/depth is measured."""
+
+    size: Size
+    values: bytes
 
 
 @dataclass(frozen=True)

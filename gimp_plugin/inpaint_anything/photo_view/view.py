@@ -9,7 +9,7 @@ import gi
 from ..i18n import _
 from . import marks
 from .backdrop import Backdrop
-from .behind import Behind
+from .behind import Behind, Nearness
 from .painter import ScenePainter
 from .picture import Detail, Picture
 from .scene import (
@@ -157,9 +157,11 @@ class View(Gtk.DrawingArea):
         overlay = MaskOverlay(shapes, strokes, proxy, view, keeps=keeps, at_hand=at_hand, tint=tint)
         self._show(replace(self._scene, mask=overlay, lasso=None))
 
-    def show_behind(self, behind: Behind | None, picture: cairo.ImageSurface | None = None) -> None:
-        """What comes behind the object, where the mask is shown so; picture: of another photo, all of it."""
-        self._show(replace(self._scene, backdrop=Backdrop(behind, picture) if behind else None))
+    def show_behind(
+        self, behind: Behind | None, picture: cairo.ImageSurface | None = None, nearness: Nearness | None = None
+    ) -> None:
+        """What comes behind the object, where the mask is shown so; picture, nearness: as in `Backdrop`."""
+        self._show(replace(self._scene, backdrop=Backdrop(behind, picture, nearness) if behind else None))
 
     def show_hover(self, shape: MaskShape | None) -> None:
         """Outline what a click would take, and brighten it a little."""

@@ -14,6 +14,7 @@ from gi.repository import Gimp
 from inference_server.shared.errors import wrong_input
 from inference_server.shared.geometry import Window, whole
 from inference_server.shared.messages import (
+    AskDepth,
     Background,
     Depth,
     Encoded,
@@ -28,6 +29,7 @@ from inference_server.shared.messages import (
     Located,
     MaskOptions,
     MaskProposals,
+    MeasuredDepth,
     PreviewMasks,
     R,
     Raster,
@@ -253,6 +255,11 @@ def preview_request(
         quick=quick,
     )
     return PhotoRequest(message=message, frames=frames, proxy=photo.proxy)
+
+
+def depth_request(photo: PhotoLayer) -> PhotoRequest[MeasuredDepth]:
+    """How near each part of the photo is."""
+    return PhotoRequest(message=AskDepth(image=photo.ref), proxy=photo.proxy)
 
 
 def expand_request(photo: PhotoLayer, settings: JobSettings) -> PhotoRequest[ExpandedPrompt]:

@@ -75,6 +75,7 @@ def message_seeds() -> Iterable[bytes]:
         messages.Locate(job=job, image=image, target=target),
         messages.Segment(image=image, target=target, window=window, pixels=mask),
         messages.ExpandPrompt(job=job, image=image, paint=messages.PaintOptions(prompt="a")),
+        messages.AskDepth(image=image),
         messages.Inpaint(job=job, image=image, target=target, window=window, pixels=mask, background=background),
         messages.FetchModel(name="maker/x"),
         messages.ImportModel(name="x", path="/x"),
