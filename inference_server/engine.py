@@ -414,6 +414,24 @@ class Engine:
         question = previews.Question(job=job, size=size, options=options, quick=quick)
         return previews.of_mask(self._selector, mask, encode, question, monitor)
 
+    def preview_painted(
+        self,
+        job: Job,
+        encoded: EncodedImage,
+        target: previews.Painted,
+        size: Size,
+        options: MaskOptions,
+        *,
+        monitor: Monitor = UNWATCHED,
+    ) -> previews.Answer:
+        """`preview_masks` for everything that is meant together, as one mask, its alpha found anew where strokes leave
+        it unknown (`refine_painted`).  Raises UserError."""
+        question = previews.Question(job=job, size=size, options=options)
+        mask = previews.meant(self._selector, encoded, target, question, monitor)
+        strokes = [stroke.scaled(encoded.proxy.shape[1] / size[0]) for stroke in target.strokes]
+        refined = self.refine_painted(encoded.proxy, mask, strokes, goes=job in (Job.REMOVE, Job.FILL), monitor=monitor)
+        return previews.of_painted(with_strokes(refined, strokes), question)
+
     def window_for(self, job: Job, bounds: Window, size: Size, options: MaskOptions, model: str = "") -> Window:
         """The window of an image of this (width, height) that a job needs for an object with these bounds.
 

@@ -69,7 +69,7 @@ def features(logits: np.ndarray, scores: np.ndarray, click: Point) -> np.ndarray
 
 def _measured(mask: np.ndarray, click: Point, at: tuple[int, int]) -> tuple[float, ...]:
     """Of one mask (h, w): stability, depth, distance and border as in `features`, area, whether it reaches across."""
-    stable = int(np.count_nonzero(mask > SURE)) / max(int(np.count_nonzero(mask > -SURE)), 1)
+    stable = stability(mask)
     inside = rendering.fill_holes(mask, GAPS) > 0
     depth = depths(inside)
     _, deepest, _, (deepest_x, deepest_y) = cv2.minMaxLoc(depth)
@@ -80,6 +80,11 @@ def _measured(mask: np.ndarray, click: Point, at: tuple[int, int]) -> tuple[floa
     across = found is not None and min(found.width / width, found.height / height) > ACROSS
     deep = float(depth[at] + 1) / (deepest + 1)
     return stable, deep, math.log(CLOSE + distance), border, int(np.count_nonzero(inside)), across
+
+
+def stability(mask: np.ndarray) -> float:
+    """How little a mask (h, w) of logits depends on where it is cut: as in `features`."""
+    return int(np.count_nonzero(mask > SURE)) / max(int(np.count_nonzero(mask > -SURE)), 1)
 
 
 def offered(logits: np.ndarray, order: Sequence[int]) -> list[int]:

@@ -8,17 +8,18 @@ edges and shadow.  Every mask is shown as the job would use it, grown and feathe
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from ..imaging import masks, windows
 from ..shared.geometry import Size, Window, fit_within, proxy_size, whole
-from ..shared.messages import MAX_OBJECTS, Job, MaskOptions, ObjectPrompt
+from ..shared.messages import MAX_OBJECTS, Job, MaskOptions, ObjectPrompt, Stroke
 from ..shared.monitor import Monitor
-from . import prompts, shadows
+from . import hair, prompts, shadows
 from .outlines import outlines
-from .selector import EncodedImage, Mask, Selector
+from .selector import EncodedImage, Mask, SeenMask, Selector
 
 QUICK_SIDE = 512  # pixels on the long side of a quick mask: the segmenter's grid has 256
 MOST_PROPOSALS = 4  # of points, which give fewer; a text names as many objects as there may be
@@ -36,10 +37,10 @@ class Proposal:
     place: Window
     mask: np.ndarray
     outlines: tuple[tuple[float, ...], ...]
+    has_hair: bool
 
 
 Answer = tuple[list[Proposal], int]  # best first, and how many better answers follow
-Scored = tuple[np.ndarray, float]  # a mask (h, w) uint8 of the whole image at any size, and its score
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,9 +53,23 @@ class Question:
     quick: bool = False
 
     @property
+    def asks_for_hair(self) -> bool:
+        """Whether it matters that hair crosses the edge, and nobody has said so yet."""
+        return self.job in (Job.SELECT, Job.REPLACE) and not self.options.soft_edge
+
+    @property
     def with_shadow(self) -> bool:
         """Whether the shadow is part of the mask: REPLACE has its own use for it."""
         return self.options.include_shadow and self.job != Job.REPLACE
+
+
+class Painted(NamedTuple):
+    """Everything that is meant: prompts (`prompts.checked`) and strokes, in image pixels; mask: (h, w) uint8 of the
+    proxy's size, where one is given."""
+
+    prompts: tuple[ObjectPrompt, ...]
+    mask: np.ndarray | None
+    strokes: tuple[Stroke, ...]
 
 
 def of_prompt(
@@ -74,14 +89,42 @@ def of_mask(
     encode: gives the image, after the first answer and only where either is asked for.  Raises UserError.
     """
     better_follows = (question.with_shadow or question.options.soft_edge) and not question.quick
-    yield _proposals([(mask, 1.0)], question), int(better_follows)
+    yield _proposals([SeenMask(mask, 1.0)], question), int(better_follows)
     if better_follows:
         proxy = encode().proxy
         if question.options.soft_edge:
             mask = selector.soften(proxy, mask, monitor)
         if question.with_shadow:
             mask = shadows.with_shadow(proxy, mask, monitor)
-        yield _proposals([(mask, 1.0)], question), 0
+        yield _proposals([SeenMask(mask, 1.0)], question), 0
+
+
+def meant(
+    selector: Selector,
+    encoded: EncodedImage,
+    target: Painted,
+    question: Question,
+    monitor: Monitor,
+) -> np.ndarray:
+    """What a target says before its strokes, all in one mask (h, w) uint8 of the proxy's size, before it is grown.
+
+    Raises UserError.
+    """
+    height, width = encoded.proxy.shape[:2]
+    mask = np.zeros((height, width), np.uint8) if target.mask is None else target.mask.copy()
+    if question.options.soft_edge:
+        mask = selector.soften(encoded.proxy, mask, monitor)
+    for prompt in target.prompts:
+        on_proxy = prompts.scaled(prompt, width / question.size[0], height / question.size[1])
+        found = selector.select(encoded, (width, height), on_proxy, soft_edge=question.options.soft_edge)
+        chosen = found[prompts.taken(prompt, len(prompt.points), len(found))]
+        cv2.max(mask, chosen.inside(whole(width, height), encoded.proxy, monitor), dst=mask)
+    return shadows.with_shadow(encoded.proxy, mask, monitor) if question.with_shadow else mask
+
+
+def of_painted(mask: np.ndarray, question: Question) -> Answer:
+    """The one answer for a mask (h, w) uint8 of the proxy's size as it is."""
+    return _proposals([SeenMask(mask, 1.0)], question), 0
 
 
 def _masks(
@@ -91,7 +134,7 @@ def _masks(
     question: Question,
     monitor: Monitor,
     pool: ThreadPoolExecutor,
-) -> Iterator[tuple[list[Scored], int]]:
+) -> Iterator[tuple[list[SeenMask], int]]:
     """The masks of each answer, and how many better answers follow."""
     height, width = encoded.proxy.shape[:2]
     prompt = prompts.scaled(prompt, width / question.size[0], height / question.size[1])
@@ -103,16 +146,19 @@ def _masks(
         monitor.check()
         return selector.select(encoded, (width, height), prompt, soft_edge=soft_edge, quick=quick)[:most]
 
-    def quick_mask(mask: Mask) -> Scored:
-        return mask.preview(*fit_within(width, height, QUICK_SIDE)), mask.score
+    def quick_mask(mask: Mask) -> SeenMask:
+        return SeenMask(mask.preview(*fit_within(width, height, QUICK_SIDE)), mask.score)
 
-    def refined(mask: Mask) -> Scored:
+    def refined(mask: Mask) -> SeenMask:
         monitor.check()
         alpha = mask.inside(whole(width, height), encoded.proxy, monitor)
-        return shadows.with_shadow(encoded.proxy, alpha, monitor) if question.with_shadow else alpha, mask.score
+        has_hair = question.asks_for_hair and hair.crosses(encoded.proxy, alpha)
+        if question.with_shadow:
+            alpha = shadows.with_shadow(encoded.proxy, alpha, monitor)
+        return SeenMask(alpha, mask.score, has_hair)
 
     count = len(prompt.points)
-    depends_on = prompts.first(prompt, count), soft_edge, question.with_shadow
+    depends_on = prompts.first(prompt, count), soft_edge, question.with_shadow, question.asks_for_hair
     if encoded.refined is None or encoded.refined[0] != depends_on:
         found = select(quick=True)
         awaited = found[: 1 + prompts.taken(prompt, count, len(found))]
@@ -124,12 +170,11 @@ def _masks(
     yield encoded.refined[1], 0
 
 
-def _proposals(found: list[Scored], question: Question, pool: ThreadPoolExecutor | None = None) -> list[Proposal]:
+def _proposals(found: list[SeenMask], question: Question, pool: ThreadPoolExecutor | None = None) -> list[Proposal]:
     """Masks as proposals, without the empty ones at the end."""
 
-    def proposal(scored: Scored) -> Proposal:
-        mask, score = scored
-        return _proposal(_as_used(mask, question), score, question.size)
+    def proposal(seen: SeenMask) -> Proposal:
+        return _proposal(seen._replace(mask=_as_used(seen.mask, question)), question.size)
 
     each: Callable[..., Iterable[Proposal]] = pool.map if pool else map
     made = [*each(proposal, found)]
@@ -150,10 +195,11 @@ def _as_used(mask: np.ndarray, question: Question) -> np.ndarray:
     return masks.grow_and_feather(mask, *masks.suited(grow, feather, question.size), scale)
 
 
-def _proposal(mask: np.ndarray, score: float, size: Size) -> Proposal:
-    """The proposal of a mask (h, w) uint8 of an image of this size."""
+def _proposal(seen: SeenMask, size: Size) -> Proposal:
+    """The proposal of a mask of an image of this size."""
+    mask = seen.mask
     on_proxy = cv2.resize(mask, proxy_size(*size), interpolation=cv2.INTER_LINEAR)
     place = windows.bounds(on_proxy) or Window(0, 0, 1, 1)
     scale = size[0] / mask.shape[1], size[1] / mask.shape[0]
     part = np.ascontiguousarray(on_proxy[place.slices])
-    return Proposal(score=score, place=place, mask=part, outlines=outlines(mask, scale))
+    return Proposal(score=seen.score, place=place, mask=part, outlines=outlines(mask, scale), has_hair=seen.has_hair)

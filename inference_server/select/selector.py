@@ -8,7 +8,7 @@ GrabCut decides where the segmenter is unsure (`grabcut`), then the edge is refi
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
@@ -49,7 +49,9 @@ ANSWERS_KEPT = FEEDBACK_STEPS + 4  # for each image, 1 MB each: those to one seq
 MUCH_LEFT = 0.2  # of a scene, that a click is thought to leave of it
 SAME_THING = 0.7  # IoU of two masks, from which they count as of one thing
 KEPT = 0.9  # of a mask, that a further point on the object leaves of it; .8 to .95 come to the same
-STEADY = 0.85  # of a mask, or of the next one, that a point at its edge leaves in both
+STEADY = 0.85  # of a mask, or of the next one, that a point at its edge leaves in both …
+SURER = 0.7  # … unless the next one is surer: so much of the instability that the mask has …
+IN_BOTH = 0.2  # … and so much of both in both
 GRABCUT_SIDE = 640  # pixels on the long side of the picture that GrabCut works on
 
 
@@ -65,24 +67,35 @@ class Answer(NamedTuple):
     complete: bool
 
 
+Alone = Callable[[Point], np.ndarray]  # what a point (in pixels of the proxy) means by itself: logits (N, gh, gw)
+
+
+class SeenMask(NamedTuple):
+    """A mask (h, w) uint8 of the whole image at any size, its score, and whether hair is seen to cross its edge."""
+
+    mask: np.ndarray
+    score: float
+    has_hair: bool = False
+
+
 class EncodedImage:
     """An image's proxy (h, w, 3) uint8, its embedding, and what is remembered of it.
 
-    answers: the segmenter's latest, by prompt.  refined: of the last prompt, `previews` keeps the masks (h, w) uint8 of
-    the proxy's size and their scores here, with what they depend on.
+    answers: the segmenter's latest, by prompt.  refined: of the last prompt, `previews` keeps the masks of the proxy's
+    size here, with what they depend on.
     """
 
     def __init__(self, proxy: np.ndarray, embedding: Embedding) -> None:
         self.proxy, self.embedding = proxy, embedding
         self.text_embedding: Embedding | None = None  # SAM 3's, after the first text prompt
         self.answers: OrderedDict[ObjectPrompt, Answer] = OrderedDict()
-        self.refined: tuple[object, list[tuple[np.ndarray, float]]] | None = None
+        self.refined: tuple[object, list[SeenMask]] | None = None
 
     @property
     def nbytes(self) -> int:
         """The memory it holds, with all that is remembered of it."""
         embeddings = self.embedding.nbytes + (self.text_embedding.nbytes if self.text_embedding else 0)
-        masks = [mask for mask, _ in self.refined[1]] if self.refined else []
+        masks = [seen.mask for seen in self.refined[1]] if self.refined else []
         arrays = [self.proxy, *masks, *(answer.logits for answer in self.answers.values())]
         return embeddings + sum(array.nbytes for array in arrays)
 
@@ -399,8 +412,15 @@ def _answer(segmenter: Segmenter, encoded: EncodedImage, prompt: ObjectPrompt, *
 
     The points are replayed in order, and the mask chosen after each is fed back with the next, as SAM was trained
     (Kirillov et al. 2023, appendix A).  So the answer is a function of points and choices alone; earlier answers are
-    remembered, and one more point costs one pass of the decoder, another choice none.
+    remembered, and one more point costs one pass of the decoder or two, another choice none.  Many points at once cost
+    at most FEEDBACK_STEPS passes, and one for each point that is asked what it means alone: those of a prompt of so
+    many points, and beyond that the last of each step.
     """
+
+    @cache
+    def alone(point: Point) -> np.ndarray:
+        return _decode(segmenter, encoded.embedding, ObjectPrompt(points=(point,), labels=(1,)), None).logits
+
     count = len(prompt.points)
     steps = sorted({round(k) for k in np.linspace(1, count, min(count, FEEDBACK_STEPS))}) if count else [0]
     if prompt.box and count and any(prompt.chosen[:1]):  # the box's best mask adds nothing to the box
@@ -408,7 +428,7 @@ def _answer(segmenter: Segmenter, encoded: EncodedImage, prompt: ObjectPrompt, *
     before: np.ndarray | None = None
     for k in steps:
         part = prompts.first(prompt, k)
-        answer = encoded.answers.get(part) or _next_answer(segmenter, encoded.embedding, part, before)
+        answer = encoded.answers.get(part) or _next_answer(segmenter, encoded.embedding, part, before, alone)
         if not answer.complete and (k < count or not quick):
             answer = _completed(segmenter, encoded.embedding, part, answer)
         encoded.answers[part] = answer
@@ -474,13 +494,15 @@ def _wrong(mask: np.ndarray, cells: Sequence[mask_ranking.Cell], labels: Sequenc
     return sum((mask[at] > 0) != label for at, label in zip(cells, labels, strict=False))
 
 
-def _next_answer(segmenter: Segmenter, embedding: Embedding, prompt: ObjectPrompt, before: np.ndarray | None) -> Answer:
+def _next_answer(
+    segmenter: Segmenter, embedding: Embedding, prompt: ObjectPrompt, before: np.ndarray | None, alone: Alone
+) -> Answer:
     """The answer to a prompt (in pixels of the proxy), before it is completed; before: as in `_decode`."""
     answer = _decode(segmenter, embedding, prompt, before)
     if len(prompt.points) > 1:
-        answer = _covering(segmenter, embedding, prompt, answer)
+        answer = _covering(embedding, prompt, answer, alone)
     if before is not None and prompt.points:
-        answer = _steadied(segmenter, embedding, prompt, before, answer)
+        answer = _steadied(embedding, prompt, before, answer, alone)
     return answer
 
 
@@ -516,15 +538,13 @@ def _completed(segmenter: Segmenter, embedding: Embedding, prompt: ObjectPrompt,
     return Answer(logits, answer.scores, complete=True)
 
 
-def _steadied(
-    segmenter: Segmenter, embedding: Embedding, prompt: ObjectPrompt, before: np.ndarray, answer: Answer
-) -> Answer:
+def _steadied(embedding: Embedding, prompt: ObjectPrompt, before: np.ndarray, answer: Answer, alone: Alone) -> Answer:
     """The answer to several points where the last one does not upset a mask that was good; before: the mask before it.
 
     A person corrects a good mask at its edge, where the segmenter too often gives up most of it, or adds as much again.
-    There only the smallest thing that the point means alone is added or taken away, or its surroundings.  Far from the
-    edge a point says that the mask is wrong, and the answer is believed; but a point on the object takes nothing away.
-    (bench/README.md, "The next clicks")
+    There only the smallest thing that the point means alone is added or taken away, or its surroundings.  But a mask
+    that was less stable than the answer is was not good; and far from the edge a point says that the mask is wrong: the
+    answer is believed.  A point on the object takes nothing away.  (bench/README.md, "The next clicks")
     """
     best, label = answer.logits[0], prompt.labels[-1]
     rows, columns = embedding.full_grid
@@ -532,10 +552,11 @@ def _steadied(
     size, now, kept = (int(np.count_nonzero(mask)) for mask in (had, has, had & has))
     *others, at = (mask_ranking.cell_at(_in_cells(point, embedding), had) for point in prompt.points)
     is_upset = kept < STEADY * (now if label else size)
-    if is_upset and mask_ranking.is_at_edge(before[:rows, :columns], at):
+    unsure, was_unsure = (1 - mask_ranking.stability(mask[:rows, :columns]) for mask in (best, before))
+    is_better = unsure < SURER * was_unsure and kept > IN_BOTH * max(size, now)
+    if is_upset and not is_better and mask_ranking.is_at_edge(before[:rows, :columns], at):
         against = [cell for cell, its in zip(others, prompt.labels, strict=False) if its != label]
-        alone = _decode(segmenter, embedding, ObjectPrompt(points=(prompt.points[-1],), labels=(1,)), None).logits
-        little = mask_ranking.meant_alone(alone, at, against, round((1 - STEADY) * size))
+        little = mask_ranking.meant_alone(alone(prompt.points[-1]), at, against, round((1 - STEADY) * size))
         best = np.maximum(before, little) if label else np.minimum(before, -little)
     elif label and kept < KEPT * size:
         best = np.maximum(best, before)
@@ -544,23 +565,29 @@ def _steadied(
     return answer._replace(logits=np.concatenate([best[None], answer.logits[1:]]))
 
 
-def _covering(segmenter: Segmenter, embedding: Embedding, prompt: ObjectPrompt, answer: Answer) -> Answer:
+def _covering(embedding: Embedding, prompt: ObjectPrompt, answer: Answer, alone: Alone) -> Answer:
     """The answer to several points with each point that is on the object in its best mask.
 
     The segmenter takes points far from each other for parts of one thing and may leave one of them out; whoever has
     clicked there means both.  The smallest mask that such a point means alone is added, where it is no larger than what
-    is there and takes nothing that was left out; else the point's surroundings.  (With what it means most likely, five
-    points found .85 of GrabCut and .81 of COCO instead of .93 and .91: mean IoU of 25 photographs each.)
+    is there and takes nothing that was left out; else the point's surroundings, as for all but the last of more than
+    FEEDBACK_STEPS points.  (With what it means most likely, five points found .85 of GrabCut and .81 of COCO instead of
+    .93 and .91: mean IoU of 25 photographs each.)
     """
     best = answer.logits[0]
     rows, columns = embedding.full_grid
     on_image = best[:rows, :columns]
     cells = [mask_ranking.cell_at(_in_cells(point, embedding), on_image) for point in prompt.points]
     left_out = [at for at, label in zip(cells, prompt.labels, strict=True) if not label]
+    asked = prompt.points if len(cells) <= FEEDBACK_STEPS else prompt.points[-1:]
     for point, at, label in zip(prompt.points, cells, prompt.labels, strict=True):
         if label and best[at] <= 0:
-            alone = _decode(segmenter, embedding, ObjectPrompt(points=(point,), labels=(1,)), None).logits
-            best = np.maximum(best, mask_ranking.meant_alone(alone, at, left_out, int(np.count_nonzero(best > 0))))
+            size = int(np.count_nonzero(best > 0))
+            is_asked = point in asked
+            meant = (
+                mask_ranking.meant_alone(alone(point), at, left_out, size) if is_asked else mask_ranking.disc(at, best)
+            )
+            best = np.maximum(best, meant)
     return answer._replace(logits=np.concatenate([best[None], answer.logits[1:]]))
 
 

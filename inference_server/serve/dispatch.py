@@ -20,6 +20,7 @@ from ..imaging.colour import SRGB, ColourSpace
 from ..imaging.pixels import from_rgb, to_rgb, to_uint8
 from ..imaging.sampling import resize
 from ..replace import backgrounds
+from ..select import previews
 from ..select.previews import Proposal
 from ..select.prompts import checked
 from ..select.selector import EncodedImage, Mask
@@ -107,7 +108,10 @@ def perform(engine: Engine, message: messages.AnyRequest, frames: Frames, monito
 
 def _preview_masks(engine: Engine, message: PreviewMasks, frames: Frames, monitor: Monitor, send: Send) -> Answer:
     size = _size(message.image)
-    if _has_prompt(message.target):
+    if message.target.strokes:
+        encoded = _encoded_whole(engine, message.image, frames, monitor)
+        answers = iter([_painted(engine, message, encoded, frames, monitor)])
+    elif _has_prompt(message.target):
         encoded = _encoded_whole(engine, message.image, frames, monitor)
         prompt, *others = _prompts(message.target, encoded, size, frames)
         if others:
@@ -128,6 +132,17 @@ def _preview_masks(engine: Engine, message: PreviewMasks, frames: Frames, monito
         if more:
             send(*answer)
     return answer
+
+
+def _painted(
+    engine: Engine, message: PreviewMasks, encoded: EncodedImage, frames: Frames, monitor: Monitor
+) -> previews.Answer:
+    """The mask of everything that is meant, with what strokes say of it."""
+    size, target = _size(message.image), message.target
+    mask = _mask(target.mask, frames, proxy_size(*size)) if target.mask else None
+    objects = _prompts(target, encoded, size, frames) if _has_prompt(target) else []
+    painted = previews.Painted(tuple(objects), mask, _strokes(target))
+    return engine.preview_painted(message.job, encoded, painted, size, message.options, monitor=monitor)
 
 
 def _locate(engine: Engine, message: Locate, frames: Frames, monitor: Monitor) -> Located:
@@ -455,6 +470,7 @@ def _proposals(proposals: Iterable[Proposal], more: int) -> tuple[MaskProposals,
             place=proposal.place,
             mask=_attach_mask(proposal.mask, packed),
             outlines=proposal.outlines,
+            has_hair=proposal.has_hair,
         )
         for proposal in proposals
     )

@@ -227,6 +227,10 @@ class Stroke:
         steps = dx, dy, 0.0
         return replace(self, path=tuple(number + steps[k % 3] for k, number in enumerate(self.path)))
 
+    def scaled(self, factor: float) -> "Stroke":
+        """The same of an image that is so many times as large."""
+        return replace(self, path=tuple(number * factor for number in self.path))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
@@ -294,13 +298,15 @@ class MaskProposal:
     """A mask that may be meant.
 
     mask: uint8, of the window `place` of the proxy, in the proxy's pixels.  outlines: closed polygons, each x0, y0, x1,
-    y1, … in pixels of the image, around what is over 127; none for an empty mask.
+    y1, … in pixels of the image, around what is over 127; none for an empty mask.  has_hair: whether hair or fur is
+    seen to cross its edge, which is found out for the last answer alone, and where the edge is not soft.
     """
 
     score: float
     place: Window
     mask: Raster
     outlines: tuple[tuple[float, ...], ...]
+    has_hair: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -501,8 +507,9 @@ class PreviewMasks(Request[MaskProposals]):
     """The masks that may be meant, as precise as the proxy is.
 
     What comes back is what `job` would paint with these options, or for REPLACE what it would keep.  A target without a
-    prompt has a ready `mask` of the proxy's size.  quick: the first answer is enough.  A client's next PreviewMasks
-    cancels the one before.
+    prompt has a ready `mask` of the proxy's size.  With strokes, one mask comes back of everything that the target says
+    together, alpha found anew where strokes refine it; without them, a target is one object.  quick: the first answer
+    is enough.  A client's next PreviewMasks cancels the one before.
     """
 
     job: Job

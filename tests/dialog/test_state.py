@@ -18,6 +18,8 @@ from inpaint_anything.covering import Covering
 from inpaint_anything.dialog import update as transitions
 from inpaint_anything.dialog.annotation import Annotation, ClickHistory, Name
 from inpaint_anything.dialog.events import (
+    AlphaArrived,
+    AlphaQuery,
     ApplyPressed,
     BehindFitted,
     BehindFlipped,
@@ -79,6 +81,7 @@ from inpaint_anything.dialog.events import (
     ReferenceRead,
     RemoveCurrent,
     ReopenPhoto,
+    RequestAlpha,
     RequestDepth,
     RequestEncoding,
     RequestHover,
@@ -128,6 +131,7 @@ class Mask(str):
 
     __slots__ = ()
     outlines = ()
+    has_hair = False
 
     @property
     def area(self) -> int:
@@ -142,6 +146,13 @@ WORDS = ["one", "two", "three", "other", "another", "given", "wide one", "wide o
 
 def masks(*words: str) -> tuple[Mask, ...]:
     return tuple(map(Mask, words))
+
+
+class Furry(Mask):
+    """One whose edge hair crosses."""
+
+    __slots__ = ()
+    has_hair = True
 
 
 @dataclass(frozen=True)
@@ -937,6 +948,59 @@ HOVERED = {
         HoverLeft(),
         {"hovered": None, "hover": None},
         (CancelHover(),),
+    ),
+}
+ALPHA = AlphaQuery(job=Job.REMOVE, meant=Annotation((FIRST,), 0, (REFINED,)), options=OPTIONS)
+REFINING = replace(POINTING, annotation=ALPHA.meant, refined=(ALPHA, None))
+FOUND = {
+    "a stroke that refines asks for alpha": (
+        POINTING,
+        StrokeDrawn(REFINED),
+        {**marked(POINTING, ALPHA.meant), "refined": (ALPHA, None)},
+        (RequestAlpha(ALPHA),),
+    ),
+    "the alpha comes": (REFINING, AlphaArrived(ALPHA, "alpha"), {"refined": (ALPHA, "alpha")}, ()),
+    "the alpha of something else comes": (
+        REFINING,
+        AlphaArrived(replace(ALPHA, job=Job.FILL), "alpha"),
+        {},
+        (),
+    ),
+    "another object at hand asks for none": (
+        replace(REFINING, refined=(ALPHA, "alpha")),
+        NextObject(),
+        {"annotation": replace(ALPHA.meant, active=1), "proposals": (), "choices": (), "revision": 4},
+        (),
+    ),
+    "a click asks for masks first": (
+        REFINING,
+        Clicked(7, 8, False),
+        {**marked(REFINING, replace(ALPHA.meant, objects=(MORE,))), **asked(MORE), "refined": None},
+        asks(MORE),
+    ),
+    "and once they are there for alpha": (
+        replace(REFINING, annotation=Annotation((MORE,), 0, (REFINED,)), **asked(MORE), refined=None),
+        ProposalsArrived(query(MORE), OTHERS, 0),
+        {
+            **{"proposals": OTHERS, "choices": OTHERS, "asked": None, "waiting": False},
+            "known": (*POINTING.known, (query(MORE), OTHERS)),
+            "refined": (replace(ALPHA, meant=Annotation((MORE,), 0, (REFINED,))), None),
+        },
+        (RequestAlpha(replace(ALPHA, meant=Annotation((MORE,), 0, (REFINED,)))),),
+    ),
+    "a stroke taken back asks for none": (
+        replace(REFINING, past=(ONE,), refined=(ALPHA, "alpha")),
+        Undo(),
+        {"annotation": ONE, "past": (), "future": (ALPHA.meant,), "refined": None, "revision": 4},
+        (),
+    ),
+    "while a job runs none is asked for": (
+        replace(REFINING, refined=(ALPHA, "alpha")),
+        ApplyPressed(),
+        {
+            **{"phase": Phase.WORKING, "run": 1, "after_run": AfterRun.APPLY, "status": Progress(0.0)},
+        },
+        (StartRun(1, Job.REMOVE, ALPHA.meant, 0),),
     ),
 }
 CHOSEN = {
@@ -1878,6 +1942,7 @@ TABLES = (
     TOOLS,
     ANSWERED,
     HOVERED,
+    FOUND,
     CHOSEN,
     SETTINGS,
     BEHIND,
@@ -1898,6 +1963,7 @@ EVERYWHERE = {
     TintChosen(GREEN): ({"tint": GREEN}, ()),
     HoverLeft(): ({}, ()),
     HoverArrived(HOVER, "hover"): ({}, ()),
+    AlphaArrived(ALPHA, "alpha"): ({}, ()),
     Opened(): ({}, (UpdatePromptHint(), RequestEncoding())),
     SettingChanged("source", GROWN): ({}, (ReopenPhoto(),)),
     ModelsChanged(): ({"known": (), **asked(FIRST)}, (*asks(FIRST), UpdatePromptHint())),
@@ -2212,10 +2278,22 @@ SEEN = {
     "a lasso": (replace(POINTING, tool=Tool.LASSO), {"hint": Hint.LASSO}),
     "an eraser": (replace(POINTING, tool=Tool.ERASER), {"hint": Hint.HOW_TO_DRAW}),
     "a brush that refines": (replace(POINTING, tool=Tool.REFINE), {"hint": Hint.HOW_TO_REFINE}),
+    "hair at the edge": (replace(POINTING, proposals=(Furry("one"),)), {"hint": Hint.HAIR}),
+    "hair at the edge of another mask than the chosen one": (
+        replace(POINTING, proposals=(Mask("one"), Furry("two"))),
+        {"hint": Hint.MORE_CLICKS},
+    ),
+    "hair that was painted over": (replace(REFINING, proposals=(Furry("one"),)), {"hint": Hint.MORE_CLICKS}),
     "refining alone": (
         replace(EMPTY, annotation=Annotation(strokes=(REFINED,))),
         {"can_apply": False, "can_snap": False, "unsaved": True},
     ),
+    "its alpha": (replace(REFINING, refined=(ALPHA, "alpha")), {"alpha": "alpha"}),
+    "its alpha, whichever object is at hand": (
+        replace(REFINING, annotation=replace(ALPHA.meant, active=1), refined=(ALPHA, "alpha")),
+        {"alpha": "alpha"},
+    ),
+    "the alpha for another job": (replace(REFINING, job=Job.FILL, refined=(ALPHA, "alpha")), {"alpha": None}),
     "results were inserted": (replace(EMPTY, applied=True), {"hint": Hint.APPLIED}),
     "a ready mask": (READY, {"shapes": ("given",), "row": (), "can_apply": True, "unsaved": False}),
     "a ready mask that is not meant": (
@@ -2250,18 +2328,18 @@ def test_which_mask_is_chosen_last_is_no_other_question_but_what_was_chosen_befo
 @pytest.mark.parametrize(
     ("state", "summary"),
     [
-        (ASKED, "pointing waiting revision=0 hover=0 preview=0 runs=0 results=0 objects=1 strokes=0"),
-        (BOTH, "pointing settled revision=3 hover=0 preview=0 runs=0 results=0 objects=2 strokes=1"),
+        (ASKED, "pointing waiting revision=0 hover=0 alpha=0 preview=0 runs=0 results=0 objects=1 strokes=0"),
+        (BOTH, "pointing settled revision=3 hover=0 alpha=0 preview=0 runs=0 results=0 objects=2 strokes=1"),
         (
             replace(POINTING, hover="hover"),
-            "pointing settled revision=3 hover=1 preview=0 runs=0 results=0 objects=1 strokes=0",
+            "pointing settled revision=3 hover=1 alpha=0 preview=0 runs=0 results=0 objects=1 strokes=0",
         ),
-        (WORKING, "working settled revision=3 hover=0 preview=0 runs=1 results=0 objects=1 strokes=0"),
+        (WORKING, "working settled revision=3 hover=0 alpha=0 preview=0 runs=1 results=0 objects=1 strokes=0"),
         (
             replace(WORKING, preview=FORMING),
-            "working settled revision=3 hover=0 preview=1 runs=1 results=0 objects=1 strokes=0",
+            "working settled revision=3 hover=0 alpha=0 preview=1 runs=1 results=0 objects=1 strokes=0",
         ),
-        (RESULTS, "results settled revision=3 hover=0 preview=0 runs=1 results=2 objects=1 strokes=0"),
+        (RESULTS, "results settled revision=3 hover=0 alpha=0 preview=0 runs=1 results=2 objects=1 strokes=0"),
     ],
 )
 def test_a_state_is_summed_up_in_a_line(state, summary):

@@ -188,10 +188,11 @@ class AnyOrder(RuleBasedStateMachine):
             case events.CancelProposals():
                 assert self.asked is not None, "a question is given up that nobody has asked"
                 self.asked = None
-            case events.RequestHover():
-                self.hovering = True
-            case events.CancelHover():
-                self.hovering = False
+            case events.RequestAlpha(query):
+                assert self.asked is None, "the masks are not there yet"
+                assert state.refined == (query, None) and query.meant.means(state.annotation)
+            case events.RequestHover() | events.CancelHover():
+                self.hovering = isinstance(command, events.RequestHover)
             case events.StartRun(run, job, annotation):
                 assert (job, annotation) == (state.job, state.annotation)
                 self.started[run] = command
@@ -466,6 +467,14 @@ class AnyOrder(RuleBasedStateMachine):
     def something_to_hover_over_comes(self, x, y):
         query = self.query_at(x, y)
         self.happens(events.HoverArrived(query, ("hover", query)))
+
+    @while_open
+    @rule()
+    def alpha_comes(self):
+        if self.state.refined:
+            query, _before = self.state.refined
+            self.happens(events.AlphaArrived(query, ("alpha", query)))
+            assert self.state.alpha == ("alpha", query) or self.state.alpha_query != query
 
     def query_at(self, x: int, y: int) -> MaskQuery:
         history = ClickHistory().with_click(x, y, on_object=True)

@@ -134,13 +134,13 @@ def test_objects_and_strokes_are_marked_and_marked_again_when_it_is_edited(windo
     assert not erased[150:280, CLICK[0] - 2 : CLICK[0] + 3].any(), "nothing is erased"
     dialog.press("s")
     dialog.drag(photo, 185, 100, 225, 100)
-    dialog.wait_for_state(lambda state: state.strokes == 3, "where the edge is to be refined cannot be painted")
+    dialog.wait_for_state(lambda state: state.strokes == 3 and state.alpha, "where it was painted no alpha is shown")
     refined = dialog.overlay(photo)
     dialog.keep("refine")
     dialog.apply()
     gimp.press("Page_Up")  # the photo's layer is selected; above it is the group
     dialog = gimp.open("edit")
-    again = dialog.wait_settled(changes=0)
+    again = dialog.wait_for_state(lambda state: state.settled and state.alpha, "no alpha is shown again")
     assert (again.objects, again.strokes) == (2, 3)
     assert differ(dialog.overlay(photo), refined) < 0.001
     dialog.leave()

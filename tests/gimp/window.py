@@ -144,6 +144,7 @@ class State:
     settled: bool
     revision: int
     hover: int
+    alpha: int
     preview: int
     runs: int
     results: int

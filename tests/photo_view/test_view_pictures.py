@@ -339,6 +339,22 @@ def test_where_the_edge_is_found_anew_it_is_hatched_until_a_later_stroke_covers_
     assert is_hatched(seen(refined, shown="cutout"), seen(shown="cutout")), "it is seen however the mask is shown"
 
 
+@pytest.mark.parametrize("shown", ["overlay", "mask", "cutout", "white"])
+def test_once_the_alpha_is_found_it_is_seen_instead(view, shown):
+    window = view()
+    state, places = window.state(), ((400, 700), (470, 700), (320, 700))
+
+    def seen(discs: list[list[int]], *strokes: dict, half: list[int] | None = None) -> np.ndarray:
+        window.do("discs", [[300, 300, 120], *discs], strokes, shown, False, half)
+        screen = window.screen()
+        return np.array([on_photo(screen, state, *at) for at in places], float)
+
+    nothing, everything = seen([]), seen([], ADDED)
+    found = seen([[320, 700, 20]], {**ADDED, "refines": True}, half=[400, 700, 50])
+    wanted = [(nothing[0] + everything[0]) / 2, nothing[1], nothing[2]]
+    assert np.abs(found - wanted).max() <= 3 and np.abs(everything - nothing).max(axis=1).min() > 20
+
+
 def test_the_masks_colour_and_how_much_it_covers_can_be_chosen(view):
     window = view()
     before, state = window.screen(), window.state()

@@ -10,6 +10,7 @@ import math
 import sys
 import threading
 import traceback
+from dataclasses import replace
 from pathlib import Path
 
 HERE = Path(__file__).resolve()
@@ -182,14 +183,34 @@ class Program:
         else:
             self.do_mask([shape])
 
-    def do_mask(self, shapes: list[MaskShape], strokes: list[dict] = (), view: str = "overlay", keeps: bool = False):
-        """Show what is meant: shapes, with strokes over them."""
+    def do_mask(
+        self,
+        shapes: list[MaskShape],
+        strokes: list[dict] = (),
+        view: str = "overlay",
+        keeps: bool = False,
+        alpha: MaskShape | None = None,
+    ) -> None:
+        """Show what is meant: shapes, with strokes over them, and the alpha that these ask for."""
         drawn = tuple(Stroke(**{**stroke, "path": tuple(stroke["path"])}) for stroke in strokes)
-        self.view.show_mask(tuple(shapes), drawn, MaskView(view), self.tint, keeps=keeps, at_hand=bool(shapes))
+        self.view.show_mask(
+            tuple(shapes), drawn, MaskView(view), self.tint, keeps=keeps, at_hand=bool(shapes), alpha=alpha
+        )
 
-    def do_discs(self, discs: list[list[float]], strokes: list[dict] = (), view: str = "overlay", keeps: bool = False):
-        """`do_mask` with discs, each x, y, radius."""
-        self.do_mask([self.disc(*disc, 200, 0) for disc in discs], strokes, view, keeps)
+    def do_discs(
+        self,
+        discs: list[list[float]],
+        strokes: list[dict] = (),
+        view: str = "overlay",
+        keeps: bool = False,
+        half: list[float] | None = None,
+    ) -> None:
+        """`do_mask` with discs, each x, y, radius; half: one in which alpha is half."""
+        alpha = None
+        if half:
+            found = self.disc(*half, 200, 0)
+            alpha = replace(found, mask=bytes(value // 2 for value in found.mask))
+        self.do_mask([self.disc(*disc, 200, 0) for disc in discs], strokes, view, keeps, alpha)
 
     def do_behind(self, kind: str, *values: object) -> None:
         """What comes behind: two colours, a blur's strength, a blur and how near the photo's left and right parts are,

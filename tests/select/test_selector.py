@@ -24,11 +24,13 @@ class Answering:
 
     def __init__(self, *to_point: np.ndarray, to_box: np.ndarray, to_points: np.ndarray) -> None:
         self._to_point, self._to_box, self._to_points = to_point, to_box, to_points
+        self.passes = 0
 
     def encode(self, image, monitor=None) -> Embedding:
         return Embedding(None, (CELLS, CELLS), (1.0, 1.0), 0)
 
     def decode(self, embedding, points, labels, box=None, previous=None):
+        self.passes += 1
         having = [mask for mask in self._to_point if mask[round(points[0][1] - 0.5), round(points[0][0] - 0.5)] > 0]
         mask = self._to_box if box else self._to_points if len(points) > 1 else having[-1]
         return np.repeat(mask[None], 4, axis=0), np.full(4, 0.9, np.float32)
@@ -101,3 +103,38 @@ def test_what_was_clicked_one_by_one_is_what_it_is_at_once():
         found = selector._answer(segmenter, by_one, prompt, quick=False)
     at_once = selector._answer(segmenter, looked_at(segmenter), prompt, quick=False)
     assert np.array_equal(found.logits, at_once.logits) and found.logits[0][55, 55] > 0
+
+
+@pytest.mark.parametrize("count", [200, 40])
+def test_many_points_at_once_cost_a_bounded_number_of_passes(count):
+    """Each point lies on a thing of its own, so that all but one are left out of whatever is found."""
+    places = [(2 + 3 * (k % 20), 2 + 3 * (k // 20)) for k in range(count)]
+    things = [square(x, y, x + 2, y + 2) for x, y in places]
+    segmenter = Answering(*things, to_box=things[0], to_points=things[0])
+    prompt = ObjectPrompt(points=tuple((x + 0.5, y + 0.5) for x, y in places), labels=(1,) * count)
+    found = selector._answer(segmenter, looked_at(segmenter), prompt, quick=False).logits[0]
+    assert all(found[y, x] > 0 for x, y in places)
+    assert segmenter.passes <= 3 * selector.FEEDBACK_STEPS
+
+
+def test_a_point_costs_one_pass_more_where_it_is_left_out():
+    first, far = square(10, 10, 30, 30), square(50, 50, 60, 60)
+    segmenter = Answering(first, far, to_box=first, to_points=first)
+    encoded = looked_at(segmenter)
+    selector._answer(segmenter, encoded, CLICK, quick=False)
+    before = segmenter.passes
+    prompt = ObjectPrompt(points=((20.0, 20.0), (55.0, 55.0)), labels=(1, 1))
+    selector._answer(segmenter, encoded, prompt, quick=False)
+    assert segmenter.passes - before == 2
+
+
+@pytest.mark.parametrize(("stable", "believed"), [(True, False), (False, True)])
+@pytest.mark.parametrize(("label", "answer"), [(0, (10, 10, 20, 30)), (1, (10, 10, 50, 50))])
+def test_a_point_at_its_edge_upsets_a_mask_that_was_less_stable_than_the_answer(label, answer, stable, believed):
+    first, inner, outer = square(10, 10, 30, 30), square(10, 29, 30, 30), square(10, 30, 30, 31)
+    if not stable:
+        first[20:30, 10:30] = 0.5  # half of it might be no part of it
+    segmenter = Answering(first, inner, outer, to_box=first, to_points=square(*answer))
+    prompt = ObjectPrompt(points=((15.0, 15.0), (20.5, 30.5 if label else 29.5)), labels=(1, label))
+    found = selector._answer(segmenter, looked_at(segmenter), prompt, quick=False).logits[0]
+    assert (np.count_nonzero((found > 0) != (square(*answer) > 0)) < 30) == believed

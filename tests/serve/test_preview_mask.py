@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from inference_server import UserError
+from inference_server.engine import TRACE
 from inference_server.imaging import masks, windows
 from inference_server.select.selector import Selector
 from inference_server.shared.errors import ErrorCode
@@ -23,6 +24,7 @@ from inference_server.shared.messages import (
     PreviewMasks,
     Raster,
     Segment,
+    Stroke,
     Target,
 )
 from inference_server.shared.monitor import UNWATCHED
@@ -336,3 +338,19 @@ def test_a_cancel_is_heard_between_the_steps(fresh, passes, models, photo, after
     assert len(again) == 3 and len(passes) == 2
     image, frames = image_ref(photo)
     assert again[-1] == result_of(new_engine(models), preview_masks(Job.REMOVE, image, AT_ROCKET), frames)
+
+
+def test_with_strokes_it_is_one_mask_of_everything_with_the_alpha_that_a_job_finds(engine, photo, rocket):
+    image, frames = image_ref(photo)
+    there = windows.bounds(rocket)
+    tip, far = (there.x + there.width / 2, there.y + 6.0), (60.0, 60.0)
+    strokes = Stroke(path=(*tip, 14.0), refines=True), Stroke(path=(*far, 9.0))
+    target = Target(prompts=(AT_ROCKET,), strokes=strokes)
+    [shown] = proposed(result_of(engine, PreviewMasks(job=Job.SELECT, image=image, target=target), frames), SIZE)
+    pixels = attach_pixels(photo, frames)
+    job = Segment(image=image, target=target, window=whole(*SIZE), pixels=pixels)
+    segmented, got = result_of(engine, job, frames)
+    assert np.array_equal(shown[segmented.window.slices], as_array(segmented.mask, got))
+    assert shown[60, 60] == 255 and ((shown > 0) & (shown < 255)).any()
+    [gone] = proposed(result_of(engine, PreviewMasks(job=Job.REMOVE, image=image, target=target), frames), SIZE)
+    assert (gone[shown > TRACE] == 255).all()

@@ -475,6 +475,19 @@ class Dialog:
         request = preview_request(self._photo, self._target_of(query), self._settings(query.job))
         self._worker.ask(request, arrived, failed, progress=self._progressed, partial=arrived, slot=PROPOSALS)
 
+    def _request_alpha(self, command: events.RequestAlpha) -> None:
+        query = command.query
+
+        def arrived(found: MaskProposals, frames: list[bytes]) -> None:
+            if found.proposals:
+                self.dispatch(events.AlphaArrived(query, mask_shape(found.proposals[0], frames)))
+
+        def failed(_error: UserError) -> None:
+            """What was painted stays hatched then: a job says why, if it fails, too."""
+
+        request = preview_request(self._photo, self._target(query.meant), self._settings(query.job))
+        self._worker.ask(request, arrived, failed, slot=PROPOSALS)
+
     def _read_behind(self, command: events.ReadBehind) -> None:
         address = command.address
 
@@ -603,6 +616,7 @@ class Dialog:
         events.RequestModels: lambda self, _command: self._ask_for_models(),
         events.RequestProposals: _request_proposals,
         events.CancelProposals: lambda self, _command: self._worker.cancel(PROPOSALS),
+        events.RequestAlpha: _request_alpha,
         events.RequestHover: _request_hover,
         events.CancelHover: lambda self, _command: self._worker.cancel(HOVER),
         events.ReadBehind: _read_behind,
@@ -627,7 +641,7 @@ class Dialog:
         if query.prompt is not None:
             return ObjectTarget(prompts=(query.prompt,))
         assert self._ready is not None  # nothing is asked without a target
-        return self._ready
+        return replace(self._ready, strokes=())
 
     def _target(self, annotation: Annotation) -> ObjectTarget:
         """What is marked; where no object is, the mask that the image came with counts, if it did."""

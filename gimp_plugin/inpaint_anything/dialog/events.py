@@ -41,6 +41,15 @@ class MaskQuery:
         return replace(self, prompt=replace(self.prompt, chosen=chosen))
 
 
+@dataclass(frozen=True, kw_only=True)
+class AlphaQuery:
+    """A question for the alpha where strokes say that the edge is to be found anew.  meant: with no object at hand."""
+
+    job: Job
+    meant: Annotation
+    options: MaskOptions
+
+
 @dataclass(frozen=True)
 class Preview:
     """A small picture of a result as it forms, and the window of the photo that it covers."""
@@ -376,6 +385,14 @@ class ProposalsFailed:
 
 
 @dataclass(frozen=True)
+class AlphaArrived:
+    """The alpha that was found, as a mask of everything that is meant."""
+
+    query: AlphaQuery
+    shape: "MaskShape"
+
+
+@dataclass(frozen=True)
 class HoverArrived:
     """What a click where the pointer rests would take."""
 
@@ -500,6 +517,14 @@ class RequestProposals:
 @dataclass(frozen=True)
 class CancelProposals:
     """Give up the question for masks."""
+
+
+@dataclass(frozen=True)
+class RequestAlpha:
+    """Ask for alpha where the edge is to be found anew: AlphaArrived may follow.  The next question for masks comes
+    before it."""
+
+    query: AlphaQuery
 
 
 @dataclass(frozen=True)
@@ -653,6 +678,7 @@ Event = (
     | Encoded
     | ProposalsArrived
     | ProposalsFailed
+    | AlphaArrived
     | HoverArrived
     | BehindRead
     | DepthMeasured
@@ -672,6 +698,7 @@ Command = (
     | RequestModels
     | RequestProposals
     | CancelProposals
+    | RequestAlpha
     | RequestHover
     | CancelHover
     | ReadBehind

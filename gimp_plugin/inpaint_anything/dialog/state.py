@@ -22,7 +22,7 @@ from inference_server.shared.messages import Job, MaskOptions, ObjectPrompt, Sce
 from ..photo_view.behind import AnotherPhoto, Behind, Nearness
 from ..photo_view.tool import FIRST_TINT, MaskView, Tint, Tool
 from .annotation import Annotation, Name
-from .events import MaskQuery, PhotoBehind, Preview, Reference
+from .events import AlphaQuery, MaskQuery, PhotoBehind, Preview, Reference
 
 if TYPE_CHECKING:  # what is only passed on here; these modules need GIMP
     import cairo
@@ -63,6 +63,7 @@ class Hint(Enum):
     MORE_CLICKS = "more-clicks"
     HOW_TO_DRAW = "how-to-draw"
     HOW_TO_REFINE = "how-to-refine"
+    HAIR = "hair"
     NAMED = "named"
     LASSO = "lasso"
     WAIT = "wait"
@@ -130,7 +131,7 @@ class DialogState:
     waiting: whether it is still being answered.  known: final proposals by the key of their query, the latest last;
     failed: the keys of those queries that no answer came to.  naming: a kind of which it is not known yet how many
     objects there are.  hovered: what would be meant if the person clicked where
-    the pointer rests.
+    the pointer rests.  refined: the question for alpha that was asked last, and its answer, None until that is there.
 
     run: the number of the last job, from 1; returns_to: the phase after it if it gives nothing; stopping: whether it
     was told to stop; run_failed: whether it ended with an error, and nothing was changed since.  attempts: all the
@@ -174,6 +175,7 @@ class DialogState:
     naming: Name | Scene | None = None
     hovered: MaskQuery | None = None
     hover: "MaskShape | None" = None
+    refined: "tuple[AlphaQuery, MaskShape | None] | None" = None
 
     run: int = 0
     returns_to: Phase = Phase.POINTING
@@ -210,6 +212,25 @@ class DialogState:
         for history in self.annotation.objects:
             if history.prompt and history is not self.annotation.current:
                 yield self._query(history.prompt)
+
+    @property
+    def alpha_query(self) -> AlphaQuery | None:
+        """The question for alpha; None where no stroke says that the edge is to be found anew."""
+        if not (self.can_apply and any(stroke.refines for stroke in self.annotation.strokes)):
+            return None
+        return AlphaQuery(job=self.job, meant=self.annotation.with_active(0), options=self.options)
+
+    @property
+    def alpha(self) -> "MaskShape | None":
+        """The alpha that was found there, if it is of what is meant now."""
+        return self.refined[1] if self.refined and self.refined[0] == self.alpha_query else None
+
+    @property
+    def shows_hair(self) -> bool:
+        """Whether hair crosses the edge of the object at hand, and nobody has said what becomes of it."""
+        shape = _at(self.proposals, self.annotation.current.choice)
+        is_refined = any(stroke.refines for stroke in self.annotation.strokes)
+        return self.settled and shape is not None and shape.has_hair and not is_refined
 
     @property
     def uses_ready_mask(self) -> bool:
@@ -406,16 +427,19 @@ class DialogState:
             return Hint.APPLIED
         if self.annotation.current.kind:
             return Hint.NAMED
+        if self.shows_hair:
+            return Hint.HAIR
         return Hint.MORE_CLICKS if self.annotation.objects else Hint.HOW_TO_POINT
 
     @property
     def summary(self) -> str:
         """The state in a line, for programs: the phase, whether it is settled, how many decisions there were, whether
-        hovering shows something, whether a result is seen forming, how many jobs were begun, how many results can be
-        looked at, and how many objects and strokes there are."""
+        hovering shows something, whether the alpha is seen that strokes ask for, whether a result is seen forming, how
+        many jobs were begun, how many results can be looked at, and how many objects and strokes there are."""
         numbers = {
             "revision": self.revision,
             "hover": self.hover is not None,
+            "alpha": self.alpha is not None,
             "preview": self.preview is not None,
             "runs": self.run,
             "results": len(self.results_seen),

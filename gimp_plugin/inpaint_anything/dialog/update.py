@@ -17,6 +17,7 @@ from ..photo_view.behind import AnotherPhoto, Behind, Blurred
 from ..photo_view.tool import MaskView, Tool
 from .annotation import Annotation, Click, ClickHistory, Name
 from .events import (
+    AlphaArrived,
     ApplyPressed,
     BehindFitted,
     BehindFlipped,
@@ -77,6 +78,7 @@ from .events import (
     ReferenceRead,
     RemoveCurrent,
     ReopenPhoto,
+    RequestAlpha,
     RequestDepth,
     RequestEncoding,
     RequestHover,
@@ -117,7 +119,7 @@ def update(state: DialogState, event: Event) -> Step:
     """The state after an event, and what is to be done outside, in order.  A closed dialog stays as it is."""
     if state.phase is Phase.CLOSED:
         return state, ()
-    return _TRANSITIONS[type(event)](state, event)
+    return _with_alpha(*_TRANSITIONS[type(event)](state, event))
 
 
 # -- what is marked ---------------------------------------------------------------------------------------------------
@@ -409,7 +411,7 @@ def _photo_changed(state: DialogState, event: PhotoChanged) -> Step:
     state = replace(state, phase=Phase.POINTING, stopping=False, preview=None, status=None)
     state = replace(state, attempts=(), removed=(), not_composed=None, shown=None, picked=False)
     state = replace(state, annotation=event.annotation, given=state.given if by_person else event.annotation)
-    state = replace(state, past=(), future=(), encoded=False, known=(), failed=(), tool=Tool.INCLUDE)
+    state = replace(state, past=(), future=(), encoded=False, known=(), failed=(), tool=Tool.INCLUDE, refined=None)
     state = replace(state, has_ready_mask=event.has_ready_mask, applied=event.applied)
     state = replace(state, nearness=None, depth_requested=False)
     state = replace(state, asked=None, waiting=False, proposals=(), choices=(), revision=state.revision + 1)
@@ -447,7 +449,7 @@ def _with_models(state: DialogState) -> Step:
 
 
 def _models_changed(state: DialogState, event: ModelsChanged) -> Step:
-    state, masks = _with_masks(replace(state, known=(), failed=(), asked=None))
+    state, masks = _with_masks(replace(state, known=(), failed=(), asked=None, refined=None))
     state, depth = _with_depth(replace(state, depth_requested=False))
     return state, (*masks, UpdatePromptHint(), *depth)
 
@@ -513,6 +515,22 @@ def _proposals_failed(state: DialogState, event: ProposalsFailed) -> Step:
 
 def _awaited(state: DialogState, query: MaskQuery) -> bool:
     return state.waiting and state.asked is not None and query.key == state.asked.key
+
+
+def _with_alpha(state: DialogState, commands: tuple[Command, ...]) -> Step:
+    """With alpha asked for where strokes want that, once the masks are there: a question for these would take its
+    place."""
+    query = state.alpha_query
+    if state.waiting or query is None:
+        return (replace(state, refined=None) if state.refined else state), commands
+    if not state.can_mark or (state.refined and state.refined[0] == query):
+        return state, commands
+    return replace(state, refined=(query, None)), (*commands, RequestAlpha(query))
+
+
+def _alpha_arrived(state: DialogState, event: AlphaArrived) -> Step:
+    asked = state.refined is not None and state.refined[0] == event.query
+    return (replace(state, refined=(event.query, event.shape)) if asked else state), ()
 
 
 # -- what a click would take ------------------------------------------------------------------------------------------
@@ -819,6 +837,7 @@ _TRANSITIONS: dict[type, Callable[[DialogState, Any], Step]] = {
     Encoded: _encoded,
     ProposalsArrived: _proposals_arrived,
     ProposalsFailed: _proposals_failed,
+    AlphaArrived: _alpha_arrived,
     ProgressArrived: _progress_arrived,
     Failed: _failed,
     RunProgressed: _run_progressed,

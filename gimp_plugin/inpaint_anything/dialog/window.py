@@ -42,6 +42,7 @@ HINTS = {
     Hint.MORE_CLICKS: _("Tab: another mask. Shift+click: another object. Right click: leave this out."),
     Hint.HOW_TO_DRAW: _("Paint over what is meant. Right button: the opposite. [ and ]: the brush's size."),
     Hint.HOW_TO_REFINE: _("Paint over hair, fur or glass at the edge. Right button: takes it back."),
+    Hint.HAIR: _("There is hair at the edge. S: paint over it, or switch Soft edge on."),
     Hint.NAMED: _("Click an object that is not meant. N: another one, by clicks."),
     Hint.LASSO: _("Draw around what is meant. Right button: takes it out of the mask."),
     Hint.PLACE: _("Drag: move the background. Wheel: its size. H: flip. Double click: as at first."),
@@ -261,7 +262,7 @@ class Window(GimpUi.Dialog):
             self.view.set_locked(locked=not state.can_mark)
         if changed("annotation"):
             self.view.show_clicks(*_marks(state))
-        if changed("annotation", "proposals", "known", "job", "options", "mask_view", "tint"):
+        if changed("annotation", "proposals", "known", "job", "options", "mask_view", "tint", "refined"):
             self.view.show_mask(
                 state.shapes,
                 state.annotation.strokes,
@@ -269,6 +270,7 @@ class Window(GimpUi.Dialog):
                 state.tint,
                 keeps=state.job == Job.REPLACE,
                 at_hand=bool(state.query and state.proposals),
+                alpha=state.alpha,
             )
         if changed("behind", "photo_behind", "nearness"):
             self.view.show_behind(state.behind if state.shows_behind else None, state.picture_behind, state.nearness)

@@ -113,9 +113,9 @@ class ScenePainter:
         self._paint_unknown(cr, overlay, placement)
 
     def _paint_unknown(self, cr: cairo.Context, overlay: MaskOverlay, placement: Placement) -> None:
-        """Hatch where the edge is to be found anew, also of a stroke that is under way."""
+        """Hatch where the edge is to be found anew and is not yet, also of a stroke that is under way."""
         last = self._last_layers.get(UNKNOWN)
-        if overlay.refines or (last and last.element == overlay):
+        if (overlay.refines and not overlay.alpha) or (last and last.element == overlay):
             unknown = self._layer(UNKNOWN, overlay, placement, lambda layer: overlay.draw_unknown(layer, placement))
             cr.set_source(marks.hatching(placement.density))
             cr.mask_surface(unknown, 0, 0)

@@ -44,13 +44,14 @@ class MaskShape:
     """A proposal of the server (`messages.MaskProposal`), unpacked.
 
     score: 0 to 1; place: the mask's window, in pixels of the proxy; mask: its bytes, row by row, 255 for the object;
-    outlines: closed polygons, each x0, y0, x1, y1, … in pixels of the photo.
+    outlines: closed polygons, each x0, y0, x1, y1, … in pixels of the photo.  has_hair: whether hair crosses its edge.
     """
 
     score: float
     place: Window
     mask: bytes
     outlines: tuple[tuple[float, ...], ...]
+    has_hair: bool = False
 
     @cached_property
     def area(self) -> int:
@@ -85,11 +86,12 @@ LINE, FAINT_LINE = 1.5, 1.0  # logical pixels: outlines of the object at hand, a
 
 @dataclass(frozen=True)
 class MaskOverlay:
-    """What is meant: the masks of objects, that at hand the last, with strokes drawn over them; and, hatched, where
-    strokes say that the edge is to be found anew.
+    """What is meant: the masks of objects, that at hand the last, with strokes drawn over them; and, where strokes say
+    that the edge is to be found anew, the alpha found there, or until it is there a hatching.
 
-    proxy: the size of the photo's proxy.  keeps: whether it is what is around the mask that will change.  at_hand:
-    whether the last of the shapes is the one that clicks go to.  tint: of what will change.
+    alpha: a mask of everything, to be shown there.  proxy: the size of the photo's proxy.  keeps: whether it is what is
+    around the mask that will change.  at_hand: whether the last of the shapes is the one that clicks go to.  tint: of
+    what will change.
     """
 
     shapes: tuple[MaskShape, ...]
@@ -99,6 +101,7 @@ class MaskOverlay:
     keeps: bool = False
     at_hand: bool = True
     tint: Tint = FIRST_TINT
+    alpha: MaskShape | None = None
 
     def extents(self, placement: Placement) -> list[Box]:
         """Boxes in logical pixels outside which nothing of it is seen."""
@@ -116,6 +119,23 @@ class MaskOverlay:
         for stroke in self.strokes:
             if not stroke.refines:
                 draw_stroke(cr, stroke, placement.viewport)
+        if self.alpha and self.refines:
+            self._draw_alpha(cr, self.alpha, placement)
+
+    def _draw_alpha(self, cr: cairo.Context, alpha: MaskShape, placement: Placement) -> None:
+        """Draw the alpha that was found in the place of the mask where the edge was to be found anew."""
+        cr.push_group()
+        self.draw_unknown(cr, placement)
+        there = cr.pop_group()
+        cr.save()
+        cr.set_operator(cairo.OPERATOR_DEST_OUT)
+        cr.set_source(there)
+        cr.paint()
+        cr.restore()
+        cr.push_group()
+        _draw_shape(cr, alpha, self.proxy, placement.viewport)
+        cr.pop_group_to_source()
+        cr.mask(there)
 
     @property
     def refines(self) -> bool:
@@ -165,7 +185,7 @@ class MaskOverlay:
                 cr.set_source_rgba(*colour, opacity)
                 cr.mask_surface(mask, 0, 0)
             case MaskView.MASK:
-                _paint_around(cr, mask, view, cairo.SolidPattern(*marks.BLACK), 1.0)
+                _paint_all(cr, view, marks.BLACK)
                 cr.set_source_rgb(*marks.WHITE)
                 cr.mask_surface(mask, 0, 0)
             case MaskView.CUTOUT:
@@ -479,6 +499,15 @@ def _draw_outline(
     x, y = view.origin
     marks.trace(cr, shape.outlines, view.zoom / density, (x / density, y / density))
     marks.dashes(cr, width, colour)
+
+
+def _paint_all(cr: cairo.Context, view: Viewport, colour: marks.Colour) -> None:
+    """Cover all of the photo."""
+    cr.save()
+    clip_whole_pixels(cr, view)
+    cr.set_source_rgb(*colour)
+    cr.paint()
+    cr.restore()
 
 
 def _paint_around(

@@ -151,10 +151,11 @@ class View(Gtk.DrawingArea):
         *,
         keeps: bool,
         at_hand: bool,
+        alpha: MaskShape | None = None,
     ) -> None:
         """Show what is meant: objects, outlined, with strokes over them; as in `MaskOverlay`."""
         proxy = self._scene.proxy
-        overlay = MaskOverlay(shapes, strokes, proxy, view, keeps=keeps, at_hand=at_hand, tint=tint)
+        overlay = MaskOverlay(shapes, strokes, proxy, view, keeps=keeps, at_hand=at_hand, tint=tint, alpha=alpha)
         self._show(replace(self._scene, mask=overlay, lasso=None))
 
     def show_behind(

@@ -244,13 +244,16 @@ def encode_request(photo: PhotoLayer) -> PhotoRequest[Encoded]:
 def preview_request(
     photo: PhotoLayer, target: ObjectTarget, settings: JobSettings, *, quick: bool = False
 ) -> PhotoRequest[MaskProposals]:
-    """The masks that may be meant, for an overlay.  quick: the first answer is enough."""
+    """The masks that may be meant, for an overlay; with strokes, one of everything, with what they say of its alpha.
+
+    quick: the first answer is enough.
+    """
     frames: list[bytes] = []
     raster = _attach_proxy_mask(photo, target, frames) if target.mask else None
     message = PreviewMasks(
         job=settings.job,
         image=photo.ref,
-        target=Target(prompts=target.prompts, rough_mask=raster) if target.prompts else Target(mask=raster),
+        target=_with_raster(target, raster),
         options=_mask_options(target, settings),
         quick=quick,
     )
@@ -260,6 +263,13 @@ def preview_request(
 def depth_request(photo: PhotoLayer) -> PhotoRequest[MeasuredDepth]:
     """How near each part of the photo is."""
     return PhotoRequest(message=AskDepth(image=photo.ref), proxy=photo.proxy)
+
+
+def _with_raster(target: ObjectTarget, raster: Raster | None) -> Target:
+    """raster: what the target's mask covers of the proxy, which is only a hint where there are prompts."""
+    if target.prompts:
+        return Target(prompts=target.prompts, rough_mask=raster, strokes=target.strokes)
+    return Target(mask=raster, strokes=target.strokes)
 
 
 def expand_request(photo: PhotoLayer, settings: JobSettings) -> PhotoRequest[ExpandedPrompt]:
