@@ -3,7 +3,7 @@
 A scene goes on sideways much as it is: sky beside sky, ground beside ground.  So each row goes on with pixels of the
 same row, in strips as high as the photo, which are joined as in image quilting (Efros and Freeman 2001, "Image Quilting
 for Texture Synthesis and Transfer", section 2.1): where they overlap, along the path on which they differ least.  At
-the border it is the photo's mirror image that they overlap, for a few pixels: what it cuts off comes to its end.
+the border they overlap the photo's mirror image for a few pixels: what the border cuts off comes to its end there.
 
 A strip is taken where it fits the border, and where nothing stands out: what differs from the rest of its rows is
 likely to be an object, and of that there should not be two.  Where an object is cut off by the border, its rows have no
