@@ -59,7 +59,7 @@ from tests import encoder_passes  # noqa: E402
 PHOTO_PACKAGE, PHOTO, ANOTHER_PHOTO = "scikit-image==0.26.0", "skimage/data/rocket.jpg", "skimage/data/astronaut.png"
 PHOTO_CLICK = "322,200"
 RELEASED = (2026, 1, 1, 0, 0, 0)  # the time of every file of a release, so that the same files make the same archive
-ALL_EXTRAS = ("full", "test", "bench")
+ALL_EXTRAS = ("full", "edgetam", "test", "bench")
 
 
 def main() -> int:

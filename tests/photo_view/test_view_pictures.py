@@ -344,15 +344,25 @@ def test_once_the_alpha_is_found_it_is_seen_instead(view, shown):
     window = view()
     state, places = window.state(), ((400, 700), (470, 700), (320, 700))
 
-    def seen(discs: list[list[int]], *strokes: dict, half: list[int] | None = None) -> np.ndarray:
-        window.do("discs", [[300, 300, 120], *discs], strokes, shown, False, half)
+    def seen(discs: list[list[int]], *strokes: dict, alpha: list[float] | None = None) -> np.ndarray:
+        window.do("discs", [[300, 300, 120], *discs], strokes, shown, False, alpha)
         screen = window.screen()
         return np.array([on_photo(screen, state, *at) for at in places], float)
 
     nothing, everything = seen([]), seen([], ADDED)
-    found = seen([[320, 700, 20]], {**ADDED, "refines": True}, half=[400, 700, 50])
+    found = seen([[320, 700, 20]], {**ADDED, "refines": True}, alpha=[400, 700, 50, 0.5])
     wanted = [(nothing[0] + everything[0]) / 2, nothing[1], nothing[2]]
-    assert np.abs(found - wanted).max() <= 3 and np.abs(everything - nothing).max(axis=1).min() > 20
+    assert np.abs(found - wanted).max() <= 3, "it is as opaque as alpha is, and nothing is where alpha is nothing"
+    assert np.abs(everything - nothing).max(axis=1).min() > 20
+
+
+def test_the_alpha_that_was_found_leaves_no_line_where_it_begins(view):
+    window = view()
+    pictures = []
+    for strokes, alpha in (((), None), (({**ADDED, "refines": True},), [400, 700, 220, 1])):
+        window.do("discs", [[400, 700, 220]], strokes, "mask", False, alpha)
+        pictures.append(window.screen().astype(int))
+    assert np.abs(pictures[0] - pictures[1]).max() <= 2
 
 
 def test_the_masks_colour_and_how_much_it_covers_can_be_chosen(view):

@@ -203,14 +203,15 @@ class Program:
         strokes: list[dict] = (),
         view: str = "overlay",
         keeps: bool = False,
-        half: list[float] | None = None,
+        alpha: list[float] | None = None,
     ) -> None:
-        """`do_mask` with discs, each x, y, radius; half: one in which alpha is half."""
-        alpha = None
-        if half:
-            found = self.disc(*half, 200, 0)
-            alpha = replace(found, mask=bytes(value // 2 for value in found.mask))
-        self.do_mask([self.disc(*disc, 200, 0) for disc in discs], strokes, view, keeps, alpha)
+        """`do_mask` with discs, each x, y, radius; alpha: x, y, radius, and how opaque it is there."""
+        found = None
+        if alpha:
+            *place, share = alpha
+            found = self.disc(*place, 200, 0)
+            found = replace(found, mask=bytes(round(value * share) for value in found.mask))
+        self.do_mask([self.disc(*disc, 200, 0) for disc in discs], strokes, view, keeps, found)
 
     def do_behind(self, kind: str, *values: object) -> None:
         """What comes behind: two colours, a blur's strength, a blur and how near the photo's left and right parts are,

@@ -226,7 +226,7 @@ def test_sam2_files_that_are_not_whole_are_refused(sam2_folder, tmp_path, monkey
 
 def test_edgetam_answers_as_its_own_processor_and_model(tmp_path, monkeypatch):
     transformers = pytest.importorskip("transformers", reason="transformers is not installed (the extra `full`)")
-    pytest.importorskip("timm", reason="EdgeTAM's encoder is timm's, which is not installed")
+    pytest.importorskip("timm", reason="EdgeTAM's encoder is timm's, which is not installed (the extra `edgetam`)")
     model = transformers.EdgeTamModel(transformers.EdgeTamConfig(**small_models.EDGETAM))
     small_models.randomise(model).save_pretrained(tmp_path / "edgetam")
     image = small_models.picture(150, 97)

@@ -9,6 +9,7 @@ import pytest
 from inference_server import UserError
 from inference_server.engine import TRACE
 from inference_server.imaging import masks, windows
+from inference_server.select import hair
 from inference_server.select.selector import Selector
 from inference_server.shared.errors import ErrorCode
 from inference_server.shared.geometry import proxy_size, whole
@@ -354,3 +355,17 @@ def test_with_strokes_it_is_one_mask_of_everything_with_the_alpha_that_a_job_fin
     assert shown[60, 60] == 255 and ((shown > 0) & (shown < 255)).any()
     [gone] = proposed(result_of(engine, PreviewMasks(job=Job.REMOVE, image=image, target=target), frames), SIZE)
     assert (gone[shown > TRACE] == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("job", "soft_edge", "said"),
+    [(Job.SELECT, False, True), (Job.REPLACE, False, True), (Job.REPLACE, True, False), (Job.REMOVE, False, False)],
+)
+def test_hair_is_looked_for_once_the_person_sees_the_mask_and_where_it_matters(
+    fresh, monkeypatch, job, soft_edge, said
+):
+    monkeypatch.setattr(hair, "crosses", lambda rgb, mask: True)
+    engine, known = fresh
+    *early, last = ask(engine, preview_masks(job, known, AT_ROCKET, soft_edge=soft_edge))
+    assert not any(proposal.has_hair for answer in early for proposal in answer[0].proposals)
+    assert [proposal.has_hair for proposal in last[0].proposals] == [said] * len(last[0].proposals)

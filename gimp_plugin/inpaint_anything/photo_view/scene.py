@@ -124,18 +124,20 @@ class MaskOverlay:
 
     def _draw_alpha(self, cr: cairo.Context, alpha: MaskShape, placement: Placement) -> None:
         """Draw the alpha that was found in the place of the mask where the edge was to be found anew."""
-        cr.push_group()
-        self.draw_unknown(cr, placement)
-        there = cr.pop_group()
+        groups = []
+        for draw in (self.draw_unknown, lambda cr, at: _draw_shape(cr, alpha, self.proxy, at.viewport)):
+            cr.push_group()
+            draw(cr, placement)
+            groups.append(cr.pop_group())
+        there, found = groups
         cr.save()
-        cr.set_operator(cairo.OPERATOR_DEST_OUT)
         cr.set_source(there)
+        cr.set_operator(cairo.OPERATOR_DEST_OUT)
         cr.paint()
-        cr.restore()
-        cr.push_group()
-        _draw_shape(cr, alpha, self.proxy, placement.viewport)
-        cr.pop_group_to_source()
+        cr.set_source(found)
+        cr.set_operator(cairo.OPERATOR_ADD)  # with which no line is left at its border
         cr.mask(there)
+        cr.restore()
 
     @property
     def refines(self) -> bool:
