@@ -530,8 +530,9 @@ IN_GIMP = "tests/gimp"
 # the last by far, on one core of two.
 YIELDING = 5
 # So that all lanes end at about the same time: one alone leaves a core idle.
+PAINTED_BY_COMMANDS = "tests/cli/test_painting.py"  # with libraries that take seconds to load, and are in one lane
 OF_JOBS = ("tests/cli", "tests/select")
-OF_PAINTING = ("tests/fill", "tests/replace")
+OF_PAINTING = ("tests/fill", "tests/replace", PAINTED_BY_COMMANDS)
 OF_SERVING = ("tests/serve", "tests/faults", "tests/shared", "tests/models")
 LANES = {
     lane.name: lane
@@ -543,7 +544,7 @@ LANES = {
             checks=True,
         ),
         Lane("serving", "3.0", OF_SERVING),
-        Lane("jobs", "3.0", OF_JOBS),
+        Lane("jobs", "3.0", (*OF_JOBS, f"--ignore={PAINTED_BY_COMMANDS}")),
         Lane("painting", "3.0", OF_PAINTING),
         Lane("lowest", "3.0", (), program="tests.lowest"),
         Lane("gimp-3.0", "3.0", (IN_GIMP,)),

@@ -6,12 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference_server import Engine, UserError
+from inference_server import UserError
 from inference_server.cli import parser
 from inference_server.imaging.canvas import enlarged
 from inference_server.imaging.files import reading, writing
 from inference_server.imaging.files.photograph import Format, Photograph
-from inference_server.models.store import Store
 from inference_server.shared.margins import MOST, Margins
 
 from .property import examples
@@ -98,17 +97,6 @@ def test_an_object_that_the_border_cuts_off_does_not_come_up_again(engine):
     )
     for rows, colour in (sky, wall, street):
         assert np.abs(np.median(new[rows, :56], axis=(0, 1)) - colour).max() < 10, "layers go on at their height"
-
-
-def test_from_a_prompt_a_model_paints_what_is_out_there(small_models, tmp_path):
-    image, model = picture(100, 70), str(small_models / "sd15")
-    engine = Engine(Store(tmp_path))
-    for prompt in ("a sea", ""):
-        large = engine.expand(image, right=40, bottom=20, prompt=prompt, quality="fast", model=model)
-        assert large.shape == (90, 140, 3) and (large[:70, :100] == image).all()
-        assert large[:, 100:].std() > 0
-    again = engine.expand(image, right=40, bottom=20, prompt="", quality="fast", model=model)
-    assert (again == large).all()
 
 
 @pytest.mark.parametrize(

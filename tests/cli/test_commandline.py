@@ -11,7 +11,6 @@ from PIL import ImageCms
 
 from inference_server.select.selector import Answer, Selector
 
-from .. import small_pipelines
 from ..conftest import CLICK
 from ..photographs import furry
 from ..select.test_shadows import cast, ground, standing, taken
@@ -212,35 +211,6 @@ def test_its_own_background_out_of_focus(run, tmp_path, photo, rocket):
     assert cv2.Laplacian(new[tower], cv2.CV_64F).std() < 0.5 * cv2.Laplacian(photo[tower], cv2.CV_64F).std()
     deep = cv2.erode(rocket, np.ones((7, 7), np.uint8)) == 255
     assert (new[deep] == photo[deep]).all()
-
-
-@pytest.fixture(scope="module")
-def small_model(tmp_path_factory):
-    pytest.importorskip("diffusers", reason="painting from a prompt needs the full packages")
-    return small_pipelines.sd15(tmp_path_factory.mktemp("model") / "sd15")
-
-
-def test_variations_go_into_files_of_their_own_and_the_prompt_is_printed(run, tmp_path, photo, small_model):
-    source = save(tmp_path / "photo.png", photo)
-    paint = ["--prompt", "a cat", "--negative", "dogs", "--quality", "fast", "--model", small_model]
-    status, printed = run(
-        *("fill", source, "--click", AT, *paint, "--seed", "7", "--variations", "2", "-o", tmp_path / "x.png")
-    )
-    assert status == 0, printed
-    assert "The model was told: a photo of a cat, " in printed and "But not: dogs, " in printed
-    assert sorted(file.name for file in tmp_path.glob("x*")) == ["x-seed7.png", "x-seed8.png"]
-    first, second = (load(tmp_path / f"x-seed{seed}.png") for seed in (7, 8))
-    assert (first != second).any() and (first[:60] == photo[:60]).all()
-    plain = run("fill", source, "--click", AT, *paint, "--seed", "8", "--plain-prompt", "-o", tmp_path / "y.png")[1]
-    assert "The model was told: a cat\n" in plain
-
-
-def test_a_prompt_paints_the_background_of_a_file(run, tmp_path, photo, small_model):
-    source, result = save(tmp_path / "photo.png", photo), tmp_path / "result.png"
-    paint = ["--prompt", "a beach", "--quality", "fast", "--model", small_model]
-    status, printed = run("replace", source, "--click", AT, *paint, "-o", result)
-    assert status == 0 and "The model was told: " in printed and "a beach" in printed
-    assert (load(result)[:50, :50] != photo[:50, :50]).any()
 
 
 def test_a_missing_model_is_named_before_numpy_is_imported(home):

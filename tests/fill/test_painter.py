@@ -75,6 +75,13 @@ def test_no_cell_that_is_blank_counts_as_known(painters, holed, kind):
         seen.clear()
 
 
+@pytest.mark.parametrize("is_new", [True, False])
+def test_metal_has_bfloat16_from_macos_14_on(monkeypatch, is_new):
+    monkeypatch.setattr(torch.backends.mps, "is_macos_or_newer", lambda major, minor: is_new and major <= 14)
+    assert painter_module._precision("bfloat16", "mps") == (torch.bfloat16 if is_new else torch.float32)
+    assert painter_module._precision("float16", "mps") == torch.float16
+
+
 def test_where_16_bits_give_no_numbers_32_do(small_models, holed, tmp_path, monkeypatch):
     """As float16 on some cards: here the processor's bfloat16 stands for it."""
     monkeypatch.setattr(devices, "multiplies_bfloat16", lambda device: True)

@@ -126,8 +126,8 @@ def window_home(tmp_path_factory, models):
 
 
 @pytest.fixture
-def log(window_home):
-    """What the windows' server logs in this test."""
+def log(window, window_home):
+    """What the windows' server logs in this test, whose private folder `window` has chosen."""
     return Log.of(window_home)
 
 

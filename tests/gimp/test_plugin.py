@@ -376,7 +376,7 @@ def test_a_server_killed_in_the_middle_leaves_the_image_alone(gimp, home):
     """Killed while it removes an object from a photo four times as large, which takes it seconds."""
 
     def kill() -> None:
-        Log(home, 0).wait_for_inpainting()
+        Log(home).wait_for_inpainting()
         os.kill(json.loads((home / "server.json").read_text())["pid"], signal.SIGKILL)
 
     killer = threading.Thread(target=kill)

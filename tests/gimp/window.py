@@ -16,6 +16,7 @@ import numpy as np
 
 from inference_server.shared import client, endpoint, paths
 from inference_server.shared.endpoint import Endpoint
+from inference_server.shared.messages import AskMetrics
 
 from ..virtual_screen import killed, seen, virtual_screen, wait_for
 from . import screen
@@ -312,15 +313,19 @@ class Dialog:
 
 @dataclass(frozen=True)
 class Log:
-    """What the server of a home has logged since this was made."""
+    """What the server of a home has logged since this was made.
+
+    located: how often it had answered by then where an object is.
+    """
 
     home: Path
-    begin: int
+    begin: int = 0
+    located: int = 0
 
     @classmethod
     def of(cls, home: Path) -> "Log":
         log = home / "server.log"
-        return cls(home, log.stat().st_size if log.exists() else 0)
+        return cls(home, log.stat().st_size if log.exists() else 0, _located_before())
 
     def text(self) -> str:
         log = self.home / "server.log"
@@ -331,10 +336,10 @@ class Log:
         wait_for(lambda: words in self.text(), seconds, what)
 
     def wait_for_inpainting(self) -> None:
-        """Wait until the server works on a job's pixels, or is about to be sent them."""
+        """Wait until the server works on a job's pixels: it has answered where they are, and has work."""
         self.wait_for("Locate done", 60, "the server is not asked to do a job")
         with client.Client(_running()) as asking:
-            wait_for(lambda: asking.hello().jobs_waiting, 60, "the server has no work")
+            wait_for(lambda: _located(asking) > self.located and asking.hello().jobs_waiting, 60, "it has no work")
 
     def wait_for_rest(self) -> None:
         """Wait until the server has no work, and see that no job was done to its end."""
@@ -348,6 +353,21 @@ def _running() -> Endpoint:
     found = endpoint.running()
     assert found, "there is no server"
     return found
+
+
+def _located(asking: client.Client) -> int:
+    """How often the server has answered where an object is, which its log says a moment too early."""
+    found = re.search(r'requests_total\{kind="locate",outcome="done"\} (\d+)', asking.request(AskMetrics())[0].text)
+    return int(found[1]) if found else 0
+
+
+def _located_before() -> int:
+    """The same of the server that runs; 0 where none does."""
+    found = endpoint.running()
+    if not found:
+        return 0
+    with client.Client(found) as asking:
+        return _located(asking)
 
 
 class WindowedGimp:

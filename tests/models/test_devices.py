@@ -34,13 +34,3 @@ def test_intel_s_build_of_torch_is_asked_for_its_card(monkeypatch):
     for build, has in (("2.9.0+xpu", True), ("2.9.0+cpu", False)):
         monkeypatch.setattr(overview, "version", lambda name, build=build: build)
         assert overview.may_have_gpu() == has
-
-
-@pytest.mark.parametrize("is_new", [True, False])
-def test_metal_has_bfloat16_from_macos_14_on(monkeypatch, is_new):
-    pytest.importorskip("diffusers", reason="diffusers is not installed (the extra `full`)")
-    from inference_server.fill.diffusion.painter import _precision
-
-    monkeypatch.setattr(torch.backends.mps, "is_macos_or_newer", lambda major, minor: is_new and major <= 14)
-    assert _precision("bfloat16", "mps") == (torch.bfloat16 if is_new else torch.float32)
-    assert _precision("float16", "mps") == torch.float16
