@@ -5,8 +5,8 @@
 places that stand out most.  Of all its masks the one is the subject that takes in most of what stands out and little
 else, that several of the places agree on, and that the segmenter finds good itself.
 
-*Sky*: the segmenter is asked along the upper border.  Masks that touch it, are smooth, and are blue or much lighter
-than the rest are the sky, all of them together.
+*Sky*: the segmenter is asked along the upper border.  Masks that touch it, are smooth, and are much lighter than the
+rest, or blue where that is not, are the sky, all of them together.
 """
 
 from collections.abc import Callable, Sequence
@@ -36,6 +36,8 @@ ALONG_THE_TOP, BELOW_THE_TOP = (0.1, 0.3, 0.5, 0.7, 0.9), 0.06  # shares of the 
 MUCH_OF_THE_TOP = 0.1  # of the upper border, that a mask of the sky covers
 SMOOTH = 6.0  # the most detail that clouds have, levels of 255
 GREY, BLUE, LIGHTER = 128, 4, 40  # Lab, 0 to 255: blue is below grey; what is not blue is lighter than the rest
+UNLIKE = 15, 10  # what is blue is so much lighter or bluer than the rest
+GREEN, GREENEST = 6, 0.75  # the most green there is in a sky, and beside its blue: it is not turquoise
 
 
 class Found(NamedTuple):
@@ -86,10 +88,12 @@ def sky(picture: np.ndarray, ask: Ask) -> Found | None:
 
 def _is_sky(inside: np.ndarray, colours: np.ndarray, detail: np.ndarray) -> bool:
     """Whether a mask (h, w) bool is of the sky.  colours: (h, w, 3) uint8 Lab; detail: (h, w) float32."""
-    light, _, yellow = colours[inside].mean(axis=0)
-    lighter = light - colours[~inside][:, 0].mean()
+    _, red, yellow = colours[inside].mean(axis=0)
+    lighter, _, yellower = colours[inside].mean(axis=0) - colours[~inside].mean(axis=0)
+    blue = GREY - yellow >= BLUE and (lighter >= UNLIKE[0] or -yellower >= UNLIKE[1])
+    green = GREY - red > max(GREEN, GREENEST * (GREY - yellow))
     touches = inside[0].mean() >= MUCH_OF_THE_TOP and not inside[-1].any()
-    return bool(touches and detail[inside].mean() <= SMOOTH and (GREY - yellow >= BLUE or lighter >= LIGHTER))
+    return bool(touches and detail[inside].mean() <= SMOOTH and not green and (blue or lighter >= LIGHTER))
 
 
 def standing_out(picture: np.ndarray) -> np.ndarray:

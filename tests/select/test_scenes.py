@@ -102,6 +102,25 @@ def test_a_scene_excludes_boxes_and_names(other):
         checked(ObjectPrompt(scene=Scene.SKY, **other), (60, 40))
 
 
+@pytest.mark.parametrize(
+    ("above", "below", "found"),
+    [
+        ((130, 170, 225), (60, 90, 40), True),
+        ((225, 225, 225), (90, 90, 90), True),  # clouds
+        ((40, 90, 170), (235, 238, 240), True),  # above snow
+        ((230, 150, 90), (40, 35, 30), True),  # at sunset
+        ((95, 105, 115), (100, 108, 116), False),  # a part of the water
+        ((100, 185, 185), (80, 75, 70), False),  # painted boards
+        ((150, 150, 150), (130, 130, 130), False),  # a wall
+    ],
+)
+def test_the_sky_is_told_from_other_smooth_things_at_the_top(above, below, found):
+    picture = np.empty((60, 80, 3), np.uint8)
+    picture[:30], picture[30:] = above, below
+    logits = np.where(np.arange(60) < 30, np.float32(8), np.float32(-8))[None, :, None].repeat(80, axis=2)
+    assert (scenes.sky(picture, lambda _: (logits, np.ones(1, np.float32))) is not None) == found
+
+
 def everything_or_nothing(value: float) -> scenes.Ask:
     return lambda _: (np.full((1, 16, 16), value, np.float32), np.ones(1, np.float32))
 
