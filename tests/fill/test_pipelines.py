@@ -157,9 +157,9 @@ def test_in_four_bits_less_of_the_computer_s_memory_is_asked_for(small_models, m
     assert held.all == pipelines.weight(place, torch.bfloat16) and held.denoiser > 0 and held.other > 0
     between = (held.all + held.in_four_bits.all) // 2
     monkeypatch.setattr(pipelines.memory, "available", lambda: between)
-    pipelines._require_memory(place, torch.bfloat16, in_four_bits=True)
+    pipelines._require_memory(place, "flux", torch.bfloat16, in_four_bits=True)
     with pytest.raises(UserError, match="of this computer's memory"):
-        pipelines._require_memory(place, torch.bfloat16, in_four_bits=False)
+        pipelines._require_memory(place, "flux", torch.bfloat16, in_four_bits=False)
 
 
 def test_a_model_of_ones_own_paints_once_it_is_imported(small_models, holed, tmp_path, monkeypatch):
