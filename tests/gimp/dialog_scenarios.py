@@ -322,6 +322,31 @@ def measured_blur(photo):
     return seen
 
 
+def kept_prompts(photo):
+    """The prompts that the dialog offers after some were used, and what choosing one of them comes to."""
+    from inpaint_anything.image import last_settings
+    from inpaint_anything.job_settings import JobSettings
+
+    from inference_server.shared.messages import Job
+
+    last_settings._file().unlink(missing_ok=True)
+    for prompt in ("a bear", "a chair", "a bear ", " "):
+        last_settings.keep(JobSettings(job=Job.FILL, prompt=prompt))
+    opened, seen = Opened(photo, "fill"), {}
+    panel = opened.dialog.window.panels[Job.FILL]
+    seen["offered"] = [row[0] for row in panel._lists["prompt"].get_model()]
+    panel._lists["prompt"].set_active(1)
+    seen["chosen"] = opened.dialog._settings(Job.FILL).prompt
+    seen["of another job"] = len(opened.dialog.window.panels[Job.REPLACE]._lists["prompt"].get_model())
+    opened.close()
+    for k in range(30):
+        last_settings.keep(JobSettings(job=Job.FILL, prompt=f"bear {k}"))
+    kept = last_settings.prompts(Job.FILL)
+    seen["kept"] = [kept[0], kept[-1], len(kept)]
+    last_settings._file().unlink()
+    return seen
+
+
 def told(opened, words):
     """What is said that a model is told, once these words are in it."""
     label = opened.dialog.window.panels[opened.dialog.state.job].prompt_hint

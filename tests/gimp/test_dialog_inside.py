@@ -88,3 +88,9 @@ def test_a_picture_of_what_is_to_be_painted_is_chosen_seen_and_left_out(inside, 
 
 def test_of_a_blur_it_is_asked_once_how_deep_the_photo_is(inside):
     assert inside("measured_blur") == {"proxy": True, "measured": [2, 1, "00ff"], "no model": None}
+
+
+def test_the_prompts_that_were_used_last_are_offered(inside):
+    seen = inside("kept_prompts")
+    assert seen["offered"] == ["a bear", "a chair"] and seen["chosen"] == "a chair" and seen["of another job"] == 0
+    assert seen["kept"] == ["bear 29", "bear 10", 20]

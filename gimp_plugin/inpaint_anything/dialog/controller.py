@@ -145,6 +145,7 @@ class Dialog:
         self.view = View(self._photo.width, self._photo.height, self._proxy, self._detail())
         self._offer = ModelOffer(self._tasks, self._models_changed)
         self.window = self._make_window()
+        self._offer_prompts()
         if is_edit:
             self._fix_what_is_edited()
         self._prompt_hint = PromptHint(self._worker, self.window, lambda: self._photo, self.dispatch)
@@ -191,6 +192,10 @@ class Dialog:
             window.set_default_size(*size)
         GimpUi.window_set_transient(window)
         return window
+
+    def _offer_prompts(self) -> None:
+        for job, panel in self.window.panels.items():
+            panel.offer_prompts(last_settings.prompts(job))
 
     def _more_toggled(self, expander: Gtk.Expander, _property: object) -> None:
         """Open or close it for all jobs."""
@@ -582,6 +587,7 @@ class Dialog:
         self._insert_results(self._photo, outcome)
         if settings.job != Job.SELECT or target.prompts:  # a mask that was refined says nothing of the next object
             last_settings.keep(settings)
+            self._offer_prompts()
         if not command.goes_on:
             self.dispatch(events.Inserted())
             return

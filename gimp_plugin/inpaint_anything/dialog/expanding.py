@@ -64,6 +64,7 @@ class ExpandDialog:
         self._is_leaving = False  # whether the window closes as soon as the run has ended
         self._layers: ResultLayers | None = None
         self._panel = Panel(expand_settings.NAME, self._config, lambda: self.window.response(Gtk.ResponseType.OK))
+        self._panel.offer_prompts(last_settings.prompts(expand_settings.NAME))
         self._new_size, self._progress, self._notice = label(), ProgressLine(), ErrorNotice(LINE)
         self._progress.set_no_show_all(True)
         self.window = self._make_window()

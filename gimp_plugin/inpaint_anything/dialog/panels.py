@@ -8,7 +8,7 @@ import gi
 gi.require_version("Gimp", "3.0")
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
-from gi.repository import Gimp, GimpUi, GObject, Gtk  # noqa: E402  gi wants the versions first
+from gi.repository import Gimp, GimpUi, GObject, Gtk, Pango  # noqa: E402  gi wants the versions first
 
 from inference_server.shared.geometry import Size, default_feather, default_grow  # noqa: E402
 
@@ -29,7 +29,8 @@ CHOICES = {
     "painted-by": arguments.PAINTED_BY,
     "unit": arguments.UNITS,
 }
-ENTRY_CHARS = 24
+LISTS = {"model": _("the best installed"), "prompt": ""}  # what stands where nothing is written
+ENTRY_CHARS, LIST_BUTTON_CHARS = 24, 4
 HINT_CHARS = 34
 FIRST_AMOUNT = 7  # pixels, when an amount is no longer automatic
 HINT_ROW = "prompt-hint"
@@ -57,7 +58,7 @@ class Panel(Gtk.Box):
         self._rows: dict[str, tuple[Gtk.Widget, ...]] = {}
         self.prompt_hint: Gtk.Label | None = None
         self._reference: ReferenceRow | None = None
-        self._models: Gtk.ComboBoxText | None = None
+        self._lists: dict[str, Gtk.ComboBoxText] = {}  # of what can be written, or chosen
         for name in arguments.names(job):
             setting = config.find_property(name)
             assert setting is not None  # the config is the job's
@@ -70,10 +71,17 @@ class Panel(Gtk.Box):
 
     def offer_models(self, models: Sequence[str]) -> None:
         """Have these models in that list."""
-        if self._models:
-            self._models.remove_all()
-            for name in models:
-                self._models.append_text(name)
+        self._offer("model", models)
+
+    def offer_prompts(self, prompts: Sequence[str]) -> None:
+        """Have these prompts in the list of those that were used before."""
+        self._offer("prompt", prompts)
+
+    def _offer(self, name: str, texts: Sequence[str]) -> None:
+        if name in self._lists:
+            self._lists[name].remove_all()
+            for text in texts:
+                self._lists[name].append_text(text)
 
     def show_reference(self, state: DialogState) -> None:
         """Show the picture of what is to be painted, where the job can have one."""
@@ -131,7 +139,7 @@ class Panel(Gtk.Box):
         if kind == GObject.TYPE_STRING:
             if self._config.get_property(name) is None:
                 self._config.set_property(name, "")  # GIMP's default; an entry does not take it
-            return self._model_list() if name == "model" else self._entry(name)
+            return self._list(name) if name in LISTS else self._entry(name)
         if name in SLIDERS:
             return self._slider(setting)
         if kind in (GObject.TYPE_INT, GObject.TYPE_DOUBLE):
@@ -155,12 +163,18 @@ class Panel(Gtk.Box):
         self._config.bind_property(name, entry, "text", BIND)
         return entry
 
-    def _model_list(self) -> Gtk.Widget:
-        self._models = Gtk.ComboBoxText.new_with_entry()
-        entry: Any = self._models.get_child()
-        entry.set_placeholder_text(_("the best installed"))
-        self._config.bind_property("model", entry, "text", BIND)
-        return self._models
+    def _list(self, name: str) -> Gtk.Widget:
+        """An entry, and a list of what can be chosen instead of writing."""
+        field = self._lists[name] = Gtk.ComboBoxText.new_with_entry()
+        entry: Any = field.get_child()
+        entry.set_width_chars(ENTRY_CHARS - LIST_BUTTON_CHARS)
+        entry.set_placeholder_text(LISTS[name])
+        if name == "prompt":
+            entry.connect("activate", lambda *_: self._enter())
+        for cell in field.get_cells():
+            cell.set_properties(ellipsize=Pango.EllipsizeMode.END, width_chars=ENTRY_CHARS)
+        self._config.bind_property(name, entry, "text", BIND)
+        return field
 
     def _number(self, setting: Any) -> Gtk.Widget:
         """setting: the spec of an int, which has limits."""

@@ -19,7 +19,8 @@ from ..expand_settings import ExpandSettings
 from ..job_settings import JobSettings
 
 FILE = "inpaint-anything.json"
-WINDOW, SECONDS = "window", "seconds"
+WINDOW, SECONDS, PROMPTS = "window", "seconds", "prompts"
+MOST_PROMPTS = 20  # of a job
 
 
 def last(job: Job) -> JobSettings:
@@ -29,8 +30,10 @@ def last(job: Job) -> JobSettings:
 
 
 def keep(settings: JobSettings) -> None:
-    """Remember the settings."""
+    """Remember the settings, and what a model was told."""
     _keep(settings.job.value, job_settings.to_json(settings))
+    if settings.paints:
+        _keep_prompt(settings.job.value, settings.prompt)
 
 
 def last_expansion() -> ExpandSettings:
@@ -40,8 +43,16 @@ def last_expansion() -> ExpandSettings:
 
 
 def keep_expansion(settings: ExpandSettings) -> None:
-    """Remember the settings."""
+    """Remember the settings, and what a model was told."""
     _keep(expand_settings.NAME, expand_settings.to_json(settings))
+    if settings.job_settings.paints:
+        _keep_prompt(expand_settings.NAME, settings.prompt)
+
+
+def prompts(job: str) -> list[str]:
+    """What models were told for a job, a key of `arguments.ARGUMENTS`, each once, the latest first."""
+    found = _all_prompts().get(job)
+    return [text for text in found if isinstance(text, str)] if isinstance(found, list) else []
 
 
 def window_size() -> Size | None:
@@ -86,6 +97,18 @@ def keep_seconds(work: str, seconds: float) -> None:
 
 def _all_seconds() -> dict[str, object]:
     found = _read().get(SECONDS)
+    return found if isinstance(found, dict) else {}
+
+
+def _keep_prompt(job: str, prompt: str) -> None:
+    prompt = prompt.strip()
+    if prompt:
+        others = [text for text in prompts(job) if text != prompt]
+        _keep(PROMPTS, {**_all_prompts(), job: [prompt, *others][:MOST_PROMPTS]})
+
+
+def _all_prompts() -> dict[str, object]:
+    found = _read().get(PROMPTS)
     return found if isinstance(found, dict) else {}
 
 
