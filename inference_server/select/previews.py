@@ -1,8 +1,9 @@
 """Masks for an overlay while the person still points: a quick answer first, then better ones of the same masks.
 
 The first answer to a prompt has the masks up to the one that is chosen, which is what the person waits for, as the
-segmenter's grid has them.  The second has the others too.  The last one is refined: the decoder's second pass, GrabCut,
-edges and shadow.  Every mask is shown as the job would use it, grown and feathered.
+segmenter's grid has them.  The second has the others too.  The third is refined: the decoder's second pass, GrabCut and
+edges.  Where the shadow is asked for, a fourth has that of the mask that is chosen: nothing before it waits for it.
+Every mask is shown as the job would use it, grown and feathered.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +19,7 @@ from ..shared.messages import MAX_OBJECTS, Job, MaskOptions, ObjectPrompt
 from ..shared.monitor import Monitor
 from . import prompts, shadows
 from .outlines import outlines
-from .selector import EncodedImage, Mask, Selector
+from .selector import EncodedImage, Mask, ScoredMask, Selector
 
 QUICK_SIDE = 512  # pixels on the long side of a quick mask: the segmenter's grid has 256
 MOST_PROPOSALS = 4  # of points, which give fewer; a text names as many objects as there may be
@@ -29,17 +30,17 @@ class Proposal:
     """A mask that may be meant: `messages.MaskProposal` with pixels.
 
     mask: (h, w) uint8, contiguous, of the window `place` of the proxy; outlines: closed polygons x0, y0, x1, y1, … in
-    image pixels, none for an empty mask, whose `place` is a single pixel.
+    image pixels, none for an empty mask, whose `place` is a single pixel.  has_shadow: whether a shadow is in it.
     """
 
     score: float
     place: Window
     mask: np.ndarray
     outlines: tuple[tuple[float, ...], ...]
+    has_shadow: bool
 
 
 Answer = tuple[list[Proposal], int]  # best first, and how many better answers follow
-Scored = tuple[np.ndarray, float]  # a mask (h, w) uint8 of the whole image at any size, and its score
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,10 +52,20 @@ class Question:
     options: MaskOptions
     quick: bool = False
 
-    @property
-    def with_shadow(self) -> bool:
-        """Whether the shadow is part of the mask: REPLACE has its own use for it."""
-        return self.options.include_shadow and self.job != Job.REPLACE
+    def with_shadow(self, *, of_a_kind: bool = False) -> bool:
+        """Whether the shadow may be part of the mask: REPLACE has its own use for it.  of_a_kind: as in
+        `ObjectPrompt`."""
+        return self.job != Job.REPLACE and looks_for_shadow(
+            include_shadow=self.options.include_shadow, of_a_kind=of_a_kind
+        )
+
+
+def looks_for_shadow(*, include_shadow: bool | None, of_a_kind: bool) -> bool:
+    """Whether an object's shadow is looked for, which takes its time.
+
+    include_shadow: as in `MaskOptions`; of_a_kind: whether it is one of everything of a kind, which may be many.
+    """
+    return bool(include_shadow) or (include_shadow is None and not of_a_kind)
 
 
 def of_prompt(
@@ -73,15 +84,16 @@ def of_mask(
 
     encode: gives the image, after the first answer and only where either is asked for.  Raises UserError.
     """
-    better_follows = (question.with_shadow or question.options.soft_edge) and not question.quick
-    yield _proposals([(mask, 1.0)], question), int(better_follows)
+    better_follows = (question.with_shadow() or question.options.soft_edge) and not question.quick
+    found = ScoredMask(mask, 1.0)
+    yield _proposals([found], question), int(better_follows)
     if better_follows:
         proxy = encode().proxy
         if question.options.soft_edge:
-            mask = selector.soften(proxy, mask, monitor)
-        if question.with_shadow:
-            mask = shadows.with_shadow(proxy, mask, monitor)
-        yield _proposals([(mask, 1.0)], question), 0
+            found = ScoredMask(selector.soften(proxy, mask, monitor), 1.0)
+        if question.with_shadow():
+            found = _shadowed(found, proxy, question, monitor)
+        yield _proposals([found], question), 0
 
 
 def _masks(
@@ -91,7 +103,7 @@ def _masks(
     question: Question,
     monitor: Monitor,
     pool: ThreadPoolExecutor,
-) -> Iterator[tuple[list[Scored], int]]:
+) -> Iterator[tuple[list[ScoredMask], int]]:
     """The masks of each answer, and how many better answers follow."""
     height, width = encoded.proxy.shape[:2]
     prompt = prompts.scaled(prompt, width / question.size[0], height / question.size[1])
@@ -103,33 +115,51 @@ def _masks(
         monitor.check()
         return selector.select(encoded, (width, height), prompt, soft_edge=soft_edge, quick=quick)[:most]
 
-    def quick_mask(mask: Mask) -> Scored:
-        return mask.preview(*fit_within(width, height, QUICK_SIDE)), mask.score
+    def quick_mask(mask: Mask) -> ScoredMask:
+        return ScoredMask(mask.preview(*fit_within(width, height, QUICK_SIDE)), mask.score)
 
-    def refined(mask: Mask) -> Scored:
+    def refined(mask: Mask) -> ScoredMask:
         monitor.check()
-        alpha = mask.inside(whole(width, height), encoded.proxy, monitor)
-        return shadows.with_shadow(encoded.proxy, alpha, monitor) if question.with_shadow else alpha, mask.score
+        return ScoredMask(mask.inside(whole(width, height), encoded.proxy, monitor), mask.score)
 
-    count = len(prompt.points)
-    depends_on = prompts.first(prompt, count), soft_edge, question.with_shadow
+    count, with_shadow = len(prompt.points), question.with_shadow(of_a_kind=prompt.of_a_kind)
+    depends_on = prompts.first(prompt, count), soft_edge
     if encoded.refined is None or encoded.refined[0] != depends_on:
         found = select(quick=True)
         awaited = found[: 1 + prompts.taken(prompt, count, len(found))]
-        yield [quick_mask(mask) for mask in awaited], 0 if question.quick else 2
+        yield [quick_mask(mask) for mask in awaited], 0 if question.quick else 2 + with_shadow
         if question.quick:
             return
-        yield [*pool.map(quick_mask, found)], 1
+        yield [*pool.map(quick_mask, found)], 1 + with_shadow
         encoded.refined = depends_on, [*pool.map(refined, select(quick=False))]
-    yield encoded.refined[1], 0
+    masks = encoded.refined[1]
+    if question.quick or not with_shadow:
+        yield masks, 0
+        return
+    chosen = prompts.taken(prompt, count, len(masks))
+    cast = depends_on, None if prompt.of_a_kind else chosen, question.options.include_shadow
+    if encoded.shadowed is None or encoded.shadowed[0] != cast:
+        yield masks, 1
+        found_with = [
+            _shadowed(mask, encoded.proxy, question, monitor) if prompt.of_a_kind or k == chosen else mask
+            for k, mask in enumerate(masks)
+        ]
+        encoded.shadowed = cast, found_with
+    yield encoded.shadowed[1], 0
 
 
-def _proposals(found: list[Scored], question: Question, pool: ThreadPoolExecutor | None = None) -> list[Proposal]:
+def _shadowed(found: ScoredMask, proxy: np.ndarray, question: Question, monitor: Monitor) -> ScoredMask:
+    """A mask of the size of the proxy (h, w, 3) uint8 with its shadow, as far as that is asked for."""
+    only_sure = question.options.include_shadow is None
+    mask = shadows.with_shadow(proxy, found.mask, monitor, only_sure=only_sure)
+    return ScoredMask(mask, found.score, has_shadow=not np.array_equal(mask, found.mask))
+
+
+def _proposals(found: list[ScoredMask], question: Question, pool: ThreadPoolExecutor | None = None) -> list[Proposal]:
     """Masks as proposals, without the empty ones at the end."""
 
-    def proposal(scored: Scored) -> Proposal:
-        mask, score = scored
-        return _proposal(_as_used(mask, question), score, question.size)
+    def proposal(scored: ScoredMask) -> Proposal:
+        return _proposal(scored._replace(mask=_as_used(scored.mask, question)), question.size)
 
     each: Callable[..., Iterable[Proposal]] = pool.map if pool else map
     made = [*each(proposal, found)]
@@ -150,10 +180,13 @@ def _as_used(mask: np.ndarray, question: Question) -> np.ndarray:
     return masks.grow_and_feather(mask, *masks.suited(grow, feather, question.size), scale)
 
 
-def _proposal(mask: np.ndarray, score: float, size: Size) -> Proposal:
-    """The proposal of a mask (h, w) uint8 of an image of this size."""
+def _proposal(scored: ScoredMask, size: Size) -> Proposal:
+    """The proposal of a mask of an image of this size."""
+    mask = scored.mask
     on_proxy = cv2.resize(mask, proxy_size(*size), interpolation=cv2.INTER_LINEAR)
     place = windows.bounds(on_proxy) or Window(0, 0, 1, 1)
     scale = size[0] / mask.shape[1], size[1] / mask.shape[0]
     part = np.ascontiguousarray(on_proxy[place.slices])
-    return Proposal(score=score, place=place, mask=part, outlines=outlines(mask, scale))
+    return Proposal(
+        score=scored.score, place=place, mask=part, outlines=outlines(mask, scale), has_shadow=scored.has_shadow
+    )

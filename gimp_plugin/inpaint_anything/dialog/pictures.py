@@ -34,7 +34,8 @@ def photo_part(photo: PhotoLayer, window: Window, scale: float) -> cairo.ImageSu
 
 def mask_shape(proposal: messages.MaskProposal, frames: list[bytes]) -> MaskShape:
     """A proposal as the photo view draws it."""
-    return MaskShape(proposal.score, proposal.place, extract(proposal.mask, frames), proposal.outlines)
+    mask = extract(proposal.mask, frames)
+    return MaskShape(proposal.score, proposal.place, mask, proposal.outlines, proposal.has_shadow)
 
 
 def preview_picture(picture: Raster, frames: list[bytes]) -> cairo.ImageSurface:

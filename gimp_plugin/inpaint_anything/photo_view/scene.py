@@ -44,13 +44,14 @@ class MaskShape:
     """A proposal of the server (`messages.MaskProposal`), unpacked.
 
     score: 0 to 1; place: the mask's window, in pixels of the proxy; mask: its bytes, row by row, 255 for the object;
-    outlines: closed polygons, each x0, y0, x1, y1, … in pixels of the photo.
+    outlines: closed polygons, each x0, y0, x1, y1, … in pixels of the photo.  has_shadow: whether a shadow is in it.
     """
 
     score: float
     place: Window
     mask: bytes
     outlines: tuple[tuple[float, ...], ...]
+    has_shadow: bool = False
 
     @cached_property
     def area(self) -> int:
