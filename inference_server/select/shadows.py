@@ -124,8 +124,11 @@ def with_shadow(
     mirror image (`reflections`).  Raises UserError when cancelled.
     """
     monitor.report(0.0, "Looking for its shadow")
-    cast = find(pixels, mask, only_sure=only_sure, monitor=monitor)
-    return mask | cast | contacts.find(pixels, mask, only_sure=only_sure) | reflections.find(pixels, mask)
+    found = mask | find(pixels, mask, only_sure=only_sure, monitor=monitor)
+    for look in (contacts.find, reflections.find):
+        monitor.check()
+        found |= look(pixels, mask, only_sure=only_sure)
+    return found
 
 
 def find(pixels: np.ndarray, mask: np.ndarray, *, only_sure: bool = False, monitor: Monitor = UNWATCHED) -> np.ndarray:
