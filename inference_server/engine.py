@@ -146,15 +146,16 @@ class Engine:
         monitor = _monitor(progress, cancelled)
         return self._selector.all_objects(self._selector.encode(to_proxy(image), monitor), _size(image), monitor)
 
-    def with_shadow(self, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """mask with the object's shadow and mirror image, where they are found; doubtful ones are left out.
+    def with_shadow(self, image: np.ndarray, mask: np.ndarray, *, only_sure: bool = False) -> np.ndarray:
+        """mask with the object's shadow and mirror image, where they are found; doubtful ones are left out, and with
+        only_sure likely ones, too.
 
         Works on whichever part of a photo is given; it must show the object and its longer side again on each side.
         Raises UserError.
         """
         _check_image(image)
         _check_mask(mask, image)
-        return shadows.with_shadow(image, mask)
+        return shadows.with_shadow(image, mask, only_sure=only_sure)
 
     def soften_edge(self, image: np.ndarray, mask: np.ndarray, monitor: Monitor = UNWATCHED) -> np.ndarray:
         """Any mask with soft values along its edge where there is hair or fur; what is well inside or outside stays.
@@ -439,7 +440,7 @@ class Engine:
         """
         refined = edges.window_for(bounds, size)  # holds the exact mask too
         reach = shadows.reach(bounds)
-        with_shadow = refined.grown(reach, reach, *size) if options.include_shadow else bounds
+        with_shadow = bounds if options.include_shadow is False else refined.grown(reach, reach, *size)
         if job == Job.SELECT:
             return refined.union(with_shadow)
         if job == Job.REPLACE:

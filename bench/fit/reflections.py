@@ -34,7 +34,7 @@ class Tried(NamedTuple):
 
 def main() -> int:
     rng, tried = np.random.default_rng(0), list[Tried]()
-    for composite, _, _ in composites.all_composites(photographs()):
+    for composite, _, _ in composites.all_composites(photographs(), rounds=1):
         if not composite.shadow.any():
             image, truth = with_mirror_image(composite, rng)
             (score, found), (without, _) = (considered(pixels, composite.mask) for pixels in (image, composite.image))

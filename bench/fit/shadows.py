@@ -33,6 +33,7 @@ from inference_server.shared.geometry import Size, Window
 FOLDS = 5  # of the photographs; what is composed of one fold's is never scored with weights that were learned from it
 ROUNDS = 6  # composites with each object, on different ground
 SHADOW, NONE = 0.5, 0.25  # IoU with the shadow that was cast, from which a piece is it, and below which it is not
+LIKELY = 0.875  # the probability from which a piece is taken here
 PENALTY = 1.0  # on the square of each weight of evidence that is scaled to a standard deviation of 1
 STEPS = 30  # of Newton's method, at most; it ends after about ten
 
@@ -105,14 +106,14 @@ def all_scenes(photos: list[Labelled]) -> Iterator[Scene]:
         yield considered(composite, data_set, fold)
 
 
-def all_composites(photos: list[Labelled]) -> Iterator[tuple[Composite, str, int]]:
+def all_composites(photos: list[Labelled], rounds: int = ROUNDS) -> Iterator[tuple[Composite, str, int]]:
     """The composites of every fold of every data set; object and ground are always of the same fold."""
     rng = np.random.default_rng(0)
     for data_set in sorted({photo.data_set for photo in photos}):
         own = [photo for photo in photos if photo.data_set == data_set]
         for fold in range(FOLDS):
             group = own[fold::FOLDS]
-            for item in group * ROUNDS:
+            for item in group * rounds:
                 grounds = [photo for photo in group if photo is not item]
                 if not grounds or not stands(item.truth):
                     continue
@@ -223,7 +224,7 @@ def considered(composite: Composite, data_set: str, fold: int) -> Scene:
         found = shadows._evidence(seen, piece, box)
         if found is not None:
             evidence.append(found)
-            odds.append(shadows._odds(seen, piece, box)[1])
+            odds.append(shadows._odds(seen, piece, box))
             overlaps.append(mask_ranking.overlap(shadows._trimmed(seen, piece), truth) if truth.any() else 0.0)
     width = len(shadows.Evidence._fields)
     cast = bool(composite.shadow.any())
@@ -305,7 +306,7 @@ def report_as_photographed(photos: list[Labelled], fitted: Weights, product: Wei
 def taken_of(scene: Scene, weights: Weights | None) -> float | None:
     """The IoU with the shadow of the piece that is taken, None where none is.  weights: None for the product's."""
     odds = scene.odds if weights is None else weights.bias + scene.evidence @ weights.weights
-    if not odds.size or odds.max() <= np.log(shadows.LIKELY / (1 - shadows.LIKELY)):
+    if not odds.size or odds.max() <= np.log(LIKELY / (1 - LIKELY)):
         return None
     return float(scene.overlaps[np.argmax(odds)])
 

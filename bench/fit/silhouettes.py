@@ -47,7 +47,9 @@ class Fitted(NamedTuple):
 
 
 def main() -> int:
-    seen = [prepared(composite, data_set) for composite, data_set, _ in composites.all_composites(photographs())]
+    seen = [
+        prepared(composite, data_set) for composite, data_set, _ in composites.all_composites(photographs(), rounds=1)
+    ]
     learned = [one for one in seen if one.data_set != HELD]
     fitted, second = fit(learned)
     print(as_code(fitted))

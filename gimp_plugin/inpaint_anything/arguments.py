@@ -154,8 +154,12 @@ _FEATHER = _integer(
     limits=(AUTOMATIC, MAX_PIXELS),
     default=AUTOMATIC,
 )
-_SHADOW = _boolean(
-    "include-shadow", _("Also its sha_dow"), _("Take the shadow that the object casts along with it"), default=False
+_SHADOW = _integer(
+    "include-shadow",
+    _("Also its sha_dow"),
+    _("1: take the shadow that the object casts along with it; -1: in the dialog, where it is found for certain"),
+    limits=(AUTOMATIC, 1),
+    default=AUTOMATIC,
 )
 _SOURCE = _choice("source", _("Work on"), _("What is changed"), options=SOURCES, default="visible")
 _HAIR = _("Follow hair and fur with soft values")

@@ -75,7 +75,8 @@ class SelectionTarget(StrEnum):
 class JobSettings:
     """What a person has chosen for a job.  A setting that the job does not have keeps its default.
 
-    grow, feather: pixels of the photo, None for what suits its size.  blur, match_light, photo_size, photo_across,
+    grow, feather: pixels of the photo, None for what suits its size.  include_shadow: None where it is taken in the
+    dialog alone, and there where one sees that it is found for certain.  blur, match_light, photo_size, photo_across,
     photo_down: per cent.  The other fields that have the name of one in `MaskOptions` or `PaintOptions` mean the same.
     """
 
@@ -83,7 +84,7 @@ class JobSettings:
     grow: int | None = None
     feather: int | None = None
     soft_edge: bool = False
-    include_shadow: bool = False
+    include_shadow: bool | None = False
     prompt: str = ""
     reference: Gio.File | None = None
     negative: str = ""
@@ -195,7 +196,7 @@ def _field(name: str) -> str:
 
 def _config_value(settings: JobSettings, name: str) -> object:
     value = getattr(settings, _field(name))
-    if name in ("grow", "feather") and value is None:
+    if name in ("grow", "feather", "include-shadow") and value is None:
         return AUTOMATIC
     return (
         str(value.value) if isinstance(value, Quality | Method | BackgroundKind | SelectionTarget | Source) else value
@@ -206,6 +207,10 @@ def _pixels(value: int) -> int | None:
     return None if value == AUTOMATIC else value
 
 
+def _yes_or_no(value: int) -> bool | None:
+    return None if value == AUTOMATIC else bool(value)
+
+
 def _text(value: str | None) -> str:
     return value or ""  # GIMP has None where nobody has written anything
 
@@ -213,6 +218,7 @@ def _text(value: str | None) -> str:
 _FROM_CONFIG: dict[str, Callable[[Any], Any]] = {
     "grow": _pixels,
     "feather": _pixels,
+    "include_shadow": _yes_or_no,
     "prompt": _text,
     "negative": _text,
     "model": _text,

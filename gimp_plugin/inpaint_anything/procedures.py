@@ -277,7 +277,11 @@ def _insert(photo: "PhotoLayer", outcome: "Outcome", previous: Gimp.GroupLayer |
 
 
 def _perform(photo: "PhotoLayer", settings: "JobSettings", target: "ObjectTarget | None" = None) -> "ResultLayers":
-    """Do a job without a dialog.  target: None for what the image points at.  Raises UserError."""
+    """Do a job without a dialog, where a shadow is taken along only if somebody has said so.  target: None for what the
+    image points at.  Raises UserError.
+    """
+    from dataclasses import replace
+
     from inference_server.shared.errors import UserError
     from inference_server.shared.text import tr
 
@@ -286,6 +290,7 @@ def _perform(photo: "PhotoLayer", settings: "JobSettings", target: "ObjectTarget
     from .requests.job_steps import PhotoJob
     from .requests.perform import perform
 
+    settings = replace(settings, include_shadow=bool(settings.include_shadow))
     with photo:
         target = target or read_target(photo, settings.job)
         with ResultLayers(photo, settings, target) as layers:

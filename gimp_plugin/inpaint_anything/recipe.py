@@ -82,7 +82,7 @@ class Recipe:
     def _settings(self) -> Mapping[str, Value]:
         """All that decides about the result, said or not by the person: another version may have other defaults."""
         options, paint = self.options, self.paint
-        table: dict[str, Value] = {"shadow": options.include_shadow}
+        table: dict[str, Value] = {"shadow": bool(options.include_shadow)}
         if self.job in SOFT:
             table["soft_edge"] = options.soft_edge
         if self.job in GROWN and options.grow is not None:

@@ -1,8 +1,9 @@
 """Masks for an overlay while the person still points: a quick answer first, then better ones of the same masks.
 
 The first answer to a prompt has the masks up to the one that is chosen, which is what the person waits for, as the
-segmenter's grid has them.  The second has the others too.  The last one is refined: the decoder's second pass, GrabCut,
-edges and shadow.  Every mask is shown as the job would use it, grown and feathered.
+segmenter's grid has them.  The second has the others too.  The third is refined: the decoder's second pass, GrabCut and
+edges.  Where the shadow is asked for, a fourth has that of the mask that is chosen: nothing before it waits for it.
+Every mask is shown as the job would use it, grown and feathered.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -30,7 +31,7 @@ class Proposal:
     """A mask that may be meant: `messages.MaskProposal` with pixels.
 
     mask: (h, w) uint8, contiguous, of the window `place` of the proxy; outlines: closed polygons x0, y0, x1, y1, … in
-    image pixels, none for an empty mask, whose `place` is a single pixel.
+    image pixels, none for an empty mask, whose `place` is a single pixel.  has_shadow: whether a shadow is in it.
     """
 
     score: float
@@ -38,6 +39,7 @@ class Proposal:
     mask: np.ndarray
     outlines: tuple[tuple[float, ...], ...]
     has_hair: bool
+    has_shadow: bool
 
 
 Answer = tuple[list[Proposal], int]  # best first, and how many better answers follow
@@ -57,10 +59,20 @@ class Question:
         """Whether it matters that hair crosses the edge, and nobody has said so yet."""
         return self.job in (Job.SELECT, Job.REPLACE) and not self.options.soft_edge
 
-    @property
-    def with_shadow(self) -> bool:
-        """Whether the shadow is part of the mask: REPLACE has its own use for it."""
-        return self.options.include_shadow and self.job != Job.REPLACE
+    def with_shadow(self, *, of_a_kind: bool = False) -> bool:
+        """Whether the shadow may be part of the mask: REPLACE has its own use for it.  of_a_kind: as in
+        `ObjectPrompt`."""
+        return self.job != Job.REPLACE and looks_for_shadow(
+            include_shadow=self.options.include_shadow, of_a_kind=of_a_kind
+        )
+
+
+def looks_for_shadow(*, include_shadow: bool | None, of_a_kind: bool) -> bool:
+    """Whether an object's shadow is looked for, which takes its time.
+
+    include_shadow: as in `MaskOptions`; of_a_kind: whether it is one of everything of a kind, which may be many.
+    """
+    return bool(include_shadow) or (include_shadow is None and not of_a_kind)
 
 
 class Painted(NamedTuple):
@@ -88,15 +100,16 @@ def of_mask(
 
     encode: gives the image, after the first answer and only where either is asked for.  Raises UserError.
     """
-    better_follows = (question.with_shadow or question.options.soft_edge) and not question.quick
-    yield _proposals([SeenMask(mask, 1.0)], question), int(better_follows)
+    better_follows = (question.with_shadow() or question.options.soft_edge) and not question.quick
+    found = SeenMask(mask, 1.0)
+    yield _proposals([found], question), int(better_follows)
     if better_follows:
         proxy = encode().proxy
         if question.options.soft_edge:
-            mask = selector.soften(proxy, mask, monitor)
-        if question.with_shadow:
-            mask = shadows.with_shadow(proxy, mask, monitor)
-        yield _proposals([SeenMask(mask, 1.0)], question), 0
+            found = SeenMask(selector.soften(proxy, mask, monitor), 1.0)
+        if question.with_shadow():
+            found = _shadowed(found, proxy, question, monitor)
+        yield _proposals([found], question), 0
 
 
 def meant(
@@ -119,7 +132,9 @@ def meant(
         found = selector.select(encoded, (width, height), on_proxy, soft_edge=question.options.soft_edge)
         chosen = found[prompts.taken(prompt, len(prompt.points), len(found))]
         cv2.max(mask, chosen.inside(whole(width, height), encoded.proxy, monitor), dst=mask)
-    return shadows.with_shadow(encoded.proxy, mask, monitor) if question.with_shadow else mask
+    if question.with_shadow(of_a_kind=any(prompt.of_a_kind for prompt in target.prompts)):
+        mask = _shadowed(SeenMask(mask, 1.0), encoded.proxy, question, monitor).mask
+    return mask
 
 
 def of_painted(mask: np.ndarray, question: Question) -> Answer:
@@ -152,22 +167,39 @@ def _masks(
     def refined(mask: Mask) -> SeenMask:
         monitor.check()
         alpha = mask.inside(whole(width, height), encoded.proxy, monitor)
-        has_hair = question.asks_for_hair and hair.crosses(encoded.proxy, alpha)
-        if question.with_shadow:
-            alpha = shadows.with_shadow(encoded.proxy, alpha, monitor)
-        return SeenMask(alpha, mask.score, has_hair)
+        return SeenMask(alpha, mask.score, question.asks_for_hair and hair.crosses(encoded.proxy, alpha))
 
-    count = len(prompt.points)
-    depends_on = prompts.first(prompt, count), soft_edge, question.with_shadow, question.asks_for_hair
+    count, with_shadow = len(prompt.points), question.with_shadow(of_a_kind=prompt.of_a_kind)
+    depends_on = prompts.first(prompt, count), soft_edge, question.asks_for_hair
     if encoded.refined is None or encoded.refined[0] != depends_on:
         found = select(quick=True)
         awaited = found[: 1 + prompts.taken(prompt, count, len(found))]
-        yield [quick_mask(mask) for mask in awaited], 0 if question.quick else 2
+        yield [quick_mask(mask) for mask in awaited], 0 if question.quick else 2 + with_shadow
         if question.quick:
             return
-        yield [*pool.map(quick_mask, found)], 1
+        yield [*pool.map(quick_mask, found)], 1 + with_shadow
         encoded.refined = depends_on, [*pool.map(refined, select(quick=False))]
-    yield encoded.refined[1], 0
+    masks = encoded.refined[1]
+    if question.quick or not with_shadow:
+        yield masks, 0
+        return
+    chosen = prompts.taken(prompt, count, len(masks))
+    cast = depends_on, None if prompt.of_a_kind else chosen, question.options.include_shadow
+    if encoded.shadowed is None or encoded.shadowed[0] != cast:
+        yield masks, 1
+        found_with = [
+            _shadowed(mask, encoded.proxy, question, monitor) if prompt.of_a_kind or k == chosen else mask
+            for k, mask in enumerate(masks)
+        ]
+        encoded.shadowed = cast, found_with
+    yield encoded.shadowed[1], 0
+
+
+def _shadowed(found: SeenMask, proxy: np.ndarray, question: Question, monitor: Monitor) -> SeenMask:
+    """A mask of the size of the proxy (h, w, 3) uint8 with its shadow, as far as that is asked for."""
+    only_sure = question.options.include_shadow is None
+    mask = shadows.with_shadow(proxy, found.mask, monitor, only_sure=only_sure)
+    return found._replace(mask=mask, has_shadow=not np.array_equal(mask, found.mask))
 
 
 def _proposals(found: list[SeenMask], question: Question, pool: ThreadPoolExecutor | None = None) -> list[Proposal]:
@@ -202,4 +234,11 @@ def _proposal(seen: SeenMask, size: Size) -> Proposal:
     place = windows.bounds(on_proxy) or Window(0, 0, 1, 1)
     scale = size[0] / mask.shape[1], size[1] / mask.shape[0]
     part = np.ascontiguousarray(on_proxy[place.slices])
-    return Proposal(score=seen.score, place=place, mask=part, outlines=outlines(mask, scale), has_hair=seen.has_hair)
+    return Proposal(
+        score=seen.score,
+        place=place,
+        mask=part,
+        outlines=outlines(mask, scale),
+        has_hair=seen.has_hair,
+        has_shadow=seen.has_shadow,
+    )

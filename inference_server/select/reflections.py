@@ -24,22 +24,22 @@ FINE, COARSE = 0.02, 0.12  # of the height: detail between these two is compared
 HEIGHTS = (0.8, 0.88, 0.96, 1.04)  # of the mirror image, of the object's; we look down on water
 BELOW = (-0.04, -0.02, 0.0, 0.03, 0.07)  # of the height: how far it begins below the object
 SEEN, LEAST = 0.3, 60  # share of the object, and pixels, that must be seen of it
-ALIKE = 1.2  # the sum of both correlations from which it is a mirror image
+ALIKE, SURE = 1.2, 1.4  # the sum of both correlations from which it is a mirror image, and for certain
 WIDER = 0.02  # of the height: how far waves carry it beyond its outline
 
 
-def find(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def find(pixels: np.ndarray, mask: np.ndarray, *, only_sure: bool = False) -> np.ndarray:
     """The mirror image (h, w) uint8, 255 or 0, of the object in mask (h, w) uint8, 255 = the object; never over it.
 
     pixels: (h, w, 3|4), of any depth: the object and at least its own height below it, where the image has it.  All 0
-    where none is found; a doubtful one is none.
+    where none is found; a doubtful one is none, and with only_sure one that is merely likely, too.
     """
     found = np.zeros_like(mask)
     if not (mask > 127).any():
         return found
     window = searched(mask)
     rgb, item = to_uint8(pixels[window.slices][..., :3]), mask[window.slices]
-    image = _mirror_image(*reduced(rgb, item))
+    image = _mirror_image(*reduced(rgb, item), SURE if only_sure else ALIKE)
     if image is not None:
         share = resize(image.astype(np.float32), (window.width, window.height), cv2.INTER_LINEAR)
         found[window.slices] = np.where((share > 0.5) & (item <= 127), np.uint8(255), np.uint8(0))
@@ -61,13 +61,13 @@ def reduced(rgb: np.ndarray, item: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return resize(rgb, size), resize(item, size)
 
 
-def _mirror_image(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
+def _mirror_image(pixels: np.ndarray, mask: np.ndarray, least: float) -> np.ndarray | None:
     """Where (h, w) bool the mirror image lies, up to the object; None where there is none.
 
-    pixels: (h, w, 3) uint8; mask: (h, w) uint8.
+    pixels: (h, w, 3) uint8; mask: (h, w) uint8; least: the score that it needs.
     """
     score, best = likeliest(pixels, mask)
-    if best is None or score <= ALIKE:
+    if best is None or score <= least:
         return None
     bounds = windows.bounds(mask > 127)
     assert bounds is not None

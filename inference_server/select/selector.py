@@ -71,18 +71,20 @@ Alone = Callable[[Point], np.ndarray]  # what a point (in pixels of the proxy) m
 
 
 class SeenMask(NamedTuple):
-    """A mask (h, w) uint8 of the whole image at any size, its score, and whether hair is seen to cross its edge."""
+    """A mask (h, w) uint8 of the whole image at any size, its score, and whether hair is seen to cross its edge and a
+    shadow is in it."""
 
     mask: np.ndarray
     score: float
     has_hair: bool = False
+    has_shadow: bool = False
 
 
 class EncodedImage:
     """An image's proxy (h, w, 3) uint8, its embedding, and what is remembered of it.
 
-    answers: the segmenter's latest, by prompt.  refined: of the last prompt, `previews` keeps the masks of the proxy's
-    size here, with what they depend on.
+    answers: the segmenter's latest, by prompt.  refined, shadowed: of the last prompt, `previews` keeps the masks of
+    the proxy's size here, and the same with shadows, with what they depend on.
     """
 
     def __init__(self, proxy: np.ndarray, embedding: Embedding) -> None:
@@ -90,12 +92,13 @@ class EncodedImage:
         self.text_embedding: Embedding | None = None  # SAM 3's, after the first text prompt
         self.answers: OrderedDict[ObjectPrompt, Answer] = OrderedDict()
         self.refined: tuple[object, list[SeenMask]] | None = None
+        self.shadowed: tuple[object, list[SeenMask]] | None = None
 
     @property
     def nbytes(self) -> int:
         """The memory it holds, with all that is remembered of it."""
         embeddings = self.embedding.nbytes + (self.text_embedding.nbytes if self.text_embedding else 0)
-        masks = [seen.mask for seen in self.refined[1]] if self.refined else []
+        masks = [each.mask for kept in (self.refined, self.shadowed) if kept for each in kept[1]]
         arrays = [self.proxy, *masks, *(answer.logits for answer in self.answers.values())]
         return embeddings + sum(array.nbytes for array in arrays)
 

@@ -8,15 +8,15 @@
    lies beside it (Guo, Dai and Hoiem 2011, "Single-image shadow detection and removal using paired regions", section
    3); and it touches the object where that stands.  A logistic regression weighs this.
 3. It looks like the object, laid on the ground (`casts`), which is evidence on any ground.
-4. Where no piece is likely enough, the object's outline is laid on the ground, and moved, until the light falls evenly
-   all along it (`silhouettes`).
-5. The likeliest is taken, and its edge refined in finer pixels by a guided filter (`edges.guided`).
+4. The object's outline is laid on the ground, and moved, until the light falls evenly all along it (`silhouettes`).
+5. The likeliest of all is taken (`shadow_ranking`), and its edge refined in finer pixels by a guided filter
+   (`edges.guided`).
 
-The weights are fitted to the pieces around 250 objects pasted into photographs, with and without a shadow, and around
-67 objects of GrabCut and COCO, of which seven have one (bench/fit/shadows.py does the first part).  On 82 pairs of
-composites, on any ground, 60 % of the shadows are found, with a mean IoU of .77, and in 2 % something is found where
-there is no shadow (bench/README.md).  A shadow that is missed can be clicked on; one that is not there costs a piece of
-the photo, so doubtful pieces are left out.
+The pieces' weights are fitted to those around 250 objects pasted into photographs, with and without a shadow, and
+around 67 objects of GrabCut and COCO, of which seven have one (bench/fit/shadows.py does the first part).  Of made
+shadows, on any ground, 46 % are found, and in 3 % something is found where there is none (bench/README.md).  A shadow
+that is missed can be clicked on; one that is not there costs a piece of the photo, so doubtful pieces are left out, and
+what is taken without being asked for must be certain: 34 % are found so, and hardly any is false.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ from ..imaging import windows
 from ..imaging.pixels import to_uint8
 from ..shared.geometry import Window, fit_within
 from ..shared.monitor import UNWATCHED, Monitor
-from . import casts, edges, reflections, silhouettes
+from . import casts, contacts, edges, reflections, shadow_ranking, silhouettes
 
 REACH = 1.0  # how far around the object is searched, in its longer sides
 LEAST_REACH = 16  # pixels
@@ -55,10 +55,9 @@ STANDS = 0.4  # of the object's height from its top: a shadow touches the object
 CLEAR = 0.4  # a shadow at least as dark as this certainly has an edge; in logarithms
 DEEPEST = 1.4  # what is darker than that is no shadow: the sky, or the room, lights it too; in logarithms
 BLUE = (-0.02, 0.25)  # by how much red may fall more than blue, in logarithms: skylight is blue
-LIKELY = 0.875  # the probability from which a piece is taken
-SURE = 0.6  # the odds of a laid outline, as a logarithm, from which it is taken
-TRIED = 3  # of the likeliest pieces, until one is still likely when it is trimmed
-HARDLY = -3.0  # the odds, as a logarithm, below which what is left of it, without its lighter rim, is something else
+LIKELY, SURE = 0.5, 1.5  # the odds, as logarithms, from which one is taken, and from which it is certain
+ALONE = 1.95  # the odds of a dark piece, as a logarithm, from which it is taken where nothing else is likely
+PIECES = 10  # of the likeliest, that are weighed against the laid outlines
 
 NEAR_EDGE = 2, 6  # pixels: least and most of the width of the strips that are compared
 COMPARABLE = 0.02  # share of the box around an edge pixel that lit, or shaded, ground must take
@@ -115,23 +114,29 @@ WEIGHTS = Evidence(
     laid=1.31,
 )
 EVEN, LARGE = -2.7, -0.5  # how varied its surroundings may be then, and how large it must be, as `Evidence` has it
-CERTAIN = 4.0  # odds, as a logarithm, from which the light alone is enough, and chooses among the pieces
+CERTAIN = 4.0  # odds, as a logarithm, from which the light alone is enough
 
 
-def with_shadow(pixels: np.ndarray, mask: np.ndarray, monitor: Monitor = UNWATCHED) -> np.ndarray:
-    """mask (h, w) uint8 with the shadow that `find` finds, and with its mirror image (`reflections`).
-
-    Raises UserError when cancelled.
+def with_shadow(
+    pixels: np.ndarray, mask: np.ndarray, monitor: Monitor = UNWATCHED, *, only_sure: bool = False
+) -> np.ndarray:
+    """mask (h, w) uint8 with the shadow that `find` finds, with that where the object stands (`contacts`), and with its
+    mirror image (`reflections`).  Raises UserError when cancelled.
     """
     monitor.report(0.0, "Looking for its shadow")
-    return mask | find(pixels, mask) | reflections.find(pixels, mask)
+    found = mask | find(pixels, mask, only_sure=only_sure, monitor=monitor)
+    for look in (contacts.find, reflections.find):
+        monitor.check()
+        found |= look(pixels, mask, only_sure=only_sure)
+    return found
 
 
-def find(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def find(pixels: np.ndarray, mask: np.ndarray, *, only_sure: bool = False, monitor: Monitor = UNWATCHED) -> np.ndarray:
     """The shadow (h, w) uint8, 255 or 0, of the object in mask (h, w) uint8, 255 = the object; never over the object.
 
     pixels: (h, w, 3|4), of any depth: the object and at least its own size on each side, where the image has it.
-    All 0 where no shadow is found; a doubtful one is none.
+    All 0 where no shadow is found; a doubtful one is none, and with only_sure one that is merely likely, too.  Raises
+    UserError when cancelled.
     """
     shadow = np.zeros_like(mask)
     bounds = windows.bounds(mask > 127)
@@ -139,7 +144,7 @@ def find(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
         return shadow
     window = bounds.grown(reach(bounds), reach(bounds), mask.shape[1], mask.shape[0])
     rgb, item = to_uint8(pixels[window.slices][..., :3]), mask[window.slices]
-    piece = _likeliest(_reduced(rgb, SIDE), _reduced(item, SIDE))
+    piece = _likeliest(_reduced(rgb, SIDE), _reduced(item, SIDE), monitor, only_sure=only_sure)
     if piece is None:
         return shadow
     guide = _reduced(rgb, FINE_SIDE)
@@ -155,45 +160,63 @@ def reach(bounds: Window) -> int:
     return max(LEAST_REACH, round(REACH * max(bounds.width, bounds.height)))
 
 
-def _likeliest(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
+def _likeliest(pixels: np.ndarray, mask: np.ndarray, monitor: Monitor, *, only_sure: bool) -> np.ndarray | None:
     """The piece (h, w) bool of the surroundings that is most likely the object's shadow, joined to the object.
 
-    pixels: (h, w, 3) uint8; mask: (h, w) uint8.  None where no piece is likely.
+    pixels: (h, w, 3) uint8; mask: (h, w) uint8.  None where no piece is likely, or with only_sure certain.
     """
     scene = _scene(pixels, mask)
     if scene.taken.all() or scene.taken[-1].any():  # the foot of an object that is cut off below is not in the picture
         return None
-    best = _piece(scene)
-    if best is None:
-        best = _laid(scene, pixels)
-    if best is None:
+    if not scene.item.any():
         return None
-    near = cv2.dilate(best.astype(np.uint8), np.ones((4 * RIM + 3,) * 2, np.uint8)) > 0
-    return best | (near & scene.taken)
+    monitor.check()
+    shapes = _shapes(scene, pixels, monitor)
+    best = shadow_ranking.likeliest(_ground(scene), shapes)
+    likely = best is not None and best[1] > (SURE if only_sure else LIKELY)
+    shadow = best[0] if best and likely else None if only_sure else _by_itself(scene, shapes)
+    if shadow is None:
+        return None
+    near = cv2.dilate(shadow.astype(np.uint8), np.ones((4 * RIM + 3,) * 2, np.uint8)) > 0
+    return shadow | (near & scene.taken)
 
 
-def _piece(scene: Scene) -> np.ndarray | None:
-    """The dark piece (h, w) bool that is most likely the shadow; None where none is likely."""
-    least, likely = float(np.log(LIKELY / (1 - LIKELY))), []
+def _by_itself(scene: Scene, shapes: shadow_ranking.Shapes) -> np.ndarray | None:
+    """The dark piece (h, w) bool that is likely enough without any outline like it; None where none is."""
+    if shapes.dark.max(initial=0.0) <= ALONE:
+        return None
+    piece = shapes.taken[len(shapes.laid) + int(np.argmax(shapes.dark))]
+    left = windows.bounds(piece)
+    # What was trimmed may have been all that made it look like a shadow.
+    return piece if left is not None and _evidence(scene, piece, left) is not None else None
+
+
+def _ground(scene: Scene) -> shadow_ranking.Ground:
+    return shadow_ranking.ground_of(scene.light, scene.item, scene.taken, scene.away)
+
+
+def _shapes(scene: Scene, pixels: np.ndarray, monitor: Monitor = UNWATCHED) -> shadow_ranking.Shapes:
+    """All that may be the shadow: the outlines, laid, and led to where the light changes; and the likeliest pieces."""
+    laid = silhouettes.outlines(silhouettes.around(pixels, scene.item, scene.taken))
+    monitor.check()
+    led = [silhouettes.outlined(shape, scene.light.mean(2), scene.taken) for shape in laid.shapes]
+    pieces, odds = list[np.ndarray](), list[float]()
     for piece, bounds in _candidates(scene):
-        plain, odds = _odds(scene, piece, bounds)
-        if odds > least:
-            likely.append(((min(odds, CERTAIN), plain), piece))
-    for _, piece in sorted(likely, key=lambda each: each[0], reverse=True)[:TRIED]:
-        best = _trimmed(scene, piece)
-        # What was trimmed may have been all that made it look like a shadow.
-        left = windows.bounds(best)
-        if left is not None and max(_odds(scene, best, left)) >= HARDLY:
-            return best
-    return None
-
-
-def _laid(scene: Scene, pixels: np.ndarray) -> np.ndarray | None:
-    """The laid outline (h, w) bool that is surely the shadow's, led to where the light changes; None where none is."""
-    found = silhouettes.likeliest(silhouettes.around(pixels, scene.item, scene.taken)) if scene.item.any() else None
-    if found is None or found[1] <= SURE:
-        return None
-    return silhouettes.outlined(found[0], scene.light.mean(2), scene.taken)
+        monitor.check()
+        odds.append(_odds(scene, piece, bounds))
+        pieces.append(piece)
+    likely = [k for k in np.argsort(-np.array(odds), kind="stable")[:PIECES] if odds[k] > -np.inf]
+    trimmed = [_trimmed(scene, pieces[k]) for k in likely]
+    size = scene.item.shape
+    fields = (*silhouettes.Traits._fields, *silhouettes.Moved._fields)
+    return shadow_ranking.Shapes(
+        whole=np.array([*laid.shapes, *trimmed], bool).reshape(-1, *size),
+        taken=np.array([*led, *trimmed], bool).reshape(-1, *size),
+        laid=laid.odds,
+        moved=laid.evidence[:, fields.index("odds")],
+        outside=laid.evidence[:, fields.index("outside")],
+        dark=np.array([odds[k] for k in likely]),
+    )
 
 
 def _scene(pixels: np.ndarray, mask: np.ndarray) -> Scene:
@@ -244,15 +267,15 @@ def _dark(light: np.ndarray, free: np.ndarray) -> Iterator[np.ndarray]:
             yield shade & (darker > level)
 
 
-def _odds(scene: Scene, piece: np.ndarray, bounds: Window) -> tuple[float, float]:
-    """The odds, as logarithms, that piece (h, w) bool with these bounds is a shadow: by its light alone, and in all."""
+def _odds(scene: Scene, piece: np.ndarray, bounds: Window) -> float:
+    """The odds, as a logarithm, that piece (h, w) bool with these bounds is a shadow."""
     evidence = _evidence(scene, piece, bounds)
     if evidence is None:
-        return -np.inf, -np.inf
+        return -np.inf
     plain = PLAIN_BIAS + float(np.dot(PLAIN_WEIGHTS, evidence))
     as_silhouette = BIAS + float(np.dot(WEIGHTS, evidence))
     enough = plain > CERTAIN or (evidence.varied < EVEN and evidence.area > LARGE)
-    return plain, max(plain, as_silhouette) if enough else as_silhouette
+    return max(plain, as_silhouette) if enough else as_silhouette
 
 
 def _evidence(scene: Scene, piece: np.ndarray, bounds: Window) -> Evidence | None:

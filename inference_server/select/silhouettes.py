@@ -7,7 +7,7 @@ grass; this is surer where the ground is of many colours.
 
 1. Every direction is tried, and the odds of each come from a logistic regression on `Traits` and their squares.
 2. The likeliest that differ are moved until their odds rise no more.
-3. A second regression, fitted to what was moved in this way, gives the odds that count.
+3. A second regression, fitted to what was moved in this way, gives the odds that count (in `shadow_ranking`).
 
 bench/fit/silhouettes.py fits both to objects pasted into photographs, with a shadow and without.
 """
@@ -192,14 +192,23 @@ def around(pixels: np.ndarray, item: np.ndarray, taken: np.ndarray) -> Around:
     )
 
 
-def likeliest(near: Around) -> tuple[np.ndarray, float] | None:
-    """The likeliest silhouette (h, w) bool and its odds, as a logarithm; None where none can be compared."""
+class Outlines(NamedTuple):
+    """The n silhouettes that were moved and can be compared.
+
+    shapes: (n, h, w) bool; odds: (n,), as logarithms; evidence: (n, 18), as in `Considered`.
+    """
+
+    shapes: np.ndarray
+    odds: np.ndarray
+    evidence: np.ndarray
+
+
+def outlines(near: Around) -> Outlines:
+    """The likeliest silhouettes, moved, and how likely each is."""
     considered = moved(near)
-    odds = np.where(considered.comparable, BIAS + considered.evidence @ np.array((*WEIGHTS, *MOVED_WEIGHTS)), NEVER)
-    if not considered.comparable.any():
-        return None
-    best = int(np.argmax(odds))
-    return shape(near, considered.layings[best]), float(odds[best])
+    layings, evidence = considered.layings[considered.comparable], considered.evidence[considered.comparable]
+    shapes = np.array([shape(near, laying) for laying in layings], bool).reshape(-1, *near.mask.shape)
+    return Outlines(shapes, BIAS + evidence @ np.array((*WEIGHTS, *MOVED_WEIGHTS)), evidence)
 
 
 def shape(near: Around, laying: np.ndarray) -> np.ndarray:

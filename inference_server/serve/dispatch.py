@@ -21,7 +21,7 @@ from ..imaging.pixels import from_rgb, to_rgb, to_uint8
 from ..imaging.sampling import resize
 from ..replace import backgrounds
 from ..select import previews
-from ..select.previews import Proposal
+from ..select.previews import Proposal, looks_for_shadow
 from ..select.prompts import checked
 from ..select.selector import EncodedImage, Mask
 from ..shared import messages
@@ -363,29 +363,35 @@ def _mask_in(
     """The mask (h, w) uint8 of the objects in the window whose pixels (h, w, 3|4) are given, and its score, the least
     where there are several.
 
-    With their shadow if that is asked for; a replacement deals with the shadow itself.  Without the strokes.
+    Each with its shadow if that is asked for; a replacement deals with the shadow itself.  Without the strokes.
     """
     target, window, score = message.target, message.window, 1.0
+    shadow = False if isinstance(message, Inpaint) and message.job == Job.REPLACE else message.options.include_shadow
+
+    def with_shadow(mask: np.ndarray, *, of_a_kind: bool = False) -> np.ndarray:
+        if not looks_for_shadow(include_shadow=shadow, of_a_kind=of_a_kind):
+            return mask
+        monitor.report(0.0, tr("Looking for its shadow"))
+        return engine.with_shadow(pixels, mask, only_sure=shadow is None)
+
     if target.mask:
         mask = _mask(target.mask, frames, (window.width, window.height))
         if message.options.soft_edge:
             mask = engine.soften_edge(pixels, mask, monitor)
+        mask = with_shadow(mask)
     elif _has_prompt(target):
         size = _size(message.image)
         encoded = _encoded(engine, message.image, frames, monitor)
-        found = [
-            engine.select(encoded, size, prompt, soft_edge=message.options.soft_edge)
-            for prompt in _prompts(target, encoded, size, frames)
-        ]
-        mask = reduce(cv2.max, (each.inside(window, pixels, monitor) for each in found))
+        prompts = _prompts(target, encoded, size, frames)
+        found = [engine.select(encoded, size, prompt, soft_edge=message.options.soft_edge) for prompt in prompts]
+        alone = (each.inside(window, pixels, monitor) for each in found)
+        kinds = (prompt.of_a_kind for prompt in prompts)
+        mask = reduce(cv2.max, (with_shadow(each, of_a_kind=its) for each, its in zip(alone, kinds, strict=True)))
         score = min(each.score for each in found)
     elif target.strokes:
         return np.zeros((window.height, window.width), np.uint8), score
     else:
         raise ProtocolError("neither a prompt nor a mask nor strokes")
-    if message.options.include_shadow and not (isinstance(message, Inpaint) and message.job == Job.REPLACE):
-        monitor.report(0.0, tr("Looking for its shadow"))
-        mask = engine.with_shadow(pixels, mask)
     return mask, score
 
 
@@ -471,6 +477,7 @@ def _proposals(proposals: Iterable[Proposal], more: int) -> tuple[MaskProposals,
             mask=_attach_mask(proposal.mask, packed),
             outlines=proposal.outlines,
             has_hair=proposal.has_hair,
+            has_shadow=proposal.has_shadow,
         )
         for proposal in proposals
     )

@@ -254,14 +254,14 @@ class MaskOptions:
     """What is done to the object's mask.
 
     grow, feather: pixels of the image, None for what suits its size.  soft_edge: whether alpha may take soft values,
-    for hair and fur.  include_shadow: whether the shadow the object casts is meant too; for REPLACE, whether it falls
-    on the new background.
+    for hair and fur.  include_shadow: whether the shadow the object casts is meant too, None for where it is certain;
+    for REPLACE, whether it falls on the new background.
     """
 
     grow: int | None = None
     feather: int | None = None
     soft_edge: bool = False
-    include_shadow: bool = False
+    include_shadow: bool | None = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -299,7 +299,8 @@ class MaskProposal:
 
     mask: uint8, of the window `place` of the proxy, in the proxy's pixels.  outlines: closed polygons, each x0, y0, x1,
     y1, … in pixels of the image, around what is over 127; none for an empty mask.  has_hair: whether hair or fur is
-    seen to cross its edge, which is found out for the last answer alone, and where the edge is not soft.
+    seen to cross its edge, which is found out for the last answers alone, and where the edge is not soft.  has_shadow:
+    whether a shadow, or a mirror image, was found and is in it.
     """
 
     score: float
@@ -307,6 +308,7 @@ class MaskProposal:
     mask: Raster
     outlines: tuple[tuple[float, ...], ...]
     has_hair: bool = False
+    has_shadow: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -366,9 +368,9 @@ class Encoded:
 class MaskProposals:
     """The masks that may be meant, best first; none where nothing was found.
 
-    more: how many better answers follow.  The first has those up to the one that is chosen, the last one takes the
-    image's colours, its edges and the shadow into account.  A proposal that is empty, while a later one is not, has no
-    outlines.
+    more: how many better answers follow.  The first has those up to the one that is chosen; later ones take the image's
+    colours and edges into account, and the last one, where that is asked for, the shadow of the one that is chosen.  A
+    proposal that is empty, while a later one is not, has no outlines.
     """
 
     proposals: tuple[MaskProposal, ...]

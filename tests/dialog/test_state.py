@@ -132,6 +132,7 @@ class Mask(str):
     __slots__ = ()
     outlines = ()
     has_hair = False
+    has_shadow = False
 
     @property
     def area(self) -> int:
@@ -139,6 +140,13 @@ class Mask(str):
 
     def resembles(self, other: "Mask") -> bool:
         return self == other
+
+
+class MaskWithShadow(Mask):
+    """The same with a shadow in it."""
+
+    __slots__ = ()
+    has_shadow = True
 
 
 WORDS = ["one", "two", "three", "other", "another", "given", "wide one", "wide other"]
@@ -164,6 +172,7 @@ class Result:
 
 
 OPTIONS, GROWN = MaskOptions(), MaskOptions(grow=40)
+SHADOW, SURE_SHADOW = MaskOptions(include_shadow=True), MaskOptions(include_shadow=None)
 FIRST = ClickHistory().with_click(5, 6, on_object=True)
 MORE = FIRST.with_click(7, 8, on_object=False)
 OTHER = ClickHistory().with_click(50, 60, on_object=True)
@@ -217,6 +226,8 @@ RESULTS = replace(SOME, phase=Phase.SHOWING_RESULTS, status=None)
 BACK = replace(RESULTS, phase=Phase.POINTING, choices=FINAL)  # from the results to the marks
 ANOTHER = replace(RESULTS, phase=Phase.WORKING, returns_to=Phase.SHOWING_RESULTS, run=2, choices=FINAL)
 CLOSED = replace(POINTING, phase=Phase.CLOSED)
+UNSHADED = replace(POINTING, options=SURE_SHADOW, known=((query(FIRST, options=SURE_SHADOW), FINAL),))
+SHADED = replace(UNSHADED, proposals=(MaskWithShadow("one"),), choices=(MaskWithShadow("one"),))
 
 
 def phase_of(state: DialogState) -> str:
@@ -1538,6 +1549,30 @@ WORKED = {
     "apply": (POINTING, ApplyPressed(), {**STARTED, "after_run": AfterRun.APPLY}, STARTS),
     "apply, and go on": (POINTING, ContinuePressed(), {**STARTED, "after_run": AfterRun.CONTINUE}, STARTS),
     "with a ready mask": (READY, PreviewPressed(), STARTED, (StartRun(1, Job.REMOVE, NOTHING, 0),)),
+    "with the shadow that was found for certain, and seen": (
+        SHADED,
+        PreviewPressed(),
+        STARTED,
+        (StartRun(1, Job.REMOVE, ONE, 0, None),),
+    ),
+    "without a shadow that nobody has seen": (
+        UNSHADED,
+        PreviewPressed(),
+        STARTED,
+        (StartRun(1, Job.REMOVE, ONE, 0, False),),
+    ),
+    "before it is known whether there is a shadow": (
+        replace(UNSHADED, known=(), asked=query(FIRST, options=SURE_SHADOW), waiting=True),
+        PreviewPressed(),
+        STARTED,
+        (StartRun(1, Job.REMOVE, ONE, 0, False),),
+    ),
+    "with a shadow that the person wants": (
+        replace(UNSHADED, options=SHADOW),
+        PreviewPressed(),
+        STARTED,
+        (StartRun(1, Job.REMOVE, ONE, 0, True),),
+    ),
     "with what was drawn by hand": (
         replace(EMPTY, annotation=Annotation(strokes=(DRAWN,))),
         PreviewPressed(),
@@ -2323,6 +2358,14 @@ def test_which_mask_is_chosen_last_is_no_other_question_but_what_was_chosen_befo
     further = MORE.with_choice(1)
     assert query(further).key == query(MORE).key
     assert query(FIRST.with_choice(2).with_click(7, 8, on_object=False)).key != query(MORE).key
+
+
+@pytest.mark.parametrize("options", [SHADOW, SURE_SHADOW], ids=repr)
+def test_the_shadow_is_that_of_the_mask_that_is_chosen(options):
+    first, third = (query(FIRST.with_choice(k), options=options) for k in (0, 2))
+    assert first.key != third.key
+    kind = query(ClickHistory((Name("a dog"),)), options=options)
+    assert kind.key == query(ClickHistory((Name("a dog"),), (2,)), options=options).key, "each of them has its own"
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from .test_state import MARKS, Result
 FAULT = UserError(ErrorCode.NO_SERVER, "There is no server.", "Start it.")
 MOST_ESCAPES = 5  # stop the job, do not wait for it, leave its results, put the tool down, close
 STEPS = 50  # of the person and of what is around them, 250 times over: 10,000 at least
-OPTIONS = st.sampled_from([MaskOptions(), MaskOptions(grow=40)])
+OPTIONS = st.sampled_from([MaskOptions(), MaskOptions(grow=40), MaskOptions(include_shadow=None)])
 PLACES = st.sampled_from([0, 1, 30])  # few, so that the same clicks come again
 FEW = st.integers(0, 2)
 MARKING = tuple({type(event) for event in MARKS})
@@ -78,6 +78,7 @@ class Mask(NamedTuple):
     key: MaskQuery
     k: int
     area: int
+    has_shadow: bool
     outlines = ()
 
     def resembles(self, other: "Mask") -> bool:
@@ -87,7 +88,8 @@ class Mask(NamedTuple):
 def final(query: MaskQuery) -> tuple[Mask, ...]:
     """The masks that a server finds at last: the same for the same clicks.  The best is neither the smallest nor the
     largest, and the third looks like it."""
-    return tuple(Mask(query.key, k, area) for k, area in enumerate((20, 10, 20, 30)))
+    shadow = query.options.include_shadow is None
+    return tuple(Mask(query.key, k, area, shadow) for k, area in enumerate((20, 10, 20, 30)))
 
 
 def is_open(machine: "AnyOrder") -> bool:

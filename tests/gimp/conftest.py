@@ -17,6 +17,7 @@ from .window import PROGRAMS, Log, Window, WindowedGimp
 
 SCENARIOS = Path(__file__).with_name("scenarios.py")
 BARE = ("--no-data", "--no-fonts")  # what these tests do not paint with takes a quarter of GIMP's start
+WITHOUT_SHADOW = {"include_shadow": False}  # which takes half a second to look for after each click
 IN_GIMP = [
     pytest.mark.gimp,
     pytest.mark.skipif("GIMP_CONSOLE" not in os.environ, reason="needs a GIMP 3: run python3 install.py test"),
@@ -144,7 +145,8 @@ def kept_gimps(window_home):
 def window(kept_gimps, window_home, photo, tmp_path, monkeypatch):
     """A function that opens the photo in a GIMP window, prepared in one of the ways of prepare_window.py.
 
-    last: the settings that each job was last done with; other arguments, a WindowedGimp's, need a GIMP of their own.
+    last: the settings that each job was last done with, by default WITHOUT_SHADOW; other arguments, a WindowedGimp's,
+    need a GIMP of their own.
     """
     skip_without(PROGRAMS)
     monkeypatch.setenv(paths.HOME_VARIABLE, str(window_home))
@@ -157,7 +159,8 @@ def window(kept_gimps, window_home, photo, tmp_path, monkeypatch):
         gimps = own if arguments else kept_gimps
         if not gimps:
             gimps.append(WindowedGimp(tmp_path, window_home, **{"options": BARE, **arguments}))
-        opened.append(gimps[0].open(file, prepare, last or {}))
+        last = {job: WITHOUT_SHADOW for job in ("select", "remove", "fill")} | (last or {})
+        opened.append(gimps[0].open(file, prepare, last))
         return opened[-1]
 
     yield open_window

@@ -79,10 +79,10 @@ def test_the_settings_last_used_are_found_again(gimp, own_profile):
     kept = {"replace": json.loads(REPLACED)["settings"], "remove": {"grow": 12}, "fill": "nonsense"}
     seen = gimp("last_settings_of_before", file=MODULES, environment=own_profile, content=json.dumps(kept))
     assert seen["read"]["replace"]["settings"] == kept["replace"] | PLACED | {"source": "visible"}
-    remove = {"method": "best", "seed": 0, "grow": 12, "feather": -1, "include_shadow": False, "source": "visible"}
+    remove = {"method": "best", "seed": 0, "grow": 12, "feather": -1, "include_shadow": -1, "source": "visible"}
     assert seen["read"]["remove"]["settings"] == remove
     assert seen["read"]["fill"]["settings"]["quality"] == "balanced"
-    select = {"result_as": "replace", "soft_edge": False, "include_shadow": False, "source": "visible"}
+    select = {"result_as": "replace", "soft_edge": False, "include_shadow": -1, "source": "visible"}
     assert seen["read"]["select"]["settings"] == select
     assert seen["written"] == {**kept, "remove": remove}, "other jobs' settings are lost"
     assert seen["window"] == [None, False, None] and seen["window kept"] == [[900, 700], True, [0.0, 1.0, 0.25, 0.5]]

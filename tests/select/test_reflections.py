@@ -51,6 +51,11 @@ def test_a_mirror_image_is_found(share, scale):
     assert not (found[large > 0]).any()
 
 
+def test_a_clear_mirror_image_is_certain():
+    photo, there = mirrored(*standing(), 0.8)
+    assert overlap(reflections.find(photo, standing()[1], only_sure=True) > 0, there) > 0.75
+
+
 def test_it_belongs_to_the_mask_with_the_shadow():
     image, mask = standing()
     photo, there = mirrored(image, mask, 0.6)

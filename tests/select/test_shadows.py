@@ -65,6 +65,15 @@ def test_a_shadow_on_grass_is_found(seed):
     assert not shadows.find(taken(scene, mask), mask).any()
 
 
+def test_what_is_merely_likely_is_not_certain():
+    """As one on grass is, and one on even ground is not."""
+    mask = standing()
+    light, truth = cast(mask)
+    on_grass = ground(0) * [0.6, 0.9, 0.4] * np.exp(grass(1))[..., None]
+    assert not shadows.find(taken(on_grass * light, mask), mask, only_sure=True).any()
+    assert overlap(shadows.find(taken(ground(8) * light, mask), mask, only_sure=True) > 0, truth) > 0.85
+
+
 def grass(seed: int) -> np.ndarray:
     """The logarithm (300, 400) of how light the blades are."""
     noise = np.random.default_rng(seed).normal(0, 1, SIZE)

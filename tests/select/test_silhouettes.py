@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from inference_server.select import shadows, silhouettes
+from inference_server.select import silhouettes
 
 SIZE = 240, 320
 FOOT = 140
@@ -29,22 +29,21 @@ def surroundings(item: np.ndarray, left: float, seed: int = 0) -> tuple[silhouet
 
 
 @pytest.mark.parametrize("left", [0.45, 0.7])
-def test_one_that_is_sure_lies_in_the_shadow(left):
+def test_the_likeliest_lies_in_the_shadow(left):
     around, truth = surroundings(standing(), left)
-    found = silhouettes.likeliest(around)
-    assert found is not None
-    shape, odds = found
-    assert odds > shadows.SURE
+    found = silhouettes.outlines(around)
+    shape = found.shapes[found.odds.argmax()]
+    assert found.odds.max() > 0.6
     assert np.count_nonzero(shape & truth) > 0.7 * np.count_nonzero(shape)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_where_the_light_does_not_fall_none_is_sure(seed):
+def test_where_the_light_does_not_fall_none_is_likely(seed):
     around, _ = surroundings(standing(), 1.0, seed)
-    found = silhouettes.likeliest(around)
-    assert found is None or found[1] < shadows.SURE
+    assert silhouettes.outlines(around).odds.max(initial=silhouettes.NEVER) < 0.6
 
 
 def test_around_an_object_that_fills_the_picture_none_can_be_compared():
     everything = np.ones(SIZE, bool)
-    assert silhouettes.likeliest(silhouettes.around(np.zeros((*SIZE, 3), np.uint8), everything, everything)) is None
+    found = silhouettes.outlines(silhouettes.around(np.zeros((*SIZE, 3), np.uint8), everything, everything))
+    assert not len(found.odds) and found.shapes.shape == (0, *SIZE)

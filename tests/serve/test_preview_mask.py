@@ -238,6 +238,26 @@ def test_a_ready_mask_gets_its_shadow_in_a_second_answer(engine):
     assert overlap(proposed(last, size)[0], with_shadow) > 0.8
 
 
+def test_a_certain_shadow_of_the_mask_that_is_chosen_comes_after_all_masks(engine):
+    from ..select.test_shadows import cast, ground, standing, taken
+
+    mask = standing()
+    light, shadow = cast(mask)
+    image, frames = image_ref(taken(ground(8) * light, mask))
+    prompt = ObjectPrompt(points=((170, 140),), labels=(1,))
+    answers = ask(engine, preview_masks(Job.SELECT, image, prompt, include_shadow=None), frames)
+    assert [found.more for found, _ in answers] == [3, 2, 1, 0]
+    *_, (without, _), (last, _) = answers
+    assert not any(each.has_shadow for found, _ in answers[:-1] for each in found.proposals)
+    assert [each.has_shadow for each in last.proposals] == [True, *[False] * (len(without.proposals) - 1)]
+    size = mask.shape[::-1]
+    assert np.count_nonzero((proposed(answers[-1], size)[0] > 0) & shadow) > 0.5 * np.count_nonzero(shadow)
+    for one, other in zip(proposed(answers[-1], size)[1:], proposed(answers[-2], size)[1:], strict=True):
+        assert (one == other).all()
+    again = ask(engine, preview_masks(Job.SELECT, image, prompt, include_shadow=None, feather=3), frames)
+    assert [found.more for found, _ in again] == [0], "it was found already"
+
+
 def test_an_empty_mask_is_nothing_found(engine):
     frames = []
     mask = attach_mask(np.zeros((427, 640), np.uint8), frames)

@@ -547,7 +547,8 @@ class Dialog:
         settings = self._settings(command.job)
         settings = replace(settings, seed=settings.seed + command.seeds_used)
         self._settings_of_runs[run] = settings
-        job = PhotoJob(photo=self._photo, target=self._target(command.annotation), settings=settings)
+        as_seen = replace(settings, include_shadow=command.include_shadow)
+        job = PhotoJob(photo=self._photo, target=self._target(command.annotation), settings=as_seen)
         begun, came = time.monotonic(), 0
 
         def arrived(result: JobResult) -> None:

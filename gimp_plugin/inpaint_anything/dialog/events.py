@@ -34,8 +34,8 @@ class MaskQuery:
     @property
     def key(self) -> "MaskQuery":
         """The same for all queries with the same answer: which proposal is chosen after the last click only says which
-        one is needed first."""
-        if self.prompt is None:
+        one is needed first, and which one's shadow is looked for."""
+        if self.prompt is None or (self.options.include_shadow is not False and not self.prompt.of_a_kind):
             return self
         chosen = trimmed(self.prompt.chosen[: len(self.prompt.points)])
         return replace(self, prompt=replace(self.prompt, chosen=chosen))
@@ -575,13 +575,14 @@ class StartRun:
     """Start a job.  RunEnded follows in any case, even at once.
 
     annotation: what is meant; where it says nothing, the mask that the image came with.  seeds_used: how many results
-    there are already with the seeds from the chosen one on.
+    there are already with the seeds from the chosen one on.  include_shadow: as in `MaskOptions`.
     """
 
     run: int
     job: Job
     annotation: Annotation
     seeds_used: int
+    include_shadow: bool | None = False
 
 
 @dataclass(frozen=True)

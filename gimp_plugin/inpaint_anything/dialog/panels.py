@@ -54,6 +54,7 @@ class Panel(Gtk.Box):
         self.pack_start(self._grids[0], expand=False, fill=False, padding=0)
         self.pack_start(self.more, expand=False, fill=False, padding=0)
         self._automatic: dict[str, AutomaticNumber] = {}
+        self._shadow: AutomaticCheck | None = None
         self._config, self._enter = config, enter
         self._rows: dict[str, tuple[Gtk.Widget, ...]] = {}
         self.prompt_hint: Gtk.Label | None = None
@@ -100,6 +101,11 @@ class Panel(Gtk.Box):
             if name in self._automatic:
                 self._automatic[name].show_amount(amount)
 
+    def show_shadow(self, *, found: bool) -> None:
+        """Show whether the object's shadow is taken along, where that is automatic.  found: for certain."""
+        if self._shadow:
+            self._shadow.show_found(found=found)
+
     # -- rows
 
     def _grid(self, name: str) -> Gtk.Grid:
@@ -122,6 +128,11 @@ class Panel(Gtk.Box):
                 row = self._placement_row(row)
             self._grid(name).attach(row, 0, len(self._rows), 2, 1)
             self._rows[name] = (row,)
+            return
+        if name == "include-shadow":
+            self._shadow = AutomaticCheck(self._config, setting)
+            self._grid(name).attach(self._shadow, 0, len(self._rows), 2, 1)
+            self._rows[name] = (self._shadow,)
             return
         field = self._field(setting)
         field.set_properties(visible=True, hexpand=True, tooltip_text=setting.blurb)
@@ -280,6 +291,51 @@ class AutomaticNumber(Gtk.Box):
         amount = arguments.AUTOMATIC if self._check.get_active() else int(self._adjustment.get_value())
         if amount != self._config.get_property(self._name):
             self._config.set_property(self._name, amount)
+
+
+class AutomaticCheck(Gtk.Box):
+    """A check button for yes and no with another one, “automatic”, which says more than -1; a click on the first one
+    unchecks that.
+
+    While it is checked, the first one shows what was found.
+    """
+
+    def __init__(self, config: Gimp.ProcedureConfig, setting: Any) -> None:
+        """setting: the spec of an int from -1 to 1."""
+        super().__init__(spacing=6, visible=True, tooltip_text=setting.blurb)
+        self._config, self._name = config, setting.name
+        before = config.get_property(setting.name)
+        self._found, self._showing = False, False
+        self._yes = Gtk.CheckButton.new_with_mnemonic(setting.nick)
+        self._yes.set_properties(visible=True, active=before == 1)
+        self._automatic = Gtk.CheckButton(label=_("where certain"), active=before == arguments.AUTOMATIC, visible=True)
+        self._automatic.set_tooltip_text(_("It is taken where it is found for certain; you see it before"))
+        self._yes.connect("toggled", self._chosen)
+        self._automatic.connect("toggled", self._toggled)
+        self.pack_start(self._yes, expand=True, fill=True, padding=0)
+        self.pack_start(self._automatic, expand=False, fill=False, padding=0)
+
+    def show_found(self, *, found: bool) -> None:
+        """found: whether there is a shadow for certain."""
+        self._found = found
+        if self._automatic.get_active():
+            self._showing = True
+            self._yes.set_active(found)
+            self._showing = False
+
+    def _chosen(self, _check: Gtk.CheckButton) -> None:
+        if not self._showing:
+            self._automatic.set_active(False)
+            self._store()
+
+    def _toggled(self, _check: Gtk.CheckButton) -> None:
+        self.show_found(found=self._found)
+        self._store()
+
+    def _store(self) -> None:
+        value = arguments.AUTOMATIC if self._automatic.get_active() else int(self._yes.get_active())
+        if value != self._config.get_property(self._name):
+            self._config.set_property(self._name, value)
 
 
 def _number_field(lowest: float, highest: float, digits: int = 0) -> tuple[Gtk.Adjustment, Gtk.SpinButton]:

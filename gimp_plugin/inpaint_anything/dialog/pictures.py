@@ -35,7 +35,8 @@ def photo_part(photo: PhotoLayer, window: Window, scale: float) -> cairo.ImageSu
 def mask_shape(proposal: messages.MaskProposal, frames: list[bytes]) -> MaskShape:
     """A proposal as the photo view draws it."""
     mask = extract(proposal.mask, frames)
-    return MaskShape(proposal.score, proposal.place, mask, proposal.outlines, proposal.has_hair)
+    hints = {"has_hair": proposal.has_hair, "has_shadow": proposal.has_shadow}
+    return MaskShape(proposal.score, proposal.place, mask, proposal.outlines, **hints)
 
 
 def preview_picture(picture: Raster, frames: list[bytes]) -> cairo.ImageSurface:

@@ -256,6 +256,16 @@ class DialogState:
         return tuple(shape for shape in found if shape is not None)
 
     @property
+    def shadow_seen(self) -> bool:
+        """Whether a shadow is in the masks that are shown."""
+        return any(shape.has_shadow for shape in self.shapes)
+
+    @property
+    def shadow_taken(self) -> bool | None:
+        """What `MaskOptions.include_shadow` is for a job now: nothing is taken by itself that was not seen before."""
+        return self.options.include_shadow if self.options.include_shadow is not None or self.shadow_seen else False
+
+    @property
     def can_apply(self) -> bool:
         """Whether it is known what is meant."""
         return (self.annotation.says_what_is_meant or self.uses_ready_mask) and not self.is_counting

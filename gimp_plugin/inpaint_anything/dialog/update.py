@@ -620,7 +620,7 @@ def _work(state: DialogState, after: AfterRun) -> Step:
     state = replace(state, phase=Phase.WORKING, returns_to=state.phase, run=state.run + 1, after_run=after)
     state = replace(state, status=Progress(0.0), picked=False, not_composed=None, run_failed=False)
     state = replace(state, choices=state.row)
-    return state, (*hovered, StartRun(state.run, state.job, state.annotation, state.seeds_used))
+    return state, (*hovered, StartRun(state.run, state.job, state.annotation, state.seeds_used, state.shadow_taken))
 
 
 def _retry_pressed(state: DialogState, event: RetryPressed) -> Step:

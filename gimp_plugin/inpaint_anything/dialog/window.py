@@ -237,6 +237,7 @@ class Window(GimpUi.Dialog):
             self._mark_choice(state.chosen)
         if changed("status", "phase", "annotation"):
             self._draw_status(state)
+        self.panels[state.job].show_shadow(found=state.shadow_seen)
         self._draw_buttons(state)
         if changed("phase") and state.phase is not Phase.WORKING and not isinstance(self.get_focus(), Gtk.Entry):
             self.view.grab_focus()  # the arrow keys compare or point, Delete removes, Enter applies, letters are tools

@@ -44,7 +44,8 @@ class MaskShape:
     """A proposal of the server (`messages.MaskProposal`), unpacked.
 
     score: 0 to 1; place: the mask's window, in pixels of the proxy; mask: its bytes, row by row, 255 for the object;
-    outlines: closed polygons, each x0, y0, x1, y1, … in pixels of the photo.  has_hair: whether hair crosses its edge.
+    outlines: closed polygons, each x0, y0, x1, y1, … in pixels of the photo.  has_hair: whether hair crosses its edge;
+    has_shadow: whether a shadow is in it.
     """
 
     score: float
@@ -52,6 +53,7 @@ class MaskShape:
     mask: bytes
     outlines: tuple[tuple[float, ...], ...]
     has_hair: bool = False
+    has_shadow: bool = False
 
     @cached_property
     def area(self) -> int:
