@@ -128,7 +128,7 @@ def standing(pixels: np.ndarray, mask: np.ndarray) -> Ground | None:
         return None
     scale = float(min(bounds.width, 2 * bounds.height))
     lowest = len(item) - 1 - item[::-1].argmax(axis=0)
-    stands = item.any(axis=0) & (lowest >= bounds.y + bounds.height - 2 * LOWEST * bounds.height)
+    stands = item.any(axis=0) & (lowest >= bounds.y + bounds.height - max(1, 2 * LOWEST * bounds.height))
     columns = np.flatnonzero(stands)
     foot = np.ones(item.shape, np.uint8)
     foot[lowest[columns], columns] = 0

@@ -179,11 +179,20 @@ def _masks(
             return
         yield [*pool.map(quick_mask, found)], 1 + with_shadow
         encoded.refined = depends_on, [*pool.map(refined, select(quick=False))]
-    masks = encoded.refined[1]
     if question.quick or not with_shadow:
-        yield masks, 0
-        return
-    chosen = prompts.taken(prompt, count, len(masks))
+        yield encoded.refined[1], 0
+    else:
+        yield from _with_shadows(encoded, prompt, question, monitor)
+
+
+def _with_shadows(
+    encoded: EncodedImage, prompt: ObjectPrompt, question: Question, monitor: Monitor
+) -> Iterator[tuple[list[SeenMask], int]]:
+    """The last answers of `_masks`: as `encoded.refined` has them, and with the shadow of the chosen one, or with those
+    of all of a kind."""
+    assert encoded.refined
+    depends_on, masks = encoded.refined
+    chosen = prompts.taken(prompt, len(prompt.points), len(masks))
     cast = depends_on, None if prompt.of_a_kind else chosen, question.options.include_shadow
     if encoded.shadowed is None or encoded.shadowed[0] != cast:
         yield masks, 1

@@ -244,7 +244,7 @@ def test_a_certain_shadow_of_the_mask_that_is_chosen_comes_after_all_masks(engin
     mask = standing()
     light, shadow = cast(mask)
     image, frames = image_ref(taken(ground(8) * light, mask))
-    prompt = ObjectPrompt(points=((170, 140),), labels=(1,))
+    prompt = ObjectPrompt(points=((171, 139),), labels=(1,))  # not the one that was asked before
     answers = ask(engine, preview_masks(Job.SELECT, image, prompt, include_shadow=None), frames)
     assert [found.more for found, _ in answers] == [3, 2, 1, 0]
     *_, (without, _), (last, _) = answers
