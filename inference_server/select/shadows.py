@@ -57,6 +57,7 @@ DEEPEST = 1.4  # what is darker than that is no shadow: the sky, or the room, li
 BLUE = (-0.02, 0.25)  # by how much red may fall more than blue, in logarithms: skylight is blue
 LIKELY, SURE = 0.5, 1.5  # the odds, as logarithms, from which one is taken, and from which it is certain
 ALONE = 1.95  # the odds of a dark piece, as a logarithm, from which it is taken where nothing else is likely
+TRIED = 3  # of the likeliest pieces, until one has still what makes a shadow when it is trimmed
 PIECES = 10  # of the likeliest, that are weighed against the laid outlines
 
 NEAR_EDGE = 2, 6  # pixels: least and most of the width of the strips that are compared
@@ -183,12 +184,13 @@ def _likeliest(pixels: np.ndarray, mask: np.ndarray, monitor: Monitor, *, only_s
 
 def _by_itself(scene: Scene, shapes: shadow_ranking.Shapes) -> np.ndarray | None:
     """The dark piece (h, w) bool that is likely enough without any outline like it; None where none is."""
-    if shapes.dark.max(initial=0.0) <= ALONE:
-        return None
-    piece = shapes.taken[len(shapes.laid) + int(np.argmax(shapes.dark))]
-    left = windows.bounds(piece)
-    # What was trimmed may have been all that made it look like a shadow.
-    return piece if left is not None and _evidence(scene, piece, left) is not None else None
+    for k in np.argsort(-shapes.dark, kind="stable")[:TRIED]:
+        piece = shapes.taken[len(shapes.laid) + int(k)]
+        left = windows.bounds(piece)
+        # What was trimmed may have been all that made it look like a shadow.
+        if shapes.dark[k] > ALONE and left is not None and _evidence(scene, piece, left) is not None:
+            return piece
+    return None
 
 
 def _ground(scene: Scene) -> shadow_ranking.Ground:

@@ -57,7 +57,7 @@ def test_each_request_about_an_image_names_it_to_whoever_reads_only_how_it_begin
         paint=PaintOptions(prompt=f'"key":"{B}" ' * 99),
     )
     kinds = [kind for kind in get_args(messages.AnyRequest) if "image" in kind.__dataclass_fields__]
-    assert len(kinds) == 6
+    assert len(kinds) == 7
     for kind in kinds:
         fields = {name: value for name, value in others.items() if name in kind.__dataclass_fields__}
         assert request_about("", kind(image=image, **fields)).image == A

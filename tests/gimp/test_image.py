@@ -51,7 +51,14 @@ def own_profile(tmp_path) -> dict[str, str]:
 
 
 # What older versions did not know.
-PLACED = {"photo_flip": False, "photo_size": 100.0, "photo_across": 0.0, "photo_down": 0.0, "match_light": 0}
+PLACED = {
+    "photo_flip": False,
+    "photo_size": 100.0,
+    "photo_across": 0.0,
+    "photo_down": 0.0,
+    "match_light": 0,
+    "reference": None,
+}
 DEFAULTS: dict[str, dict[str, object]] = {"remove": {"method": "best"}, "replace": PLACED}
 
 
