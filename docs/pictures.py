@@ -148,7 +148,14 @@ def first_removal(studio: Studio, home: Path, language: str) -> None:
         if language == ENGLISH:  # GIMP itself speaks no other here
             dialog.apply()
             studio.keep("applied", whole(window))
-        dialog.leave()
+            return
+        dialog.press("Escape")
+        dialog.wait_for_state(lambda state: state.phase == "pointing", "the results stay")
+        dialog.press("Escape")
+        asked = f"^{re.escape(said('Close without the results?', language))}"
+        wait_for(lambda: window.shows(asked), 30, "it does not ask")
+        window.do("key", key("C_lose", language))
+        dialog.wait_closed()
 
 
 def jobs(studio: Studio, home: Path) -> None:
