@@ -9,6 +9,7 @@ Every mask is shown as the job would use it, grown and feathered.
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import reduce
 from typing import NamedTuple
 
 import cv2
@@ -124,17 +125,23 @@ def meant(
     Raises UserError.
     """
     height, width = encoded.proxy.shape[:2]
-    mask = np.zeros((height, width), np.uint8) if target.mask is None else target.mask.copy()
-    if question.options.soft_edge:
-        mask = selector.soften(encoded.proxy, mask, monitor)
+    parts = [np.zeros((height, width), np.uint8)]
+
+    def add(mask: np.ndarray, *, of_a_kind: bool = False) -> None:
+        """With its own shadow, as the job does it."""
+        if question.with_shadow(of_a_kind=of_a_kind):
+            mask = _shadowed(SeenMask(mask, 1.0), encoded.proxy, question, monitor).mask
+        parts.append(mask)
+
+    if target.mask is not None:
+        soft = question.options.soft_edge
+        add(selector.soften(encoded.proxy, target.mask, monitor) if soft else target.mask)
     for prompt in target.prompts:
         on_proxy = prompts.scaled(prompt, width / question.size[0], height / question.size[1])
         found = selector.select(encoded, (width, height), on_proxy, soft_edge=question.options.soft_edge)
         chosen = found[prompts.taken(prompt, len(prompt.points), len(found))]
-        cv2.max(mask, chosen.inside(whole(width, height), encoded.proxy, monitor), dst=mask)
-    if question.with_shadow(of_a_kind=any(prompt.of_a_kind for prompt in target.prompts)):
-        mask = _shadowed(SeenMask(mask, 1.0), encoded.proxy, question, monitor).mask
-    return mask
+        add(chosen.inside(whole(width, height), encoded.proxy, monitor), of_a_kind=prompt.of_a_kind)
+    return reduce(cv2.max, parts)
 
 
 def of_painted(mask: np.ndarray, question: Question) -> Answer:

@@ -9,7 +9,7 @@ import pytest
 from inference_server import UserError
 from inference_server.engine import TRACE
 from inference_server.imaging import masks, windows
-from inference_server.select import hair
+from inference_server.select import hair, shadows
 from inference_server.select.selector import Selector
 from inference_server.shared.errors import ErrorCode
 from inference_server.shared.geometry import proxy_size, whole
@@ -375,6 +375,25 @@ def test_with_strokes_it_is_one_mask_of_everything_with_the_alpha_that_a_job_fin
     assert shown[60, 60] == 255 and ((shown > 0) & (shown < 255)).any()
     [gone] = proposed(result_of(engine, PreviewMasks(job=Job.REMOVE, image=image, target=target), frames), SIZE)
     assert (gone[shown > TRACE] == 255).all()
+
+
+def test_each_object_has_its_own_shadow_in_what_is_shown_as_in_the_job(engine, photo, monkeypatch):
+    def in_its_box(pixels, mask, *_, **__):
+        bounds = windows.bounds(mask > 127)
+        mask = mask.copy()
+        mask[bounds.slices] = 255
+        return mask
+
+    monkeypatch.setattr(shadows, "with_shadow", in_its_box)
+    image, frames = image_ref(photo)
+    other = ObjectPrompt(points=((200, 150),), labels=(1,))
+    target = Target(prompts=(AT_ROCKET, other), strokes=(Stroke(path=(60.0, 60.0, 9.0)),))
+    options = MaskOptions(include_shadow=True)
+    preview = PreviewMasks(job=Job.SELECT, image=image, target=target, options=options)
+    [shown] = proposed(result_of(engine, preview, frames), SIZE)
+    job = Segment(image=image, target=target, window=whole(*SIZE), pixels=attach_pixels(photo, frames), options=options)
+    segmented, got = result_of(engine, job, frames)
+    assert np.array_equal(shown[segmented.window.slices], as_array(segmented.mask, got))
 
 
 @pytest.mark.parametrize(
