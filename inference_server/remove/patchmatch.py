@@ -22,7 +22,8 @@ so that coherent pieces are copied (a Potts model, by iterated conditional modes
 Analysis of Dirty Pictures").  And the light in the hole is brought to that of its rim.  In between, the votes for the
 pixels just outside the hole are compared with the real pixels there, and the difference is spread over the hole (Pérez
 et al. 2003, "Poisson Image Editing", section 2), except for differences too large to be of light, and next to pixels
-that are not usable.  At the end the differences between pixels are voted for too (`_Field.joined`).
+that are not usable.  At the end the differences between pixels are voted for too (`_Field.joined`), and
+what averaging has taken from the contrast is given back (`contrast`).
 """
 
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ from ..imaging import windows
 from ..imaging.products import matmul
 from ..imaging.sampling import distance_inside, extrapolate, resize
 from ..shared.monitor import UNWATCHED, Monitor
+from . import contrast
 from .smooth import joined, random_offsets, surface, without_seams
 
 MAX_SIDE = 800  # pixels on the long side of a picture; larger ones take longer and look no better
@@ -117,7 +119,7 @@ def fill(
     if not levels:
         return Filled(extrapolate(rgb, ~hole), _zero_offsets(hole))
     pixels, offsets = _coarse_to_fine(levels, seed, monitor, terms)
-    return Filled(without_seams(pixels), offsets)
+    return Filled(contrast.restored(without_seams(pixels), offsets, hole, usable), offsets)
 
 
 def match(rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray, seed: int, monitor: Monitor = UNWATCHED) -> Filled:
