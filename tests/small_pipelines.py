@@ -120,8 +120,11 @@ def _flux_parts(folder: Path, read: int) -> dict:
     }
 
 
-def flux2(folder: Path, **saving) -> Path:
-    """FLUX.2 [klein], in the layout of its makers, who name the pipeline that makes pictures from words alone."""
+def flux2(folder: Path, head: int = 16, **saving) -> Path:
+    """FLUX.2 [klein], in the layout of its makers, who name the pipeline that makes pictures from words alone.
+
+    head: how wide each of its two heads of attention is.
+    """
     import torch
     from diffusers import (
         AutoencoderKLFlux2,
@@ -159,11 +162,11 @@ def flux2(folder: Path, **saving) -> Path:
         in_channels=4 * channels,
         num_layers=1,
         num_single_layers=1,
-        attention_head_dim=16,
+        attention_head_dim=head,
         num_attention_heads=2,
         joint_attention_dim=3 * width,
         timestep_guidance_channels=16,
-        axes_dims_rope=(4, 4, 4, 4),
+        axes_dims_rope=(head // 4,) * 4,
         guidance_embeds=False,
     )
     Flux2KleinPipeline(
@@ -394,6 +397,96 @@ def _old_vae_name(name: str) -> str:
         name = name.replace(f"down_blocks.{k}.", f"down.{k}.").replace(f"up_blocks.{k}.", f"up.{1 - k}.")
     name = name.replace(".resnets.", ".block.").replace("conv_shortcut", "nin_shortcut")
     return name.replace("downsamplers.0", "downsample").replace("upsamplers.0", "upsample")
+
+
+# What the makers of FLUX.2 call the parts of its transformer.
+FLUX2_NAMES = (
+    ("x_embedder", "img_in"),
+    ("context_embedder", "txt_in"),
+    ("time_guidance_embed.timestep_embedder.linear_1", "time_in.in_layer"),
+    ("time_guidance_embed.timestep_embedder.linear_2", "time_in.out_layer"),
+    ("_modulation_img.linear", "_modulation_img.lin"),
+    ("_modulation_txt.linear", "_modulation_txt.lin"),
+    ("single_stream_modulation.linear", "single_stream_modulation.lin"),
+    ("norm_out.linear", "final_layer.adaLN_modulation.1"),
+    ("proj_out", "final_layer.linear"),
+    ("single_transformer_blocks", "single_blocks"),
+    ("transformer_blocks", "double_blocks"),
+    ("attn.to_qkv_mlp_proj", "linear1"),
+    ("attn.to_out.0", "img_attn.proj"),
+    ("attn.to_out", "linear2"),
+    ("attn.to_add_out", "txt_attn.proj"),
+    ("attn.norm_added_q.weight", "txt_attn.norm.query_norm.scale"),
+    ("attn.norm_added_k.weight", "txt_attn.norm.key_norm.scale"),
+    ("ff_context.linear_in", "txt_mlp.0"),
+    ("ff_context.linear_out", "txt_mlp.2"),
+    ("ff.linear_in", "img_mlp.0"),
+    ("ff.linear_out", "img_mlp.2"),
+)
+JOINED = {
+    "img_attn.qkv": ("attn.to_q", "attn.to_k", "attn.to_v"),
+    "txt_attn.qkv": ("attn.add_q_proj", "attn.add_k_proj", "attn.add_v_proj"),
+}
+
+
+def quantised(folder: Path, target: Path, kind: str = "Q8_0", without: str = "", blocks: int = 0) -> Path:
+    """The transformer of the `flux2` in `folder` as a .gguf file, as its makers name its parts: rows of whole blocks
+    in this kind, others as they are.
+
+    without: the beginning of a name that is left out; blocks: how many more there are than there were.
+    """
+    import gguf
+    import numpy as np
+    from safetensors.numpy import load_file
+
+    own = load_file(folder / "transformer" / "diffusion_pytorch_model.safetensors")
+    tensors = {}
+    for joined, parts in JOINED.items():
+        block = "transformer_blocks.0."
+        rows = [own.pop(f"{block}{part}.weight") for part in parts]
+        tensors[f"double_blocks.0.{joined}.weight"] = np.concatenate(rows)
+    for name, tensor in own.items():
+        old = name.replace("attn.norm_q.weight", "norm.query_norm.scale").replace(
+            "attn.norm_k.weight", "norm.key_norm.scale"
+        )
+        if name.startswith("transformer_blocks"):
+            old = old.replace(".norm.", ".img_attn.norm.")
+        for new, former in FLUX2_NAMES:
+            old = old.replace(new, former)
+        if "adaLN" in old:  # which has its halves the other way round
+            tensor = np.concatenate(np.split(tensor, 2)[::-1])
+        tensors[old] = tensor
+    for k in range(blocks):
+        tensors[f"single_blocks.{k + 1}.linear2.weight"] = tensors["single_blocks.0.linear2.weight"]
+    writer = gguf.GGUFWriter(target, "flux")
+    writer.add_array("a list", ["of", "words"])
+    wanted, block = gguf.GGMLQuantizationType[kind], gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[kind]][0]
+    for name, tensor in tensors.items():
+        if without and name.startswith(without):
+            continue
+        fits = tensor.ndim > 1 and tensor.shape[-1] % block == 0
+        data = _in_blocks(tensor, wanted) if fits else tensor.astype(np.float32)
+        writer.add_tensor(name, data, raw_dtype=wanted if fits else None)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return target
+
+
+def _in_blocks(tensor, kind):
+    """A matrix quantised; of the kinds that nothing here quantises, something as large: any bits are a block of them,
+    whose first numbers are its scales."""
+    import gguf
+    import numpy as np
+
+    try:
+        return gguf.quantize(tensor, kind)
+    except NotImplementedError:
+        block, length = gguf.GGML_QUANT_SIZES[kind]
+        made = np.random.default_rng(3).integers(0, 256, (tensor.size // block, length), np.uint8)
+        made[:, :4] = np.full((1, 2), 2e-5, np.float16).view(np.uint8)
+        return made.reshape(len(tensor), -1)
 
 
 def lora(base: Path, folder: Path) -> Path:

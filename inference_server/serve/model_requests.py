@@ -64,7 +64,7 @@ def _import(store: Store, message: ImportModel, monitor: Monitor) -> str:
 def _after_packages(store: Store, name: str, monitor: Monitor) -> Monitor:
     """Install the packages that a model lacks; the monitor for what is left of the work.  Raises UserError."""
     model = store.known(name)
-    lacking = packages.missing(model.packages)
+    lacking = packages.missing(store.packages(name))
     helpful = packages.missing(model.help.packages) if model.help and packages.gpu_maker() else []
     if not lacking and not helpful:
         return monitor

@@ -141,10 +141,11 @@ def test_what_an_own_file_predicts_is_read_from_it(xl_file):
 
 
 def test_what_the_computer_s_memory_does_not_hold_is_said_before_it_is_read(small_models, tmp_path, monkeypatch):
-    needed = pipelines.weight(small_models / "sd15", torch.float32)
+    source = pipelines.Source(small_models / "sd15", "sd15")
+    needed = pipelines.weight(source, torch.float32)
     on_disk = sum(file.stat().st_size for file in (small_models / "sd15").rglob("*.safetensors"))
     assert 0.8 * on_disk < needed < on_disk, "all but the headers"
-    assert pipelines.weight(small_models / "sd15", torch.bfloat16) == needed // 2
+    assert pipelines.weight(source, torch.bfloat16) == needed // 2
     monkeypatch.setattr(pipelines.memory, "available", lambda: needed // 3)
     with pytest.raises(UserError, match=r"takes .* GB of this computer's memory.*smaller model"):
         Painter(small_models / "sd15", "sd15", Store(tmp_path))
@@ -152,14 +153,14 @@ def test_what_the_computer_s_memory_does_not_hold_is_said_before_it_is_read(smal
 
 def test_in_four_bits_less_of_the_computer_s_memory_is_asked_for(small_models, monkeypatch):
     """By the sizes of the networks, and before anything is read."""
-    place = small_models / "flux"
-    held = pipelines.weights(place, torch.bfloat16)
-    assert held.all == pipelines.weight(place, torch.bfloat16) and held.denoiser > 0 and held.other > 0
+    source = pipelines.Source(small_models / "flux", "flux")
+    held = pipelines.weights(source, torch.bfloat16)
+    assert held.all == pipelines.weight(source, torch.bfloat16) and held.denoiser > 0 and held.other > 0
     between = (held.all + held.in_four_bits.all) // 2
     monkeypatch.setattr(pipelines.memory, "available", lambda: between)
-    pipelines._require_memory(place, "flux", torch.bfloat16, in_four_bits=True)
+    pipelines._require_memory(source, torch.bfloat16, in_four_bits=True)
     with pytest.raises(UserError, match="of this computer's memory"):
-        pipelines._require_memory(place, "flux", torch.bfloat16, in_four_bits=False)
+        pipelines._require_memory(source, torch.bfloat16, in_four_bits=False)
 
 
 def test_a_model_of_ones_own_paints_once_it_is_imported(small_models, holed, tmp_path, monkeypatch):
@@ -267,7 +268,7 @@ def test_nothing_is_unpickled_and_no_code_is_run(small_models, tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("model.ckpt", b"anything", "is not a .safetensors file"),
+        ("model.ckpt", b"anything", "is neither a .safetensors nor a .gguf file"),
         ("model.safetensors", b"", "is damaged"),
         ("model.safetensors", b"\xff" * 100, "is damaged"),
         ("model.safetensors", (2).to_bytes(8, "little") + b"[]", "is damaged"),

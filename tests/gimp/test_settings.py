@@ -138,7 +138,10 @@ def test_a_checkpoint_of_ones_own_is_taken_and_what_is_none_is_refused(in_settin
         seen = in_settings("checkpoint_of_ones_own", **chosen, picture=str(pictures / "settings-own-checkpoint"))
     finally:
         keep(pictures)
-    assert "drawing.ckpt is not a .safetensors file." in seen["said"][0] and seen["said"][1] == "The model is here."
+    assert (
+        "drawing.ckpt is neither a .safetensors nor a .gguf file." in seen["said"][0]
+        and seen["said"][1] == "The model is here."
+    )
     assert not Store().missing("own/mine")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from inference_server.fill import diffusion
-from inference_server.models import catalogue, hub, packages
+from inference_server.models import catalogue, hub, packages, store
 from inference_server.models.catalogue import MODELS, ranked
 from inference_server.models.store import Store
 from inference_server.select import segmenters
@@ -44,6 +44,7 @@ def test_what_an_entry_says_of_families_is_so():
         else:
             assert (server / FAMILY_FILES[model.job] / f"{model.family}.py").is_file()
         assert not model.base or MODELS[model.base].weights, "its share of a download is counted by it"
+        assert not model.instead or any(store.left_out(file, model.instead) for file in MODELS[model.base].files)
         assert model.uses_device == ("torch" in model.packages), "only torch reaches a device"
 
 
@@ -61,7 +62,7 @@ def test_no_two_models_of_a_job_have_the_same_rank(job):
     by_name_alone = {
         Job.SELECT: {"sam3", catalogue.MATTING},
         Job.REMOVE: {"migan", "rorem", "flux2-erase"},
-        Job.FILL: {"flux2-klein", "flux1-kontext", "qwen-image-edit", *additions},
+        Job.FILL: {"flux2-klein", "flux2-klein-q4", "flux1-kontext", "qwen-image-edit", *additions},
     }
     assert unranked == by_name_alone[job]
 
@@ -81,7 +82,7 @@ def installed(tmp_path, monkeypatch):
     monkeypatch.setattr(packages, "find_spec", lambda name: name)
     store = Store(tmp_path)
     here: list[str] = []
-    monkeypatch.setattr(Store, "missing", lambda self, name: [] if name in here else ["something"])
+    monkeypatch.setattr(Store, "missing", lambda self, name, without="": [] if name in here else ["something"])
 
     def install(*names: str) -> Store:
         here[:] = names

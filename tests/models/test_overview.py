@@ -97,7 +97,7 @@ def test_what_is_used_is_the_best_that_is_here_and_suits_the_device(device, usab
 )
 def test_what_was_measured_here_says_which_model_is_quick_enough(tmp_path, monkeypatch, measured, advised, used):
     monkeypatch.setattr(packages, "find_spec", lambda package: package)
-    monkeypatch.setattr(Store, "missing", lambda self, name: [])
+    monkeypatch.setattr(Store, "missing", lambda self, name, without="": [])
     store = Store(tmp_path)
     speeds.write(tmp_path, 0, {name: {"encode": 0.8 * s, "click": 0.2 * s} for name, s in measured.items()})
     models = described(store, CPU).values()
@@ -115,7 +115,7 @@ def test_figures_that_cannot_be_read_count_as_none(tmp_path, content):
 
 def test_packages_that_are_missing_are_named_and_come_along(home, monkeypatch):
     monkeypatch.setattr(packages, "find_spec", lambda package: None)
-    monkeypatch.setattr(Store, "missing", lambda self, name: [])
+    monkeypatch.setattr(Store, "missing", lambda self, name, without="": [])
     models = described(Store(), CPU)
     for name in ("sam2.1-tiny", "big-lama", "sd15-inpainting", "lcm-lora-sd15"):
         assert (
@@ -156,7 +156,7 @@ def test_the_device_is_known_without_importing_torch():
 
 
 def test_the_computer_s_own_memory_counts_beside_the_card_s(home, monkeypatch):
-    monkeypatch.setattr(Store, "missing", lambda self, name: [])
+    monkeypatch.setattr(Store, "missing", lambda self, name, without="": [])
     for memory, lacking, expected in (
         (64, FOUR_BITS_PACKAGE, "flux1-fill"),
         (16, FOUR_BITS_PACKAGE, "sdxl-inpainting"),

@@ -177,7 +177,7 @@ def test_a_checkpoint_of_ones_own_is_taken_listed_and_removed(serving, tmp_path,
     ("name", "content", "sentence"),
     [
         ("lora.safetensors", {"unet.lora_A.weight": [4, 4]}, "is not a whole Stable Diffusion 1.5 or XL model"),
-        ("sam.pth", {}, "is not a .safetensors file"),
+        ("sam.pth", {}, "is neither a .safetensors nor a .gguf file"),
         ("empty", None, "is not a diffusion model: it has no model_index.json"),
     ],
 )

@@ -34,8 +34,8 @@ class OwnFiles(Gtk.Box):
         self._line.set_no_show_all(True)
         named(self._line.bar, _("Progress of the files you chose"))
         what = _(
-            "A checkpoint of Stable Diffusion 1.5 or XL in one .safetensors file, a folder in diffusers' layout, or "
-            "files of a model below that you have already. They are copied."
+            "A checkpoint of Stable Diffusion 1.5 or XL in one .safetensors file, a transformer of FLUX in a .gguf "
+            "file, a folder in diffusers' layout, or files of a model below that you have already. They are copied."
         )
         self._buttons = row(self._file, self._folder, Gtk.Box())
         for widget in (label(what), self._buttons, row(self._cancel, self._line), self._notice):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...models import packages
-from ...models.catalogue import DIFFUSION_PACKAGES, IP_ADAPTER, MODELS, ranked, used
+from ...models.catalogue import IP_ADAPTER, MODELS, ranked, used
 from ...models.store import Store
 from ...shared.command_lines import command
 from ...shared.errors import ErrorCode, UserError, wrong_input
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 def demand(store: Store, job: Job, model: str = "") -> None:
     """Raise the UserError that says what is missing for `job`, if it is one that paints and anything is.
 
-    model: a name in the catalogue, one that was fetched from a hub ("ORG/NAME"), the path of a folder or of a
-    .safetensors file, or "" for the best that is installed.
+    model: a name in the catalogue, one that was fetched from a hub ("ORG/NAME"), the path of a folder, a .safetensors
+    file or a .gguf file, or "" for the best that is installed.
     """
     if job not in PAINTING_JOBS:
         return
@@ -35,7 +35,7 @@ def demand(store: Store, job: Job, model: str = "") -> None:
             store.demand(ranked(Job.FILL)[-1].name, job)  # the one that needs least
     elif not is_path(model):
         store.demand(model, job)
-    lacking = packages.missing(MODELS[model].packages if model in MODELS else DIFFUSION_PACKAGES)
+    lacking = packages.missing(store.packages(model))
     if lacking:
         raise UserError(
             ErrorCode.NO_MODEL,
@@ -111,7 +111,7 @@ def place(store: Store, model: str) -> Path:
     name = chosen(store, model)
     if is_path(name):
         return Path(name)
-    name = MODELS[name].base or name if name in MODELS else name
+    name = MODELS[name].base if laid_over(name) else name
     files = store.files(name) or ()
     return store.place(name) / files[0].name if len(files) == 1 else store.place(name)
 
@@ -124,7 +124,7 @@ def removing_family(model: str) -> Family | None:
 
 def laid_over(model: str) -> str:
     """`model` where it is the name of a LoRA that makes another model of one, else ""."""
-    return model if model in MODELS and MODELS[model].base else ""
+    return model if model in MODELS and MODELS[model].base and not MODELS[model].instead else ""
 
 
 def _family_name(store: Store, model: str) -> str:

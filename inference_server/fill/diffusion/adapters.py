@@ -40,7 +40,7 @@ def encode(pipeline: Any, encoder: Path, picture: np.ndarray, *, guided: bool) -
     encoder: the file of its weights.  guided: whether what it would be given without a picture comes first.  Raises
     UserError where the computer's memory does not hold the encoder.
     """
-    pipelines.demand_memory(TITLE, pipelines.weight(encoder, torch.float32))
+    pipelines.demand_memory(TITLE, pipelines.weight(pipelines.Source(encoder, "other"), torch.float32))
     pipeline.register_modules(image_encoder=_encoder(encoder))
     try:
         with torch.inference_mode():

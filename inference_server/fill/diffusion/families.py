@@ -12,13 +12,14 @@ from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
-from ...models.catalogue import IP_ADAPTER
+from ...models.catalogue import GGUF, IP_ADAPTER
 from ...models.hub import INDEX
 from ...models.store import Store
 from ...shared.errors import ErrorCode, UserError, wrong_input
 from ...shared.geometry import Size
 from ...shared.messages import Quality
 from ...shared.text import tr
+from . import gguf_files
 
 LONGEST_HEADER = 100 << 20  # bytes; the format's own limit
 
@@ -254,10 +255,16 @@ LANDMARKS = {
     "sdxl": "conditioner.embedders.1.model.ln_final.weight",
     "sd15": "cond_stage_model.transformer.text_model.final_layer_norm.weight",
 }
+# The same of a transformer in a .gguf file, named as its makers name them; what reads the picture, and what makes it.
+FLUX2_IN_GGUF, FLUX_IN_GGUF = "single_stream_modulation.lin.weight", "double_blocks.0.img_mod.lin.weight"
+READING, MAKING = "img_in.weight", "final_layer.linear.weight"
 
 
 def family_of(place: Path) -> str:
-    """The name in FAMILIES of the model at a place, a folder or a file.  Raises UserError where it is none."""
+    """The name in FAMILIES of the model at a place, a folder or a file.  Raises UserError where it is none.
+
+    A .gguf file is the transformer alone of a model of the family.
+    """
     if place.is_dir():
         try:
             name = json.loads((place / INDEX).read_text("utf-8"))["_class_name"]
@@ -267,12 +274,14 @@ def family_of(place: Path) -> str:
                 "Choose a folder in diffusers' layout, or a .safetensors file.",
             ) from None
         return next((key for key, family in FAMILIES.items() if name in family.pipelines), "other")
-    if place.suffix != ".safetensors":
+    if place.suffix not in (".safetensors", GGUF):
         raise wrong_input(
-            tr("{file} is not a .safetensors file.", file=place.name),
+            tr("{file} is neither a .safetensors nor a .gguf file.", file=place.name),
             "Other kinds may hold programs, and are not read.",
         )
     names = shapes(place)
+    if place.suffix == GGUF:
+        return _family_of_transformer(place, names)
     found = next((key for key, landmark in LANDMARKS.items() if landmark in names), None)
     if found is None:
         raise wrong_input(
@@ -280,6 +289,21 @@ def family_of(place: Path) -> str:
             "Choose a file with all its parts, or a folder in diffusers' layout.",
         )
     return found
+
+
+def _family_of_transformer(place: Path, tensors: dict[str, list[int]]) -> str:
+    """The family of a .gguf file.  FLUX.1 Fill reads the hole beside the picture; Kontext is made like others."""
+    if {READING, MAKING} <= tensors.keys():
+        if FLUX2_IN_GGUF in tensors:
+            return "flux2"
+        if FLUX_IN_GGUF in tensors and tensors[READING][-1] > tensors[MAKING][0]:
+            return "flux"
+        if FLUX_IN_GGUF in tensors and "kontext" in place.stem.lower():
+            return "kontext"
+    raise wrong_input(
+        tr("{file} is not the transformer of a model that paints into a hole.", file=place.name),
+        "Choose one of FLUX.2 [klein], of FLUX.1 Fill, or of FLUX.1 Kontext, with “kontext” in the file's name.",
+    )
 
 
 def few_steps(family: Family, place: Path, store: Store) -> Preset | None:
@@ -326,7 +350,9 @@ def _is_as_wide(place: Path, made_for: int | None) -> bool:
 
 
 def shapes(place: Path) -> dict[str, list[int]]:
-    """Names and shapes of the tensors in a .safetensors file, from its header alone.  Raises UserError."""
+    """Names and shapes of the tensors in a .safetensors or a .gguf file, from its header alone.  Raises UserError."""
+    if place.suffix == GGUF:
+        return {name: tensor.shape for name, tensor in gguf_files.tensors(place).items()}
     try:
         with place.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))

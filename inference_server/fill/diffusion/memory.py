@@ -8,7 +8,7 @@ estimate was wrong.
 Of the large transformers whose weights bear it, 8 bits are kept instead of 16, before layers have to be moved: each is
 brought back to 16 when it computes (diffusers' layerwise casting).  Where that does not suffice either, or the
 computer's memory does not hold 16 bits, they are read in 4 bits (NF4 of Dettmers et al. 2023, "QLoRA", section 3, by
-bitsandbytes), as far as that package is here.
+bitsandbytes), as far as that package is here.  A transformer from a .gguf file keeps the bits that it has there.
 """
 
 import gc
@@ -59,19 +59,22 @@ CASTING = (
     *(Plan(way, tiled=True, cast=True) for way in ("model", "group", "sequential")),
 )
 READ_IN_FOUR = (*WHOLE, Plan("model", tiled=True))  # moving layers of such weights has not been tried on any card
+PACKED = PLANS[:-1]  # accelerate, which moves single layers, does not know such weights
 ADAPTED = "ip_image_proj"  # what a network's configuration says of its texts once an IP-Adapter lies in it
 GROUPED = ("group_offloading", "layer_execution_tracker", "lazy_prefetch_group_offloading")  # diffusers' hooks
 
 
 class Weights(NamedTuple):
     """Bytes of all the networks, of the largest, and of the largest but for the one that denoises, as they lie in
-    memory; denoiser: of that one; is_cast: whether its weights are in 8 bits already."""
+    memory; denoiser: of that one; is_cast: whether its weights are in 8 bits already; is_packed: whether they come
+    quantised."""
 
     all: int
     largest: int
     other: int = 0
     denoiser: int = 0
     is_cast: bool = False
+    is_packed: bool = False
 
     @property
     def largest_cast(self) -> int:
@@ -80,10 +83,11 @@ class Weights(NamedTuple):
 
     @property
     def in_four_bits(self) -> "Weights":
-        """The same, of weights in 16 bits, if the two largest networks are read in 4."""
-        denoiser, other = (round(size * FOUR_BITS) for size in (self.denoiser, self.other))
+        """The same, of weights in 16 bits, if the two largest networks are read in 4, but for one that is quantised."""
+        other = round(self.other * FOUR_BITS)
+        denoiser = self.denoiser if self.is_packed else round(self.denoiser * FOUR_BITS)
         small = self.all - self.denoiser - self.other
-        return Weights(small + denoiser + other, max(denoiser, other), other, denoiser)
+        return Weights(small + denoiser + other, max(denoiser, other), other, denoiser, is_packed=self.is_packed)
 
 
 def denoiser(pipeline: Any) -> Any:
@@ -117,15 +121,20 @@ def choose(plans: tuple[Plan, ...], free: int, held: Weights, pixels: int) -> in
     return next((k for k, plan in enumerate(plans) if need(plan, held, pixels) < free * SPARE), len(plans) - 1)
 
 
-def possible(device: str, *, casts: bool = False, in_four_bits: bool = False) -> tuple[Plan, ...]:
+def possible(
+    device: str, *, casts: bool = False, in_four_bits: bool = False, is_packed: bool = False
+) -> tuple[Plan, ...]:
     """The plans for a device: where it shares the computer's own memory, there is nowhere to offload to.
 
-    casts: whether the denoising network bears 8 bits; in_four_bits: whether it was read in 4.
+    casts: whether the denoising network bears 8 bits; in_four_bits: whether a network was read in 4; is_packed: whether
+    the denoising network came quantised.
     """
     if device not in devices.CARDS:
         return WHOLE
     if in_four_bits:
         return READ_IN_FOUR
+    if is_packed:
+        return PACKED
     return CASTING if casts else PLANS
 
 
@@ -140,7 +149,8 @@ def wants_four_bits(held: Weights, card: int, free: int | None, pixels: int) -> 
         return False
     if free is not None and free < held.all:
         return True
-    return CASTING[choose(CASTING, usable, held, pixels)].offload in ("group", "sequential")
+    plans = PACKED if held.is_packed else CASTING
+    return plans[choose(plans, usable, held, pixels)].offload in ("group", "sequential")
 
 
 def can_read_four_bits(device: str) -> bool:

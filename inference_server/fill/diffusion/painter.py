@@ -68,13 +68,15 @@ class Painter:
     """A pipeline, laid out so that it fits the device.  Not to be shared between threads."""
 
     def __init__(self, place: Path, family: str, store: Store, device: str | None = None, lora: str = "") -> None:
-        """lora: the name in the catalogue of the one that makes the model at the place one of the family.
+        """place: a folder, or a single file; lora: the name in the catalogue of the one that makes the model at the
+        place one of the family.
 
         Raises UserError where there is no model of the family at the place.
         """
         self.family = FAMILIES[family]
         self.device = device or devices.best()
-        self._place, self._family_name, self._store, self._lora = place, family, store, lora
+        self._source = pipelines.source(place, family, store)
+        self._place, self._family_name, self._store, self._lora = self._source.place, family, store, lora
         self._check: Callable[[], None] = lambda: None
         self.slowed = False  # whether memory ran out, and a slower plan that takes less is used since
         self._was_widened = False  # whether it had to be read again in 32 bits
@@ -100,9 +102,7 @@ class Painter:
         memory.empty(self.device)
         self._dtype = dtype
         self._in_four_bits = self._wants_four_bits(dtype)
-        self._pipeline: Any = pipelines.read(
-            self._place, self._family_name, dtype, self._store, in_four_bits=self._in_four_bits
-        )
+        self._pipeline: Any = pipelines.read(self._source, dtype, self._store, in_four_bits=self._in_four_bits)
         self._scheduler = self._pipeline.scheduler
         self._ready = self._lay_over() if self._lora else None
         self._has_lora = False  # whether the LoRA for few steps is loaded
@@ -125,7 +125,7 @@ class Painter:
         """Whether the pipeline is to be read in 4 bits, for want of memory."""
         if not (self.family.casts and self._place.is_dir() and memory.can_read_four_bits(self.device)):
             return False
-        held = pipelines.weights(self._place, dtype, pipelines.left_out(self._family_name))
+        held = pipelines.weights(self._source, dtype)
         card = devices.total(self.device)
         return memory.wants_four_bits(held, card, computer.available(), SIDE**2)
 
@@ -375,7 +375,10 @@ class Painter:
         self._has_lora = True
 
     def _plans(self) -> tuple[memory.Plan, ...]:
-        return memory.possible(self.device, casts=self.family.casts, in_four_bits=self._in_four_bits)
+        is_packed = self._source.transformer is not None
+        return memory.possible(
+            self.device, casts=self.family.casts, in_four_bits=self._in_four_bits, is_packed=is_packed
+        )
 
     def _fitting(self, pixels: int) -> int:
         """The plan for a picture of so many pixels and what is free now."""

@@ -2,7 +2,8 @@
 
 A model is a folder in diffusers' layout or a single .safetensors file as they are shared; the latter holds only
 weights, so its settings and its tokenizer are taken from the family's installed model, but for what that model changed:
-it may bring a decoder that bears 16 bits, and others do not.
+it may bring a decoder that bears 16 bits, and others do not.  A .gguf file is a quantised transformer in the place of
+that of the family's installed model, whose other parts are read as they are.
 """
 
 import json
@@ -10,7 +11,7 @@ import math
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import diffusers
 import torch
@@ -18,17 +19,19 @@ import transformers
 from safetensors import safe_open
 
 from ...imaging.files import memory
-from ...models.catalogue import ranked
+from ...models.catalogue import GGUF, MODELS
 from ...models.hub import INDEX
 from ...models.store import Store
 from ...shared.command_lines import command, run
 from ...shared.errors import ErrorCode, UserError
-from ...shared.messages import Job
 from ...shared.text import tr
-from .families import FAMILIES, shapes
+from . import gguf_files
+from .families import FAMILIES, READING, shapes
 from .memory import Weights, is_lacking, lacking
 
 DENOISER = "transformer"  # the folder of a large network that takes the noise away
+# How the blocks of a transformer in a .gguf file are named, and what says their number in diffusers' settings.
+BLOCKS = {"double_blocks.": "num_layers", "single_blocks.": "num_single_layers"}
 HALF = ".fp16"  # in the names of weights that are published in 16 bits
 # Nothing judges the pictures: they are the photographer's own, and stay on this machine.
 UNJUDGED = {"safety_checker": None, "feature_extractor": None}
@@ -55,18 +58,57 @@ transformers.utils.logging.set_verbosity_error()
 transformers.utils.logging.disable_progress_bar()
 
 
-def read(place: Path, family: str, dtype: torch.dtype, store: Store, *, in_four_bits: bool = False) -> Any:
-    """The inpainting pipeline at a place, on the CPU.  Raises UserError where it cannot be read as one, or where the
+class Source(NamedTuple):
+    """Where a model is read from.  place: a folder, or a single file; family: its name in FAMILIES; transformer: a
+    .gguf file that is read in the place of the folder's own, None without one."""
+
+    place: Path
+    family: str
+    transformer: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """What a person knows it by."""
+        return (self.transformer or self.place).name
+
+
+def source(place: Path, family: str, store: Store) -> Source:
+    """What the model at a place is read from.  Raises UserError where a .gguf file's other parts are not here, or do
+    not fit it."""
+    if place.suffix != GGUF or place.is_dir():
+        return Source(place, family)
+    folder = store.place(_settings_of(place, family, store, without=DENOISER))
+    config = json.loads((folder / DENOISER / "config.json").read_text("utf-8"))
+    names = shapes(place)
+    blocks = [len({name.split(".")[1] for name in names if name.startswith(kind)}) for kind in BLOCKS]
+    made_for = config["num_attention_heads"] * config["attention_head_dim"], *(config[key] for key in BLOCKS.values())
+    if (names[READING][0], *blocks) != made_for:
+        raise UserError(
+            ErrorCode.MODEL_CORRUPT,
+            tr(
+                "{file} has another size than {model}, with whose other parts it would paint.",
+                file=place.name,
+                model=FAMILIES[family].title,
+            ),
+            "Choose a file that was made of that model.",
+        )
+    return Source(folder, family, place)
+
+
+def read(source: Source, dtype: torch.dtype, store: Store, *, in_four_bits: bool = False) -> Any:
+    """The inpainting pipeline of a model, on the CPU.  Raises UserError where it cannot be read as one, or where the
     computer's memory does not hold it.
 
-    in_four_bits: the transformer and the largest text encoder of a folder come onto the card in 4 bits a weight, and
-    compute in `dtype`.
+    in_four_bits: the transformer, unless it is a .gguf file, and the largest text encoder of a folder come onto the
+    card in 4 bits a weight, and compute in `dtype`.
     """
+    place, family, transformer = source
     try:
-        _require_memory(place, family, dtype, in_four_bits=in_four_bits)
-        without = left_out(family)
+        _require_memory(source, dtype, in_four_bits=in_four_bits)
         if place.is_dir():
-            more = dict.fromkeys(without) | (_four_bits(place, dtype, without) if in_four_bits else {})
+            more = dict.fromkeys(left_out(family)) | (_four_bits(source, dtype) if in_four_bits else {})
+            if transformer:
+                more[DENOISER] = _quantised(transformer, place, dtype)
             pipeline = _read_folder(place, dtype, **more)
         else:
             pipeline = _read_file(place, family, dtype, store)
@@ -78,8 +120,12 @@ def read(place: Path, family: str, dtype: torch.dtype, store: Store, *, in_four_
         reason = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
         raise UserError(
             ErrorCode.MODEL_CORRUPT,
-            tr("{place} cannot be read as a diffusion model for inpainting: {reason}.", place=place, reason=reason),
-            "Only whole models of safetensors files are read; nothing in them is run.",
+            tr(
+                "{place} cannot be read as a diffusion model for inpainting: {reason}.",
+                place=transformer or place,
+                reason=reason,
+            ),
+            "Only whole models of safetensors files and transformers in .gguf files are read; nothing in them is run.",
         ) from None
     pipeline.set_progress_bar_config(disable=True)
     for network in pipeline.components.values():
@@ -111,11 +157,28 @@ def left_out(family: str) -> tuple[str, ...]:
     return ("text_encoder", "tokenizer") if FAMILIES[family].ready_prompt else ()
 
 
-def _four_bits(place: Path, dtype: torch.dtype, without: tuple[str, ...]) -> dict[str, Any]:
+def _quantised(file: Path, folder: Path, dtype: torch.dtype) -> Any:
+    """The transformer in a .gguf file, with the settings of a folder; its weights are brought to `dtype` where they
+    compute.  Raises UserError where it lacks some."""
+    name = json.loads((folder / INDEX).read_text("utf-8"))[DENOISER][1]
+    try:
+        return getattr(diffusers, name).from_single_file(
+            str(file),
+            config=str(folder / DENOISER),
+            quantization_config=diffusers.GGUFQuantizationConfig(compute_dtype=dtype),
+            dtype=dtype,
+            local_files_only=True,
+        )
+    except NotImplementedError:  # weights that were not in the file have no values, and are moved
+        sentence = tr("{file} lacks some of the transformer's weights.", file=file.name)
+        raise UserError(ErrorCode.MODEL_CORRUPT, sentence) from None
+
+
+def _four_bits(source: Source, dtype: torch.dtype) -> dict[str, Any]:
     """What has the transformer and the largest text encoder of a folder read in 4 bits; they come onto the card."""
     told = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_compute_dtype": dtype}
-    mapping: dict[str, Any] = {DENOISER: diffusers.BitsAndBytesConfig(**told)}
-    sizes = _sizes(place, dtype, without)
+    mapping: dict[str, Any] = {} if source.transformer else {DENOISER: diffusers.BitsAndBytesConfig(**told)}
+    sizes = _sizes(source, dtype)
     if encoders := [part for part in sizes if part.startswith("text_encoder")]:
         mapping[max(encoders, key=lambda part: sizes[part])] = transformers.BitsAndBytesConfig(**told)
     return {"quantization_config": diffusers.PipelineQuantizationConfig(quant_mapping=mapping)}
@@ -130,8 +193,23 @@ def _kind(name: Any) -> Any:
 
 
 def _read_file(place: Path, family: str, dtype: torch.dtype, store: Store) -> Any:
-    model = next(known.name for known in ranked(Job.FILL) if known.family == family)
-    if store.missing(model):
+    model = _settings_of(place, family, store)
+    kind = getattr(diffusers, FAMILIES[family].pipelines[0])
+    with tempfile.TemporaryDirectory() as scratch:
+        settings = Path(scratch, "settings")
+        write_settings(place, family, store.place(model), settings)
+        without = UNJUDGED if family == "sd15" else {}
+        return kind.from_single_file(place, config=str(settings), dtype=dtype, local_files_only=True, **without)
+
+
+def _settings_of(place: Path, family: str, store: Store, without: str = "") -> str:
+    """The name of the model that a single file's settings come with.  Raises UserError where it is not installed.
+
+    without: as in `Store.missing`.
+    """
+    known = (known for known in MODELS.values() if known.family == family and not known.base)
+    model = next(known.name for known in known)
+    if store.missing(model, without):
         raise UserError(
             ErrorCode.NO_MODEL,
             tr(
@@ -141,12 +219,7 @@ def _read_file(place: Path, family: str, dtype: torch.dtype, store: Store) -> An
             ),
             run(command(f"models fetch {model}")),
         )
-    kind = getattr(diffusers, FAMILIES[family].pipelines[0])
-    with tempfile.TemporaryDirectory() as scratch:
-        settings = Path(scratch, "settings")
-        write_settings(place, family, store.place(model), settings)
-        without = UNJUDGED if family == "sd15" else {}
-        return kind.from_single_file(place, config=str(settings), dtype=dtype, local_files_only=True, **without)
+    return model
 
 
 def write_settings(place: Path, family: str, installed: Path, settings: Path) -> None:
@@ -185,11 +258,10 @@ def _same_decoder(place: Path, installed: Path) -> bool:
         return torch.equal(one.get_tensor(name).half(), other.get_tensor(DECODER).half())
 
 
-def _require_memory(place: Path, family: str, dtype: torch.dtype, *, in_four_bits: bool) -> None:
+def _require_memory(source: Source, dtype: torch.dtype, *, in_four_bits: bool) -> None:
     """Raise UserError where the computer's memory does not hold the model's weights."""
-    without = left_out(family)
-    four_bits = weights(place, dtype, without).in_four_bits.all if in_four_bits else 0
-    demand_memory(place.name, four_bits or weight(place, dtype, without))
+    four_bits = weights(source, dtype).in_four_bits.all if in_four_bits else 0
+    demand_memory(source.name, four_bits or weight(source, dtype))
 
 
 def demand_memory(model: str, needed: int) -> None:
@@ -208,30 +280,31 @@ def demand_memory(model: str, needed: int) -> None:
         )
 
 
-def weight(place: Path, dtype: torch.dtype, without: tuple[str, ...] = ()) -> int:
-    """Bytes that the weights of a model take in this precision, by their files' headers.
-
-    without: names of the folders that are not read.
-    """
-    return sum(_sizes(place, dtype, without).values())
+def weight(source: Source, dtype: torch.dtype) -> int:
+    """Bytes that the weights of a model take in this precision, by their files' headers.  Raises UserError."""
+    return sum(_sizes(source, dtype).values())
 
 
-def weights(place: Path, dtype: torch.dtype, without: tuple[str, ...] = ()) -> Weights:
+def weights(source: Source, dtype: torch.dtype) -> Weights:
     """The same by network, of a folder with a transformer."""
-    sizes = _sizes(place, dtype, without)
+    sizes = _sizes(source, dtype)
     others = max((size for part, size in sizes.items() if part != DENOISER), default=0)
-    return Weights(sum(sizes.values()), max(sizes.values()), others, sizes.get(DENOISER, 0))
+    all_, largest, is_packed = sum(sizes.values()), max(sizes.values()), bool(source.transformer)
+    return Weights(all_, largest, others, sizes.get(DENOISER, 0), is_packed=is_packed)
 
 
-def _sizes(place: Path, dtype: torch.dtype, without: tuple[str, ...]) -> dict[str, int]:
-    """Bytes by the name of the folder that a file lies in."""
+def _sizes(source: Source, dtype: torch.dtype) -> dict[str, int]:
+    """Bytes by the name of the folder that a file lies in; of a .gguf file as they are, in the transformer's place."""
+    place, without = source.place, left_out(source.family)
     files = [place]
+    if source.transformer:
+        without += (DENOISER,)
     if place.is_dir():
         # What lies beside the networks' own folders is the same once more, for other programs.
         files = [file for file in place.glob("*/*.safetensors") if file.is_file() and file.parent.name not in without]
         halved = {file.parent for file in files if HALF in file.name}
         files = [file for file in files if HALF in file.name or file.parent not in halved]
-    sizes: dict[str, int] = {}
+    sizes = {DENOISER: gguf_files.size(source.transformer)} if source.transformer else {}
     for file in files:
         count = sum(math.prod(shape) for shape in shapes(file).values())
         sizes[file.parent.name] = sizes.get(file.parent.name, 0) + count * dtype.itemsize

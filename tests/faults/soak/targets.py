@@ -7,6 +7,7 @@ import contextlib
 import io
 import json
 import os
+import struct
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -148,7 +149,7 @@ def take_model(data: bytes) -> None:
     """What a hub says, and the heads of weights."""
     folder = _file(data, f"m/{hub.LIST}").parent
     hub.read_list(folder)
-    for name in (families.INDEX, "model.safetensors"):
+    for name in (families.INDEX, "model.safetensors", "model.gguf"):
         with contextlib.suppress(UserError):
             families.family_of(folder if name == families.INDEX else _file(data, f"m/{name}"))
     with contextlib.suppress(UserError):
@@ -162,6 +163,8 @@ def take_model(data: bytes) -> None:
 def model_seeds() -> Iterable[bytes]:
     header = json.dumps({"a": {"dtype": "F32", "shape": [2, 2], "data_offsets": [0, 16]}}).encode()
     yield len(header).to_bytes(8, "little") + header
+    text, shape = struct.pack("<Q1s", 1, b"a"), struct.pack("<I2QIQ", 2, 2, 2, 0, 0)
+    yield b"GGUF" + struct.pack("<IQQ", 3, 1, 1) + text + struct.pack("<II", 4, 1) + text + shape + bytes(64)
     yield json.dumps({"_class_name": "X", "unet": ["diffusers", "Y"], "vae": ["diffusers", "Z"]}).encode()
     entry = {"type": "file", "path": "a/b.safetensors", "oid": "0" * 40, "size": 9, "lfs": {"oid": "0" * 64, "size": 9}}
     yield json.dumps([entry]).encode()
