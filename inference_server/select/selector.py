@@ -50,7 +50,7 @@ MUCH_LEFT = 0.2  # of a scene, that a click is thought to leave of it
 SAME_THING = 0.7  # IoU of two masks, from which they count as of one thing
 KEPT = 0.9  # of a mask, that a further point on the object leaves of it; .8 to .95 come to the same
 STEADY = 0.85  # of a mask, or of the next one, that a point at its edge leaves in both …
-SURER = 0.7  # … unless the next one is surer: so much of the instability that the mask has …
+SURER = 0.7  # … unless the next one is sure (`mask_ranking.STABLE`) or surer: so much of the mask's instability …
 IN_BOTH = 0.2  # … and so much of both in both
 GRABCUT_SIDE = 640  # pixels on the long side of the picture that GrabCut works on
 
@@ -516,10 +516,14 @@ def _decode(segmenter: Segmenter, embedding: Embedding, prompt: ObjectPrompt, be
     rows, columns = embedding.full_grid
     on_image = logits[:, :rows, :columns]
     if prompts.is_definite(prompt):
+        best = 0
         if before is not None and prompt.points:
+            if prompt.box is None:
+                best = mask_ranking.best_after(on_image, before[:rows, :columns])
             last = _in_cells(prompt.points[-1], embedding)
-            logits[0] = mask_ranking.after_point(logits[0], before, last, prompt.labels[-1])
-        order = mask_ranking.offered(on_image, [0, *(1 + np.argsort(-scores[1:], kind="stable")).tolist()])
+            logits[best] = mask_ranking.after_point(logits[best], before, last, prompt.labels[-1])
+        others = [k for k in np.argsort(-scores, kind="stable").tolist() if k != best]
+        order = mask_ranking.offered(on_image, [best, *others])
         return Answer(logits[order], scores[order].clip(0, 1), complete=True)
     likely = mask_ranking.likelihoods(on_image, scores, _in_cells(prompt.points[0], embedding))
     order = mask_ranking.offered(on_image, np.argsort(-likely, kind="stable").tolist())
@@ -546,8 +550,9 @@ def _steadied(embedding: Embedding, prompt: ObjectPrompt, before: np.ndarray, an
 
     A person corrects a good mask at its edge, where the segmenter too often gives up most of it, or adds as much again.
     There only the smallest thing that the point means alone is added or taken away, or its surroundings.  But a mask
-    that was less stable than the answer is was not good; and far from the edge a point says that the mask is wrong: the
-    answer is believed.  A point on the object takes nothing away.  (bench/README.md, "The next clicks")
+    that was less stable than the answer is was not good; a stable answer to a point that is not on the object has left
+    out another thing; and far from the edge a point says that the mask is wrong: the answer is believed.  A point on
+    the object takes nothing away.  (bench/README.md, "The next clicks")
     """
     best, label = answer.logits[0], prompt.labels[-1]
     rows, columns = embedding.full_grid
@@ -556,7 +561,8 @@ def _steadied(embedding: Embedding, prompt: ObjectPrompt, before: np.ndarray, an
     *others, at = (mask_ranking.cell_at(_in_cells(point, embedding), had) for point in prompt.points)
     is_upset = kept < STEADY * (now if label else size)
     unsure, was_unsure = (1 - mask_ranking.stability(mask[:rows, :columns]) for mask in (best, before))
-    is_better = unsure < SURER * was_unsure and kept > IN_BOTH * max(size, now)
+    is_sure = unsure < SURER * was_unsure or (not label and 1 - unsure >= mask_ranking.STABLE)
+    is_better = is_sure and kept > IN_BOTH * max(size, now)
     if is_upset and not is_better and mask_ranking.is_at_edge(before[:rows, :columns], at):
         against = [cell for cell, its in zip(others, prompt.labels, strict=False) if its != label]
         little = mask_ranking.meant_alone(alone(prompt.points[-1]), at, against, round((1 - STEADY) * size))
@@ -569,13 +575,14 @@ def _steadied(embedding: Embedding, prompt: ObjectPrompt, before: np.ndarray, an
 
 
 def _covering(embedding: Embedding, prompt: ObjectPrompt, answer: Answer, alone: Alone) -> Answer:
-    """The answer to several points with each point that is on the object in its best mask.
+    """The answer to several points with each point on its own side of the best mask.
 
     The segmenter takes points far from each other for parts of one thing and may leave one of them out; whoever has
     clicked there means both.  The smallest mask that such a point means alone is added, where it is no larger than what
     is there and takes nothing that was left out; else the point's surroundings, as for all but the last of more than
     FEEDBACK_STEPS points.  (With what it means most likely, five points found .85 of GrabCut and .81 of COCO instead of
-    .93 and .91: mean IoU of 25 photographs each.)
+    .93 and .91: mean IoU of 25 photographs each.)  At the mask's edge, and for a point that is not on the object, the
+    surroundings are all (bench/README.md, "The next clicks").
     """
     best = answer.logits[0]
     rows, columns = embedding.full_grid
@@ -584,13 +591,12 @@ def _covering(embedding: Embedding, prompt: ObjectPrompt, answer: Answer, alone:
     left_out = [at for at, label in zip(cells, prompt.labels, strict=True) if not label]
     asked = prompt.points if len(cells) <= FEEDBACK_STEPS else prompt.points[-1:]
     for point, at, label in zip(prompt.points, cells, prompt.labels, strict=True):
-        if label and best[at] <= 0:
-            size = int(np.count_nonzero(best > 0))
-            is_asked = point in asked
-            meant = (
-                mask_ranking.meant_alone(alone(point), at, left_out, size) if is_asked else mask_ranking.disc(at, best)
-            )
-            best = np.maximum(best, meant)
+        if label == (best[at] > 0):
+            continue
+        meant = mask_ranking.disc(at, best)
+        if label and point in asked and not mask_ranking.is_at_edge(best[:rows, :columns], at):
+            meant = mask_ranking.meant_alone(alone(point), at, left_out, int(np.count_nonzero(best > 0)))
+        best = np.maximum(best, meant) if label else np.minimum(best, -meant)
     return answer._replace(logits=np.concatenate([best[None], answer.logits[1:]]))
 
 
