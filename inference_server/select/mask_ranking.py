@@ -37,8 +37,7 @@ EDGE = 0.2  # of a mask's greatest depth, up to which a point lies at its edge
 
 DISC = 1  # cells: the radius of what a point means where no mask fits; 2 is too much for a thin thing
 INSIDE, OUTSIDE = 1.0, -20.0  # logits in it and elsewhere
-STABLE = 0.7  # of a mask that is believed after a further point …
-MORE_ALIKE = 0.3  # … and by how much its IoU with the mask before is higher, where it is taken instead of output 0
+STABLE, MORE_ALIKE = 0.7, 0.3  # stability, and IoU more with the mask before, of a mask that is taken for output 0
 OLD = 0.2  # weight of the mask before a further point in the one after it
 
 

@@ -50,7 +50,7 @@ MUCH_LEFT = 0.2  # of a scene, that a click is thought to leave of it
 SAME_THING = 0.7  # IoU of two masks, from which they count as of one thing
 KEPT = 0.9  # of a mask, that a further point on the object leaves of it; .8 to .95 come to the same
 STEADY = 0.85  # of a mask, or of the next one, that a point at its edge leaves in both …
-SURER = 0.7  # … unless the next one is sure (`mask_ranking.STABLE`) or surer: so much of the mask's instability …
+SURER = 0.7  # … unless the next one is surer: so much of the instability that the mask has …
 IN_BOTH = 0.2  # … and so much of both in both
 GRABCUT_SIDE = 640  # pixels on the long side of the picture that GrabCut works on
 
@@ -550,9 +550,8 @@ def _steadied(embedding: Embedding, prompt: ObjectPrompt, before: np.ndarray, an
 
     A person corrects a good mask at its edge, where the segmenter too often gives up most of it, or adds as much again.
     There only the smallest thing that the point means alone is added or taken away, or its surroundings.  But a mask
-    that was less stable than the answer is was not good; a stable answer to a point that is not on the object has left
-    out another thing; and far from the edge a point says that the mask is wrong: the answer is believed.  A point on
-    the object takes nothing away.  (bench/README.md, "The next clicks")
+    that was less stable than the answer is was not good; and far from the edge a point says that the mask is wrong: the
+    answer is believed.  A point on the object takes nothing away.  (bench/README.md, "The next clicks")
     """
     best, label = answer.logits[0], prompt.labels[-1]
     rows, columns = embedding.full_grid
@@ -561,8 +560,7 @@ def _steadied(embedding: Embedding, prompt: ObjectPrompt, before: np.ndarray, an
     *others, at = (mask_ranking.cell_at(_in_cells(point, embedding), had) for point in prompt.points)
     is_upset = kept < STEADY * (now if label else size)
     unsure, was_unsure = (1 - mask_ranking.stability(mask[:rows, :columns]) for mask in (best, before))
-    is_sure = unsure < SURER * was_unsure or (not label and 1 - unsure >= mask_ranking.STABLE)
-    is_better = is_sure and kept > IN_BOTH * max(size, now)
+    is_better = unsure < SURER * was_unsure and kept > IN_BOTH * max(size, now)
     if is_upset and not is_better and mask_ranking.is_at_edge(before[:rows, :columns], at):
         against = [cell for cell, its in zip(others, prompt.labels, strict=False) if its != label]
         little = mask_ranking.meant_alone(alone(prompt.points[-1]), at, against, round((1 - STEADY) * size))
