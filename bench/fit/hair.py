@@ -36,7 +36,9 @@ def main() -> int:
     for fold in range(FOLDS):
         weights = fitted(*([x for k, x in enumerate(each) if k % FOLDS != fold] for each in (furry, smooth)))
         for name, each in (("fur", furry), ("shapes", smooth)):
-            found[name] += sum(has_hair(x, weights) for k, x in enumerate(each) if k % FOLDS == fold)
+            found[name] += sum(
+                hair.is_seen(hair.likelihoods(x, weights)) for k, x in enumerate(each) if k % FOLDS == fold
+            )
     print(", ".join(f"{name}: hair is seen in {count} of {len(photos)}" for name, count in found.items()))
     return 0
 
@@ -57,11 +59,6 @@ def shape(photo: np.ndarray, seed: int) -> np.ndarray:
 
 def hard(alpha: np.ndarray) -> np.ndarray:
     return np.where(alpha > 127, np.uint8(255), np.uint8(0))
-
-
-def has_hair(x: np.ndarray, weights: np.ndarray) -> bool:
-    likely = 1 / (1 + np.exp(-(weights[0] + x @ weights[1:])))
-    return len(x) >= hair.LEAST_PIECES and bool(likely.mean() > hair.SURE)
 
 
 def fitted(furry: list[np.ndarray], smooth: list[np.ndarray]) -> np.ndarray:

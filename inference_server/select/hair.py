@@ -7,7 +7,7 @@ the outline whether strands cross it: fitted to fur and to smooth shapes that we
 (bench/fit/hair.py).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -18,6 +18,7 @@ PIECE = 24  # pixels of outline that are judged together
 LEAST_PIECES = 16  # fewer say nothing of an object
 SHORTEST = 60  # pixels of outline: shorter ones are left out
 SMOOTH = 4.0  # pixels: what is finer than this of an outline is no direction
+STEEP = 0.1  # gradient of the smoothed mask: about .8 at an edge, 0 where the picture's border cuts the object off
 BETWEEN = 5.0  # pixels along the outline: what varies more slowly is no strand
 COLOURS = 8.0  # pixels along the outline from which its colours are taken
 FAINT = 30.0  # squared levels of 255: colours that are no further apart cannot be told
@@ -25,18 +26,23 @@ LITTLE = 0.03  # variation that counts as none
 
 # A piece is the likelier crossed, the larger WEIGHTS[0] + WEIGHTS[1:] @ features.
 WEIGHTS = (5.58, 1.65, 1.54, 1.04, 0.58, -3.49, -6.22, 0.11)
-SURE = 0.65  # mean likelihood of the pieces from which it is said that there is hair
+SURE = 0.7  # share of the pieces that are likelier crossed than not, from which it is said that there is hair
 
 
 def crosses(rgb: np.ndarray, mask: np.ndarray) -> bool:
     """Whether hair is seen to cross the edge of a mask (h, w) uint8 over rgb (h, w, 3) uint8, of a proxy's size."""
-    found = features(rgb, mask)
-    return len(found) >= LEAST_PIECES and float(likelihoods(found).mean()) > SURE
+    return is_seen(likelihoods(features(rgb, mask)))
 
 
-def likelihoods(found: np.ndarray) -> np.ndarray:
+def is_seen(likely: np.ndarray) -> bool:
+    """Whether there is hair, from how likely each piece (n,) is crossed: by their number, as sparse strands are never
+    certain."""
+    return len(likely) >= LEAST_PIECES and float((likely > 0.5).mean()) > SURE
+
+
+def likelihoods(found: np.ndarray, weights: Sequence[float] = WEIGHTS) -> np.ndarray:
     """How likely each piece of an outline is crossed by strands, (n,), 0 to 1.  found: its `features`."""
-    return np.asarray(1 / (1 + np.exp(-(WEIGHTS[0] + found @ np.array(WEIGHTS[1:])))))
+    return np.asarray(1 / (1 + np.exp(-(weights[0] + found @ np.array(weights[1:])))))
 
 
 def features(rgb: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -63,11 +69,12 @@ def _strips(rgb: np.ndarray, mask: np.ndarray) -> Iterator[tuple[np.ndarray, np.
         if len(x) < SHORTEST:
             continue
         outwards = _along(-np.stack([right[y, x], down[y, x]], axis=1), SMOOTH)
-        outwards /= np.maximum(np.linalg.norm(outwards, axis=1, keepdims=True), 1e-6)
+        steepness = np.linalg.norm(outwards, axis=1, keepdims=True)
+        outwards /= np.maximum(steepness, 1e-6)
         across, below = (start[:, None] + steps * outwards[:, k, None] for k, start in enumerate((x, y)))
         across, below = across.astype(np.float32), below.astype(np.float32)
         colours = cv2.remap(rgb, across, below, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        within = (across >= 0) & (across <= width - 1) & (below >= 0) & (below <= height - 1)
+        within = (across >= 0) & (across <= width - 1) & (below >= 0) & (below <= height - 1) & (steepness >= STEEP)
         yield colours.astype(np.float32), within
 
 

@@ -35,8 +35,9 @@ STROKE_POINTS = 3
 
 EDGE = 0.2  # of a mask's greatest depth, up to which a point lies at its edge
 
-DISC = 2  # cells: the radius of what a point means where no mask fits
+DISC = 1  # cells: the radius of what a point means where no mask fits; 2 is too much for a thin thing
 INSIDE, OUTSIDE = 1.0, -20.0  # logits in it and elsewhere
+STABLE, MORE_ALIKE = 0.7, 0.3  # stability, and IoU more with the mask before, of a mask that is taken for output 0
 OLD = 0.2  # weight of the mask before a further point in the one after it
 
 
@@ -65,6 +66,17 @@ def features(logits: np.ndarray, scores: np.ndarray, click: Point) -> np.ndarray
     largest = max(table[:, 4].max(), 1)
     size = np.log(np.maximum(table[:, 4], 1) / largest)
     return np.column_stack([scores.clip(0, 1), table[:, :4], size, table[:, 5]])
+
+
+def best_after(logits: np.ndarray, before: np.ndarray) -> int:
+    """Which of the masks is meant by a point that is not the first; before: the logits (h, w) before that point.
+
+    Output 0 is trained for several points.  But where another mask is stable and far more like the mask before, output
+    0 would make another thing of it: the point is as ambiguous as a first one is.
+    """
+    likeness = np.array([overlap(mask > 0, before > 0) for mask in logits])
+    likely = [k for k in np.flatnonzero(likeness >= likeness[0] + MORE_ALIKE) if stability(logits[k]) >= STABLE]
+    return int(max(likely, key=likeness.__getitem__, default=0))
 
 
 def _measured(mask: np.ndarray, click: Point, at: tuple[int, int]) -> tuple[float, ...]:

@@ -28,6 +28,11 @@ def test_a_smooth_shape_has_none(photo, kind, seed):
     assert not hair.crosses(composed.image, hard(composed.alpha))
 
 
+@pytest.mark.parametrize(("many", "few", "seen"), [(0.6, 0.1, True), (0.4, 1.0, False)])
+def test_many_pieces_that_are_likely_say_more_than_few_that_are_certain(many, few, seen):
+    assert hair.is_seen(np.array([many] * 30 + [few] * 10)) == seen
+
+
 @pytest.mark.parametrize("part", [np.s_[:0], np.s_[:], np.s_[50:53, 50:53], np.s_[5:90, 40:41]])
 def test_a_mask_without_an_outline_to_judge_has_none(photo, part):
     mask = np.zeros(photo.shape[:2], np.uint8)

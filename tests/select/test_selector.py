@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from inference_server.select import selector
+from inference_server.select import mask_ranking, selector
 from inference_server.select.segmenters import Embedding
 from inference_server.shared.messages import ObjectPrompt
 
@@ -19,8 +19,8 @@ def square(x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
 
 
 class Answering:
-    """A `Segmenter` that answers a box with a mask of its own, several points with another, and a point by itself with
-    the last of those that have it."""
+    """A `Segmenter` that answers a box with a mask of its own, several points with another or four, and a point
+    by itself with the last of those that have it."""
 
     def __init__(self, *to_point: np.ndarray, to_box: np.ndarray, to_points: np.ndarray) -> None:
         self._to_point, self._to_box, self._to_points = to_point, to_box, to_points
@@ -33,7 +33,7 @@ class Answering:
         self.passes += 1
         having = [mask for mask in self._to_point if mask[round(points[0][1] - 0.5), round(points[0][0] - 0.5)] > 0]
         mask = self._to_box if box else self._to_points if len(points) > 1 else having[-1]
-        return np.repeat(mask[None], 4, axis=0), np.full(4, 0.9, np.float32)
+        return np.broadcast_to(mask, (4, CELLS, CELLS)).copy(), np.full(4, 0.9, np.float32)
 
 
 def looked_at(segmenter: Answering) -> selector.EncodedImage:
@@ -126,6 +126,32 @@ def test_a_point_costs_one_pass_more_where_it_is_left_out():
     prompt = ObjectPrompt(points=((20.0, 20.0), (55.0, 55.0)), labels=(1, 1))
     selector._answer(segmenter, encoded, prompt, quick=False)
     assert segmenter.passes - before == 2
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_a_point_at_its_edge_that_the_answer_leaves_as_it_was_changes_its_surroundings_alone(label):
+    """What the point means alone is half of the mask, and costs no pass of the decoder."""
+    first, large = square(10, 10, 30, 30), square(10, 24, 30, 34)
+    segmenter = Answering(first, large, to_box=first, to_points=first)
+    encoded = looked_at(segmenter)
+    selector._answer(segmenter, encoded, CLICK, quick=False)
+    before = segmenter.passes
+    prompt = ObjectPrompt(points=((20.0, 20.0), (20.5, 30.5 if label else 29.5)), labels=(1, label))
+    found = selector._answer(segmenter, encoded, prompt, quick=False).logits[0]
+    assert (found[30 if label else 29, 20] > 0) == label
+    assert np.count_nonzero((found > 0) != (first > 0)) <= 9
+    assert segmenter.passes - before == 1
+
+
+@pytest.mark.parametrize("stable", [True, False])
+def test_another_mask_is_taken_where_the_first_would_make_another_thing_of_it(stable):
+    first, other, alike = square(10, 10, 50, 50), square(12, 12, 20, 20), square(10, 10, 50, 44)
+    if not stable:
+        alike[24:44, 10:50] = 0.5
+    segmenter = Answering(first, to_box=first, to_points=np.stack([other, other, alike, other]))
+    prompt = ObjectPrompt(points=((15.0, 15.0), (30.0, 47.0)), labels=(1, 0))
+    found = selector._answer(segmenter, looked_at(segmenter), prompt, quick=False).logits[0]
+    assert (mask_ranking.overlap(found > 0, alike > 0) > 0.9) == stable
 
 
 @pytest.mark.parametrize(("stable", "believed"), [(True, False), (False, True)])
