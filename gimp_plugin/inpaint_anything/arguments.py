@@ -174,6 +174,11 @@ _PAINTING = (
         _("Like a picture"),
         _("A picture of what is to be painted, for models that can be shown one, beside the prompt or in its place"),
     ),
+    _string(
+        "reference-layer",
+        _("Like a layer"),
+        _("The same by the name of a layer, or of another open image, as in “photo.jpg/”, where no file is given"),
+    ),
     _NEGATIVE,
     _boolean(
         "help-prompt", _("_Improve the prompt"), _("Add words that help; the model is told what is shown"), default=True

@@ -77,7 +77,8 @@ class JobSettings:
 
     grow, feather: pixels of the photo, None for what suits its size.  include_shadow: None where it is taken in the
     dialog alone, and there where one sees that it is found for certain.  blur, match_light, photo_size, photo_across,
-    photo_down: per cent.  The other fields that have the name of one in `MaskOptions` or `PaintOptions` mean the same.
+    photo_down: per cent.  reference_layer: as `image.open_pictures` names it, "" for none.  The other fields that have
+    the name of one in `MaskOptions` or `PaintOptions` mean the same.
     """
 
     job: Job
@@ -87,6 +88,7 @@ class JobSettings:
     include_shadow: bool | None = False
     prompt: str = ""
     reference: Gio.File | None = None
+    reference_layer: str = ""
     negative: str = ""
     help_prompt: bool = True
     quality: Quality = Quality.BALANCED
@@ -115,7 +117,12 @@ class JobSettings:
     @property
     def says_what_to_paint(self) -> bool:
         """Whether the person has said it, in words or by a picture."""
-        return bool(self.prompt.strip() or self.reference)
+        return bool(self.prompt.strip()) or self.is_shown_what_to_paint
+
+    @property
+    def is_shown_what_to_paint(self) -> bool:
+        """Whether a picture says it."""
+        return bool(self.reference or self.reference_layer)
 
     @property
     def covering(self) -> Covering:
@@ -220,6 +227,7 @@ _FROM_CONFIG: dict[str, Callable[[Any], Any]] = {
     "feather": _pixels,
     "include_shadow": _yes_or_no,
     "prompt": _text,
+    "reference_layer": _text,
     "negative": _text,
     "model": _text,
     "quality": Quality,

@@ -110,15 +110,15 @@ def torch_build(monitor: Monitor = UNWATCHED) -> TorchBuild:
 
     torchvision must be of torch's own build, so it is asked for only where both come from one place.
     """
-    maker = gpu_maker()
+    maker, torchvision = gpu_maker(), requirements(["torchvision"])
     if sys.platform == "darwin" or (maker == "nvidia" and sys.platform == "linux"):
-        return TorchBuild("", ("torchvision",))  # the usual build has Metal, or CUDA, in it
+        return TorchBuild("", (*torchvision,))  # the usual build has Metal, or CUDA, in it
     name = {"nvidia": "cu128", "amd": "rocm6.4", "": "cpu"}[maker]
     try:
         open_url(f"{TORCH_INDEX}{name}/torch/", monitor).close()
     except NetworkError:
-        return TorchBuild("", ("torchvision",))  # which is larger, and fits any machine
-    return TorchBuild(name, ("--extra-index-url", TORCH_INDEX + name, "torchvision"))
+        return TorchBuild("", (*torchvision,))  # which is larger, and fits any machine
+    return TorchBuild(name, ("--extra-index-url", TORCH_INDEX + name, *torchvision))
 
 
 # -- installing -------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from inpaint_anything.covering import Covering
 from inpaint_anything.dialog import update as transitions
 from inpaint_anything.dialog.annotation import Annotation, ClickHistory, Name
 from inpaint_anything.dialog.events import (
+    LAYER,
     AlphaArrived,
     AlphaQuery,
     ApplyPressed,
@@ -1383,7 +1384,7 @@ BEHIND = {
         (*asks(FIRST), UpdatePromptHint()),
     ),
 }
-CHAIR, STOOL = "file:///chair.jpg", "file:///stool.jpg"
+CHAIR, STOOL, CHAIR_LAYER = "file:///chair.jpg", "file:///stool.jpg", f"{LAYER}Chair"
 FILLING = replace(POINTING, job=Job.FILL, known=((query(FIRST, Job.FILL), FINAL),))
 LIKE_CHAIR = replace(FILLING, reference=Reference(CHAIR, "chair"), takes_reference=True)
 REFERENCES = {
@@ -1410,6 +1411,18 @@ REFERENCES = {
         SettingChanged("reference", OPTIONS),
         {"reference": None, "revision": 4},
         (UpdatePromptHint(),),
+    ),
+    "a layer in its place": (
+        LIKE_CHAIR,
+        SettingChanged("reference-layer", OPTIONS, None, CHAIR_LAYER),
+        {"reference": Reference(CHAIR_LAYER), "revision": 4},
+        (ReadReference(CHAIR_LAYER), UpdatePromptHint()),
+    ),
+    "the same layer again, which may be there once more": (
+        replace(LIKE_CHAIR, reference=Reference(CHAIR_LAYER, is_gone=True)),
+        SettingChanged("reference-layer", OPTIONS, None, CHAIR_LAYER),
+        {"reference": Reference(CHAIR_LAYER), "revision": 4},
+        (ReadReference(CHAIR_LAYER), UpdatePromptHint()),
     ),
     "another setting leaves it as it is": (
         LIKE_CHAIR,

@@ -286,11 +286,64 @@ def like_a_picture(photo, taking, words, like, gone, picture):
     row._remove.clicked()
     opened.until(lambda: dialog.state.reference is None)
     seen["left out"] = [row._shown.get_visible(), row._chooser.get_file() is None]
+    seen |= _like_a_layer(opened, row, config, f"{picture}-layer")
     noted = job_settings.to_json(dialog._settings(Job.FILL)) | {"reference": Path(gone).as_uri()}
     job_settings.write(job_settings.from_json(Job.FILL, noted), config)
     opened.until(lambda: dialog.state.reference and dialog.state.reference.is_gone)
     seen["gone"] = [row._shown.get_visible(), row._note.get_text()]
     opened.close()
+    return seen
+
+
+def _like_a_layer(opened, row, config, picture):
+    """What the row offers of what is open, and what it says once a blue layer is chosen, and once that is gone."""
+    from inpaint_anything.dialog import recipe_files
+
+    from inference_server.shared.errors import UserError
+    from inference_server.shared.messages import Job
+
+    dialog, image = opened.dialog, opened.dialog._photo.image
+    layer = Gimp.Layer.new(image, "Chair", 40, 20, Gimp.ImageType.RGB_IMAGE, 100, Gimp.LayerMode.NORMAL)
+    image.insert_layer(layer, None, 0)
+    Gimp.context_set_foreground(Gegl.Color.new("#0000c8"))
+    layer.fill(Gimp.FillType.FOREGROUND)
+    other = image.duplicate()
+    other.set_file(Gio.File.new_for_path("/nowhere/other.xcf"))
+    menu = row.menu()
+    seen = {"offered": [item.get_label() for item in menu.get_children()]}
+
+    def chosen(label):
+        menu = row.menu()
+        items = {item.get_label(): item for item in menu.get_children()}
+        assert label in items, list(items)
+        items[label].activate()
+        opened.until(lambda: dialog.state.reference and dialog.state.reference.picture)
+
+    chosen("other.xcf")
+    seen["another"] = [row._layer.get_text(), config.get_property("reference-layer")]
+    chosen("Chair")
+    shown = dialog.state.reference.picture
+    blue = list(bytes(shown.get_data())[2::-1])
+    setting = next(name for name in ("reference", "reference-layer") if config.get_property(name))
+    seen["chosen"] = [row._layer.get_text(), setting, blue]
+    seen["hidden while a layer is chosen"] = [row._chooser.get_visible(), row._layer.get_visible()]
+    drawn = []
+    handler = dialog.window.get_frame_clock().connect("after-paint", lambda _clock: drawn.append(True))
+    dialog.window.queue_draw()
+    opened.until(lambda: drawn)
+    dialog.window.get_frame_clock().disconnect(handler)
+    subprocess.run(["xwd", "-root", "-silent", "-out", picture], check=True)
+    try:
+        recipe_files.save(
+            Path(f"{picture}.toml"), (1, 1), dialog._target(dialog.state.annotation), dialog._settings(Job.FILL)
+        )
+    except UserError as error:
+        seen["no recipe"] = str(error)
+    image.remove_layer(layer)
+    config.set_property("reference-layer", "Chair")
+    opened.until(lambda: dialog.state.reference.is_gone)
+    seen["layer gone"] = row._note.get_text()
+    other.delete()
     return seen
 
 

@@ -79,10 +79,20 @@ def test_a_picture_of_what_is_to_be_painted_is_chosen_seen_and_left_out(inside, 
     models = {"taking": str(klein), "words": model}
     gone = tmp_path / "gone.png"
     seen = inside("like_a_picture", **models, like=srgb_photo, gone=str(gone), picture=str(tmp_path / "like"))
-    screen.keep(picture_of((tmp_path / "like").read_bytes()), "like")
+    for name in ("like", "like-layer"):
+        screen.keep(picture_of((tmp_path / name).read_bytes()), name)
     assert seen["words"] == [False, ""] and seen["taking"] == [True, ""]
     assert "told by words alone" in seen["words, and a picture"][1] and seen["words, and a picture"][0]
     assert seen["left out"] == [False, True]
+    assert seen["offered"] == ["Layers of this image", "Chair", "Background", "Open images", "other.xcf"]
+    assert seen["another"] == ["other.xcf", "other.xcf/"] and seen["chosen"] == [
+        "Chair",
+        "reference-layer",
+        [0, 0, 200],
+    ]
+    assert seen["hidden while a layer is chosen"] == [False, True]
+    assert "no layer" in seen["no recipe"]
+    assert seen["layer gone"] == "The layer or image Chair is no longer there."
     assert seen["gone"] == [True, f"The picture {gone} is no longer there."]
 
 

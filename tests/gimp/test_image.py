@@ -58,6 +58,7 @@ PLACED = {
     "photo_down": 0.0,
     "match_light": 0,
     "reference": None,
+    "reference_layer": "",
 }
 DEFAULTS: dict[str, dict[str, object]] = {"remove": {"method": "best"}, "replace": PLACED}
 
@@ -115,6 +116,7 @@ NAMES = [
         ["Fill: a red ball", "Result 1 (seed 7)", "Result 2 (seed 8)", "Mask"],
     ),
     ({"job": "fill", "reference": "/nowhere/chair.png"}, ["Fill: chair.png", "Result 1 (seed 0)", "Mask"]),
+    ({"job": "fill", "reference_layer": "chair.xcf/"}, ["Fill: chair.xcf", "Result 1 (seed 0)", "Mask"]),
     ({"job": "fill", "prompt": " "}, ["Fill: the surroundings", "Result 1 (seed 0)", "Mask"]),
     (
         {"job": "fill", "prompt": "an old, weathered wooden bench\nunder a tree"},

@@ -179,6 +179,18 @@ def test_a_picture_alone_says_what_is_painted(painting, klein, sky, half_size):
     assert seen["group"]["settings"]["reference"] == Path(sky).as_uri() and seen["group"]["name"] == "Fill: sky.png"
 
 
+def test_an_open_layer_says_it_as_its_file_does(painting, klein, half_size):
+    """And where it is no longer there that is said."""
+    ways = ({"reference": str(half_size["photo"])}, {"reference-layer": "Background"}, {"reference-layer": "Chair"})
+    variants = [{"job": "fill", "settings": {"model": str(klein), "quality": "fast", **way}} for way in ways]
+    by_file, by_layer, gone = each(painting, variants, **half_size)
+    check(by_layer, KINDS[0][1], kept=500)
+    assert by_layer["results"][0][2] == by_file["results"][0][2], "the same pixels"
+    assert by_layer["group"]["name"] == "Fill: Background"
+    assert by_layer["group"]["settings"]["reference_layer"] == "Background"
+    assert "The layer or image Chair is no longer there." in gone["answer"]["sentence"] and gone["unchanged"]
+
+
 def test_the_seed_decides_and_each_variation_says_its_own(painting, model, half_size):
     several = FAST | {"model": model, "variations": 3, "negative": "dogs"}
     variants = [{"job": "fill", "settings": settings} for settings in (several, several | {"seed": 8, "variations": 1})]

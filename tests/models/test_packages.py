@@ -183,10 +183,11 @@ def test_the_share_never_falls_and_is_of_the_size_that_was_announced():
 
 
 def test_packages_are_asked_for_in_the_versions_that_are_declared():
-    assert packages.requirements(["torch", "segment_anything", "timm", "other"]) == [
+    assert packages.requirements(["torch", "segment_anything", "timm", "torchvision", "other"]) == [
         "torch>=2.6,<3",
         "segment-anything>=1.0,<2",
         "timm>=1.0.31,<2",
+        "torchvision>=0.21,<1",
         "other",
     ]
 
@@ -227,7 +228,7 @@ def test_the_build_of_torch_suits_the_machine(monkeypatch, platform, maker, reac
     monkeypatch.setattr(packages, "open_url", open_url)
     found = packages.torch_build()
     index = ("--extra-index-url", packages.TORCH_INDEX + build) if build else ()
-    assert found == (build, (*index, "torchvision"))
+    assert found == (build, (*index, "torchvision>=0.21,<1"))
 
 
 @pytest.mark.parametrize(

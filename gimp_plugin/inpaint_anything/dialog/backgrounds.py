@@ -6,15 +6,18 @@ import gi
 gi.require_version("Babl", "0.1")
 gi.require_version("GdkPixbuf", "2.0")
 gi.require_version("Gegl", "0.4")
-from gi.repository import Babl, GdkPixbuf, Gegl, Gio, GLib  # noqa: E402  gi wants the versions first
+gi.require_version("Gimp", "3.0")
+from gi.repository import Babl, GdkPixbuf, Gegl, Gimp, Gio, GLib  # noqa: E402  gi wants the versions first
 
 from inference_server.shared.errors import UserError, wrong_input  # noqa: E402
+from inference_server.shared.geometry import fit_within  # noqa: E402
 from inference_server.shared.messages import Job  # noqa: E402
 
+from ..image.background import layer_proxy  # noqa: E402
 from ..image.photo_layer import PhotoLayer  # noqa: E402
 from ..job_settings import BackgroundKind, JobSettings  # noqa: E402
 from ..photo_view.behind import AnotherPhoto, Behind, Blurred, Colours  # noqa: E402
-from .events import PhotoBehind, Reference  # noqa: E402
+from .events import LAYER, PhotoBehind, Reference  # noqa: E402
 from .pictures import rgb_surface  # noqa: E402
 
 SMALL = 64  # pixels on the long side of a picture of what is to be painted
@@ -46,6 +49,28 @@ def photo_behind(address: str) -> PhotoBehind:
     """
     picture = _picture(address, SIDE)
     return PhotoBehind(address, (picture.get_width(), picture.get_height()), picture)
+
+
+def reference_of(settings: JobSettings) -> str:
+    """The address of the picture of what is to be painted; "" for none."""
+    if settings.reference:
+        return settings.reference.get_uri()
+    return LAYER + settings.reference_layer if settings.reference_layer else ""
+
+
+def reference_in(here: Gimp.Image, address: str) -> Reference:
+    """The picture of what is to be painted, small: a layer or an image that is open, as an image calls it."""
+    try:
+        width, height, rgb = layer_proxy(address.removeprefix(LAYER), here)
+    except UserError:
+        return Reference(address, is_gone=True)
+    size = fit_within(width, height, SMALL)
+    picture = cairo.ImageSurface(cairo.FORMAT_RGB24, *size)
+    cr = cairo.Context(picture)
+    cr.scale(size[0] / width, size[1] / height)
+    cr.set_source_surface(rgb_surface(rgb, (width, height)))
+    cr.paint()
+    return Reference(address, picture)
 
 
 def reference_at(address: str) -> Reference:

@@ -32,6 +32,7 @@ from .. import help, job_settings
 from ..i18n import _, time_taken, translated
 from ..image import last_settings
 from ..image.layers import JobResult
+from ..image.open_pictures import offered, without_what_is_gone
 from ..image.photo_layer import PhotoLayer
 from ..image.target import ObjectTarget
 from ..job_settings import BackgroundKind, JobSettings, Source
@@ -50,7 +51,7 @@ from ..settings.offers import used
 from ..widgets import confirmed
 from . import events, recipe_files
 from .annotation import Annotation, ClickHistory
-from .backgrounds import behind_of, photo_behind, reference_at
+from .backgrounds import behind_of, photo_behind, reference_at, reference_in, reference_of
 from .panels import Panel
 from .pictures import (
     ComposedResult,
@@ -140,7 +141,10 @@ class Dialog:
         self._settings_of_runs: dict[int, JobSettings] = {}
         self._configs = {name: job_settings.create_config(name) for name in JOBS}
         for name, config in self._configs.items():
-            job_settings.write(settings if name == job else last_settings.last(name), config)
+            known = settings if name == job else last_settings.last(name)
+            if not (is_edit and name == job):
+                known = without_what_is_gone(known, self._photo.image)
+            job_settings.write(known, config)
             config.set_property("source", settings.source.value)
         self.view = View(self._photo.width, self._photo.height, self._proxy, self._detail())
         self._offer = ModelOffer(self._tasks, self._models_changed)
@@ -175,7 +179,7 @@ class Dialog:
 
         window = Window(
             self.view,
-            {name: Panel(name, config, entered) for name, config in self._configs.items()},
+            {name: Panel(name, config, entered, self._open_pictures) for name, config in self._configs.items()},
             self._offer,
             thumbnails=self._thumbnails,
             dispatch=self.dispatch,
@@ -192,6 +196,9 @@ class Dialog:
             window.set_default_size(*size)
         GimpUi.window_set_transient(window)
         return window
+
+    def _open_pictures(self) -> tuple[list[str], list[str]]:
+        return offered(self._photo.image)
 
     def _offer_prompts(self) -> None:
         for job, panel in self.window.panels.items():
@@ -374,9 +381,7 @@ class Dialog:
         return behind_of(self._photo, self._settings(job))
 
     def _reference(self, job: Job) -> str:
-        """The address of the picture of what is to be painted; "" for none."""
-        file = self._settings(job).reference
-        return file.get_uri() if file else ""
+        return reference_of(self._settings(job))
 
     # -- from events to commands ----------------------------------------------------------------------------------
 
@@ -517,8 +522,14 @@ class Dialog:
         self._worker.ask(depth_request(self._photo), answered, failed, slot=DEPTH)
 
     def _read_reference(self, command: events.ReadReference) -> None:
+        def read(reference: events.Reference) -> None:
+            self.dispatch(events.ReferenceRead(reference))
+
         address = command.address
-        self._tasks.run(lambda: reference_at(address), lambda reference: self.dispatch(events.ReferenceRead(reference)))
+        if address.startswith(events.LAYER):
+            read(reference_in(self._photo.image, address))  # GIMP is asked on this thread alone
+        else:
+            self._tasks.run(lambda: reference_at(address), read)
 
     def _keep_covering(self, command: events.KeepCovering) -> None:
         config = self._configs[Job.REPLACE]

@@ -15,6 +15,8 @@ from ..photo_view.behind import Behind, Nearness
 from ..photo_view.tool import Tint, Tool
 from .annotation import Annotation, trimmed
 
+LAYER = "layer:"  # before the name of a layer or an image that is open, where others have the address of a file
+
 if TYPE_CHECKING:  # what is only passed on here; these modules need GIMP
     import cairo
 
@@ -70,8 +72,9 @@ class PhotoBehind:
 
 @dataclass(frozen=True)
 class Reference:
-    """The picture of what is to be painted.  address: its URI; picture: small, None until it is read, and for one that
-    GIMP alone can read; is_gone: whether there is no such file."""
+    """The picture of what is to be painted.  address: its URI, or LAYER and what `image.open_pictures` calls it;
+    picture: small, None until it is read, and for one that GIMP alone can read; is_gone: whether there is no such file,
+    layer or image."""
 
     address: str
     picture: "cairo.ImageSurface | None" = None

@@ -16,7 +16,7 @@ from .. import arguments, job_settings  # noqa: E402
 from ..covering import Covering  # noqa: E402
 from ..i18n import _  # noqa: E402
 from ..widgets import label as wrapped  # noqa: E402
-from .reference_row import REFERENCE, ReferenceRow  # noqa: E402
+from .reference_row import REFERENCE, REFERENCE_LAYER, ReferenceRow  # noqa: E402
 from .state import DialogState  # noqa: E402
 
 BIND = GObject.BindingFlags.BIDIRECTIONAL | GObject.BindingFlags.SYNC_CREATE
@@ -45,8 +45,15 @@ class Panel(Gtk.Box):
     prompt_hint: the label for what a model would be given, None where the job has no prompt.
     """
 
-    def __init__(self, job: str, config: Gimp.ProcedureConfig, enter: Callable[[], None]) -> None:
-        """job: a key of `arguments.ARGUMENTS`.  enter: called when Enter is pressed in one of the entries."""
+    def __init__(
+        self,
+        job: str,
+        config: Gimp.ProcedureConfig,
+        enter: Callable[[], None],
+        offered: Callable[[], tuple[list[str], list[str]]] = lambda: ([], []),
+    ) -> None:
+        """job: a key of `arguments.ARGUMENTS`.  enter: called when Enter is pressed in one of the entries.  offered():
+        as `open_pictures.offered`."""
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6, visible=True)
         self._grids = [Gtk.Grid(column_spacing=12, row_spacing=6, visible=True) for _grid in range(2)]
         self.more = Gtk.Expander(label=_("More"), visible=True)
@@ -55,7 +62,7 @@ class Panel(Gtk.Box):
         self.pack_start(self.more, expand=False, fill=False, padding=0)
         self._automatic: dict[str, AutomaticNumber] = {}
         self._shadow: AutomaticCheck | None = None
-        self._config, self._enter = config, enter
+        self._config, self._enter, self._offered = config, enter, offered
         self._rows: dict[str, tuple[Gtk.Widget, ...]] = {}
         self.prompt_hint: Gtk.Label | None = None
         self._reference: ReferenceRow | None = None
@@ -115,10 +122,12 @@ class Panel(Gtk.Box):
     def _add(self, setting: GObject.ParamSpec) -> None:
         name, label = setting.name, setting.nick
         if name == REFERENCE:
-            self._reference = ReferenceRow(self._config, self._file_button(name))
+            self._reference = ReferenceRow(self._config, self._file_button(name), self._offered)
             self._reference.set_visible(True)
             self._grid(name).attach(self._reference, 0, len(self._rows), 2, 1)
             self._rows[name] = (self._reference,)
+            return
+        if name == REFERENCE_LAYER:  # in the same row
             return
         if setting.value_type == GObject.TYPE_BOOLEAN:
             row: Gtk.Widget = Gtk.CheckButton.new_with_mnemonic(label)

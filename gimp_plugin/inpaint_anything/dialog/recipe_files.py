@@ -69,8 +69,18 @@ def _recipe(size: Size, target: ObjectTarget, settings: JobSettings) -> Recipe:
         seed=settings.seed,
         background=_background(settings) if settings.job == Job.REPLACE else {},
         match_light=settings.light_matched,
-        reference=_path_of(settings.reference) if settings.paints and settings.reference else "",
+        reference=_reference(settings) if settings.paints else "",
     )
+
+
+def _reference(settings: JobSettings) -> str:
+    """The path of the picture of what is to be painted, "" for none.  Raises UserError where no recipe can hold it."""
+    if settings.reference:
+        return _path_of(settings.reference)
+    if settings.reference_layer:
+        sentence = "A recipe can hold a picture's file, but no layer."
+        raise wrong_input(sentence, "Save the layer as a file, and choose that under “Like a picture”.")
+    return ""
 
 
 def _background(settings: JobSettings) -> Mapping[str, Value]:

@@ -104,8 +104,9 @@ from .events import (
 from .state import KNOWN, AfterRun, Attempt, DialogState, Hint, Phase, Progress
 
 MOST_STEPS = 500  # that can be taken back
-# Those that change what a model is given.
-HINT_SETTINGS = ("prompt", "reference", "negative", "help-prompt", "quality", "model", "background")
+# Those that change what a model is shown, and what it is given.
+REFERENCES = ("reference", "reference-layer")
+HINT_SETTINGS = ("prompt", *REFERENCES, "negative", "help-prompt", "quality", "model", "background")
 
 BEHIND_SETTINGS = (  # those that change what comes behind
     *("background", "colour", "second-colour", "blur"),
@@ -434,7 +435,7 @@ def _setting_changed(state: DialogState, event: SettingChanged) -> Step:
         return state, (ReopenPhoto(),)
     by_person = event.name in BEHIND_SETTINGS and not state.working
     state, behind = _with_behind(state, event.behind, by_person=by_person)
-    state, reference = _with_reference(state, event.reference, again=event.name == "reference")
+    state, reference = _with_reference(state, event.reference, again=event.name in REFERENCES)
     state, changed = _decided(replace(state, options=event.options, seeds_from=state.run + 1))
     hint = (UpdatePromptHint(),) if event.name in HINT_SETTINGS else ()
     return state, (*behind, *reference, *changed, *hint)

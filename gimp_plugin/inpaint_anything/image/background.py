@@ -1,4 +1,4 @@
-"""Pictures from files, as a request holds them: what comes behind an object, and what something is to look like."""
+"""Pictures as a request holds them: what comes behind an object, and what something is to look like."""
 
 import contextlib
 from collections.abc import Iterator
@@ -18,7 +18,8 @@ from inference_server.shared.text import tr  # noqa: E402
 
 from ..covering import Covering  # noqa: E402
 from ..job_settings import BackgroundKind, JobSettings  # noqa: E402
-from .photo_layer import PhotoLayer  # noqa: E402
+from . import open_pictures  # noqa: E402
+from .photo_layer import PhotoLayer, Proxy  # noqa: E402
 from .pixels import read_pixels  # noqa: E402
 from .visible import is_opaque, shown_without, visible_layers  # noqa: E402
 
@@ -40,18 +41,30 @@ def read_background(photo: PhotoLayer, settings: JobSettings, frames: list[bytes
     return None
 
 
-def read_reference(settings: JobSettings, frames: list[bytes]) -> Raster | None:
+def read_reference(here: Gimp.Image, settings: JobSettings, frames: list[bytes]) -> Raster | None:
     """The picture of what is to be painted, small and in sRGB, with its pixels appended to `frames`; None where none is
-    chosen.  Raises UserError for one that cannot be read."""
-    if settings.reference is None:
+    chosen.  here: the image that is worked on.  Raises UserError for one that cannot be read."""
+    if not settings.is_shown_what_to_paint:
         return None
-    with _opened(settings.reference) as image:
-        if image.get_base_type() != Gimp.ImageBaseType.RGB:
-            image.convert_rgb()
-        _lay_over_white(image)
-        with PhotoLayer.canvas(image) as picture:
-            width, height, rgb = picture.proxy
+    file = settings.reference
+    with _opened(file) if file else open_pictures.copied(settings.reference_layer, here) as image:
+        width, height, rgb = _proxy(image)
     return wire.attach(frames, width, height, 3, Depth.UINT8, rgb)
+
+
+def layer_proxy(name: str, here: Gimp.Image) -> Proxy:
+    """What a layer or an image that is open shows, by its name in an image (`open_pictures`).  Raises UserError."""
+    with open_pictures.copied(name, here) as image:
+        return _proxy(image)
+
+
+def _proxy(image: Gimp.Image) -> Proxy:
+    """What an image shows, over white; the image is changed."""
+    if image.get_base_type() != Gimp.ImageBaseType.RGB:
+        image.convert_rgb()
+    _lay_over_white(image)
+    with PhotoLayer.canvas(image) as picture:
+        return picture.proxy
 
 
 def _lay_over_white(image: Gimp.Image) -> None:

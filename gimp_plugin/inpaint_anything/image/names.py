@@ -11,6 +11,7 @@ from inference_server.shared.text import tr
 from ..expand_settings import ExpandSettings, PaintedBy
 from ..i18n import _
 from ..job_settings import BackgroundKind, JobSettings
+from . import open_pictures
 
 LONGEST = 32  # characters of a prompt in a name
 
@@ -44,9 +45,11 @@ def _background(settings: JobSettings) -> str:
 
 def _what(settings: JobSettings) -> str:
     """What is painted: as it was written or, where nothing was, what the picture of it is called."""
-    if settings.reference and not settings.prompt.strip():
-        return _called(settings.reference)
-    return shortened(settings.prompt)
+    if settings.prompt.strip() or not settings.is_shown_what_to_paint:
+        return shortened(settings.prompt)
+    return (
+        _called(settings.reference) if settings.reference else shortened(open_pictures.shown(settings.reference_layer))
+    )
 
 
 def _called(file: Gio.File) -> str:

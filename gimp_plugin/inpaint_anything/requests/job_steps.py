@@ -134,7 +134,8 @@ class PhotoJob:
                 "Nothing says what should be around the object.",
                 "Write a prompt, or choose another background.",
             )
-        return Pictures(background, read_reference(settings, frames) if settings.paints else None, frames)
+        reference = read_reference(self.photo.image, settings, frames) if settings.paints else None
+        return Pictures(background, reference, frames)
 
     def _locate(self) -> PhotoRequest[Located]:
         frames: list[bytes] = []
@@ -278,7 +279,7 @@ def expand_request(photo: PhotoLayer, settings: JobSettings) -> PhotoRequest[Exp
         job=settings.job,
         image=photo.ref,
         paint=settings.paint_options,
-        has_reference=settings.reference is not None,
+        has_reference=settings.is_shown_what_to_paint,
     )
     return PhotoRequest(message=message, proxy=photo.proxy)
 

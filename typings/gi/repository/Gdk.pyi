@@ -23,6 +23,17 @@ KEY_backslash: int
 SELECTION_CLIPBOARD: Atom
 def keyval_name(keyval: int) -> str | None: ...
 
+class AnchorHints(GObject.GFlags):
+    FLIP_X: ClassVar[AnchorHints]
+    FLIP_Y: ClassVar[AnchorHints]
+    SLIDE_X: ClassVar[AnchorHints]
+    SLIDE_Y: ClassVar[AnchorHints]
+    RESIZE_X: ClassVar[AnchorHints]
+    RESIZE_Y: ClassVar[AnchorHints]
+    FLIP: ClassVar[AnchorHints]
+    SLIDE: ClassVar[AnchorHints]
+    RESIZE: ClassVar[AnchorHints]
+
 class Atom:
     def name(self) -> str: ...
 
@@ -881,6 +892,8 @@ class ModifierType(GObject.GFlags):
     MODIFIER_RESERVED_29_MASK: ClassVar[ModifierType]
     RELEASE_MASK: ClassVar[ModifierType]
     MODIFIER_MASK: ClassVar[ModifierType]
+
+class Monitor(GObject.Object): ...
 
 class NotifyType(GObject.GEnum):
     ANCESTOR: ClassVar[NotifyType]
