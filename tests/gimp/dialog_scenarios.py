@@ -286,6 +286,8 @@ def like_a_picture(photo, taking, words, like, gone, picture):
     row._remove.clicked()
     opened.until(lambda: dialog.state.reference is None)
     seen["left out"] = [row._shown.get_visible(), row._chooser.get_file() is None]
+    config.set_property("model", taking)
+    known(True)
     seen |= _like_a_layer(opened, row, config, f"{picture}-layer")
     noted = job_settings.to_json(dialog._settings(Job.FILL)) | {"reference": Path(gone).as_uri()}
     job_settings.write(job_settings.from_json(Job.FILL, noted), config)
@@ -298,6 +300,7 @@ def like_a_picture(photo, taking, words, like, gone, picture):
 def _like_a_layer(opened, row, config, picture):
     """What the row offers of what is open, and what it says once a blue layer is chosen, and once that is gone."""
     from inpaint_anything.dialog import recipe_files
+    from inpaint_anything.image.open_pictures import without_what_is_gone
 
     from inference_server.shared.errors import UserError
     from inference_server.shared.messages import Job
@@ -339,7 +342,10 @@ def _like_a_layer(opened, row, config, picture):
         )
     except UserError as error:
         seen["no recipe"] = str(error)
+    used = dialog._settings(Job.FILL)
+    seen["used next"] = [without_what_is_gone(used, image).reference_layer]
     image.remove_layer(layer)
+    seen["used next"].append(without_what_is_gone(used, image).reference_layer)
     config.set_property("reference-layer", "Chair")
     opened.until(lambda: dialog.state.reference.is_gone)
     seen["layer gone"] = row._note.get_text()

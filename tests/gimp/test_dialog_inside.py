@@ -91,7 +91,7 @@ def test_a_picture_of_what_is_to_be_painted_is_chosen_seen_and_left_out(inside, 
         [0, 0, 200],
     ]
     assert seen["hidden while a layer is chosen"] == [False, True]
-    assert "no layer" in seen["no recipe"]
+    assert "no layer" in seen["no recipe"] and seen["used next"] == ["Chair", ""]
     assert seen["layer gone"] == "The layer or image Chair is no longer there."
     assert seen["gone"] == [True, f"The picture {gone} is no longer there."]
 
