@@ -414,7 +414,8 @@ class _Field:
         patches (Darabi et al. 2012, "Image Melding", section 3.2).
         """
         part, hole = self._part, self._level.hole[self._part]
-        voted = self._vote_with(matches, self._weights_of(costs), self._channels[:, :3])[part]
+        colours = np.ascontiguousarray(self._channels[:, :3])  # `take` would copy all of a view at every step
+        voted = self._vote_with(matches, self._weights_of(costs), colours)[part]
         steps = self._vote_with(matches, self._weights_of(costs), self._steps())[part]
         picture = self._level.rgb.copy()
         picture[part] = joined(np.where(hole[..., None], voted, picture[part]), steps, hole)
