@@ -7,7 +7,8 @@ falls at the shadow's edge and no farther out, the ground's colours stay the sam
 
 One of them is the shadow, or none: a conditional logit (McFadden 1974, "Conditional logit analysis of qualitative
 choice behavior", section II), in which “none” has odds of 1, weighs all that against the others
-(bench/fit/shadow_ranking.py).
+(bench/fit/shadow_ranking.py).  Many of the shapes are much the same, so that the odds are divided among them: what is
+taken is the shape with the most of them around it, not the one that has the most by itself.
 """
 
 from typing import NamedTuple
