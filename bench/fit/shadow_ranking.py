@@ -22,7 +22,7 @@ HELD = "held"  # the data set that nothing is fitted to
 PENALTY = 30.0  # on the square of each weight of a sign that is scaled to a standard deviation of 1
 STEPS, RATE, MEMORY = 800, 0.05, (0.9, 0.999)  # of Adam (Kingma and Ba 2015), over all composites at once
 FALSE = (0.0, 0.01, 0.03, 0.05, 0.1, 1.0)  # of the composites without a shadow, in which one may be found
-LEAST = (-0.5, 0.0, 0.5, 1.0, 1.5, 2.0)  # odds that are shown
+LEAST = (-0.5, 0.0, 0.5, 0.75, 1.0, 1.5, 2.0)  # odds that are shown
 
 
 class Weighed(NamedTuple):

@@ -7,7 +7,8 @@ falls at the shadow's edge and no farther out, the ground's colours stay the sam
 
 One of them is the shadow, or none: a conditional logit (McFadden 1974, "Conditional logit analysis of qualitative
 choice behavior", section II), in which “none” has odds of 1, weighs all that against the others
-(bench/fit/shadow_ranking.py).
+(bench/fit/shadow_ranking.py).  Many of the shapes are much the same, so that the odds are divided among them: what is
+taken is the shape with the most of them around it, not the one that has the most by itself.
 """
 
 from typing import NamedTuple
@@ -30,7 +31,7 @@ UPPER = 0.6  # of the object's height, from its top: a shadow that lies beside t
 FAINTEST, DEEPER, DEEPEST = 0.1, 0.9, 1.4  # falls of the light, in logarithms: what is darker than the last is none
 LEAST, LEAST_BAND = 30, 12  # pixels, of a shape and of a band
 COLOURS, SPREAD = 24, 0.6  # bins of colours' logarithms, and how far from their median they reach
-SAME, SHARE = 0.5, 0.4  # the IoU of shapes that are nearly the same, and the share of their votes that a pixel needs
+SAME, SHARE = 0.35, 0.3  # the IoU of shapes that are much the same, and the share of their votes that a pixel needs
 ODDS = (-12.0, 8.0)  # odds, as logarithms, beyond which they say no more
 CERTAIN = 2.0  # odds of a dark piece, as a logarithm, from which it may be certain by itself
 
@@ -111,12 +112,13 @@ def likeliest(ground: Ground, shapes: Shapes) -> tuple[np.ndarray, float] | None
 def voted(taken: np.ndarray, odds: np.ndarray) -> tuple[np.ndarray, float]:
     """Of shapes (n, h, w) bool with these odds (n,) against none, as logarithms, the likeliest, and its odds.
 
-    Those that are nearly the same count with it, and where it ends is put to a vote of these.
+    Those that are much the same count together: the shape is taken around which most is likely, not the one that is
+    likeliest by itself, and where it ends is put to a vote of those that count with it.
     """
-    alike = np.flatnonzero(_overlaps(taken)[np.argmax(odds)] >= SAME)
-    weights = np.exp(odds[alike])
-    votes = sum(weight * taken[k] for k, weight in zip(alike, weights, strict=True))
-    return votes > SHARE * weights.sum(), float(np.log(weights.sum()))
+    weights, alike = np.exp(odds), _overlaps(taken) >= SAME
+    counted = weights * alike[np.argmax(alike @ weights)]
+    votes = sum(counted[k] * taken[k] for k in np.flatnonzero(counted))
+    return votes > SHARE * counted.sum(), float(np.log(counted.sum()))
 
 
 def ground_of(light: np.ndarray, item: np.ndarray, taken: np.ndarray, away: np.ndarray) -> Ground:

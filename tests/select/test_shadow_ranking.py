@@ -21,6 +21,13 @@ def test_shapes_that_are_nearly_the_same_count_together_and_vote_on_where_it_end
     assert (shape == one).all()
 
 
+def test_around_which_most_is_likely_is_taken_not_what_is_likeliest_by_itself():
+    one, other, apart = square(5), square(9), square(60)
+    shape, odds = shadow_ranking.voted(np.array([one, other, apart]), np.array([0.8, 0.8, 1.0]))
+    assert odds == pytest.approx(0.8 + np.log(2))
+    assert (shape == (one | other)).all()
+
+
 def test_where_there_is_no_shape_none_is_likeliest():
     everywhere = np.ones((60, 90), bool)
     ground = shadow_ranking.ground_of(np.zeros((60, 90, 3), np.float32), square(5), square(5), np.zeros((60, 90)))
