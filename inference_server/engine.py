@@ -33,7 +33,7 @@ from .imaging.strokes import drawn, with_strokes
 from .models.catalogue import DEPTH, MODELS
 from .models.store import Store
 from .remove import inpainters, outward, removal
-from .replace import backgrounds, composing, harmony
+from .replace import backgrounds, composing, harmony, sharpness
 from .replace.backgrounds import Background, Blur
 from .select import dust, edges, previews, segmenters, shadows
 from .select.kept_embeddings import KeptEmbeddings
@@ -255,6 +255,7 @@ class Engine:
         quality: str = Quality.BALANCED,
         model: str = "",
         reference: np.ndarray | None = None,
+        match_focus: bool = True,
         grow: int | None = None,
         feather: int | None = None,
         include_shadow: bool = False,
@@ -268,8 +269,9 @@ class Engine:
 
         prompt, negative, help_prompt, quality, model: `messages.PaintOptions`; an empty prompt continues the
         surroundings.  reference: a picture (h, w, 3|4) of any size, sRGB, of what it is to look like, for a model that
-        takes one.  grow, feather, include_shadow: as in `remove`.  Every pixel outside the grown and feathered mask
-        comes back bit for bit.  The same seed gives the same pixels on the same device.  preview gets the window as it
+        takes one.  match_focus: whether what is painted is as much out of focus as the image is there; it is never made
+        sharper.  grow, feather, include_shadow: as in `remove`.  Every pixel outside the grown and feathered mask comes
+        back bit for bit.  The same seed gives the same pixels on the same device.  preview gets the window as it
         forms, (h, w, 3) uint8, small.  Raises UserError.
         """
         if include_shadow:
@@ -278,7 +280,15 @@ class Engine:
         options = MaskOptions(grow=grow, feather=feather)
         monitor, colour = _monitor(progress, cancelled, preview), ColourSpace(profile)
         patch, _ = self.fill_patch(
-            image, mask, paint, options, reference=reference, seed=seed, colour=colour, monitor=monitor
+            image,
+            mask,
+            paint,
+            options,
+            reference=reference,
+            match_focus=match_focus,
+            seed=seed,
+            colour=colour,
+            monitor=monitor,
         )
         return blend(image, patch.pixels, patch.alpha, patch.window)
 
@@ -295,6 +305,7 @@ class Engine:
         reference: np.ndarray | None = None,
         backdrop: Background | None = None,
         match_light: float = 0.0,
+        match_focus: bool = False,
         feather: int = 0,
         include_shadow: bool = True,
         seed: int = 0,
@@ -309,25 +320,26 @@ class Engine:
         that are softened besides.  backdrop: another photo (h, w, 3|4) of any size, a `backgrounds.Gradient` or a
         `backgrounds.Blur`, which need no model and whose values are meant as the image's are; None paints what `prompt`
         says, the other settings being those of `fill`.  match_light: from 0 to 1, how far the object's light is drawn
-        to that of the new background.  include_shadow: the object's shadow on the old ground falls on the new one too.
+        to that of the new background.  match_focus: whether it is put as much out of focus as another photo is where it
+        stands.  include_shadow: the object's shadow on the old ground falls on the new one too.
 
-        Without match_light every pixel where the mask is 255 comes back bit for bit, but for those feathered.  Raises
-        UserError.
+        Without match_light and match_focus every pixel where the mask is 255 comes back bit for bit, but for those
+        feathered.  Raises UserError.
         """
         paint = _paint_options(prompt, negative, help_prompt=help_prompt, quality=quality, model=model)
         options = MaskOptions(feather=feather, include_shadow=include_shadow)
         background = paint if backdrop is None else backdrop
-        monitor, colour = _monitor(progress, cancelled, preview), ColourSpace(profile)
         patch, _ = self.replace_patch(
             image,
             mask,
             background,
             options,
             match_light=match_light,
+            match_focus=match_focus,
             reference=reference,
             seed=seed,
-            colour=colour,
-            monitor=monitor,
+            colour=ColourSpace(profile),
+            monitor=_monitor(progress, cancelled, preview),
         )
         return blend(image, patch.pixels, patch.alpha, patch.window)
 
@@ -363,7 +375,9 @@ class Engine:
             patch = self.remove_patch(canvas, new, AS_IT_IS, model=model, seed=seed, colour=colour, monitor=monitor)
         else:
             paint = _paint_options(prompt, negative, help_prompt=help_prompt, quality=quality, model=model)
-            patch, _ = self.fill_patch(canvas, new, paint, AS_IT_IS, seed=seed, colour=colour, monitor=monitor)
+            patch, _ = self.fill_patch(
+                canvas, new, paint, AS_IT_IS, match_focus=True, seed=seed, colour=colour, monitor=monitor
+            )
         return blend(canvas, patch.pixels, patch.alpha, patch.window)
 
     # -- what the server asks for finding the object --------------------------------------------------------------
@@ -503,6 +517,7 @@ class Engine:
         options: MaskOptions,
         *,
         reference: np.ndarray | None = None,
+        match_focus: bool = False,
         strokes: Sequence[Stroke] = (),
         seed: int = 0,
         colour: ColourSpace = SRGB,
@@ -510,7 +525,7 @@ class Engine:
     ) -> tuple[Patch, Prompt]:
         """`fill`, giving only the new pixels, the alpha to lay them over the image with, and what the model was given.
 
-        Options and strokes as in `remove_patch`, reference as in `fill`.  Raises UserError.
+        Options and strokes as in `remove_patch`, reference and match_focus as in `fill`.  Raises UserError.
         """
         _check_image(image)
         _check_mask(mask, image)
@@ -527,8 +542,9 @@ class Engine:
         sampler = self._sampler(Job.FILL, paint, colour.to_srgb(to_proxy(image)), seed, monitor, reference)
         shown = colour.to_srgb(image[window.slices])
         continued = None if paint.prompt.strip() or reference is not None else self._continued
-        pixels = colour.from_srgb(filling.fill(shown, alpha[window.slices] > 0, sampler, monitor, continued))
-        return Patch(bounds, pixels, alpha[bounds.slices]), sampler.prompt
+        hole = alpha[window.slices] > 0
+        painted = filling.fill(shown, hole, sampler, monitor, continued, match_focus=match_focus)
+        return Patch(bounds, colour.from_srgb(painted), alpha[bounds.slices]), sampler.prompt
 
     def replace_patch(
         self,
@@ -538,6 +554,7 @@ class Engine:
         options: MaskOptions,
         *,
         match_light: float = 0.0,
+        match_focus: bool = False,
         reference: np.ndarray | None = None,
         seed: int = 0,
         colour: ColourSpace = SRGB,
@@ -546,8 +563,8 @@ class Engine:
         """`replace`, giving the pixels around the object, the alpha to lay them over the image with, and what the model
         was given, if one was asked.
 
-        Of the options feather and include_shadow count.  reference: as in `fill`.  match_light: as in `replace`; with
-        it the object has new pixels too.  Raises UserError.
+        Of the options feather and include_shadow count.  reference: as in `fill`.  match_light, match_focus: as in
+        `replace`; with them the object has new pixels too.  Raises UserError.
         """
         _check_image(image)
         _check_mask(mask, image)
@@ -571,13 +588,14 @@ class Engine:
         cast = options.include_shadow and not isinstance(background, Blur)  # a blur still shows the shadow
         shadow = shadows.find(image, alpha) if cast else None
         last = monitor.part(share, 1, "Replacing the background")
-        if not match_light:
-            pixels, shown = composing.compose(image, alpha, behind, shadow, last)
-            return Patch(whole(*_size(image)), pixels, shown), prompt
-        lit = harmony.matched(image, alpha, behind, match_light, last)
-        pixels, shown = composing.compose(lit, alpha, behind, shadow, last)
-        lay_over(lit, pixels, shown, whole(*_size(image)))
-        return Patch(whole(*_size(image)), lit, np.full_like(shown, 255)), prompt
+        kept = harmony.matched(image, alpha, behind, match_light, last) if match_light else image
+        if match_focus and isinstance(background, np.ndarray):
+            kept, alpha = sharpness.matched(kept, alpha, behind, last)
+        pixels, shown = composing.compose(kept, alpha, behind, shadow, last)
+        if kept is not image:
+            lay_over(kept, pixels, shown, whole(*_size(image)))
+            pixels, shown = kept, np.full_like(shown, 255)
+        return Patch(whole(*_size(image)), pixels, shown), prompt
 
     def expand_prompt(self, job: Job, proxy: np.ndarray, paint: PaintOptions, *, has_reference: bool = False) -> Prompt:
         """What a model would be given for these options and an image's proxy (h, w, 3) uint8.

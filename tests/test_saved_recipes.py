@@ -25,7 +25,9 @@ WORDS = PaintOptions(prompt='a "bench"\n\x7f\\ ein Stück 🪑', negative="rain"
 def saved(job: Job, **more) -> Recipe:
     """A recipe for clicks, with nothing set."""
     unset = {"prompts": (CLICKS,), "has_more": False, "options": MaskOptions(), "seed": 0, "paint": None}
-    return Recipe(**{"job": job, "size": SIZE, "background": {}, "match_light": 0.0, **unset, **more})
+    return Recipe(
+        **{"job": job, "size": SIZE, "background": {}, "match_light": 0.0, "match_focus": False, **unset, **more}
+    )
 
 
 def read(recipe: Recipe, folder: Path) -> recipes.Recipe:
@@ -120,10 +122,12 @@ def test_the_plug_in_hears_what_was_saved(tmp_path):
     assert heard["settings"] == expected
     heard = told(saved(Job.FILL, paint=WORDS), tmp_path)["settings"]
     assert heard["prompt"] == WORDS.prompt and heard["quality"] == "best" and heard["grow"] == -1
+    assert heard["match_focus"] is False
     heard = told(saved(Job.REPLACE, background={"colours": ["#ff0000", "#00ff7f"]}), tmp_path)["settings"]
     assert (heard["background"], heard["colour"], heard["second_colour"]) == ("gradient", "#ff0000", "#00ff7f")
     assert told(saved(Job.REPLACE, background={"blur": 0.35}), tmp_path)["settings"]["blur"] == 35
     assert told(saved(Job.REPLACE, paint=WORDS, match_light=0.4), tmp_path)["settings"]["match_light"] == 40
+    assert told(saved(Job.REPLACE, paint=WORDS, match_focus=True), tmp_path)["settings"]["match_focus"] is True
 
 
 def test_what_cannot_be_done_in_gimp_is_said(tmp_path):

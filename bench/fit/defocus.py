@@ -1,4 +1,6 @@
-"""What the constants of inference_server/replace/defocus.py were chosen by.  None of them is fitted to data.
+"""What the constants of inference_server/replace/defocus.py, and of the discs in imaging/focus.py, were chosen by.
+
+None of them is fitted to data.
 
     python3 bench/fit/defocus.py        a few seconds; needs no data
 
@@ -7,6 +9,7 @@ exactness: each is varied alone, and the picture compared with the one whose dis
 with its own radius.  FINEST, CUT, FLOATS, ROOT, DEPTH and AROUND were chosen by eye.
 """
 
+import contextlib
 import sys
 import time
 from pathlib import Path
@@ -18,6 +21,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from inference_server.imaging import focus
 from inference_server.replace import defocus
 from inference_server.shared.monitor import UNWATCHED
 
@@ -41,17 +45,24 @@ def main() -> int:
         alike = f"what is {1 / depth:.1f} times as far away or more" if depth > 0 else "the horizon alone"
         print(f"    {name:10} {EYE / height:5.2f}; blurred like the horizon: {alike}")
     image, alpha = scene()
-    with mock.patch.multiple(defocus, **EXACT):
+    with contextlib.ExitStack() as exactly:
+        for name, value in EXACT.items():
+            exactly.enter_context(mock.patch.object(module_of(name), name, value))
         exact, _ = blurred(image, alpha)
     print("difference to exact discs (root mean square, of 255), and seconds")
     for name, values in TRIED.items():
         for value in values:
-            with mock.patch.multiple(defocus, **{name: value}):
+            with mock.patch.object(module_of(name), name, value):
                 picture, seconds = blurred(image, alpha)
             off = np.sqrt(np.mean((picture.astype(float) - exact)[alpha == 0] ** 2))
-            chosen = "  the product's" if value == getattr(defocus, name) else ""
+            chosen = "  the product's" if value == getattr(module_of(name), name) else ""
             print(f"    {name:11} {value:6}  {off:5.2f}  {seconds:5.2f} s{chosen}")
     return 0
+
+
+def module_of(name: str) -> Any:
+    """The module that has a constant."""
+    return defocus if hasattr(defocus, name) else focus
 
 
 def radius_of_the_far(focal: float, stop: float, distance: float) -> float:

@@ -217,7 +217,19 @@ ARGUMENTS: dict[str, tuple[Argument, ...]] = {
         _SHADOW,
         _SOURCE,
     ),
-    "fill": (*_PAINTING, _GROW, _FEATHER, _SHADOW, _SOURCE),
+    "fill": (
+        *_PAINTING,
+        _boolean(
+            "match-focus",
+            _("Match focus"),
+            _("What is painted is as much out of focus as the photo is there, never sharper; grain it has anyway"),
+            default=True,
+        ),
+        _GROW,
+        _FEATHER,
+        _SHADOW,
+        _SOURCE,
+    ),
     "replace": (
         _choice(
             "background",
@@ -262,6 +274,12 @@ ARGUMENTS: dict[str, tuple[Argument, ...]] = {
             limits=(0, 100),
             default=0,
         ),
+        _boolean(
+            "match-focus",
+            _("Match focus"),
+            _("The object is as much out of focus as the photo behind it is where it stands, never sharper"),
+            default=False,
+        ),
         _boolean("soft-edge", _("Soft ed_ge"), _HAIR, default=False),
         _integer(
             "feather",
@@ -304,7 +322,7 @@ SELDOM = (
 NEEDED: dict[str, dict[str, tuple[str, ...]]] = {
     "background": {
         "prompt": (*(argument.name for argument in _PAINTING), "match-light"),
-        "photo": ("photo", "photo-flip", "photo-size", "photo-across", "photo-down", "match-light"),
+        "photo": ("photo", "photo-flip", "photo-size", "photo-across", "photo-down", "match-light", "match-focus"),
         "colour": ("colour",),
         "gradient": ("colour", "second-colour"),
         "blur": ("blur",),

@@ -106,6 +106,7 @@ class JobSettings:
     second_colour: Gegl.Color | None = None
     blur: int = 50
     match_light: int = 0
+    match_focus: bool = True
     result_as: SelectionTarget = SelectionTarget.REPLACE
     source: Source = Source.VISIBLE
 
@@ -135,6 +136,12 @@ class JobSettings:
         """How far the object's light is drawn to the background's, 0 to 1: to one that shows a scene."""
         shows_scene = self.job == Job.REPLACE and self.background in (BackgroundKind.PROMPT, BackgroundKind.PHOTO)
         return self.match_light / 100 if shows_scene else 0.0
+
+    @property
+    def focus_matched(self) -> bool:
+        """Whether what is painted, or the object before another photo, is put out of focus as what is around it is."""
+        is_photo = self.job == Job.REPLACE and self.background == BackgroundKind.PHOTO
+        return self.match_focus and (is_photo or self.job == Job.FILL)
 
     @property
     def mask_options(self) -> MaskOptions:

@@ -22,8 +22,8 @@ class Recipe:
 
     prompts: as in `ObjectTarget`.  has_more: whether something else said what is meant, too: strokes, a selection.
     paint: of REMOVE the model alone counts; None of a job that no model does.  background: as a recipe's table has it,
-    empty where a model paints it.  match_light: as in `messages.Inpaint`.  reference: the path of a picture of what is
-    to be painted, "" for none.
+    empty where a model paints it.  match_light, match_focus: as in `messages.Inpaint`.  reference: the path of a
+    picture of what is to be painted, "" for none.
     """
 
     job: Job
@@ -35,6 +35,7 @@ class Recipe:
     seed: int
     background: Mapping[str, Value]
     match_light: float
+    match_focus: bool
     reference: str = ""
 
     def text(self) -> str:
@@ -92,6 +93,8 @@ class Recipe:
             table["seed"] = self.seed
         if self.match_light:
             table["match_light"] = self.match_light
+        if self.job in (Job.FILL, Job.REPLACE):
+            table["match_focus"] = self.match_focus
         if paint and paint.model:
             table["model"] = paint.model
         if paint and self.job in (Job.FILL, Job.REPLACE):

@@ -79,9 +79,9 @@ class PhotoSettings:
 
     photos: None is standard input.  everything: all that a text prompt names, not only the likeliest.  mask: the file
     of a ready mask, which takes the place of the prompt.  background: None where a model paints it, as `paint` says.
-    match_light: how far the object's light is drawn to its, 0 to 1.  seeds: a result each.  quiet: only what goes wrong
-    is said.  margins: pixels that are added at the left, top, right and bottom; these are the mask then.  reference: a
-    picture of what is to be painted.
+    match_light: how far the object's light is drawn to its, 0 to 1.  match_focus: as in `messages.Inpaint`.  seeds: a
+    result each.  quiet: only what goes wrong is said.  margins: pixels that are added at the left, top, right and
+    bottom; these are the mask then.  reference: a picture of what is to be painted.
     """
 
     job: Job
@@ -94,6 +94,7 @@ class PhotoSettings:
     paint: PaintOptions
     background: BackgroundSettings | None
     match_light: float
+    match_focus: bool
     seeds: tuple[int, ...]
     quiet: bool
     margins: tuple[int, int, int, int] | None = None
@@ -120,6 +121,7 @@ def add(group: "argparse._SubParsersAction[argparse.ArgumentParser]", job: Job) 
     _add_mask(command, job)
     if job in (Job.FILL, Job.REPLACE):
         _add_paint(command)
+        _add_focus(command, job)
     if job == Job.REPLACE:
         _add_background(command)
     return command
@@ -199,7 +201,7 @@ def _add_output(command: argparse.ArgumentParser, job: Job) -> None:
 def _add_mask(command: argparse.ArgumentParser, job: Job) -> None:
     """What is done to the mask; arguments that a command lacks have the value they would have if left out."""
     command.set_defaults(soft_edge=False, mask=None, shadow=False, grow=None, feather=None, seed=0, variations=1)
-    command.set_defaults(match_light=0.0, reference=None)
+    command.set_defaults(match_light=0.0, match_focus=False, reference=None)
     if job in (Job.SELECT, Job.REPLACE):
         command.add_argument("--soft-edge", action="store_true", help="soft values for hair and fur")
     command.add_argument("--mask", metavar="FILE", help="a ready mask instead of clicks, white = the object")
@@ -232,6 +234,15 @@ def _add_paint(command: argparse.ArgumentParser) -> None:
         metavar="N",
         help="so many results with the seeds from --seed on: OUT-seed0.png, OUT-seed1.png, …",
     )
+
+
+def _add_focus(command: argparse.ArgumentParser, job: Job) -> None:
+    what = {
+        Job.FILL: "what is painted is as much out of focus as the photo is there (the default)",
+        Job.REPLACE: "the object is as much out of focus as another photo is where it stands",
+    }
+    is_default = job == Job.FILL
+    command.add_argument("--match-focus", action=argparse.BooleanOptionalAction, default=is_default, help=what[job])
 
 
 def _add_background(command: argparse.ArgumentParser) -> None:
@@ -281,6 +292,7 @@ def settings(given: argparse.Namespace) -> PhotoSettings:
         paint=_paint(given) if given.job in (Job.FILL, Job.REPLACE) else PaintOptions(),
         background=_background(given) if given.job == Job.REPLACE else None,
         match_light=given.match_light,
+        match_focus=given.match_focus,
         seeds=_seeds(given),
         quiet=given.quiet,
         reference=Path(given.reference) if given.reference else None,
@@ -301,6 +313,7 @@ def expand_settings(given: argparse.Namespace) -> PhotoSettings:
         paint=_paint(given) if is_painted else PaintOptions(),
         background=None,
         match_light=0.0,
+        match_focus=is_painted,
         seeds=_seeds(given),
         quiet=given.quiet,
         margins=(given.left, given.top, given.right, given.bottom),

@@ -270,9 +270,16 @@ def _patch(
     """New pixels, and what a model was given, if one was asked."""
     image, options, colour = photograph.pixels, settings.options, ColourSpace(photograph.profile)
     if settings.job == Job.FILL:
-        paint = settings.paint
         return engine.fill_patch(
-            image, mask, paint, options, reference=shown.reference, seed=seed, colour=colour, monitor=monitor
+            image,
+            mask,
+            settings.paint,
+            options,
+            reference=shown.reference,
+            match_focus=settings.match_focus,
+            seed=seed,
+            colour=colour,
+            monitor=monitor,
         )
     if settings.job == Job.REPLACE:
         return engine.replace_patch(
@@ -281,6 +288,7 @@ def _patch(
             shown.behind,
             options,
             match_light=settings.match_light,
+            match_focus=settings.match_focus,
             reference=shown.reference,
             seed=seed,
             colour=colour,

@@ -5,7 +5,8 @@
 2. The model paints the hole there.  What it makes of the surroundings is compared with the image, and the difference,
    which every autoencoder leaves, is taken out of the hole too.
 3. Where the window is larger than that, the result is only a sketch, which is refined in `tiles`.
-4. The grain that the image has and the painted pixels lack is laid over them.
+4. Where that is asked for, what is painted is put out of focus as the photo is there (`focus`).
+5. The grain that the image has and the painted pixels lack is laid over them.
 
 Values beyond white are brought into the model's range for all this, and back (`pixels.Tones`).
 """
@@ -13,9 +14,10 @@ Values beyond white are brought into the model's range for all this, and back (`
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
-from ..imaging import grain, windows
+from ..imaging import focus, grain, windows
 from ..imaging.pixels import full_value, to_depth, tones, usable_colours
 from ..imaging.sampling import extrapolate, resize
 from ..shared.geometry import Window, whole
@@ -28,7 +30,9 @@ from .windows import canvas, whole_cells
 if TYPE_CHECKING:
     from .diffusion.painter import Step
 
-ENOUGH = 1024  # pixels a side of what was painted, to know its grain by
+ENOUGH = 1024  # pixels a side of what was painted, to know its grain and its focus by
+NEAR, NEAREST = 0.5, 64  # of the hole's smaller side, and pixels: how far around it the photo's focus is looked at
+MOST_BLUR = 0.1  # of that side: the radius of discs, at most
 CONTINUING = 0.1  # of the work of the first pass, where there is something to begin with
 BAND = 512  # rows of the image that are finished at a time
 
@@ -37,13 +41,20 @@ Continue = Callable[[np.ndarray, np.ndarray, Monitor], np.ndarray]
 
 
 def fill(
-    source: np.ndarray, hole: np.ndarray, sampler: Sampler, monitor: Monitor, continued: Continue | None = None
+    source: np.ndarray,
+    hole: np.ndarray,
+    sampler: Sampler,
+    monitor: Monitor,
+    continued: Continue | None = None,
+    *,
+    match_focus: bool = False,
 ) -> np.ndarray:
     """New pixels (h, w, 3|4), of the image's depth, for the bounds of hole (H, W) bool, which is not empty.
 
     source: (H, W, 3|4) uint8, uint16 or float32, the window that the model sees.  Pixels of the bounds that are not in
     the hole are not to be used.  continued: gives what the model begins with, under noise, where the surroundings are
-    to go on; None for noise alone.  Raises UserError where the monitor cancels it or memory does not suffice.
+    to go on; None for noise alone.  match_focus: whether what is painted is put as much out of focus as the photo
+    is there.  Raises UserError where the monitor cancels it or memory does not suffice.
     """
     bounds = windows.bounds(hole)
     assert bounds is not None
@@ -60,6 +71,8 @@ def fill(
         shown = plan.near
     elif painted.size > image.size:
         painted = resize(painted, (shown.width, shown.height))
+    if match_focus:
+        painted = _out_of_focus(scene, painted, shown, monitor, is_new=continued is None)
     noise = _missing_grain(scene, painted, bounds.seen_from(shown), shown)
     result = np.empty((bounds.height, bounds.width, source.shape[2]), source.dtype)
     for top in range(0, bounds.height, BAND):
@@ -105,9 +118,41 @@ def _missing_grain(scene: Scene, painted: np.ndarray, bounds: Window, shown: Win
     fine = grain.sample(scene.image, ~scene.known | scene.hole, scene.white)
     if fine is None:
         return grain.noise(None)
-    width, height = min(bounds.width, ENOUGH), min(bounds.height, ENOUGH)
-    middle = Window(bounds.x + (bounds.width - width) // 2, bounds.y + (bounds.height - height) // 2, width, height)
-    part = crop(painted, middle, shown, (width, height))
+    middle = _middle(bounds)
+    part = crop(painted, middle, shown, (middle.width, middle.height))
     own = grain.sample(part, np.zeros(part.shape[:2], bool), 1.0)
     has, lacks = 0.0 if own is None else float(own.std()), float(fine.std())
     return grain.noise(fine * np.float32(max(0.0, 1 - (has / max(lacks, 1e-9)) ** 2) ** 0.5))
+
+
+def _out_of_focus(scene: Scene, painted: np.ndarray, shown: Window, monitor: Monitor, *, is_new: bool) -> np.ndarray:
+    """What is painted, (h, w, 3) float32 of the window `shown`, as much out of focus as the photo is there.
+
+    is_new: whether something else comes in the place of what was there, whose focus then counts too: the sharper of it
+    and of what is around.  At the hole's rim it stays as it is, so that nothing from beyond comes in.
+    """
+    bounds = windows.bounds(scene.hole)
+    assert bounds is not None
+    smaller = min(bounds.width, bounds.height)
+    near = scene.part(bounds.grown(*(max(NEAREST, round(NEAR * smaller)),) * 2, *scene.hole.shape[::-1]))
+    around = focus.measure(near.image, near.known & ~near.hole, scene.white)
+    before = focus.measure(near.image, near.hole, scene.white) if is_new else None
+    seen = [each for each in (around, before) if each is not None]
+    monitor.check()
+    middle = _middle(bounds)
+    part = crop(painted, middle.seen_from(shown), shown, (middle.width, middle.height))
+    own = focus.measure(part, scene.hole[middle.slices], 1.0)
+    radius = min(focus.missing(min(seen, default=None), own), MOST_BLUR * smaller)
+    if not radius:
+        return painted
+    height, width = painted.shape[:2]
+    hole = resize(scene.hole[shown.slices].astype(np.uint8) * np.uint8(255), (width, height))
+    inside = cv2.distanceTransform((hole > 0).astype(np.uint8), cv2.DIST_L2, 5)
+    discs = np.minimum((inside - 1).clip(0, None), np.float32(radius * width / shown.width))
+    return np.sqrt(focus.blurred(np.square(painted), discs, monitor.check).clip(0, None))
+
+
+def _middle(bounds: Window) -> Window:
+    """As much of a window as suffices to know what is painted there."""
+    width, height = min(bounds.width, ENOUGH), min(bounds.height, ENOUGH)
+    return Window(bounds.x + (bounds.width - width) // 2, bounds.y + (bounds.height - height) // 2, width, height)

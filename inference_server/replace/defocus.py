@@ -17,16 +17,14 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from ..imaging import grain
+from ..imaging import focus, grain
 from ..imaging.pixels import to_depth
 from ..imaging.sampling import extrapolate, resize
 from ..shared.monitor import Monitor
 
 # What these were chosen by is shown by bench/fit/defocus.py.
 LARGEST = 0.03  # of the photo's long side: the disc's radius at full strength, that of an 85 mm f/1.4 at 2.5 m
-FINEST = 0.7  # pixels: a smaller disc is none
 DISC = 5.0  # pixels of a disc's radius in the picture it is made in, at most; above this filtering is slow
-PER_OCTAVE = 2  # radii
 BAND = 128  # rows at once, a multiple of what any picture is reduced by
 DEEPEST = 7  # halvings: 2 ** DEEPEST is BAND
 SPREAD_SIDE = 512  # pixels on the long side in which the background is continued behind the object
@@ -149,13 +147,13 @@ class _Wanted(NamedTuple):
 
     def halvings_used(self) -> list[int]:
         """Of the pictures that anything is mixed from, but for the one at full size."""
-        places = self._places(self.largest * np.array((self.unsharp.max(), self.unsharp.min())))
+        places = focus.places(self.largest * np.array((self.unsharp.max(), self.unsharp.min())), self.sizes)
         near = (self.halvings[k] for k in range(len(self.sizes)) if places[0] - 1 < k < places[1] + 1)
         return [halvings for halvings in near if halvings]
 
     def light(self, scene: "_Scene", pictures: dict[int, np.ndarray], top: int, count: int, width: int) -> np.ndarray:
         """The light (count, width, 3) float32 of rows from `top` on.  pictures: the scene after so many halvings."""
-        here = self._places(self.radius(top, count, width))
+        here = focus.places(self.radius(top, count, width), self.sizes)
         light = np.zeros((count, width, 3), np.float32)
         for k in range(len(self.sizes) + 1):
             share = (1 - np.abs(here - k)).clip(0, 1).astype(np.float32)[..., None]
@@ -170,18 +168,11 @@ class _Wanted(NamedTuple):
                 light += share * _discs(pictures[halvings], self.sizes[k], halvings, top, count, width)
         return light
 
-    def _places(self, radius: np.ndarray) -> np.ndarray:
-        """Where in `sizes` radii lie; one after the last is as sharp as the image."""
-        discs = PER_OCTAVE * np.log2(self.sizes[0] / np.maximum(radius, FINEST / 2))
-        return np.where(radius >= self.sizes[-1], discs, len(self.sizes) - radius / self.sizes[-1])
-
 
 def _discs_wanted(alpha: np.ndarray, strength: float, nearness: np.ndarray | None, cells: int) -> _Wanted:
     """cells: halvings of the picture in which depth that was measured is kept."""
-    largest = max(FINEST, strength * LARGEST * max(alpha.shape))
-    sizes = [largest]
-    while (smaller := sizes[-1] * 2 ** (-1 / PER_OCTAVE)) >= FINEST:
-        sizes.append(smaller)
+    largest = max(focus.FINEST, strength * LARGEST * max(alpha.shape))
+    sizes = focus.radii(largest)
     if nearness is None:
         unsharp = radii(alpha, 1.0)[:, None]
     else:
@@ -258,7 +249,7 @@ def _discs_at_full_size(scene: _Scene, radius: float, top: int, bottom: int) -> 
     """Some rows (n, W, 3) of the scene blurred with discs."""
     reach = int(np.ceil(radius)) + 1
     first, last = max(0, top - reach), min(scene.height, bottom + reach)
-    blurred = cv2.filter2D(scene.rows(first, last, 1), -1, _disc(radius), borderType=cv2.BORDER_REPLICATE)
+    blurred = cv2.filter2D(scene.rows(first, last, 1), -1, focus.disc(radius), borderType=cv2.BORDER_REPLICATE)
     return blurred[top - first : bottom - first]
 
 
@@ -268,16 +259,8 @@ def _discs(picture: np.ndarray, radius: float, halvings: int, top: int, count: i
     reach = int(np.ceil(radius)) + 3
     start, stop = top >> halvings, -(-(top + count) // 2**halvings)
     first, last = max(0, start - reach), min(len(picture), stop + reach)
-    blurred = cv2.filter2D(picture[first:last], -1, _disc(radius), borderType=cv2.BORDER_REPLICATE)
+    blurred = cv2.filter2D(picture[first:last], -1, focus.disc(radius), borderType=cv2.BORDER_REPLICATE)
     return _enlarged(blurred, halvings, top - (first << halvings), count, width)
-
-
-def _disc(radius: float) -> np.ndarray:
-    """A disc with a soft edge, of sum 1."""
-    reach = int(np.ceil(radius))
-    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
-    disc = (radius + 0.5 - np.hypot(x, y)).clip(0, 1)
-    return (disc / disc.sum()).astype(np.float32)
 
 
 def _shrunk(picture: np.ndarray, halvings: int) -> np.ndarray:

@@ -580,7 +580,9 @@ class Inpaint(Request[Inpainted]):
     `mask` of the window's size.  profile: the frame that holds the ICC profile of pixels and background, None where
     they are sRGB.  paint: for FILL, and for a REPLACE without a background; reference: a picture of what it is to look
     like, RGB of 8 bits in sRGB, for models that take one.  match_light: of a REPLACE, how far the object's light is
-    drawn to the new background's, 0 to 1.  variations: how many results, with this seed, the next, and so on.
+    drawn to the new background's, 0 to 1.  match_focus: whether what a FILL paints is as much out of focus as the photo
+    is there, or the object of a REPLACE as the picture that comes behind is where it stands.  variations: how many
+    results, with this seed, the next, and so on.
     """
 
     job: Job
@@ -594,6 +596,7 @@ class Inpaint(Request[Inpainted]):
     reference: Raster | None = None
     background: Background | None = None
     match_light: float = 0.0
+    match_focus: bool = False
     seed: int = 0
     variations: int = 1
 

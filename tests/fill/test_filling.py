@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from inference_server.fill import filling, painting, tiles
 from inference_server.fill.diffusion import families
 from inference_server.fill.windows import LEAST_WINDOW, LONGEST, MOST_ASPECT, canvas, whole_cells, window
-from inference_server.imaging import masks, pixels, windows
+from inference_server.imaging import focus, masks, pixels, windows
 from inference_server.shared.geometry import Window
 from inference_server.shared.messages import Quality
 from inference_server.shared.monitor import UNWATCHED, Monitor
@@ -297,6 +297,58 @@ def test_nor_where_the_photo_ends_as_it_is_laid_over_it(cast, place):
     off *= alpha[..., None]  # of 255 levels
     steps = [np.abs(np.diff(off, axis=axis)).max() for axis in (0, 1)]
     assert max(steps) < 1, steps
+
+
+class Showing(Sized):
+    """Stands for a model that paints a picture (h, w, 3) float32, whatever it is given."""
+
+    cell, remarks = 2, ()
+
+    def __init__(self, picture):
+        super().__init__(512, 4)
+        self.picture = picture
+
+    def count(self, quality, *, refine=False):
+        return 1
+
+    def paint(self, picture, hole, sampling, *, on_step, check):
+        return cv2.resize(self.picture, picture.shape[1::-1], interpolation=cv2.INTER_AREA)
+
+
+def edges(radius: float) -> np.ndarray:
+    """Squares (256, 256, 3) float32 of two colours over a slope, out of focus by discs of this radius."""
+    y, x = np.mgrid[:256, :256]
+    light = 0.3 + 0.001 * x + 0.2 * ((x // 24 + y // 24) % 2)
+    made = np.repeat(light.astype(np.float32)[..., None], 3, axis=2)
+    return np.sqrt(focus.blurred(np.square(made), np.full((256, 256), radius, np.float32)))
+
+
+@pytest.mark.parametrize("continued", [None, lambda picture, unknown, monitor: picture], ids=["new", "goes on"])
+def test_what_is_painted_is_as_much_out_of_focus_as_the_photo(continued):
+    pytest.importorskip("diffusers", reason="diffusers is not installed (the extra `full`)")
+    from inference_server.fill.prompts import Prompt
+
+    hole = np.zeros((256, 256), bool)
+    hole[64:192, 64:192] = True
+    rows = np.s_[20:108, 20:108]  # well inside of it
+
+    def filled(photo, **more):
+        sampler = painting.Sampler(Showing(edges(0)), Prompt("squares"), 1, Quality.FAST)
+        return filling.fill(photo, hole, sampler, UNWATCHED, continued, **more).astype(np.float32)
+
+    soft, sharp = (np.rint(255 * edges(radius)).astype(np.uint8) for radius in (5.0, 0.0))
+    as_painted, matched = filled(soft), filled(soft, match_focus=True)
+    off = [np.abs(each - 255 * edges(5.0)[64:192, 64:192])[rows].mean() for each in (as_painted, matched)]
+    assert off[1] < 0.2 * off[0]
+    rim = np.ones((128, 128), bool)
+    rim[1:-1, 1:-1] = False
+    assert np.abs(matched - as_painted)[rim].max() < 8, "nothing from beyond comes in"
+    assert np.array_equal(filled(sharp), filled(sharp, match_focus=True))
+    # What stood there was sharp: so is what comes in its place, but not what goes on as the surroundings do.
+    stood = np.where(hole[..., None], sharp, soft)
+    assert np.array_equal(filled(stood, match_focus=True), as_painted) == (continued is None)
+    smooth = np.full_like(soft, 100)
+    assert np.array_equal(filled(smooth, match_focus=True), filled(smooth)), "nothing tells"
 
 
 def test_a_large_hole_has_detail_of_the_photo_s_own_size(sampler):

@@ -57,6 +57,7 @@ PLACED = {
     "photo_across": 0.0,
     "photo_down": 0.0,
     "match_light": 0,
+    "match_focus": False,
     "reference": None,
     "reference_layer": "",
 }

@@ -53,8 +53,8 @@ def test_the_procedures_are_there_and_documented(gimp):
         "feather",
         "include-shadow",
     }
-    assert painting | {"grow"} <= seen["fill"]["arguments"].keys()
-    behind = {"background", "photo", "colour", "second-colour", "blur", "soft-edge", "match-light"}
+    assert painting | {"grow", "match-focus"} <= seen["fill"]["arguments"].keys()
+    behind = {"background", "photo", "colour", "second-colour", "blur", "soft-edge", "match-light", "match-focus"}
     behind |= {"photo-flip", "photo-size", "photo-across", "photo-down"}
     assert painting | behind <= seen["replace"]["arguments"].keys()
 

@@ -69,6 +69,7 @@ def _recipe(size: Size, target: ObjectTarget, settings: JobSettings) -> Recipe:
         seed=settings.seed,
         background=_background(settings) if settings.job == Job.REPLACE else {},
         match_light=settings.light_matched,
+        match_focus=settings.focus_matched,
         reference=_reference(settings) if settings.paints else "",
     )
 

@@ -186,6 +186,7 @@ class PhotoJob:
             reference=pictures.reference,
             background=pictures.background,
             match_light=settings.light_matched,
+            match_focus=settings.focus_matched,
             seed=settings.seed,
             variations=settings.variations if settings.paints else 1,
         )

@@ -44,6 +44,8 @@ def _settings(recipe: Recipe) -> dict[str, object]:
     }
     if recipe.job == Job.REPLACE:
         settings["match_light"] = round(100 * recipe.match_light)
+    if recipe.job in (Job.FILL, Job.REPLACE):
+        settings["match_focus"] = recipe.match_focus
     if recipe.is_painted:
         shown = {"reference": recipe.reference.absolute().as_uri()} if recipe.reference else {}
         return settings | asdict(paint) | shown | {"background": "prompt"}

@@ -68,6 +68,7 @@ def settings_for(recipe: Recipe, task: Task, folder: Path) -> PhotoSettings:
         paint=recipe.paint,
         background=recipe.background,
         match_light=recipe.match_light,
+        match_focus=recipe.match_focus,
         seeds=(recipe.seed,),
         quiet=True,
         reference=recipe.reference,

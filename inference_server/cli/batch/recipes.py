@@ -46,8 +46,8 @@ PAINT = ("prompt", "negative", "help_prompt", "quality", "model")
 SETTINGS = {
     Job.SELECT: ("soft_edge", "shadow"),
     Job.REMOVE: ("grow", "feather", "shadow", "seed", "model"),
-    Job.FILL: ("grow", "feather", "shadow", "seed", "reference", *PAINT),
-    Job.REPLACE: ("soft_edge", "feather", "shadow", "seed", "match_light", "reference", *PAINT),
+    Job.FILL: ("grow", "feather", "shadow", "seed", "match_focus", "reference", *PAINT),
+    Job.REPLACE: ("soft_edge", "feather", "shadow", "seed", "match_light", "match_focus", "reference", *PAINT),
 }
 
 
@@ -128,7 +128,8 @@ class Recipe:
     """What is to be done to each photo.
 
     background: of REPLACE; None where a model paints it.  match_light: how far the object's light is drawn to its, 0 to
-    1.  paint.model: of REMOVE too.  reference: the file of a picture of what is to be painted.
+    1.  match_focus: as in `messages.Inpaint`.  paint.model: of REMOVE too.  reference: the file of a picture of what is
+    to be painted.
     """
 
     job: Job
@@ -137,6 +138,7 @@ class Recipe:
     paint: PaintOptions
     background: BackgroundSettings | None
     match_light: float
+    match_focus: bool
     seed: int
     output: RecipeOutput
     reference: Path | None = None
@@ -185,6 +187,7 @@ def _recipe(table: Table, folder: Path) -> Recipe:
         paint=_paint(settings),
         background=_background(table.table("background"), settings, job, folder),
         match_light=settings.number("match_light", 0, 1) or 0.0,
+        match_focus=settings.flag("match_focus", default=job == Job.FILL),
         seed=settings.whole("seed", 0, MOST_SEED) or 0,
         output=_output(table.table("output"), job),
         reference=_path(settings, "reference", folder, is_folder=False),

@@ -122,6 +122,7 @@ def test_a_recipe_with_everything(tmp_path):
     prompt = "a bench"
     negative = "people"
     help_prompt = false
+    match_focus = false
     quality = "fast"
     model = "org/name"
     [output]
@@ -134,6 +135,7 @@ def test_a_recipe_with_everything(tmp_path):
         points=((100, 100), (200, 150)), labels=(1, 0), box=(40, 40, 120, 200)
     )
     assert found.options == MaskOptions(grow=4, feather=2, include_shadow=True) and found.seed == 7
+    assert found.match_focus is False
     assert found.paint == PaintOptions(
         prompt="a bench", negative="people", help_prompt=False, quality=Quality.FAST, model="org/name"
     )
