@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 NO_MODEL = "patchmatch"  # what the catalogue calls what removes without one
 PAINTING_SHARE = 0.9  # of the work of replacing a background; the rest is composing
 RENDERING_SHARE = 0.5  # the same where no model paints it
+LOOKING = 0.3  # of the work of expanding is finding what the photo is of
 AS_IT_IS = MaskOptions(grow=0, feather=0)  # a mask that is exact already
 TRACE = 25  # alpha from which a pixel shows enough of an object to be painted over with it
 MOST_SEED = 2**53  # seeds are below: what a float64 holds exactly
@@ -499,15 +500,14 @@ class Engine:
         if diffusion.removing_family(name):
             pixels = self._painted_away(image, mask, alpha, name, seed, colour, monitor)
             return Patch(bounds, pixels, alpha[bounds.slices])
-        inpainter = self._inpainter_for(name, monitor)
+        inpainter, spared = self._inpainter_for(name, monitor), None
         if name == NO_MODEL and outward.continues(alpha > 0):
             inpainter = inpainters.beyond_borders(inpainter)
-        inpainter = inpainters.in_colour(inpainter, colour)
-        return Patch(
-            bounds,
-            removal.remove_object(image, mask, alpha, inpainter, seed=seed, monitor=monitor),
-            alpha[bounds.slices],
-        )
+            spared = self._subject(image, alpha > 0, colour, monitor.part(0, LOOKING))
+            monitor = monitor.part(LOOKING, 1)
+        masks, inpainter = removal.Masks(mask, alpha, spared), inpainters.in_colour(inpainter, colour)
+        pixels = removal.remove_object(image, masks, inpainter, seed=seed, monitor=monitor)
+        return Patch(bounds, pixels, alpha[bounds.slices])
 
     def fill_patch(
         self,
@@ -653,6 +653,31 @@ class Engine:
         assert painted is not None
         pixels = filling.fill(colour.to_srgb(image[window.slices]), hole, sampler, monitor)
         return colour.from_srgb(pixels[bounds.seen_from(window).seen_from(painted).slices])
+
+    def _subject(self, image: np.ndarray, hole: np.ndarray, colour: ColourSpace, monitor: Monitor) -> np.ndarray | None:
+        """Where what a photo on a larger canvas is of is in the image, (h, w) bool: there should not be two of it.
+
+        hole: (h, w) bool, what lies around the photo.  None where no model is here to find it, or nothing stands out.
+        """
+        place = outward.photo_in(hole)
+        if place is None or not segmenters.can_load(self._store, segmenters.choose(self._store)):
+            return None
+        try:
+            encoded = self._selector.encode(colour.to_srgb(to_proxy(image[place.slices])), monitor)
+            size = encoded.proxy.shape[1], encoded.proxy.shape[0]
+            found, *_ = self._selector.select(encoded, size, ObjectPrompt(scene=Scene.SUBJECT))
+        except UserError as error:
+            if error.code == ErrorCode.CANCELLED:
+                raise
+            return None
+        goes_on = {"left": place.x > 0, "right": place.x + place.width < hole.shape[1]}
+        subject = outward.subject(found.preview(*size), **goes_on)
+        if subject is None:
+            return None
+        result = np.zeros(hole.shape, bool)
+        whole_size = place.width, place.height
+        result[place.slices] = cv2.resize(subject.astype(np.uint8), whole_size, interpolation=cv2.INTER_NEAREST) > 0
+        return result
 
     def _inpainter_for(self, name: str, monitor: Monitor) -> inpainters.Inpainter:
         """The inpainter of this name."""

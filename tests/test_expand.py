@@ -1,22 +1,35 @@
 """A photo on a larger canvas: the old pixels bit for bit, new ones around them, with and without a model."""
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference_server import UserError
+from inference_server import Engine, UserError
 from inference_server.cli import parser
 from inference_server.imaging.canvas import enlarged
 from inference_server.imaging.files import reading, writing
 from inference_server.imaging.files.photograph import Format, Photograph
+from inference_server.models.store import Store
+from inference_server.remove import outward
+from inference_server.select import segmenters
+from inference_server.select.selector import EncodedImage, Selector
+from inference_server.shared.errors import cancelled_error, wrong_input
 from inference_server.shared.margins import MOST, Margins
 
 from .property import examples
 from .small_models import picture
 
 FULL = {np.uint8: 255, np.uint16: 65535, np.float32: 1.0}
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory) -> Engine:
+    """One that has no model to find what a photo is of."""
+    return Engine(Store(tmp_path_factory.mktemp("models")))
 
 
 @st.composite
@@ -97,6 +110,80 @@ def test_an_object_that_the_border_cuts_off_does_not_come_up_again(engine):
     )
     for rows, colour in (sky, wall, street):
         assert np.abs(np.median(new[rows, :56], axis=(0, 1)) - colour).max() < 10, "layers go on at their height"
+
+
+@pytest.fixture
+def wide() -> tuple[np.ndarray, np.ndarray]:
+    """A photo of a figure that leaves no room for strips beside it, and its mask."""
+    random = np.random.default_rng(4)
+    image = np.empty((240, 200, 3), float)
+    image[:100], image[100:] = (150, 180, 220), (90, 90, 95)
+    mask = np.zeros((240, 200), np.uint8)
+    mask[110:220, 12:188] = 255
+    image[mask > 0] = 200, 40, 40
+    return (image + random.normal(scale=6, size=(240, 200, 1))).clip(0, 255).astype(np.uint8), mask
+
+
+class Found(NamedTuple):
+    """Stands for a mask that was found."""
+
+    mask: np.ndarray
+
+    def preview(self, width: int, height: int) -> np.ndarray:
+        return cv2.resize(self.mask, (width, height), interpolation=cv2.INTER_NEAREST)
+
+
+@pytest.fixture
+def finding(engine, monkeypatch):
+    """Has the engine find what it is given in any photo, or raise it."""
+
+    def find(found: np.ndarray | UserError) -> None:
+        def select(self, encoded, size, prompt):
+            if isinstance(found, UserError):
+                raise found
+            return [Found(found)]
+
+        monkeypatch.setattr(segmenters, "can_load", lambda store, name: True)
+        monkeypatch.setattr(Selector, "encode", lambda self, proxy, monitor: EncodedImage(proxy, None))
+        monkeypatch.setattr(Selector, "select", select)
+
+    return find
+
+
+def test_what_the_photo_is_of_does_not_come_up_again(engine, wide, finding):
+    image, mask = wide
+
+    def red():
+        large = engine.expand(image, right=60, top=5).astype(int)
+        assert (large[5:, :200] == image).all()
+        return (large[:, 224:, 0] - large[:, 224:, 1] > 60).mean()
+
+    without = red()
+    finding(mask)
+    assert red() < 0.002 < 0.1 < without
+    finding(wrong_input("Nothing stands out."))
+    assert red() == without
+    finding(np.full_like(mask, 255))
+    assert red() == without, "it is most of the photo"
+    finding(cancelled_error())
+    with pytest.raises(UserError, match="Cancelled"):
+        red()
+
+
+def test_of_the_subject_its_edge_is_not_copied_either():
+    mask = np.zeros((100, 200), np.uint8)
+    mask[40:60, 50:80] = 200
+    grown = outward.subject(mask, left=True, right=True)
+    assert np.count_nonzero(grown) == 24 * 34
+
+
+def test_a_subject_that_the_border_cuts_off_goes_on():
+    mask = np.zeros((100, 200), np.uint8)
+    mask[40:60, 150:] = 255
+    assert outward.subject(mask, left=True, right=False) is not None
+    assert outward.subject(mask, left=True, right=True) is None
+    mask[45:] = 0
+    assert outward.subject(mask, left=False, right=True) is not None, "it is hardly cut"
 
 
 @pytest.mark.parametrize(

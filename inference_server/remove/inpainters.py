@@ -47,7 +47,8 @@ class Inpainter(NamedTuple):
     """side: pixels of the long side, beyond which more time gives no better result.  fill: as `patchmatch.fill`.
 
     others: other ways to fill, for where the result does not pass its check.  needs_clean_rim: whether these do better
-    where a shadow or a part of the object is left around the hole, the last of them best.
+    where a shadow or a part of the object is left around the hole, the last of them best; another thing that touches
+    the hole is filled with it then, too.
     """
 
     side: int

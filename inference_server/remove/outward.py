@@ -8,6 +8,9 @@ the border they overlap the photo's mirror image for a few pixels: what the bord
 A strip is taken where it fits the border, and where nothing stands out: what differs from the rest of its rows is
 likely to be an object, and of that there should not be two.  Where an object is cut off by the border, its rows have no
 say in what fits.  Then all of it is matched with the photo as a network's painting is (`patchmatch.match`).
+
+What is not usable, such as what the photo is of where that is known, is taken away first, and strips are taken of what
+is made up behind it.
 """
 
 from typing import NamedTuple
@@ -17,7 +20,7 @@ import numpy as np
 
 from ..shared.geometry import Window
 from ..shared.monitor import Monitor
-from . import patchmatch
+from . import patchmatch, rims
 from .patchmatch import Filled
 
 SPOTS = 0.1  # of the photo
@@ -31,18 +34,23 @@ LEAST_SAY = 0.02  # of a row, in what fits
 UNSAID = 0.1  # of a row that fits, which says that the light is the same
 EVEN = 31  # pixels over which the light of two strips is compared
 MOST_LIGHT = 0.08  # of the range, by which a strip is made lighter or darker
+BESIDE = 1 + int(rims.WIDTHS[1])  # pixels
 LOOKING = 0.3  # of the work is finding strips; the rest is matching
+MOST_SUBJECT = 0.55  # of the photo: where what it is of is more, too little is left to make up what is behind it
+MOST_CUT = 0.1  # of a border, that may cut it off
+SUBJECT_EDGE = 0.01  # of the photo's long side, around what it is of, that has some of its colours
 
 
 def continues(hole: np.ndarray) -> bool:
     """Whether hole (h, w) bool is what lies around a rectangle, also on its left or its right; it may have a few spots
     more, where the photo is not to be trusted."""
-    inner = _inner(hole)
+    inner = photo_in(hole)
     return inner is not None and inner.width < hole.shape[1] and hole[inner.slices].mean() < SPOTS
 
 
-def _inner(hole: np.ndarray) -> Window | None:
-    """The rectangle that is left where all the rows and the columns are taken away that are holes altogether."""
+def photo_in(hole: np.ndarray) -> Window | None:
+    """The photo that hole (h, w) bool lies around: what is left where all the rows and the columns are taken away that
+    are holes altogether."""
     rows, columns = np.flatnonzero(~hole.all(axis=1)), np.flatnonzero(~hole.all(axis=0))
     if not rows.size:
         return None
@@ -50,20 +58,32 @@ def _inner(hole: np.ndarray) -> Window | None:
     return Window(x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y)
 
 
+def subject(mask: np.ndarray, *, left: bool, right: bool) -> np.ndarray | None:
+    """What is not to be copied, (h, w) bool, of a photo whose subject is mask (h, w) uint8.
+
+    left, right: the borders beside which the photo goes on.  None where the subject is most of the photo, or is cut off
+    by such a border: it goes on too, then.
+    """
+    at_border = [mask[:, k].mean() / 255 for k, goes_on in ((0, left), (-1, right)) if goes_on]
+    reach = max(2, round(SUBJECT_EDGE * max(mask.shape)))
+    grown = cv2.dilate((mask > 127).astype(np.uint8), np.ones((2 * reach + 1,) * 2, np.uint8)) > 0
+    return None if grown.mean() > MOST_SUBJECT or max(at_border, default=0.0) > MOST_CUT else grown
+
+
 def fill(rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray, seed: int, monitor: Monitor) -> Filled:
     """As `patchmatch.fill`, for a hole that `continues`.
 
     What is above and below is copied patch by patch: there a scene does not go on as it is.
     """
-    inner = _inner(hole)
+    inner = photo_in(hole)
     assert inner is not None
     rows = np.s_[inner.y : inner.y + inner.height]
-    picture, known = rgb[rows].clip(0, 1), usable[rows].astype(np.float32)
-    parts = [picture[:, inner.x : inner.x + inner.width], known[:, inner.x : inner.x + inner.width]]
-    right = _continued(parts[0], parts[1], hole.shape[1] - inner.x - inner.width, monitor.part(0, LOOKING / 2))
-    flipped = [np.ascontiguousarray(part[:, ::-1]) for part in parts]
-    left = _continued(flipped[0], flipped[1], inner.x, monitor.part(LOOKING / 2, LOOKING))
-    painted = np.concatenate((left[:, ::-1], parts[0], right), axis=1)
+    picture, known = rgb[inner.slices].clip(0, 1), usable[inner.slices]
+    cleared = _without(picture, known, seed, monitor.part(0, LOOKING / 2))
+    photo = _Sides(picture, known.astype(np.float32), cleared)
+    right = _continued(photo, hole.shape[1] - inner.x - inner.width, monitor.part(LOOKING / 2, LOOKING * 3 / 4))
+    left = _continued(photo.flipped, inner.x, monitor.part(LOOKING * 3 / 4, LOOKING))
+    painted = np.concatenate((left[:, ::-1], photo.picture, right), axis=1)
     beside = patchmatch.match(painted, hole[rows], usable[rows], seed, monitor.part(LOOKING, 0.6))
     if inner.height == len(hole):
         return beside
@@ -77,6 +97,32 @@ def fill(rgb: np.ndarray, hole: np.ndarray, usable: np.ndarray, seed: int, monit
     return Filled(pixels, offsets)
 
 
+class _Sides(NamedTuple):
+    """A photo that goes on at its right: its picture (h, w, 3) float32, which pixels may be copied (h, w) float32, 0 or
+    1, and the picture without those that may not, which strips are taken from."""
+
+    picture: np.ndarray
+    usable: np.ndarray
+    cleared: np.ndarray
+
+    @property
+    def flipped(self) -> "_Sides":
+        """The same that goes on at its left."""
+        return _Sides(*(np.ascontiguousarray(part[:, ::-1]) for part in self))
+
+
+def _without(photo: np.ndarray, usable: np.ndarray, seed: int, monitor: Monitor) -> np.ndarray:
+    """A photo (h, w, 3) without what is not usable (h, w) bool, such as things of which there should not be two.
+
+    What is not usable beside its borders alone is no thing, but another light (`rims.changed_light`): that stays.
+    """
+    _, labels = cv2.connectedComponents((~usable).astype(np.uint8))
+    away = ~usable & np.isin(labels, labels[:, BESIDE:-BESIDE])
+    if not away.any() or not usable.any():
+        return photo
+    return patchmatch.fill(photo, away, usable, seed, monitor).pixels
+
+
 class Strip(NamedTuple):
     """Columns of a photo."""
 
@@ -85,7 +131,7 @@ class Strip(NamedTuple):
 
 
 class _Photo(NamedTuple):
-    """A picture (h, w, 3) whose right border is continued, and how much each pixel stands out (h, w), 0 to 1."""
+    """A picture (h, w, 3) that strips are taken from, and how much each pixel stands out there: (h, w), 0 to 1."""
 
     picture: np.ndarray
     outstanding: np.ndarray
@@ -96,24 +142,25 @@ class _Photo(NamedTuple):
         return np.maximum(each, LEAST_SAY).astype(np.float32)[:, None, None].repeat(overlap, axis=1)
 
 
-def _continued(picture: np.ndarray, usable: np.ndarray, count: int, monitor: Monitor) -> np.ndarray:
-    """`count` columns to the right of a picture (h, w, 3) float32, of which usable (h, w) is from 0 to 1."""
+def _continued(sides: _Sides, count: int, monitor: Monitor) -> np.ndarray:
+    """`count` columns to the right of a photo, float32."""
+    picture, usable, source = sides
     width = picture.shape[1]
     overlap = min(OVERLAP, width // 4)
     if overlap < 2 or not count:
         return np.repeat(picture[:, -1:], count, axis=1)
-    photo = _Photo(picture, np.maximum(_outstanding(picture), 1 - usable))
+    photo = _Photo(source, np.maximum(_outstanding(picture), 1 - usable))
     longest = min(count, max(overlap, int(width * STRIP)), width - overlap)
     taken = [_best(photo, picture[:, -overlap:], longest, [])]
     begin, length = taken[0]
     # A path within the photo would not be seen, but the border itself.
     wide = np.concatenate((picture, picture[:, : -overlap - 1 : -1]), axis=1)
-    wide = _joined(wide, picture[:, begin : begin + max(length, overlap)], photo.says(overlap))
+    wide = _joined(wide, source[:, begin : begin + max(length, overlap)], photo.says(overlap))
     while wide.shape[1] < width + count:
         monitor.check()
         taken.append(_best(photo, wide[:, -overlap:], longest, taken))
         begin, length = taken[-1]
-        wide = _joined(wide, picture[:, begin - overlap : begin + length], photo.says(overlap))
+        wide = _joined(wide, source[:, begin - overlap : begin + length], photo.says(overlap))
     return wide[:, width : width + count]
 
 

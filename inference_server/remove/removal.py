@@ -50,6 +50,18 @@ class Hole(NamedTuple):
         return max(self.bounds.width, self.bounds.height) <= spots.MOST_ACROSS
 
 
+class Masks(NamedTuple):
+    """What is removed from an image, all (H, W).
+
+    mask: uint8, the object; alpha: uint8, not empty: the mask grown and feathered.  spared: bool, what is beside it and
+    not to be copied; None for nothing.
+    """
+
+    mask: np.ndarray
+    alpha: np.ndarray
+    spared: np.ndarray | None = None
+
+
 class Filling(NamedTuple):
     """pixels: (n, 3|4), new for the True values of a hole; score: how well they passed their check (`Check.score`)."""
 
@@ -59,8 +71,7 @@ class Filling(NamedTuple):
 
 def remove_object(
     image: np.ndarray,
-    mask: np.ndarray,
-    alpha: np.ndarray,
+    masks: Masks,
     inpainter: Inpainter,
     *,
     seed: int,
@@ -74,13 +85,12 @@ def remove_object(
     ways = 1 + len(inpainter.others)
     rank = seed % ways
     count = ways if rank else 1
-    return variations(image, mask, alpha, inpainter, seed=seed - rank, count=count, monitor=monitor)[rank].pixels
+    return variations(image, masks, inpainter, seed=seed - rank, count=count, monitor=monitor)[rank].pixels
 
 
 def variations(
     image: np.ndarray,
-    mask: np.ndarray,
-    alpha: np.ndarray,
+    masks: Masks,
     inpainter: Inpainter,
     *,
     seed: int,
@@ -89,11 +99,13 @@ def variations(
 ) -> list[Filling]:
     """`count` ways to remove an object, the best first.
 
-    Each is the pixels of the bounds of `alpha`, with new ones where it is over 0.
+    Each is the pixels of the bounds of the masks' alpha, with new ones where it is over 0.
 
-    image: (H, W, 3|4) uint8, uint16 or float32; mask: (H, W) uint8, the object; alpha: (H, W) uint8, not empty: the
-    mask grown and feathered.  The score is that of the worst hole.  Raises UserError where the mask covers everything.
+    image: (H, W, 3|4) uint8, uint16 or float32.  The score is that of the worst hole.  Raises UserError where the mask
+    covers everything.
     """
+    mask, alpha, spared = masks
+    usable_anywhere = alpha == 0 if spared is None else (alpha == 0) & ~spared
     bounds = windows.bounds(alpha)
     assert bounds is not None
     made = [image[bounds.slices].copy() for _ in range(count)]
@@ -109,7 +121,7 @@ def variations(
         source, missing, usable = (
             _with(image, made[0], bounds, place),
             open_[place.slices] > 0,
-            alpha[place.slices] == 0,
+            usable_anywhere[place.slices],
         )
         wanted = np.zeros_like(missing)
         inner = hole.bounds.seen_from(place).slices
