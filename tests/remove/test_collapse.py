@@ -133,16 +133,16 @@ def test_a_wire_is_taken_in_parts_that_are_not_reduced(engine):
 def test_variations_differ_and_the_best_comes_first(shaded):
     image, _ = shaded
     inpainter = inpainters.load(Store(), "patchmatch")
-    found = removal.variations(image, SIGN, SIGN, inpainter, seed=0, count=3)
+    found = removal.variations(image, removal.Masks(SIGN, SIGN), inpainter, seed=0, count=3)
     assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
     assert len({each.pixels.tobytes() for each in found}) == 3
-    again = removal.variations(image, SIGN, SIGN, inpainter, seed=0, count=3)
+    again = removal.variations(image, removal.Masks(SIGN, SIGN), inpainter, seed=0, count=3)
     assert all((a.pixels == b.pixels).all() for a, b in zip(found, again, strict=True))
 
 
 def test_the_next_seed_gives_the_runner_up_and_the_one_after_it_is_new(engine, shaded):
     image, _ = shaded
-    ranked = removal.variations(image, SIGN, SIGN, inpainters.load(Store(), "patchmatch"), seed=0, count=2)
+    ranked = removal.variations(image, removal.Masks(SIGN, SIGN), inpainters.load(Store(), "patchmatch"), seed=0, count=2)
     made = [engine.remove(image, SIGN, grow=0, feather=0, seed=seed) for seed in range(3)]
     bounds = windows.bounds(SIGN)
     for filling, result in zip(ranked, made, strict=False):
