@@ -32,7 +32,7 @@ from .geometry import Box, Point, Window
 from .strenum import StrEnum
 from .text import Translatable
 
-VERSION = 12
+VERSION = 13
 MAX_PIXELS = 1 << 30
 MAX_VARIATIONS = 16
 MAX_OBJECTS = 64  # of a target

@@ -142,7 +142,8 @@ def test_variations_differ_and_the_best_comes_first(shaded):
 
 def test_the_next_seed_gives_the_runner_up_and_the_one_after_it_is_new(engine, shaded):
     image, _ = shaded
-    ranked = removal.variations(image, removal.Masks(SIGN, SIGN), inpainters.load(Store(), "patchmatch"), seed=0, count=2)
+    masks, inpainter = removal.Masks(SIGN, SIGN), inpainters.load(Store(), "patchmatch")
+    ranked = removal.variations(image, masks, inpainter, seed=0, count=2)
     made = [engine.remove(image, SIGN, grow=0, feather=0, seed=seed) for seed in range(3)]
     bounds = windows.bounds(SIGN)
     for filling, result in zip(ranked, made, strict=False):
