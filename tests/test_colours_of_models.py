@@ -32,7 +32,7 @@ def shown(models, monkeypatch):
         offsets = np.zeros((*hole.shape, 2), np.int32)
         return Filled(np.where(hole[..., None], np.float32(SEEN), rgb), offsets)
 
-    def fill(source: np.ndarray, hole: np.ndarray, *_: object) -> np.ndarray:
+    def fill(source: np.ndarray, hole: np.ndarray, *_: object, match_focus: bool = False) -> np.ndarray:
         pictures.append(source)
         rows, columns = np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))
         white = 1 if source.dtype == np.float32 else np.iinfo(source.dtype).max
