@@ -81,7 +81,7 @@ def ours(folder: Path) -> float:
     store = Store(folder / "no models")
     engine = Engine(store)
     engine._painter = diffusion.load(store, Job.FILL, str(folder))
-    engine._painter_place = diffusion.place(store, str(folder))
+    engine._painter_key = diffusion.place(store, str(folder)), diffusion.laid_over(str(folder))
     photo, mask = scene()
     begun = time.process_time()
     engine.fill(photo, mask, PROMPT, model=str(folder), quality="fast", preview=lambda picture: None)
