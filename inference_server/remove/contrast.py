@@ -39,10 +39,10 @@ def restored(rgb: np.ndarray, offsets: np.ndarray, hole: np.ndarray, usable: np.
     copied = (usable[source] & hole[part]).astype(np.float32)
     inside = np.maximum(2 * _blurred(hole[part].astype(np.float32), RIM) - 1, 0) * hole[part]
     result = rgb.copy()
-    for fine, coarse in pairwise(BANDS):
-        band = _blurred(changed, fine) - _blurred(changed, coarse)
-        wanted = (_blurred(grey, fine) - _blurred(grey, coarse))[source]
-        window = WIDE * coarse
+    blurs = [(_blurred(changed, deviation), _blurred(grey, deviation)) for deviation in BANDS]
+    for deviation, (fine, coarse) in zip(BANDS[1:], pairwise(blurs), strict=True):
+        band, wanted = fine[0] - coarse[0], (fine[1] - coarse[1])[source]
+        window = WIDE * deviation
         squares = [_blurred(values**2 * copied, window) for values in (wanted, band.mean(axis=2))]
         gain = np.sqrt(squares[0] / np.maximum(squares[1], LEAST)).clip(1, MOST)
         result[part] += ((_blurred(gain, window) - 1) * inside)[..., None] * band

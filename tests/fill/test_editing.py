@@ -26,6 +26,7 @@ from inference_server.shared.wire import ProtocolError  # noqa: E402
 
 from .. import small_pipelines  # noqa: E402
 from ..small_models import picture  # noqa: E402
+from .test_pipelines import at_a_quarter  # noqa: E402
 
 TEDDY = Prompt("a teddy bear")
 
@@ -34,7 +35,7 @@ TEDDY = Prompt("a teddy bear")
 def small():
     """The family at a quarter of its side, at which it is quick: the pipeline's own side is not the files'."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setitem(families.FAMILIES, "flux2", families.FLUX2._replace(share=families.FLUX2.share / 4))
+        at_a_quarter(patched, "flux2")
         yield
 
 

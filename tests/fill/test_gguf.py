@@ -19,7 +19,7 @@ from inference_server.models.store import Store  # noqa: E402
 from inference_server.shared.messages import Quality  # noqa: E402
 
 from .. import small_pipelines  # noqa: E402
-from .test_pipelines import in_the_catalogue  # noqa: E402
+from .test_pipelines import at_a_quarter, in_the_catalogue  # noqa: E402
 
 SAMPLING = Sampling(Prompt("a teddy bear"), 7, Quality.FAST)
 WEIGHTS = "transformer/diffusion_pytorch_model.safetensors"
@@ -29,7 +29,7 @@ WEIGHTS = "transformer/diffusion_pytorch_model.safetensors"
 def small():
     """The family at a quarter of its side, at which it is quick."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setitem(families.FAMILIES, "flux2", families.FLUX2._replace(share=families.FLUX2.share / 4))
+        at_a_quarter(patched, "flux2")
         yield
 
 

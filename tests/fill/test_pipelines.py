@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed (the extra `
 pytest.importorskip("diffusers", reason="diffusers is not installed (the extra `full`)")
 
 from inference_server import UserError  # noqa: E402
-from inference_server.fill.diffusion import demand, family, load, pipelines, preset  # noqa: E402
+from inference_server.fill.diffusion import demand, families, family, load, pipelines, preset  # noqa: E402
 from inference_server.fill.diffusion.painter import Painter, Sampling  # noqa: E402
 from inference_server.models import (  # noqa: E402
     catalogue,
@@ -38,6 +38,13 @@ def in_the_catalogue(monkeypatch, folder) -> Model:
     model = replace(catalogue.MODELS[folder.name], files=tuple(files), hub="", licence_page="")
     monkeypatch.setitem(catalogue.MODELS, folder.name, model)
     return model
+
+
+def at_a_quarter(monkeypatch, *names: str) -> None:
+    """Families at a quarter of their side, at which they are quick."""
+    for name in names:
+        made = families.FAMILIES[name]
+        monkeypatch.setitem(families.FAMILIES, name, made._replace(share=made.share / 4))
 
 
 def test_a_lora_makes_fast_faster(small_models, holed, tmp_path, monkeypatch):

@@ -24,7 +24,7 @@ from inference_server.shared.monitor import Monitor  # noqa: E402
 
 from .. import small_pipelines  # noqa: E402
 from ..small_models import picture  # noqa: E402
-from .test_pipelines import in_the_catalogue  # noqa: E402
+from .test_pipelines import at_a_quarter, in_the_catalogue  # noqa: E402
 
 AT = Window(40, 27, 33, 20)  # the object
 AS_IT_IS = MaskOptions(grow=0, feather=0)
@@ -103,9 +103,7 @@ def klein(tmp_path_factory):
     small_pipelines.erasing(base, folder / "flux2-erase")
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(devices, "multiplies_bfloat16", lambda device: False)  # what is compared computes in 32 bits
-        for name in ("flux2", "flux2_erase"):
-            made = families.FAMILIES[name]
-            patched.setitem(families.FAMILIES, name, made._replace(share=made.share / 4))
+        at_a_quarter(patched, "flux2", "flux2_erase")
         for name in ("flux2-klein", "flux2-erase"):
             in_the_catalogue(patched, folder / name)
         yield Store(folder)

@@ -275,12 +275,7 @@ def like_a_picture(photo, taking, words, like, gone, picture):
     chosen(like)
     opened.until(lambda: dialog.state.reference.picture)
     seen["told"] = told(opened, "What the reference image shows")
-    drawn = []
-    handler = dialog.window.get_frame_clock().connect("after-paint", lambda _clock: drawn.append(True))
-    dialog.window.queue_draw()
-    opened.until(lambda: drawn)
-    dialog.window.get_frame_clock().disconnect(handler)
-    subprocess.run(["xwd", "-root", "-silent", "-out", picture], check=True)
+    _taken(opened, picture)
     config.set_property("model", words)
     seen["words, and a picture"] = known(False)
     row._remove.clicked()
@@ -295,6 +290,16 @@ def like_a_picture(photo, taking, words, like, gone, picture):
     seen["gone"] = [row._shown.get_visible(), row._note.get_text()]
     opened.close()
     return seen
+
+
+def _taken(opened, picture):
+    """A picture of the screen, once the dialog is drawn as it is now."""
+    window, drawn = opened.dialog.window, []
+    handler = window.get_frame_clock().connect("after-paint", lambda _clock: drawn.append(True))
+    window.queue_draw()
+    opened.until(lambda: drawn)
+    window.get_frame_clock().disconnect(handler)
+    subprocess.run(["xwd", "-root", "-silent", "-out", picture], check=True)
 
 
 def _like_a_layer(opened, row, config, picture):
@@ -330,12 +335,7 @@ def _like_a_layer(opened, row, config, picture):
     setting = next(name for name in ("reference", "reference-layer") if config.get_property(name))
     seen["chosen"] = [row._layer.get_text(), setting, blue]
     seen["hidden while a layer is chosen"] = [row._chooser.get_visible(), row._layer.get_visible()]
-    drawn = []
-    handler = dialog.window.get_frame_clock().connect("after-paint", lambda _clock: drawn.append(True))
-    dialog.window.queue_draw()
-    opened.until(lambda: drawn)
-    dialog.window.get_frame_clock().disconnect(handler)
-    subprocess.run(["xwd", "-root", "-silent", "-out", picture], check=True)
+    _taken(opened, picture)
     try:
         recipe_files.save(
             Path(f"{picture}.toml"), (1, 1), dialog._target(dialog.state.annotation), dialog._settings(Job.FILL)
