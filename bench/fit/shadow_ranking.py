@@ -15,11 +15,11 @@ import numpy as np
 import shadows as composites
 from labelled import photographs
 
-from inference_server.select import mask_ranking, shadow_ranking, shadows
+from inference_server.select import mask_ranking, shadow_edges, shadow_ranking, shadows
 
 SHADOW, NONE = 0.5, 0.3  # IoU
 HELD = "held"  # the data set that nothing is fitted to
-PENALTY = 30.0  # on the square of each weight of a sign that is scaled to a standard deviation of 1
+PENALTY = 10.0  # on the square of each weight of a sign that is scaled to a standard deviation of 1
 STEPS, RATE, MEMORY = 800, 0.05, (0.9, 0.999)  # of Adam (Kingma and Ba 2015), over all composites at once
 FALSE = (0.0, 0.01, 0.03, 0.05, 0.1, 1.0)  # of the composites without a shadow, in which one may be found
 LEAST = (-0.5, 0.0, 0.5, 0.75, 1.0, 1.5, 2.0)  # odds that are shown
@@ -64,7 +64,7 @@ def main() -> int:
 def weighed(composite: composites.Composite, data_set: str, fold: int) -> Weighed:
     pixels, scene, shadow = composites.as_seen(composite)
     shapes, truth = shadows._shapes(scene, pixels), shadow & ~scene.taken
-    found = shadow_ranking.signs(shadows._ground(scene), shapes)
+    found = shadow_ranking.signs(shadow_edges.around(pixels, scene.item, scene.taken), shapes)
     taken = shapes.taken[list(found)] & ~scene.taken
     overlaps = np.array([mask_ranking.overlap(shape, truth) if truth.any() else 0.0 for shape in taken])
     signs = np.array([*found.values()]).reshape(-1, len(shadow_ranking.Signs._fields))

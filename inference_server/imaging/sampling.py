@@ -8,6 +8,7 @@ from .products import matmul
 
 COLUMNS = 1024  # of the tables given to cv2.remap, which may have at most 32767 rows and columns
 SMOOTHING_ROUNDS = 8  # at each size
+LEAST_SHARE = 1e-3  # of what is smoothed that counts: farther from what does the values fall to 0
 
 
 def resize(image: np.ndarray, size: Size, interpolation: int = cv2.INTER_AREA) -> np.ndarray:
@@ -84,6 +85,14 @@ def smoothed(values: np.ndarray, deviation: float) -> np.ndarray:
     rows = matmul(down, values.reshape(height, -1)).reshape(values.shape)
     columns = np.ascontiguousarray(rows.transpose(1, 0, 2)).reshape(width, -1)
     return np.ascontiguousarray(matmul(across, columns).reshape(width, height, channels).transpose(1, 0, 2))
+
+
+def smoothed_within(image: np.ndarray, shares: np.ndarray, deviation: float) -> np.ndarray:
+    """image (h, w) or (h, w, C) float32 smoothed by a Gaussian of this deviation, in pixels, each pixel counting as
+    shares (h, w) float32, 0 to 1, say."""
+    share = np.maximum(cv2.GaussianBlur(shares, (0, 0), deviation), LEAST_SHARE)
+    weights, share = (shares, share) if image.ndim == 2 else (shares[..., None], share[..., None])
+    return cv2.GaussianBlur(image * weights, (0, 0), deviation) / share
 
 
 def _linear_weights(length: int, deviation: float) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..imaging import windows
 from ..imaging.pixels import to_uint8
-from ..imaging.sampling import resize
+from ..imaging.sampling import resize, smoothed_within
 from ..shared.geometry import Window, fit_within
 
 BLACK = 8  # added to 8-bit values before their logarithm: reduces the noise of the darkest
@@ -136,7 +136,7 @@ def standing(pixels: np.ndarray, mask: np.ndarray) -> Ground | None:
     light = np.log(pixels.astype(np.float32) + BLACK)
     parts = (np.arange(item.shape[1]) - columns[0]) * PARTS // (int(np.ptp(columns)) + 1)
     return Ground(
-        light=_smoothed(light, free, max(0.5, SMOOTH * scale)),
+        light=smoothed_within(light, free.astype(np.float32), max(0.5, SMOOTH * scale)),
         free=free,
         away=cv2.distanceTransform(foot, cv2.DIST_L2, 5) / scale,
         apart=cv2.distanceTransform(free.astype(np.uint8), cv2.DIST_L2, 5) / scale,
@@ -176,7 +176,10 @@ def shaded(ground: Ground) -> np.ndarray:
     far = reach[len(dark) - 1 if dark.all() else max(0, int(np.argmin(dark)) - 1)]
     grey = ground.light.mean(axis=2)
     lit = ground.free & (ground.away > BEYOND[0]) & (ground.away <= FAR[1])
-    fall = _smoothed(grey, lit, BROAD * ground.scale) - _smoothed(grey, ground.free, SPREAD * ground.scale)
+    lit_share, free_share = (part.astype(np.float32) for part in (lit, ground.free))
+    fall = smoothed_within(grey, lit_share, BROAD * ground.scale) - smoothed_within(
+        grey, free_share, SPREAD * ground.scale
+    )
     shadow = ground.free & (ground.away <= far) & (fall > max(FAINTEST, KEPT * falls[0] / 2))
     return shadow | (~ground.free & (ground.away <= BESIDE[1]))
 
@@ -226,12 +229,3 @@ def _moved(ground: Ground, step: tuple[float, float]) -> tuple[np.ndarray, np.nd
     away = cv2.warpAffine(ground.away, shift, size, borderMode=cv2.BORDER_CONSTANT, borderValue=9)
     columns = cv2.warpAffine(ground.columns.astype(np.int16), shift, size, flags=cv2.INTER_NEAREST)
     return away, columns.astype(int)
-
-
-def _smoothed(image: np.ndarray, part: np.ndarray, deviation: float) -> np.ndarray:
-    """image (h, w, …) smoothed by this deviation in pixels, from the part (h, w) bool alone."""
-    weights = part.astype(np.float32)
-    share = np.maximum(cv2.GaussianBlur(weights, (0, 0), deviation), 1e-3)
-    many = image.ndim == 3
-    smooth = cv2.GaussianBlur(image * (weights[..., None] if many else weights), (0, 0), deviation)
-    return smooth / (share[..., None] if many else share)

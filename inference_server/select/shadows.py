@@ -9,14 +9,14 @@
    3); and it touches the object where that stands.  A logistic regression weighs this.
 3. It looks like the object, laid on the ground (`casts`), which is evidence on any ground.
 4. The object's outline is laid on the ground, and moved, until the light falls evenly all along it (`silhouettes`).
-5. The likeliest of all is taken (`shadow_ranking`), and its edge refined in finer pixels by a guided filter
-   (`edges.guided`).
+5. The likeliest of all is taken (`shadow_ranking`), by all that and by how the light falls along its edge
+   (`shadow_edges`), which is refined in finer pixels by a guided filter (`edges.guided`).
 
 The pieces' weights are fitted to those around 250 objects pasted into photographs, with and without a shadow, and
 around 67 objects of GrabCut and COCO, of which seven have one (bench/fit/shadows.py does the first part).  Of made
-shadows, on any ground, 49 to 54 % are found, and in 1 to 7 % something is found where there is none (bench/README.md).
+shadows, on any ground, 60 % are found, and in 4 % something is found where there is none (bench/README.md).
 A shadow that is missed can be clicked on; one that is not there costs a piece of the photo, so doubtful pieces are left
-out, and what is taken without being asked for must be certain: 29 to 32 % are found so, and hardly any is false.
+out, and what is taken without being asked for must be certain: 42 % are found so, and hardly any is false.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ from ..imaging import windows
 from ..imaging.pixels import to_uint8
 from ..shared.geometry import Window, fit_within
 from ..shared.monitor import UNWATCHED, Monitor
-from . import casts, contacts, edges, reflections, shadow_ranking, silhouettes
+from . import casts, contacts, edges, reflections, shadow_edges, shadow_ranking, silhouettes
 
 REACH = 1.0  # how far around the object is searched, in its longer sides
 LEAST_REACH = 16  # pixels
@@ -53,9 +53,8 @@ CUT = 0.3  # share of a piece's outline: with more than this at the picture's ed
 STANDS = 0.4  # of the object's height from its top: a shadow touches the object below
 
 CLEAR = 0.4  # a shadow at least as dark as this certainly has an edge; in logarithms
-DEEPEST = 1.4  # what is darker than that is no shadow: the sky, or the room, lights it too; in logarithms
 BLUE = (-0.02, 0.25)  # by how much red may fall more than blue, in logarithms: skylight is blue
-LIKELY, SURE = 0.75, 2.1  # the odds, as logarithms, from which one is taken, and from which it is certain
+LIKELY, SURE = 1.1, 2.45  # the odds, as logarithms, from which one is taken, and from which it is certain
 ALONE = 1.95  # the odds of a dark piece, as a logarithm, from which it is taken where nothing else is likely
 TRIED = 3  # of the likeliest pieces, until one has still what makes a shadow when it is trimmed
 PIECES = 10  # of the likeliest, that are weighed against the laid outlines
@@ -173,7 +172,7 @@ def _likeliest(pixels: np.ndarray, mask: np.ndarray, monitor: Monitor, *, only_s
         return None
     monitor.check()
     shapes = _shapes(scene, pixels, monitor)
-    best = shadow_ranking.likeliest(_ground(scene), shapes)
+    best = shadow_ranking.likeliest(shadow_edges.around(pixels, scene.item, scene.taken), shapes)
     likely = best is not None and best[1] > (SURE if only_sure else LIKELY)
     shadow = best[0] if best and likely else None if only_sure else _by_itself(scene, shapes)
     if shadow is None:
@@ -193,10 +192,6 @@ def _by_itself(scene: Scene, shapes: shadow_ranking.Shapes) -> np.ndarray | None
     return None
 
 
-def _ground(scene: Scene) -> shadow_ranking.Ground:
-    return shadow_ranking.ground_of(scene.light, scene.item, scene.taken, scene.away)
-
-
 def _shapes(scene: Scene, pixels: np.ndarray, monitor: Monitor = UNWATCHED) -> shadow_ranking.Shapes:
     """All that may be the shadow: the outlines, laid, and led to where the light changes; and the likeliest pieces."""
     laid = silhouettes.outlines(silhouettes.around(pixels, scene.item, scene.taken))
@@ -210,13 +205,10 @@ def _shapes(scene: Scene, pixels: np.ndarray, monitor: Monitor = UNWATCHED) -> s
     likely = [k for k in np.argsort(-np.array(odds), kind="stable")[:PIECES] if odds[k] > -np.inf]
     trimmed = [_trimmed(scene, pieces[k]) for k in likely]
     size = scene.item.shape
-    fields = (*silhouettes.Traits._fields, *silhouettes.Moved._fields)
     return shadow_ranking.Shapes(
         whole=np.array([*laid.shapes, *trimmed], bool).reshape(-1, *size),
         taken=np.array([*led, *trimmed], bool).reshape(-1, *size),
         laid=laid.odds,
-        moved=laid.evidence[:, fields.index("odds")],
-        outside=laid.evidence[:, fields.index("outside")],
         dark=np.array([odds[k] for k in likely]),
     )
 
@@ -296,7 +288,7 @@ def _evidence(scene: Scene, piece: np.ndarray, bounds: Window) -> Evidence | Non
         return None
     fall, varied, seen = compared
     dark = float(fall.mean())
-    if dark > DEEPEST:
+    if dark > shadow_edges.DEEPEST:
         return None
     bluer = float(fall[0] - fall[2])
     alike, odds = casts.likeness(scene.laid, piece)

@@ -19,8 +19,9 @@ import cv2
 import numpy as np
 
 from ..imaging import windows
-from ..imaging.sampling import resize
+from ..imaging.sampling import resize, smoothed_within
 from ..shared.geometry import fit_within
+from .contours import of_length_one, trace, values_at
 
 LENGTHS = (-0.5, -0.38, -0.28, -0.2, -0.14, -0.09, 0.1, 0.15, 0.21, 0.29, 0.39, 0.52, 0.68)  # of the object's height
 LEANS = tuple(0.22 * k for k in range(-7, 8))  # of its height, to the left
@@ -171,36 +172,31 @@ def around(pixels: np.ndarray, item: np.ndarray, taken: np.ndarray) -> Around:
     light = np.log(pixels.astype(np.float32) + BLACK)
     grey = light.mean(axis=2)
     detail = np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 2))
-    busy = np.log(_smoothed(detail, free, max(1.5, BESIDE * height)) + 0.01)
+    busy = np.log(smoothed_within(detail, free, max(1.5, BESIDE * height)) + 0.01)
     mask = (cv2.GaussianBlur(item.astype(np.float32), (0, 0), max(0.6, 0.02 * height)) > 0.5).astype(np.uint8)
     mask = mask if mask.any() else item.astype(np.uint8)
-    pieces, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    outline = np.concatenate([piece[:, 0] for piece in pieces])
-    points = outline[np.linspace(0, len(outline) - 1, POINTS).round().astype(int)]
-    soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), max(1, 0.02 * height))
-    slopes = [cv2.Sobel(soft, cv2.CV_32F, *order)[points[:, 1], points[:, 0]] for order in ((1, 0), (0, 1))]
+    contour = trace(mask, POINTS, max(1, 0.02 * height))
     return Around(
-        light=_smoothed(light, free, max(0.7, SMOOTH * height)),
+        light=smoothed_within(light, free, max(0.7, SMOOTH * height)),
         busy=busy,
         free=free,
         mask=mask,
-        points=points.astype(np.float32),
-        normals=_of_length_one(-np.stack(slopes, axis=1)),
+        points=contour.points,
+        normals=contour.normals,
         foot=(bounds.x + bounds.width / 2, float(bounds.y + bounds.height)),
         height=height,
-        length=len(outline) / height,
+        length=contour.length / height,
     )
 
 
 class Outlines(NamedTuple):
     """The n silhouettes that were moved and can be compared.
 
-    shapes: (n, h, w) bool; odds: (n,), as logarithms; evidence: (n, 18), as in `Considered`.
+    shapes: (n, h, w) bool; odds: (n,), as logarithms.
     """
 
     shapes: np.ndarray
     odds: np.ndarray
-    evidence: np.ndarray
 
 
 def outlines(near: Around) -> Outlines:
@@ -208,7 +204,7 @@ def outlines(near: Around) -> Outlines:
     considered = moved(near)
     layings, evidence = considered.layings[considered.comparable], considered.evidence[considered.comparable]
     shapes = np.array([shape(near, laying) for laying in layings], bool).reshape(-1, *near.mask.shape)
-    return Outlines(shapes, BIAS + evidence @ np.array((*WEIGHTS, *MOVED_WEIGHTS)), evidence)
+    return Outlines(shapes, BIAS + evidence @ np.array((*WEIGHTS, *MOVED_WEIGHTS)))
 
 
 def shape(near: Around, laying: np.ndarray) -> np.ndarray:
@@ -254,13 +250,13 @@ def compared(near: Around, layings: np.ndarray, usual: float | None = None) -> t
     matrices = _matrices(near, layings)
     back = np.linalg.inv(matrices[:, :, :2])
     outline = near.points @ matrices[:, :, :2].transpose(0, 2, 1) + matrices[:, None, :, 2]
-    apart = BESIDE * near.height * _of_length_one(near.normals @ back)
+    apart = BESIDE * near.height * of_length_one(near.normals @ back)
     lights, details, known = [], [], np.ones(outline.shape[:2], bool)
     for places, within in ((outline + apart, 0), (outline - apart, 1)):
         at = (places - matrices[:, None, :, 2]) @ back.transpose(0, 2, 1)
-        known &= (_sampled(near.mask, at, cv2.INTER_NEAREST) == within) & (_sampled(near.free, places) > 0.9)
-        lights.append(_sampled(near.light, places))
-        details.append(_sampled(near.busy, places))
+        known &= (values_at(near.mask, at, cv2.INTER_NEAREST) == within) & (values_at(near.free, places) > 0.9)
+        lights.append(values_at(near.light, places))
+        details.append(values_at(near.busy, places))
     counted = known.astype(np.float32)
     falls = lights[0] - lights[1]
     if usual is None:
@@ -347,24 +343,6 @@ def _different(near: Around, layings: np.ndarray, odds: np.ndarray) -> np.ndarra
     return np.array(chosen, int)
 
 
-def _smoothed(image: np.ndarray, free: np.ndarray, blur: float) -> np.ndarray:
-    """image (h, w, …) smoothed by this deviation in pixels, without what is not free (h, w) float32."""
-    share = np.maximum(cv2.GaussianBlur(free, (0, 0), blur), 1e-3)
-    weights, shares = (free, share) if image.ndim == 2 else (free[..., None], share[..., None])
-    return cv2.GaussianBlur(image * weights, (0, 0), blur) / shares
-
-
-def _sampled(image: np.ndarray, places: np.ndarray, flags: int = cv2.INTER_LINEAR) -> np.ndarray:
-    """image (h, w, …) at places (n, m, 2), (x, y) in pixels; 0 outside of it."""
-    x, y = (np.ascontiguousarray(places[..., k], np.float32) for k in (0, 1))
-    return cv2.remap(image, x, y, flags, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
-
-
-def _of_length_one(vectors: np.ndarray) -> np.ndarray:
-    vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-6)
-    return vectors.astype(np.float32)
-
-
 def outlined(laid: np.ndarray, light: np.ndarray, taken: np.ndarray) -> np.ndarray:
     """About the silhouette `laid` (h, w) bool, but with its outline where the light changes: (h, w) bool.
 
@@ -378,7 +356,7 @@ def outlined(laid: np.ndarray, light: np.ndarray, taken: np.ndarray) -> np.ndarr
     if not core.any() or not beside.any():
         return core
     middle = (light[core].mean() + light[beside].mean()) / 2
-    found = (zone > 0) & free & (_smoothed(light, free.astype(np.float32), BLUR) < middle)
+    found = (zone > 0) & free & (smoothed_within(light, free.astype(np.float32), BLUR) < middle)
     found = cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
     alike = np.count_nonzero(found & core) >= SAME * np.count_nonzero(found | core)
     return found if alike else core

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from inference_server.select import shadow_ranking
+from inference_server.select import shadow_edges, shadow_ranking
 
 
 def square(x: int) -> np.ndarray:
@@ -30,10 +30,10 @@ def test_around_which_most_is_likely_is_taken_not_what_is_likeliest_by_itself():
 
 def test_where_there_is_no_shape_none_is_likeliest():
     everywhere = np.ones((60, 90), bool)
-    ground = shadow_ranking.ground_of(np.zeros((60, 90, 3), np.float32), square(5), square(5), np.zeros((60, 90)))
+    near = shadow_edges.around(np.zeros((60, 90, 3), np.uint8), square(5), square(5))
     nothing = np.zeros((0, 60, 90), bool)
     numbers = np.zeros(0)
-    assert shadow_ranking.likeliest(ground, shadow_ranking.Shapes(nothing, nothing, *[numbers] * 4)) is None
+    assert shadow_ranking.likeliest(near, shadow_ranking.Shapes(nothing, nothing, numbers, numbers)) is None
     one = everywhere[None]  # leaves nothing to compare it with
-    some = shadow_ranking.Shapes(one, one, np.zeros(1), np.zeros(1), np.zeros(1), numbers)
-    assert shadow_ranking.likeliest(ground, some) is None
+    some = shadow_ranking.Shapes(one, one, np.zeros(1), numbers)
+    assert shadow_ranking.likeliest(near, some) is None
