@@ -114,7 +114,7 @@ def signs(near: Around, shapes: Shapes) -> dict[int, Signs]:
             agreed=float(likely @ laid / max(likely.sum(), 1e-9)),
             dark=piece,
             certain=max(0.0, piece - CERTAIN) * float(dark.max(initial=0.0)),
-            above=np.count_nonzero(upper) / np.count_nonzero(shape),
+            above=float(upper.sum() / shape.sum()),
             **edge._asdict(),
         )
     return found

@@ -68,8 +68,8 @@ def test_a_shadow_on_grass_is_found(seed):
 def test_what_is_merely_likely_is_not_certain():
     """As a faint one on grass is, and one on even ground is not."""
     mask = standing()
-    light, truth = cast(mask, 0.65)
-    on_grass = taken(ground(0) * [0.6, 0.9, 0.4] * np.exp(grass(2))[..., None] * light, mask)
+    light, truth = cast(mask, 0.6)
+    on_grass = taken(ground(0) * [0.6, 0.9, 0.4] * np.exp(grass(3))[..., None] * light, mask)
     assert overlap(shadows.find(on_grass, mask) > 0, truth) > 0.5
     assert not shadows.find(on_grass, mask, only_sure=True).any()
     light, truth = cast(mask)
