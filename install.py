@@ -22,6 +22,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -45,7 +46,7 @@ from inpaint_anything.setup import installation, uv  # noqa: E402
 from sandbox import INSIDE, SUITES, NoSandbox, Sandbox  # noqa: E402
 
 from inference_server import __version__  # noqa: E402
-from inference_server.cli import gimp_installs, plug_in_files  # noqa: E402
+from inference_server.cli import gimp_installs, interruptions, plug_in_files  # noqa: E402
 from inference_server.cli.progress_bar import Bar  # noqa: E402
 from inference_server.models import packages  # noqa: E402
 from inference_server.models.catalogue import STARTERS  # noqa: E402
@@ -573,7 +574,12 @@ def side_by_side(lanes: Sequence[Lane]) -> int:
     }
     processes = [
         subprocess.Popen(
-            lane_command(lane, []), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            lane_command(lane, []),
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
         )
         for lane in lanes
     ]
@@ -586,13 +592,22 @@ def side_by_side(lanes: Sequence[Lane]) -> int:
         print(f"{lane.name:9}| {outcome} after {time.monotonic() - begun:.0f} s", flush=True)
         return status
 
-    try:
-        with ThreadPoolExecutor(len(lanes)) as pool:
+    with passes, interruptions.taken_as_exceptions(), ThreadPoolExecutor(len(lanes)) as pool:
+        try:
             return max(pool.map(follow, lanes, processes))
-    finally:
-        for process in processes:
-            process.terminate()
-        passes.cleanup()
+        finally:  # before the pool waits for those who follow them
+            for process in processes:
+                end_with_all(process)
+
+
+def end_with_all(process: "subprocess.Popen[str]") -> None:
+    """End what is still running of a process that began a session, and all that it has started."""
+    if process.poll() is not None:
+        return
+    if sys.platform == "win32":
+        process.terminate()
+    else:
+        os.killpg(process.pid, signal.SIGTERM)
 
 
 def lane_command(lane: Lane, chosen: Sequence[str]) -> list[str]:

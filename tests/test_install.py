@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
 import install  # noqa: E402
+
+from .servers import needs_posix, wait_until  # noqa: E402
 
 
 @pytest.fixture
@@ -149,3 +152,30 @@ def test_a_process_of_tests_that_is_ended_by_one_of_them_does_not_pass():
     ends = "from tests.conftest import fail_where_the_process_is_ended as guard; guard(); import os; os._exit(0)"
     done = subprocess.run([sys.executable, "-c", ends], cwd=REPOSITORY, capture_output=True, text=True)
     assert done.returncode == 70 and "say_and_end" in done.stderr
+
+
+@needs_posix
+def test_lanes_that_are_ended_leave_nothing_running(tmp_path):
+    """What a lane had started went on for minutes after the tests were ended, and a GIMP without a task for ever."""
+    program = f"""
+import sys
+sys.path.insert(0, {str(REPOSITORY)!r})
+import install
+install.lane_command = lambda lane, chosen: ["sh", "-c", "sleep 600 & echo $! > {tmp_path}/" + lane.name + "; wait"]
+install.side_by_side([install.LANES["code"], install.LANES["jobs"]])
+"""
+    both = [tmp_path / name for name in ("code", "jobs")]
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.DEVNULL) as tests:
+        wait_until(lambda: all(file.is_file() and file.read_text().endswith("\n") for file in both))
+        tests.send_signal(signal.SIGTERM)
+    assert tests.returncode == 128 + signal.SIGTERM
+    for file in both:
+        wait_until(lambda file=file: is_gone(int(file.read_text())))
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return Path(f"/proc/{pid}/stat").exists() and ") Z " in Path(f"/proc/{pid}/stat").read_text("ascii")
