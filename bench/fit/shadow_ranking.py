@@ -64,7 +64,7 @@ def main() -> int:
 def weighed(composite: composites.Composite, data_set: str, fold: int) -> Weighed:
     pixels, scene, shadow = composites.as_seen(composite)
     shapes, truth = shadows._shapes(scene, pixels), shadow & ~scene.taken
-    found = shadow_ranking.signs(shadow_edges.around(pixels, scene.item, scene.taken), shapes)
+    found = shadow_ranking.signs(shadow_edges.lighting_around(pixels, scene.item, scene.taken), shapes)
     taken = shapes.taken[list(found)] & ~scene.taken
     overlaps = np.array([mask_ranking.overlap(shape, truth) if truth.any() else 0.0 for shape in taken])
     signs = np.array([*found.values()]).reshape(-1, len(shadow_ranking.Signs._fields))

@@ -30,7 +30,7 @@ DEEPEST = 1.4  # a fall, in logarithms: what is darker is no shadow, which the s
 MOST = 4.0  # times what is usual that a point counts at most
 
 
-class Edge(NamedTuple):
+class EdgeSigns(NamedTuple):
     """How the light falls across an outline; falls in logarithms."""
 
     support: float  # share of the points at which its fall is likelier than none
@@ -42,7 +42,7 @@ class Edge(NamedTuple):
     length: float  # logarithm of how many points can tell something of their own
 
 
-class Around(NamedTuple):
+class Lighting(NamedTuple):
     """The light around an object, ready to be compared `apart` pixels from outlines.
 
     bounds: the object's; free: (h, w) float32, 1 where it is not.  planes: (3, h, w) float32, the smoothed light, red
@@ -57,7 +57,7 @@ class Around(NamedTuple):
     usual: np.ndarray
 
 
-def around(pixels: np.ndarray, item: np.ndarray, taken: np.ndarray) -> Around:
+def lighting_around(pixels: np.ndarray, item: np.ndarray, taken: np.ndarray) -> Lighting:
     """pixels: (h, w, 3) uint8; item, taken: (h, w) bool, the object, which is not empty, and with its rim."""
     bounds = windows.bounds(item)
     assert bounds is not None
@@ -66,10 +66,12 @@ def around(pixels: np.ndarray, item: np.ndarray, taken: np.ndarray) -> Around:
     smooth = smoothed_within(np.log(pixels.astype(np.float32) + BLACK), shares, apart / 2)
     red, green, blue = (smooth[..., k] for k in range(3))
     planes = np.stack((smooth.mean(axis=2), red - blue, green - (red + blue) / 2))
-    return Around(apart, bounds, shares, planes, np.stack([_usual(plane, shares, 2 * apart, area) for plane in planes]))
+    return Lighting(
+        apart, bounds, shares, planes, np.stack([_usual(plane, shares, 2 * apart, area) for plane in planes])
+    )
 
 
-def edge(near: Around, shape: np.ndarray) -> Edge | None:
+def edge_signs(near: Lighting, shape: np.ndarray) -> EdgeSigns | None:
     """What shape (h, w) bool, without the object, has for an edge; None where too little of it can be compared."""
     inside = (shape & (near.free > 0)).astype(np.uint8)
     if not inside.any():
@@ -86,7 +88,7 @@ def edge(near: Around, shape: np.ndarray) -> Edge | None:
     falls, usual = (sides[0] - sides[1])[:, known], _of_planes(near.usual, contour.points)[:, known] + NOISE
     whole = [_likeliest(each, by, within) for each, by, within in zip(falls, usual, WITHIN, strict=True)]
     unlike = ((np.abs(falls - np.array(whole)[:, None]) + NOISE) / usual).clip(0, MOST).mean(axis=1)
-    return Edge(
+    return EdgeSigns(
         support=float((falls[0] > whole[0] / 2).mean()),
         fall=float(np.log(whole[0])),
         red=float(unlike[1]),

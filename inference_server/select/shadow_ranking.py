@@ -16,7 +16,7 @@ import numpy as np
 
 from ..imaging.products import matmul
 from . import shadow_edges
-from .shadow_edges import DEEPEST, Around
+from .shadow_edges import DEEPEST, Lighting
 
 UPPER = 0.6  # of the object's height, from its top: a shadow that lies beside this is none
 LEAST = 30  # pixels of a shape
@@ -33,7 +33,7 @@ class Signs(NamedTuple):
     dark: float  # the odds of the dark piece that is most like it …
     certain: float  # … and how much more they are than CERTAIN, times the IoU with it
     above: float  # the share of it that lies beside the object's upper part
-    support: float  # this and the next six: `shadow_edges.Edge`
+    support: float  # this and the next six: `shadow_edges.EdgeSigns`
     fall: float
     red: float
     green: float
@@ -72,7 +72,7 @@ WEIGHTS = Signs(
 )
 
 
-def likeliest(near: Around, shapes: Shapes) -> tuple[np.ndarray, float] | None:
+def likeliest(near: Lighting, shapes: Shapes) -> tuple[np.ndarray, float] | None:
     """The likeliest shape (h, w) bool, and its odds, as `voted` has them; None where no shape can be compared."""
     found = signs(near, shapes)
     if not found:
@@ -93,7 +93,7 @@ def voted(taken: np.ndarray, odds: np.ndarray) -> tuple[np.ndarray, float]:
     return votes > SHARE * counted.sum(), float(np.log(counted.sum()))
 
 
-def signs(near: Around, shapes: Shapes) -> dict[int, Signs]:
+def signs(near: Lighting, shapes: Shapes) -> dict[int, Signs]:
     """The signs of each shape that can be compared, by its number."""
     if not len(shapes.taken):
         return {}
@@ -101,7 +101,7 @@ def signs(near: Around, shapes: Shapes) -> dict[int, Signs]:
     likely = np.exp(shapes.laid - shapes.laid.max(initial=0.0))
     found = {}
     for k, shape in enumerate(shapes.taken):
-        edge = shadow_edges.edge(near, shape)
+        edge = shadow_edges.edge_signs(near, shape)
         if edge is None or edge.step > DEEPEST or np.count_nonzero(shape) < LEAST:
             continue
         laid, dark = overlaps[k, :outlines], overlaps[k, outlines:]

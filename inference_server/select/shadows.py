@@ -172,7 +172,7 @@ def _likeliest(pixels: np.ndarray, mask: np.ndarray, monitor: Monitor, *, only_s
         return None
     monitor.check()
     shapes = _shapes(scene, pixels, monitor)
-    best = shadow_ranking.likeliest(shadow_edges.around(pixels, scene.item, scene.taken), shapes)
+    best = shadow_ranking.likeliest(shadow_edges.lighting_around(pixels, scene.item, scene.taken), shapes)
     likely = best is not None and best[1] > (SURE if only_sure else LIKELY)
     shadow = best[0] if best and likely else None if only_sure else _by_itself(scene, shapes)
     if shadow is None:

@@ -31,8 +31,8 @@ def shaded(picture: np.ndarray, where: np.ndarray, left: tuple[float, float, flo
     return np.clip(np.where(where[..., None], picture * np.float32(left), picture), 0, 255).round().astype(np.uint8)
 
 
-def edge(pixels: np.ndarray, where: np.ndarray) -> shadow_edges.Edge:
-    found = shadow_edges.edge(shadow_edges.around(pixels, item(), item()), where)
+def edge(pixels: np.ndarray, where: np.ndarray) -> shadow_edges.EdgeSigns:
+    found = shadow_edges.edge_signs(shadow_edges.lighting_around(pixels, item(), item()), where)
     assert found is not None
     return found
 
@@ -87,11 +87,11 @@ def test_a_bluer_shadow_is_still_a_shadow():
 
 def test_what_cannot_be_compared_has_no_edge():
     pixels = shaded(ground(0.03), shape(), (0.6, 0.6, 0.6))
-    near = shadow_edges.around(pixels, item(), item())
+    near = shadow_edges.lighting_around(pixels, item(), item())
     nothing = np.zeros(SIZE, bool)
-    assert shadow_edges.edge(near, nothing) is None
-    assert shadow_edges.edge(near, item()) is None, "the object itself"
-    assert shadow_edges.edge(near, np.ones(SIZE, bool)) is None, "nothing is left to compare it with"
+    assert shadow_edges.edge_signs(near, nothing) is None
+    assert shadow_edges.edge_signs(near, item()) is None, "the object itself"
+    assert shadow_edges.edge_signs(near, np.ones(SIZE, bool)) is None, "nothing is left to compare it with"
 
 
 def test_a_longer_edge_tells_more():

@@ -30,7 +30,7 @@ def test_around_which_most_is_likely_is_taken_not_what_is_likeliest_by_itself():
 
 def test_where_there_is_no_shape_none_is_likeliest():
     everywhere = np.ones((60, 90), bool)
-    near = shadow_edges.around(np.zeros((60, 90, 3), np.uint8), square(5), square(5))
+    near = shadow_edges.lighting_around(np.zeros((60, 90, 3), np.uint8), square(5), square(5))
     nothing = np.zeros((0, 60, 90), bool)
     numbers = np.zeros(0)
     assert shadow_ranking.likeliest(near, shadow_ranking.Shapes(nothing, nothing, numbers, numbers)) is None
