@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from labelled import Labelled, photographs
 
 from inference_server.imaging import windows
+from inference_server.imaging.pixels import BLACK
 from inference_server.select import mask_ranking, shadows
 from inference_server.shared.geometry import Size, Window
 
@@ -162,11 +163,11 @@ def place_for(ground: Labelled, size: Size, rng: np.random.Generator) -> Window 
     """Where an object of this (width, height) stands, on whatever is there but another object; None where it finds no
     such place."""
     (width, height), (tall, wide) = size, ground.truth.shape
-    light = np.log(cv2.GaussianBlur(ground.image, (0, 0), 2).astype(np.float32).mean(2) + shadows.BLACK)
+    light = np.log(cv2.GaussianBlur(ground.image, (0, 0), 2).astype(np.float32).mean(2) + BLACK)
     for _ in range(PLACES):
         x, foot = round(rng.uniform(0, wide - width)), round(rng.uniform(*FOOT) * tall)
         around = Window(x, foot - height // 3, width, height // 3).grown(height // 2, height // 3, wide, tall)
-        dark = light[around.slices].mean() < np.log(DARKEST + shadows.BLACK)
+        dark = light[around.slices].mean() < np.log(DARKEST + BLACK)
         if foot >= height and not dark and not (ground.truth[around.slices] != 0).any():
             return Window(x, foot - height, width, height)
     return None

@@ -17,6 +17,7 @@ SAMPLES = 1 << 18  # pixels that are looked at to know what that is
 KNEE = 0.8  # of the range: what is darker a model sees as it is
 BRIGHTEST = 1000.0  # that is told apart; beyond, 32 bits are too few for a shoulder
 HEADROOM = 8  # times as bright as the brightest a restored value may be
+BLACK = 8  # added to 8-bit values before their logarithm: reduces the noise of the darkest
 
 
 def to_proxy(image: np.ndarray, side: int = PROXY_SIDE) -> np.ndarray:
@@ -58,6 +59,11 @@ def to_uint8(image: np.ndarray) -> np.ndarray:
     elif image.dtype == np.float32:
         image = np.clip(np.nan_to_num(image), 0, 1) * 255 + 0.5
     return np.ascontiguousarray(image, dtype=np.uint8)
+
+
+def log_light(pixels: np.ndarray) -> np.ndarray:
+    """The logarithms, float32, of pixels (…) uint8, in which a shadow is a difference, on any ground the same."""
+    return np.log(pixels.astype(np.float32) + BLACK)
 
 
 def to_uint16(image: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..imaging import windows
 from ..imaging.products import matmul
-from ..imaging.sampling import resize
+from ..imaging.sampling import resize, smoothed_within
 from ..shared.geometry import fit_within
 
 SIDE = 128  # pixels on the long side of the picture in which all directions are tried
@@ -142,11 +142,7 @@ def outlined(casts: Casts, light: np.ndarray, taken: np.ndarray) -> Iterator[np.
     light: (h, w) float32, logarithms; taken: as in `shadows.Scene`.
     """
     size, free = light.shape[::-1], ~taken
-    smoothed = [
-        cv2.GaussianBlur(light * free, (0, 0), blur)
-        / np.maximum(cv2.GaussianBlur(free.astype(np.float32), (0, 0), blur), 1e-6)
-        for blur in BLURS
-    ]
+    smoothed = [smoothed_within(light, free.astype(np.float32), blur) for blur in BLURS]
     reach = max(3, round(WIDER * float(np.sqrt(np.count_nonzero(taken)))))
     square = np.ones((2 * reach + 1,) * 2, np.uint8)
     for k in _likeliest(casts):

@@ -14,11 +14,10 @@ import cv2
 import numpy as np
 
 from ..imaging import windows
-from ..imaging.pixels import to_uint8
+from ..imaging.pixels import log_light, to_uint8
 from ..imaging.sampling import resize, smoothed_within
 from ..shared.geometry import Window, fit_within
 
-BLACK = 8  # added to 8-bit values before their logarithm: reduces the noise of the darkest
 BREADTH = 96  # pixels that the shorter side of the object's bounds is reduced to …
 SIDE = 512  # … and the most on the long side of the picture that is searched
 RIM = 2  # pixels around the mask that may belong to the object
@@ -133,7 +132,7 @@ def standing(pixels: np.ndarray, mask: np.ndarray) -> Ground | None:
     foot = np.ones(item.shape, np.uint8)
     foot[lowest[columns], columns] = 0
     free = ~taken
-    light = np.log(pixels.astype(np.float32) + BLACK)
+    light = log_light(pixels)
     parts = (np.arange(item.shape[1]) - columns[0]) * PARTS // (int(np.ptp(columns)) + 1)
     return Ground(
         light=smoothed_within(light, free.astype(np.float32), max(0.5, SMOOTH * scale)),

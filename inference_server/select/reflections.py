@@ -12,14 +12,13 @@ import cv2
 import numpy as np
 
 from ..imaging import windows
-from ..imaging.pixels import to_uint8
+from ..imaging.pixels import log_light, to_uint8
 from ..imaging.sampling import resize
 from ..shared.geometry import Window, fit_within
 
 REACH = 1.0  # of the object's height: how far below it is searched
 SIDE = 320  # pixels on the long side of the picture that is searched
 RIM = 2  # pixels around the mask that may belong to the object
-BLACK = 8  # added to 8-bit values before their logarithm: reduces the noise of the darkest
 FINE, COARSE = 0.02, 0.12  # of the height: detail between these two is compared, besides the colours
 HEIGHTS = (0.8, 0.88, 0.96, 1.04)  # of the mirror image, of the object's; we look down on water
 BELOW = (-0.04, -0.02, 0.0, 0.03, 0.07)  # of the height: how far it begins below the object
@@ -86,7 +85,7 @@ def likeliest(pixels: np.ndarray, mask: np.ndarray) -> tuple[float, np.ndarray |
     if bounds is None:
         return most, best
     free, inner = _dilated(mask > 30) == 0, cv2.erode(item.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    light = np.log(pixels.astype(np.float32) + BLACK)
+    light = log_light(pixels)
     seen, own = (_colours_and_detail(light, part, bounds.height) for part in (free, inner))
     least, foot = max(LEAST, SEEN * np.count_nonzero(item)), bounds.y + bounds.height
     for height, below in product(HEIGHTS, BELOW):

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from ..imaging import windows
+from ..imaging.pixels import log_light
 from ..imaging.sampling import smoothed_within
 from ..shared.geometry import Window
 from .contours import trace, values_at
@@ -21,11 +22,11 @@ POINTS, LEAST_POINTS = 128, 10  # of an outline; that can be compared
 SOFTNESS = 2.0  # pixels: what a shape is smoothed by before the direction across its outline is taken
 APART, LEAST_APART = 0.025, 1.2  # of the object's height, and pixels: how far from the outline the light is compared
 AREA, LEAST_AREA = 0.2, 4.0  # of its height, and pixels: the deviation of the area in which something is usual
-BLACK = 8  # added to 8-bit values before their logarithm: reduces the noise of the darkest
 NOISE = 0.015  # of what is usual, in logarithms
-BLUER, GREENER = (-0.02, 0.25), (-0.03, 0.03)  # by how much red falls more than blue, and green than both, in a shadow
+BLUE = (-0.02, 0.25)  # by how much red may fall more than blue in a shadow, in logarithms: skylight is blue
+GREEN = (-0.03, 0.03)  # the same of green, more than both
 FALLS = (0.04, 1.25)  # of a shadow's light, in logarithms
-WITHIN = FALLS, BLUER, GREENER
+WITHIN = FALLS, BLUE, GREEN
 DEEPEST = 1.4  # a fall, in logarithms: what is darker is no shadow, which the sky, or the room, lights too
 MOST = 4.0  # times what is usual that a point counts at most
 
@@ -45,8 +46,8 @@ class EdgeSigns(NamedTuple):
 class Lighting(NamedTuple):
     """The light around an object, ready to be compared `apart` pixels from outlines.
 
-    bounds: the object's; free: (h, w) float32, 1 where it is not.  planes: (3, h, w) float32, the smoothed light, red
-    against blue, and green against both, as logarithms; usual: (3, h, w) float32, what these usually differ by, twice
+    bounds: the object's; free: (h, w) float32, 1 where it is not.  planes: (h, w, 3) float32, the smoothed light, red
+    against blue, and green against both, as logarithms; usual: (h, w, 3) float32, what these usually differ by, twice
     as far apart.
     """
 
@@ -63,12 +64,10 @@ def lighting_around(pixels: np.ndarray, item: np.ndarray, taken: np.ndarray) -> 
     assert bounds is not None
     apart, area = max(LEAST_APART, APART * bounds.height), max(LEAST_AREA, AREA * bounds.height)
     shares = (~taken).astype(np.float32)
-    smooth = smoothed_within(np.log(pixels.astype(np.float32) + BLACK), shares, apart / 2)
+    smooth = smoothed_within(log_light(pixels), shares, apart / 2)
     red, green, blue = (smooth[..., k] for k in range(3))
-    planes = np.stack((smooth.mean(axis=2), red - blue, green - (red + blue) / 2))
-    return Lighting(
-        apart, bounds, shares, planes, np.stack([_usual(plane, shares, 2 * apart, area) for plane in planes])
-    )
+    planes = np.dstack((smooth.mean(axis=2), red - blue, green - (red + blue) / 2))
+    return Lighting(apart, bounds, shares, planes, _usual(planes, shares, 2 * apart, area))
 
 
 def edge_signs(near: Lighting, shape: np.ndarray) -> EdgeSigns | None:
@@ -78,14 +77,13 @@ def edge_signs(near: Lighting, shape: np.ndarray) -> EdgeSigns | None:
         return None
     contour = trace(inside, POINTS, SOFTNESS)
     away = near.apart * contour.normals
-    sides, known = [], np.ones(POINTS, bool)
-    for places, within in ((contour.points + away, False), (contour.points - away, True)):
-        known &= values_at(near.free, places[None])[0] > 0.9
-        known &= (values_at(inside, places[None], cv2.INTER_NEAREST)[0] > 0) == within
-        sides.append(_of_planes(near.planes, places))
+    sides = np.stack((contour.points + away, contour.points - away))
+    outer, inner = values_at(inside, sides, cv2.INTER_NEAREST) > 0
+    known = (values_at(near.free, sides) > 0.9).all(axis=0) & ~outer & inner
     if np.count_nonzero(known) < LEAST_POINTS:
         return None
-    falls, usual = (sides[0] - sides[1])[:, known], _of_planes(near.usual, contour.points)[:, known] + NOISE
+    lit, shaded = values_at(near.planes, sides)[:, known]
+    falls, usual = (lit - shaded).T, values_at(near.usual, contour.points[None])[0, known].T + NOISE
     whole = [_likeliest(each, by, within) for each, by, within in zip(falls, usual, WITHIN, strict=True)]
     unlike = ((np.abs(falls - np.array(whole)[:, None]) + NOISE) / usual).clip(0, MOST).mean(axis=1)
     return EdgeSigns(
@@ -99,11 +97,6 @@ def edge_signs(near: Lighting, shape: np.ndarray) -> EdgeSigns | None:
     )
 
 
-def _of_planes(planes: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """planes (k, h, w) at places (n, 2): (k, n)."""
-    return np.stack([values_at(plane, places[None])[0] for plane in planes])
-
-
 def _likeliest(falls: np.ndarray, usual: np.ndarray, within: tuple[float, float]) -> float:
     """The likeliest fall of an outline within bounds: the weighted median of those (n,) at its points, by what is usual
     (n,) there."""
@@ -112,20 +105,21 @@ def _likeliest(falls: np.ndarray, usual: np.ndarray, within: tuple[float, float]
     return float(np.clip(falls[order][np.searchsorted(weights, weights[-1] / 2)], *within))
 
 
-def _usual(plane: np.ndarray, free: np.ndarray, apart: float, area: float) -> np.ndarray:
-    """What places of plane (h, w) this far apart, aside or down, differ by: (h, w), the mean of an area around each.
+def _usual(planes: np.ndarray, free: np.ndarray, apart: float, area: float) -> np.ndarray:
+    """What places of planes (h, w, 3) this far apart, aside or down, differ by: (h, w, 3), the mean of an area around
+    each.
 
-    free: (h, w) float32, 1 where the plane counts; area: its deviation in pixels.  0 where nothing counts.
+    free: (h, w) float32, 1 where the planes count; area: its deviation in pixels.  0 where nothing counts.
     """
     step = max(1, round(apart))
-    differences, counts = np.zeros_like(plane), np.zeros_like(plane)
+    differences, counts = np.zeros_like(planes), np.zeros_like(free)
     for axis in (0, 1):
-        if plane.shape[axis] <= step:
+        if free.shape[axis] <= step:
             continue
-        pairs = np.moveaxis(plane, axis, 0), np.moveaxis(free, axis, 0)
+        pairs = np.moveaxis(planes, axis, 0), np.moveaxis(free, axis, 0)
         (first, second), (known, too) = ((each[:-step], each[step:]) for each in pairs)
-        middle = slice(step // 2, step // 2 + len(first))
-        np.moveaxis(differences, axis, 0)[middle] += np.abs(first - second) * known * too
-        np.moveaxis(counts, axis, 0)[middle] += known * too
+        both, middle = known * too, slice(step // 2, step // 2 + len(known))
+        np.moveaxis(differences, axis, 0)[middle] += np.abs(first - second) * both[..., None]
+        np.moveaxis(counts, axis, 0)[middle] += both
     smooth, share = (cv2.GaussianBlur(each, (0, 0), area) for each in (differences, counts))
-    return smooth / np.maximum(share, 1e-4)
+    return smooth / np.maximum(share, 1e-4)[..., None]

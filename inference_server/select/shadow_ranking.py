@@ -101,8 +101,8 @@ def signs(near: Lighting, shapes: Shapes) -> dict[int, Signs]:
     likely = np.exp(shapes.laid - shapes.laid.max(initial=0.0))
     found = {}
     for k, shape in enumerate(shapes.taken):
-        edge = shadow_edges.edge_signs(near, shape)
-        if edge is None or edge.step > DEEPEST or np.count_nonzero(shape) < LEAST:
+        edge = shadow_edges.edge_signs(near, shape) if np.count_nonzero(shape) >= LEAST else None
+        if edge is None or edge.step > DEEPEST:
             continue
         laid, dark = overlaps[k, :outlines], overlaps[k, outlines:]
         one = k if k < outlines else int(np.argmax(laid)) if outlines else None

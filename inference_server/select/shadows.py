@@ -27,7 +27,7 @@ import cv2
 import numpy as np
 
 from ..imaging import windows
-from ..imaging.pixels import to_uint8
+from ..imaging.pixels import log_light, to_uint8
 from ..shared.geometry import Window, fit_within
 from ..shared.monitor import UNWATCHED, Monitor
 from . import casts, contacts, edges, reflections, shadow_edges, shadow_ranking, silhouettes
@@ -41,7 +41,6 @@ FINE_SIDE = 1024  # pixels on the long side of the picture in which the edge is 
 FINE_RADIUS, FINE_EPS = 6, 1e-3  # pixels; squared difference in colour, 0 to 1, that counts as an edge
 PENUMBRA = 0.35  # share of a shadow's depth from which a pixel belongs to it
 
-BLACK = 8  # added to 8-bit values before their logarithm: reduces the noise of the darkest
 LEVELS = 14  # of brightness, among all colours
 COLOURS = 4  # of the surroundings, whose shades are searched
 DARKER = (0.12, 0.18, 0.25, 0.35, 0.45, 0.6, 0.8)  # levels of darkness below each of these colours, in logarithms
@@ -53,7 +52,6 @@ CUT = 0.3  # share of a piece's outline: with more than this at the picture's ed
 STANDS = 0.4  # of the object's height from its top: a shadow touches the object below
 
 CLEAR = 0.4  # a shadow at least as dark as this certainly has an edge; in logarithms
-BLUE = (-0.02, 0.25)  # by how much red may fall more than blue, in logarithms: skylight is blue
 LIKELY, SURE = 1.1, 2.45  # the odds, as logarithms, from which one is taken, and from which it is certain
 ALONE = 1.95  # the odds of a dark piece, as a logarithm, from which it is taken where nothing else is likely
 TRIED = 3  # of the likeliest pieces, until one has still what makes a shadow when it is trimmed
@@ -218,7 +216,7 @@ def _scene(pixels: np.ndarray, mask: np.ndarray) -> Scene:
     taken = cv2.dilate((mask > 30).astype(np.uint8), np.ones((2 * RIM + 1,) * 2, np.uint8)) > 0
     smooth = cv2.bilateralFilter(cv2.medianBlur(pixels, 5), 7, 25, 4)
     away = cv2.distanceTransform((~taken).astype(np.uint8), cv2.DIST_L2, 5)
-    light, item = np.log(smooth.astype(np.float32) + BLACK), mask > 127
+    light, item = log_light(smooth), mask > 127
     return Scene(light, item, taken, away, casts.laid(light, item, taken))
 
 
@@ -294,7 +292,7 @@ def _evidence(scene: Scene, piece: np.ndarray, bounds: Window) -> Evidence | Non
     alike, odds = casts.likeness(scene.laid, piece)
     return Evidence(
         faint=max(0.0, float(np.log((CLEAR + 0.02) / (max(dark, 0) + 0.02)))),
-        tinted=max(BLUE[0] - bluer, bluer - BLUE[1], 0.0),
+        tinted=max(shadow_edges.BLUE[0] - bluer, bluer - shadow_edges.BLUE[1], 0.0),
         green=float(np.log(abs(fall[1] - dark) + 0.01)),
         varied=float(np.log(varied + 0.02)),
         area=float(np.log(len(rows) / np.count_nonzero(scene.item))),

@@ -19,9 +19,11 @@ import cv2
 import numpy as np
 
 from ..imaging import windows
+from ..imaging.pixels import log_light
 from ..imaging.sampling import resize, smoothed_within
 from ..shared.geometry import fit_within
 from .contours import of_length_one, trace, values_at
+from .shadow_edges import BLUE
 
 LENGTHS = (-0.5, -0.38, -0.28, -0.2, -0.14, -0.09, 0.1, 0.15, 0.21, 0.29, 0.39, 0.52, 0.68)  # of the object's height
 LEANS = tuple(0.22 * k for k in range(-7, 8))  # of its height, to the left
@@ -29,12 +31,10 @@ WIDTHS = (0.75, 0.95, 1.2)  # of its own
 POINTS = 96  # of an outline
 BESIDE = 0.05  # of the height: how far from the outline the light is compared …
 SMOOTH = 0.03  # … and the standard deviation of what it is smoothed by before
-BLACK = 8  # added to 8-bit values before their logarithm: reduces the noise of the darkest
 NOISE = 0.05  # of the light, in logarithms, besides its own deviation
 LEAST_POINTS, LEAST_STEP = 12, 0.02  # of an outline that can be compared; by how much it must be darker
 MOST_UNUSUAL = 6.0  # deviations: more is no more likely a shadow
 STRONG = 0.6, 0.3  # shares of the mean step, from which a point's is a strong one, or one at all
-BLUE = (-0.02, 0.25)  # by how much red may fall more than blue, in logarithms: skylight is blue
 
 SMALL = 64  # pixels on the long side of the pictures in which silhouettes are compared with each other
 TRIED, ALIKE = 16, 0.65  # how many are moved, and the IoU of two from which only the likelier one is
@@ -169,7 +169,7 @@ def around(pixels: np.ndarray, item: np.ndarray, taken: np.ndarray) -> Around:
     bounds = windows.bounds(item)
     assert bounds is not None
     height, free = float(bounds.height), (~taken).astype(np.float32)
-    light = np.log(pixels.astype(np.float32) + BLACK)
+    light = log_light(pixels)
     grey = light.mean(axis=2)
     detail = np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 2))
     busy = np.log(smoothed_within(detail, free, max(1.5, BESIDE * height)) + 0.01)
